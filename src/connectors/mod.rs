@@ -1,0 +1,3 @@
+//! The only room that talks to outside systems.
+
+pub mod ldap;

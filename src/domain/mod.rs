@@ -1,0 +1,6 @@
+//! The rules of the product: names, trees, settings and what follows from them.
+//!
+//! Pure: no I/O, no async, no clock, no wire format, no crate but std. Nothing here can fail for reasons outside
+//! its arguments.
+
+pub mod dn;

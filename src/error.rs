@@ -1,0 +1,107 @@
+//! The one error of the program, named by what the caller must do about it, never by the part that failed.
+//!
+//! `http::error` holds the one table from here to status and code. Causes ride along for the log and are never
+//! sent to a caller.
+
+use std::collections::BTreeMap;
+
+/// Shorthand used throughout the program.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Faults of a request by field path (`settingValues.4`), each with its readable texts.
+pub type Faults = BTreeMap<String, Vec<String>>;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that an operation can answer instead of its result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The thing named does not exist. Not found.
+    #[error("{what} {id} does not exist")]
+    NotFound {
+        /// The kind of thing, `connected system`.
+        what: &'static str,
+        /// The id as asked for.
+        id: String,
+    },
+    /// The request cannot be read or a field is not acceptable; correct it and send it again.
+    #[error("one or more fields are invalid")]
+    Invalid(Faults),
+    /// Well-formed, but not possible for this resource or its settings.
+    #[error("{0}")]
+    BadRequest(String),
+    /// No credential, or one that is not accepted.
+    #[error("{0}")]
+    Unauthorised(&'static str),
+    /// The credential lacks the role.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// Not now: something else holds the resource, or a rule of the whole forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The body is larger than the limit.
+    #[error("the request body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    #[error("the request body did not arrive within {seconds} s")]
+    TooSlow {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// The body is of a kind that is not read here.
+    #[error("the request body must be application/json")]
+    MediaType,
+    /// An outside system failed; the text says stage, target and reason and may be shown.
+    #[error("{0}")]
+    External(String),
+    /// Busy or not ready; the same request may succeed later.
+    #[error("{why}")]
+    Unavailable {
+        /// What is busy, for the caller.
+        why: &'static str,
+        /// The cause, for the log.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// A fault of ours. The caller gets a request id, the log gets the cause.
+    #[error("{context}")]
+    Internal {
+        /// What was being done.
+        context: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Cause,
+    },
+}
+
+impl Error {
+    /// One invalid field.
+    pub fn field(path: impl Into<String>, text: impl Into<String>) -> Self {
+        Error::Invalid(BTreeMap::from([(path.into(), vec![text.into()])]))
+    }
+
+    /// Something named by an id that does not exist.
+    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Error::NotFound { what, id: id.to_string() }
+    }
+
+    /// A fault of ours with its cause.
+    pub fn internal(context: &'static str, source: impl Into<Cause>) -> Self {
+        Error::Internal { context, source: source.into() }
+    }
+
+    /// The causes behind the error, outermost first, for the log.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(e) = cause {
+            text.push_str(": ");
+            text.push_str(&e.to_string());
+            cause = e.source();
+        }
+        text
+    }
+}

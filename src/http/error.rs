@@ -1,0 +1,81 @@
+//! The one table from [`Error`] to status and code, and the envelope that every error is answered in.
+
+use serde::Serialize;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::{Reply, Response};
+
+use crate::error::{Error, Faults};
+
+/// The body of every error of every endpoint.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    code: &'a str,
+    message: &'a str,
+    details: Option<String>,
+    validation_errors: Option<&'a Faults>,
+    timestamp: String,
+}
+
+/// At most this many faults are listed in one answer.
+const MAX_FAULTS: usize = 100;
+
+/// Builds an error answer that no [`Error`] stands for (malformed HTTP, wrong verb).
+pub fn envelope(status: StatusCode, code: &str, message: &str) -> Response {
+    build(status, code, message, None, None)
+}
+
+/// Answers an error. `request_id` goes into `details` of every 500.
+pub fn reply(error: &Error, request_id: &str) -> Response {
+    let (status, code) = status_and_code(error);
+    let details = (status == StatusCode::INTERNAL_SERVER_ERROR).then(|| format!("requestId: {request_id}"));
+    let mut response = match error {
+        Error::Invalid(faults) => {
+            let listed: Faults = faults.iter().take(MAX_FAULTS).map(|(k, v)| (k.clone(), v.clone())).collect();
+            build(status, code, "One or more fields are invalid.", details, Some(&listed))
+        }
+        Error::Internal { .. } => {
+            build(status, code, "An unexpected error occurred; the server log names the cause.", details, None)
+        }
+        other => build(status, code, &sentence(&other.to_string()), details, None),
+    };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}
+
+/// Which status and code an error is answered with.
+pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
+    match error {
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
+        Error::BadRequest(_) => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+        Error::Unauthorised(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORISED"),
+        Error::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+        Error::NotFound { .. } => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        Error::Conflict(_) => (StatusCode::CONFLICT, "CONFLICT"),
+        Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
+        Error::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
+        Error::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
+        Error::External(_) | Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+    }
+}
+
+fn build(status: StatusCode, code: &str, message: &str, details: Option<String>, faults: Option<&Faults>) -> Response {
+    let body = Envelope { code, message, details, validation_errors: faults, timestamp: super::json::now() };
+    let mut response = warp::reply::json(&body).into_response();
+    *response.status_mut() = status;
+    response
+}
+
+/// Errors are written in lower case without a full stop; an answer is a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut out: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    out.push_str(chars.as_str());
+    if !out.ends_with(['.', '!', '?', '"']) {
+        out.push('.');
+    }
+    out
+}

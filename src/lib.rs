@@ -1,0 +1,9 @@
+//! `jim`, an identity-synchronisation server in one binary and one SQLite file.
+#![forbid(unsafe_code)]
+
+pub mod connectors;
+pub mod domain;
+pub mod error;
+pub mod http;
+pub mod sandbox;
+pub mod security;

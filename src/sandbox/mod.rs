@@ -1,0 +1,1 @@
+//! The directory of the demonstration and of the fault tests.

@@ -1,0 +1,1 @@
+//! Keys and secrets: API keys and their verification, sealed values, TLS trust.
