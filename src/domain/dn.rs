@@ -111,13 +111,15 @@ impl Dn {
         &self.rdns
     }
 
-    /// The entry's own RDN put in front of `parent` as it is written there.
-    pub fn own_rdn_under(&self, parent: &str) -> String {
-        match self.rdns.first() {
-            Some(rdn) if parent.is_empty() => rdn.to_string(),
-            Some(rdn) => format!("{rdn},{parent}"),
-            None => parent.to_owned(),
-        }
+    /// The name of the entry above.
+    pub fn parent(&self) -> Dn {
+        Dn { rdns: self.rdns.iter().skip(1).cloned().collect() }
+    }
+
+    /// The first `count` RDNs put in front of `parent` as it is written there.
+    pub fn first_rdns_under(&self, count: usize, parent: &str) -> String {
+        let own = self.rdns.iter().take(count).map(Rdn::to_string);
+        own.chain((!parent.is_empty()).then(|| parent.to_owned())).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -227,6 +229,11 @@ impl std::borrow::Borrow<str> for DnKey {
 /// The key of the parent of `key`; `None` for a key of one RDN.
 pub fn parent_of(key: &str) -> Option<&str> {
     key.split_once(RDN_SEPARATOR).map(|(_, parent)| parent)
+}
+
+/// How many RDNs a key has.
+pub fn depth(key: &str) -> usize {
+    key.bytes().filter(|b| *b == RDN_SEPARATOR as u8).count() + 1
 }
 
 /// Whether `key` lies below `ancestor`, compared by whole RDNs.

@@ -4,3 +4,4 @@
 //! its arguments.
 
 pub mod dn;
+pub mod hierarchy;

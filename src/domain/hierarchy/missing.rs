@@ -1,0 +1,204 @@
+//! What becomes of stored containers that were not seen: kept, asked about, or removed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::matching::NONE;
+use super::plan::{Candidate, Fate, PartitionFate, PartitionRef, Planner, Retarget, sort_by_place};
+use super::report::{Place, Touched};
+use super::warnings::{self, Reason};
+use super::{RowId, Verdict, View};
+use crate::domain::dn::{self, Dn, DnKey};
+
+impl<'a> Planner<'a> {
+    /// Decides for every unmatched row, the rows above it first.
+    pub(super) fn fates_of_missing(&mut self) {
+        for row in 0..self.stored.containers.len() {
+            if self.matching.entry_of[row] != NONE {
+                self.fates[row] = Fate::Matched;
+            }
+        }
+        for row in 0..self.stored.containers.len() {
+            let mut path = Vec::new();
+            let mut next = Some(row);
+            while let Some(r) = next.filter(|r| self.fates[*r] == Fate::Unknown) {
+                path.push(r);
+                next = self.parent_row(r);
+            }
+            for r in path.into_iter().rev() {
+                self.fates[r] = self.fate_of_missing(r);
+                if let Fate::Kept { key, .. } = &self.fates[r] {
+                    self.kept_by_key.insert(key.clone(), r as u32);
+                }
+            }
+        }
+    }
+
+    pub(super) fn fate_of_missing(&mut self, row: usize) -> Fate {
+        let container = &self.stored.containers[row];
+        let Some(partition) = self.listed_partition(row) else {
+            return match self.partition_fate(row) {
+                PartitionFate::Removed => Fate::Gone,
+                _ => self.stays_as_it_is(row),
+            };
+        };
+        let view = &self.seen.partitions[partition].view;
+        if matches!(view, View::Failed(_)) {
+            return self.stays_as_it_is(row);
+        }
+        let kept = self.under_its_parent(row);
+        let Fate::Kept { key, dn, .. } = &kept else { return kept };
+        if *view != View::Complete {
+            return kept;
+        }
+        let name = &self.seen.partitions[partition].external_id;
+        if self.matching.by_key.contains_key(key.as_str()) {
+            self.kept.add(name, Reason::Recreated, &container.external_id);
+            return Fate::Gone;
+        }
+        if let Some(parent) = self.parent_row(row).filter(|p| self.fates[*p] != Fate::Matched) {
+            return if self.fates[parent] == Fate::Gone { Fate::Gone } else { kept };
+        }
+        match self.terms.verdicts.containers.get(&container.id) {
+            None => {
+                let candidate = self.candidate(row, partition, key, dn);
+                self.plan.candidates.push(candidate);
+                kept
+            }
+            Some(Verdict::Gone) => Fate::Gone,
+            Some(Verdict::GoneUnproved) => {
+                self.kept.add(name, Reason::RemovedUnproved, &container.external_id);
+                Fate::Gone
+            }
+            Some(verdict) if self.terms.accept_removals && *verdict != Verdict::Answers => Fate::Gone,
+            Some(verdict) => {
+                self.kept.add(name, Reason::of_kept(*verdict), &container.external_id);
+                kept
+            }
+        }
+    }
+
+    pub(super) fn candidate(&self, row: usize, partition: usize, key: &DnKey, dn: &str) -> Candidate {
+        let parent_key = key.parent().unwrap_or_default();
+        let parent_dn = Dn::parse(dn).map(|d| d.parent().to_string()).unwrap_or_default();
+        Candidate {
+            row: self.stored.containers[row].id,
+            partition,
+            dn: dn.to_owned(),
+            parent_dn,
+            parent_read: parent_key == self.seen.partitions[partition].key.as_str()
+                || self.matching.by_key.contains_key(parent_key),
+            entry_id: self.stored.containers[row].entry_id,
+        }
+    }
+
+    /// An unseen row with its own RDNs under the DN that its parent row has now.
+    pub(super) fn under_its_parent(&self, row: usize) -> Fate {
+        let container = &self.stored.containers[row];
+        let (old_key, new_key, new_dn) = self.place_of_parent(row);
+        if old_key == new_key {
+            return self.stays_as_it_is(row);
+        }
+        let own = container.key.as_str().strip_suffix(old_key).unwrap_or_default();
+        let count = dn::depth(own) - 1;
+        let dn = Dn::parse(&container.external_id).map(|d| d.first_rdns_under(count, new_dn));
+        match dn {
+            Ok(dn) => {
+                Fate::Kept { key: DnKey::from(format!("{own}{new_key}")), dn: Arc::from(dn), moved_with_parent: true }
+            }
+            Err(_) => self.stays_as_it_is(row),
+        }
+    }
+
+    /// The parent of a row that survives: its key as stored, its key and DN from now on.
+    pub(super) fn place_of_parent(&self, row: usize) -> (&str, &str, &str) {
+        let mut parent = self.parent_row(row);
+        while let Some(p) = parent {
+            let old = self.stored.containers[p].key.as_str();
+            match (&self.fates[p], self.matching.entry_of_row(p)) {
+                (Fate::Kept { key, dn, .. }, _) => return (old, key.as_str(), dn),
+                (Fate::Matched, Some(e)) if !self.left_out[e] => {
+                    let seen = self.matching.entries[e].seen;
+                    return (old, seen.key.as_str(), &seen.external_id);
+                }
+                (Fate::Matched, _) => return (old, old, &self.stored.containers[p].external_id),
+                _ => parent = self.parent_row(p),
+            }
+        }
+        let index = self.partition_index[&self.stored.containers[row].partition_id];
+        let partition = &self.stored.partitions[index];
+        let old = partition.key.as_str();
+        match self.partition_fates[index] {
+            PartitionFate::Listed(i) => {
+                let seen = &self.seen.partitions[i];
+                (old, seen.key.as_str(), &seen.external_id)
+            }
+            _ => (old, old, &partition.external_id),
+        }
+    }
+
+    pub(super) fn stays_as_it_is(&self, row: usize) -> Fate {
+        let container = &self.stored.containers[row];
+        Fate::Kept { key: container.key.clone(), dn: container.external_id.clone(), moved_with_parent: false }
+    }
+
+    pub(super) fn retarget(&mut self, row: usize) {
+        let Fate::Kept { key, dn, moved_with_parent: true } = &self.fates[row] else { return };
+        self.plan.retargeted.push(Retarget {
+            row: self.stored.containers[row].id,
+            partition: self.partition_of_kept(row),
+            external_id: dn.clone(),
+            key: key.clone(),
+        });
+    }
+
+    /// The partition of an unseen row: that of the row above it, which may have moved.
+    pub(super) fn partition_of_kept(&self, row: usize) -> PartitionRef {
+        let mut current = row;
+        while let Some(p) = self.parent_row(current) {
+            if let Some(e) = self.matching.entry_of_row(p).filter(|e| !self.left_out[*e]) {
+                return self.partition_refs[self.matching.entries[e].partition];
+            }
+            current = p;
+        }
+        PartitionRef::Row(self.stored.containers[row].partition_id)
+    }
+
+    pub(super) fn removals(&mut self) {
+        let mut gone: Vec<usize> = (0..self.fates.len()).filter(|r| self.fates[*r] == Fate::Gone).collect();
+        let stored = self.stored;
+        sort_by_place(&mut gone, |row| {
+            let c = &stored.containers[*row];
+            Place::new(c.key.as_str(), &c.name, &c.external_id)
+        });
+        for row in &gone {
+            let container = &stored.containers[*row];
+            self.plan.removed.push(container.id);
+            self.plan.changes.removed_containers.push(Touched {
+                external_id: container.external_id.clone(),
+                name: container.name.clone(),
+                was_selected: container.selected,
+            });
+        }
+        if self.plan.guard.is_none() && !self.terms.accept_removals {
+            self.plan.guard = self.share_guard(&gone);
+        }
+    }
+
+    /// More than half of at least ten containers of a listed partition gone at once is more likely a mistake.
+    pub(super) fn share_guard(&self, gone: &[usize]) -> Option<String> {
+        let mut counts: HashMap<RowId, (usize, usize)> = HashMap::new();
+        for c in &self.stored.containers {
+            counts.entry(c.partition_id).or_default().1 += 1;
+        }
+        for row in gone {
+            counts.entry(self.stored.containers[*row].partition_id).or_default().0 += 1;
+        }
+        self.stored.partitions.iter().enumerate().find_map(|(i, partition)| {
+            let listed = matches!(self.partition_fates[i], PartitionFate::Listed(_));
+            let (gone, stored) = counts.get(&partition.id).copied().unwrap_or_default();
+            (listed && stored >= 10 && gone * 2 > stored)
+                .then(|| warnings::guard_share(&partition.external_id, gone, stored))
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Trees of partitions and containers: what is stored, what a directory showed, and the plan that leads from the
+//! one to the other.
+//!
+//! [`plan`] is a pure function. It never decides that something is gone because it was not seen: it names
+//! candidates, and only a verdict that the directory gave for a candidate removes anything.
+
+mod matching;
+mod missing;
+mod placing;
+mod plan;
+mod report;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::dn::DnKey;
+
+pub use plan::{
+    Addition, Candidate, EntryRef, ParentRef, PartitionAddition, PartitionRef, PartitionUpdate, Plan, Retarget, Terms,
+    Update, plan,
+};
+pub use report::{Changes, Moved, Renamed, Touched, summary};
+
+/// The key of a stored row. Never used twice.
+pub type RowId = i64;
+
+/// Which immutable id a directory gave, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IdKind {
+    /// `objectGUID` of the Active Directory family.
+    ObjectGuid,
+    /// `entryUUID` (RFC 4530).
+    EntryUuid,
+    /// `nsUniqueId` of 389 Directory Server.
+    NsUniqueId,
+}
+
+/// An id that follows an entry through renames and moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryId {
+    /// Where it came from; ids of different kinds are never compared.
+    pub kind: IdKind,
+    /// The sixteen bytes that all three kinds come down to.
+    pub value: [u8; 16],
+}
+
+/// The immutable ids that an entry shows, the best kind first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EntryIds(pub [Option<EntryId>; 2]);
+
+impl EntryIds {
+    /// The id to store.
+    pub fn best(&self) -> Option<EntryId> {
+        self.0[0].or(self.0[1])
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = EntryId> + '_ {
+        self.0.iter().flatten().copied()
+    }
+
+    /// Whether `stored` and these ids cannot be of one entry: the same kind with another value.
+    pub fn contradicts(&self, stored: Option<EntryId>) -> bool {
+        stored.is_some_and(|s| self.iter().any(|id| id.kind == s.kind && id.value != s.value))
+    }
+}
+
+/// A partition as stored.
+#[derive(Debug, Clone)]
+pub struct StoredPartition {
+    /// Row.
+    pub id: RowId,
+    /// The DN as the directory listed it.
+    pub external_id: Arc<str>,
+    /// Its normal form.
+    pub key: DnKey,
+    /// The id of the naming context's own entry, once it was readable.
+    pub entry_id: Option<EntryId>,
+    /// Technical.
+    pub hidden: bool,
+    /// Chosen by the administrator.
+    pub selected: bool,
+}
+
+/// A container as stored.
+#[derive(Debug, Clone)]
+pub struct StoredContainer {
+    /// Row.
+    pub id: RowId,
+    /// The partition's row.
+    pub partition_id: RowId,
+    /// The container above; `None` directly below the partition.
+    pub parent_id: Option<RowId>,
+    /// The DN as the directory sent it.
+    pub external_id: Arc<str>,
+    /// Its normal form.
+    pub key: DnKey,
+    /// The immutable id, where the directory showed one.
+    pub entry_id: Option<EntryId>,
+    /// Unescaped value of the first RDN.
+    pub name: Arc<str>,
+    /// The entry's description.
+    pub description: Option<Box<str>>,
+    /// Technical.
+    pub hidden: bool,
+    /// Chosen by the administrator.
+    pub selected: bool,
+}
+
+/// All that is stored of one system's hierarchy. Containers are ordered by row.
+#[derive(Debug, Clone, Default)]
+pub struct StoredTree {
+    /// The partitions.
+    pub partitions: Vec<StoredPartition>,
+    /// The containers of all of them.
+    pub containers: Vec<StoredContainer>,
+}
+
+/// How much of a partition was seen, and with that what may be concluded from an absence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {
+    /// Its own entry and every page were read, the last result was success, nothing was skipped.
+    Complete,
+    /// Entries came, but not all. Nothing is removed. The text says why.
+    Incomplete(String),
+    /// Nothing can be said; its rows stay as they are. The text says why.
+    Failed(String),
+}
+
+/// A container as a directory showed it.
+#[derive(Debug, Clone)]
+pub struct SeenContainer {
+    /// The DN as sent.
+    pub external_id: Arc<str>,
+    /// Its normal form.
+    pub key: DnKey,
+    /// The immutable ids shown.
+    pub ids: EntryIds,
+    /// Unescaped value of the first RDN.
+    pub name: Arc<str>,
+    /// The entry's description.
+    pub description: Option<Box<str>>,
+    /// Marked technical by the directory.
+    pub hidden: bool,
+}
+
+/// A partition as a directory listed it.
+#[derive(Debug, Clone)]
+pub struct SeenPartition {
+    /// The DN as listed.
+    pub external_id: Arc<str>,
+    /// Its normal form.
+    pub key: DnKey,
+    /// The ids of its own entry; empty while that is unreadable.
+    pub ids: EntryIds,
+    /// Technical; so are all its containers then.
+    pub hidden: bool,
+    /// How much of it was seen.
+    pub view: View,
+    /// Its containers in the order in which they came. The partition's own entry is not among them.
+    pub containers: Vec<SeenContainer>,
+}
+
+/// What one import saw.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The listed partitions, less the technical ones that the settings leave out.
+    pub partitions: Vec<SeenPartition>,
+    /// How many the directory listed in all.
+    pub listed: usize,
+}
+
+/// What the directory answered when it was asked about one missing row by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Proved absent.
+    Gone,
+    /// Taken as absent although this directory cannot tell hidden from absent; worth a warning.
+    GoneUnproved,
+    /// The entry is there (renamed while reading, or no container any more).
+    Answers,
+    /// The account may not see enough to tell.
+    Hidden,
+    /// The directory's rules do not allow a proof.
+    Unprovable,
+    /// The look-up itself failed.
+    Unclear,
+    /// Not looked up: too many candidates for one import.
+    NotAsked,
+}
+
+/// Verdicts by row: containers and partitions have tables of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Verdicts {
+    /// For topmost missing containers.
+    pub containers: HashMap<RowId, Verdict>,
+    /// For stored partitions that are no longer listed.
+    pub partitions: HashMap<RowId, Verdict>,
+}

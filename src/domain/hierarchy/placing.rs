@@ -1,0 +1,228 @@
+//! Where seen containers belong: what is new, renamed, moved, and what cannot be placed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::View;
+use super::matching::NONE;
+use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionRef, Planner, Update, sort_by_place};
+use super::report::{Moved, Place, Renamed, Touched};
+use super::warnings::Reason;
+use crate::domain::dn;
+
+impl<'a> Planner<'a> {
+    /// In an incomplete view an entry is placed only under something that was read or is stored, and never on
+    /// the place of a row that may not be removed.
+    pub(super) fn leave_out_misplaced(&mut self) {
+        let incomplete: HashSet<usize> = (0..self.seen.partitions.len())
+            .filter(|i| matches!(self.seen.partitions[*i].view, View::Incomplete(_)))
+            .collect();
+        if incomplete.is_empty() {
+            return;
+        }
+        let stored_keys: HashSet<&str> = self.stored.containers.iter().map(|c| c.key.as_str()).collect();
+        let mut order: Vec<usize> = (0..self.matching.entries.len())
+            .filter(|e| incomplete.contains(&self.matching.entries[*e].partition))
+            .collect();
+        order.sort_by_key(|e| dn::depth(self.matching.entries[*e].seen.key.as_str()));
+        for e in order {
+            let entry = &self.matching.entries[e];
+            let partition = &self.seen.partitions[entry.partition];
+            let parent = entry.seen.key.parent().unwrap_or_default();
+            let placed = parent == partition.key.as_str()
+                || match self.matching.by_key.get(parent) {
+                    Some(p) => !self.left_out[*p as usize],
+                    None => stored_keys.contains(parent),
+                };
+            if !placed || self.kept_by_key.contains_key(entry.seen.key.as_str()) {
+                self.left_out[e] = true;
+                self.kept.add(&partition.external_id, Reason::Misplaced, &entry.seen.external_id);
+            }
+        }
+    }
+
+    pub(super) fn containers(&mut self) {
+        let mut new: Vec<usize> = (0..self.matching.entries.len())
+            .filter(|e| self.matching.row_of[*e] == NONE && !self.left_out[*e])
+            .collect();
+        let entries = &self.matching.entries;
+        sort_by_place(&mut new, |e| {
+            let seen = entries[*e].seen;
+            Place::new(seen.key.as_str(), &seen.name, &seen.external_id)
+        });
+        let mut index_of_new = vec![NONE; self.matching.entries.len()];
+        for (i, e) in new.iter().enumerate() {
+            index_of_new[*e] = i as u32;
+        }
+        let refs = self.entry_refs();
+        for e in &new {
+            let to = self.addition(*e, &refs, &index_of_new);
+            let seen = self.matching.entries[*e].seen;
+            self.plan.added.push(to);
+            self.plan.changes.added_containers.push(Touched {
+                external_id: seen.external_id.clone(),
+                name: seen.name.clone(),
+                was_selected: false,
+            });
+        }
+        let mut renamed = Vec::new();
+        let mut moved = Vec::new();
+        for row in 0..self.stored.containers.len() {
+            match self.matching.entry_of_row(row) {
+                Some(e) if !self.left_out[e] => {
+                    let to = self.addition(e, &refs, &index_of_new);
+                    self.update(row, e, to, &mut renamed, &mut moved);
+                }
+                _ => self.retarget(row),
+            }
+        }
+        let stored = self.stored;
+        let place = |row: &usize| {
+            let c = &stored.containers[*row];
+            Place::new(c.key.as_str(), &c.name, &c.external_id)
+        };
+        sort_by_place(&mut renamed, |(row, _)| place(row));
+        sort_by_place(&mut moved, |(row, _)| place(row));
+        self.plan.changes.renamed_containers = renamed.into_iter().map(|(_, r)| r).collect();
+        self.plan.changes.moved_containers = moved.into_iter().map(|(_, m)| m).collect();
+    }
+
+    pub(super) fn update(
+        &mut self,
+        row: usize,
+        e: usize,
+        to: Addition,
+        renamed: &mut Vec<(usize, Renamed)>,
+        moved: &mut Vec<(usize, Moved)>,
+    ) {
+        let container = &self.stored.containers[row];
+        let seen = self.matching.entries[e].seen;
+        let entry_id = seen.ids.best().or(container.entry_id);
+        let parent = container.parent_id.map_or(ParentRef::Root, ParentRef::Row);
+        let elsewhere = to.parent != parent || to.partition != PartitionRef::Row(container.partition_id);
+        if seen.name != container.name {
+            renamed.push((
+                row,
+                Renamed {
+                    external_id: seen.external_id.clone(),
+                    old_name: container.name.clone(),
+                    new_name: seen.name.clone(),
+                    was_selected: container.selected,
+                },
+            ));
+        }
+        if elsewhere && self.moved_by_itself(row, e) {
+            moved.push((
+                row,
+                Moved {
+                    external_id: seen.external_id.clone(),
+                    name: seen.name.clone(),
+                    old_parent: self.parent_row(row).map(|p| self.stored.containers[p].external_id.clone()),
+                    new_parent: self.parent_dn(to.parent),
+                    was_selected: container.selected,
+                },
+            ));
+        }
+        let same = !elsewhere
+            && seen.external_id == container.external_id
+            && seen.name == container.name
+            && seen.key == container.key
+            && seen.description == container.description
+            && to.hidden == container.hidden
+            && entry_id == container.entry_id;
+        if !same {
+            self.plan.updated.push(Update { row: container.id, to, entry_id });
+        }
+    }
+
+    /// Whether the entry left its place, and not only its ancestors theirs.
+    pub(super) fn moved_by_itself(&self, row: usize, e: usize) -> bool {
+        let (old_key, new_key, _) = self.place_of_parent(row);
+        let was = self.stored.containers[row].key.parent().unwrap_or_default();
+        let between = was.strip_suffix(old_key).unwrap_or(was);
+        let is = self.matching.entries[e].seen.key.parent().unwrap_or_default();
+        is.strip_suffix(new_key) != Some(between)
+    }
+
+    pub(super) fn addition(&self, e: usize, refs: &[EntryRef], index_of_new: &[u32]) -> Addition {
+        let entry = &self.matching.entries[e];
+        let partition = &self.seen.partitions[entry.partition];
+        let mut parent = ParentRef::Root;
+        for key in entry.seen.key.ancestors().take_while(|k| *k != partition.key.as_str()) {
+            let found = self.container_at(key);
+            if let Some(place) = found {
+                parent = match place {
+                    At::Row(r) => ParentRef::Row(self.stored.containers[r].id),
+                    At::Entry(p) => match self.matching.row_of_entry(p) {
+                        Some(r) => ParentRef::Row(self.stored.containers[r].id),
+                        None => ParentRef::New(index_of_new[p] as usize),
+                    },
+                };
+                break;
+            }
+        }
+        Addition { entry: refs[e], partition: self.partition_refs[entry.partition], parent, hidden: self.hidden(e) }
+    }
+
+    /// The container that has this key from now on.
+    pub(super) fn container_at(&self, key: &str) -> Option<At> {
+        if let Some(e) = self.matching.by_key.get(key).map(|e| *e as usize).filter(|e| !self.left_out[*e]) {
+            return Some(At::Entry(e));
+        }
+        if self.kept_by_key.is_empty() {
+            return None;
+        }
+        self.kept_by_key.get(key).map(|r| At::Row(*r as usize))
+    }
+
+    pub(super) fn hidden(&self, e: usize) -> bool {
+        let entry = &self.matching.entries[e];
+        let partition = &self.seen.partitions[entry.partition];
+        if partition.hidden || entry.seen.hidden {
+            return true;
+        }
+        entry.seen.key.ancestors().take_while(|k| *k != partition.key.as_str()).any(|key| {
+            match self.container_at(key) {
+                Some(At::Entry(e)) => self.matching.entries[e].seen.hidden,
+                Some(At::Row(r)) => self.stored.containers[r].hidden,
+                None => false,
+            }
+        })
+    }
+
+    pub(super) fn entry_refs(&self) -> Vec<EntryRef> {
+        // Entries keep the order of `Seen`, so that one walk finds the index of each.
+        let mut refs = Vec::with_capacity(self.matching.entries.len());
+        let mut wanted = self.matching.entries.iter().peekable();
+        for (p, partition) in self.seen.partitions.iter().enumerate() {
+            for (c, container) in partition.containers.iter().enumerate() {
+                if wanted.peek().is_some_and(|e| std::ptr::eq(e.seen, container)) {
+                    refs.push(EntryRef { partition: p as u32, container: c as u32 });
+                    wanted.next();
+                }
+            }
+        }
+        refs
+    }
+
+    pub(super) fn parent_dn(&self, parent: ParentRef) -> Option<Arc<str>> {
+        match parent {
+            ParentRef::Root => None,
+            ParentRef::New(i) => Some(self.plan.added[i].entry.of(self.seen).external_id.clone()),
+            ParentRef::Row(id) => {
+                let row = self.row_index[&id] as usize;
+                match (&self.fates[row], self.matching.entry_of_row(row)) {
+                    (Fate::Kept { dn, .. }, _) => Some(dn.clone()),
+                    (_, Some(e)) if !self.left_out[e] => Some(self.matching.entries[e].seen.external_id.clone()),
+                    _ => Some(self.stored.containers[row].external_id.clone()),
+                }
+            }
+        }
+    }
+}
+
+/// What stands at a place of the tree.
+pub(super) enum At {
+    Entry(usize),
+    Row(usize),
+}

@@ -1,0 +1,345 @@
+//! From what is stored and what was seen to what will change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::matching::{Matching, present};
+use super::report::{Changes, Place, Renamed, Touched};
+use super::warnings::{self, Kept};
+use super::{EntryId, RowId, Seen, SeenContainer, StoredTree, Verdict, Verdicts, View};
+use crate::domain::dn::DnKey;
+
+/// What the administrator and the directory said about removals.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Verdicts of look-ups; a missing row without one is kept and listed as a candidate.
+    pub verdicts: &'a Verdicts,
+    /// The administrator vouches for what is missing.
+    pub accept_removals: bool,
+}
+
+/// Which seen container is meant, as (partition, container) in [`Seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryRef {
+    pub(super) partition: u32,
+    pub(super) container: u32,
+}
+
+impl EntryRef {
+    /// The container itself.
+    pub fn of(self, seen: &Seen) -> &SeenContainer {
+        &seen.partitions[self.partition as usize].containers[self.container as usize]
+    }
+}
+
+/// The partition that a container belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartitionRef {
+    /// A stored one.
+    Row(RowId),
+    /// One of [`Plan::partitions_added`].
+    New(usize),
+}
+
+/// The place that a container hangs under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParentRef {
+    /// The partition itself.
+    Root,
+    /// A stored container.
+    Row(RowId),
+    /// One of [`Plan::added`], always at a lower index than the child's own where the child is new.
+    New(usize),
+}
+
+/// A partition to store; the index is that in [`Seen::partitions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionAddition {
+    /// Which one.
+    pub seen: usize,
+}
+
+/// A stored partition whose text, id or flag differs from what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionUpdate {
+    /// The stored row.
+    pub row: RowId,
+    /// What to store; the index is that in [`Seen::partitions`].
+    pub seen: usize,
+    /// The id to store.
+    pub entry_id: Option<EntryId>,
+}
+
+/// A container to store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addition {
+    /// What was seen.
+    pub entry: EntryRef,
+    /// Where it belongs.
+    pub partition: PartitionRef,
+    /// What it hangs under.
+    pub parent: ParentRef,
+    /// Technical, by itself or through what it hangs under.
+    pub hidden: bool,
+}
+
+/// A stored container that differs from what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Update {
+    /// The stored row.
+    pub row: RowId,
+    /// What was seen, where it belongs, what it hangs under.
+    pub to: Addition,
+    /// The id to store.
+    pub entry_id: Option<EntryId>,
+}
+
+/// A stored container that was not seen and stays, but whose parent has another name now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retarget {
+    /// The stored row.
+    pub row: RowId,
+    /// Where it belongs now.
+    pub partition: PartitionRef,
+    /// Its DN under the parent's new DN.
+    pub external_id: Arc<str>,
+    /// The key of that DN.
+    pub key: DnKey,
+}
+
+/// A missing container that the directory has to be asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The stored row.
+    pub row: RowId,
+    /// The partition's index in [`Seen::partitions`].
+    pub partition: usize,
+    /// The DN to ask for: its own RDNs under its parent's DN as just read.
+    pub dn: String,
+    /// The DN of the LDAP parent.
+    pub parent_dn: String,
+    /// Whether the LDAP parent is known to be readable: the partition's entry, or a container just read.
+    pub parent_read: bool,
+    /// Its immutable id.
+    pub entry_id: Option<EntryId>,
+}
+
+/// Everything that one import will change, and what it will say about it.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Partitions to store.
+    pub partitions_added: Vec<PartitionAddition>,
+    /// Partitions to refresh.
+    pub partitions_updated: Vec<PartitionUpdate>,
+    /// Partitions to delete.
+    pub partitions_removed: Vec<RowId>,
+    /// Containers to store, parents first.
+    pub added: Vec<Addition>,
+    /// Containers to refresh.
+    pub updated: Vec<Update>,
+    /// Unseen containers whose DN follows their parent's.
+    pub retargeted: Vec<Retarget>,
+    /// Containers to delete, in no particular order.
+    pub removed: Vec<RowId>,
+    /// What is reported.
+    pub changes: Changes,
+    /// What an administrator should know.
+    pub warnings: Vec<String>,
+    /// Why nothing may be applied.
+    pub guard: Option<String>,
+    /// Containers to look up before the plan is final.
+    pub candidates: Vec<Candidate>,
+    /// Stored partitions that are no longer listed and need a look-up.
+    pub partition_candidates: Vec<(RowId, Arc<str>)>,
+    /// Partitions once the plan is applied.
+    pub total_partitions: usize,
+    /// Containers once the plan is applied.
+    pub total_containers: usize,
+}
+
+/// Plans an import: pure, and the same result for the same arguments.
+pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
+    let matching = Matching::new(stored, seen);
+    let mut planner = Planner {
+        stored,
+        seen,
+        terms,
+        row_index: stored.containers.iter().enumerate().map(|(i, c)| (c.id, i as u32)).collect(),
+        partition_index: stored.partitions.iter().enumerate().map(|(i, p)| (p.id, i)).collect(),
+        fates: vec![Fate::Unknown; stored.containers.len()],
+        left_out: vec![false; matching.entries.len()],
+        kept_by_key: HashMap::new(),
+        partition_fates: Vec::new(),
+        partition_refs: Vec::new(),
+        kept: Kept::default(),
+        plan: Plan::default(),
+        matching,
+    };
+    planner.partitions();
+    planner.fates_of_missing();
+    planner.leave_out_misplaced();
+    planner.containers();
+    planner.removals();
+    planner.view_warnings();
+    planner.finish()
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Fate {
+    Unknown,
+    Matched,
+    Gone,
+    Kept { key: DnKey, dn: Arc<str>, moved_with_parent: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PartitionFate {
+    Listed(usize),
+    Removed,
+    Kept,
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) stored: &'a StoredTree,
+    pub(super) seen: &'a Seen,
+    pub(super) terms: Terms<'a>,
+    pub(super) matching: Matching<'a>,
+    pub(super) row_index: HashMap<RowId, u32>,
+    pub(super) partition_index: HashMap<RowId, usize>,
+    pub(super) partition_fates: Vec<PartitionFate>,
+    pub(super) partition_refs: Vec<PartitionRef>,
+    pub(super) fates: Vec<Fate>,
+    /// Entries of an incomplete view that cannot be placed.
+    pub(super) left_out: Vec<bool>,
+    /// Unseen rows that stay, by the key they will have.
+    pub(super) kept_by_key: HashMap<DnKey, u32>,
+    pub(super) kept: Kept,
+    pub(super) plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn partitions(&mut self) {
+        let mut guard = None;
+        for (row, partition) in self.stored.partitions.iter().enumerate() {
+            if let Some(i) = present(self.matching.seen_partition_of[row]) {
+                self.partition_fates.push(PartitionFate::Listed(i));
+                continue;
+            }
+            let verdict = self.terms.verdicts.partitions.get(&partition.id).copied();
+            if verdict.is_none() {
+                self.plan.partition_candidates.push((partition.id, partition.external_id.clone()));
+            }
+            let proved = verdict == Some(Verdict::Gone) && self.seen.listed > 0;
+            let removed = if self.terms.accept_removals {
+                verdict.is_some_and(|v| v != Verdict::Answers)
+            } else {
+                verdict.is_some()
+            };
+            if verdict.is_some() && !proved && !self.terms.accept_removals {
+                guard.get_or_insert_with(|| warnings::guard_partition(self.stored, row, self.seen.listed));
+            }
+            if verdict == Some(Verdict::Answers) && self.terms.accept_removals {
+                self.plan
+                    .warnings
+                    .push(format!("{}: kept: no longer listed, but its entry still answers", partition.external_id));
+            }
+            if removed {
+                self.plan.partitions_removed.push(partition.id);
+                self.plan.changes.removed_partitions.push(Touched {
+                    external_id: partition.external_id.clone(),
+                    name: partition.external_id.clone(),
+                    was_selected: partition.selected,
+                });
+            }
+            self.partition_fates.push(if removed { PartitionFate::Removed } else { PartitionFate::Kept });
+        }
+        for (i, seen) in self.seen.partitions.iter().enumerate() {
+            let Some(row) = present(self.matching.stored_partition_of[i]) else {
+                self.partition_refs.push(PartitionRef::New(self.plan.partitions_added.len()));
+                self.plan.partitions_added.push(PartitionAddition { seen: i });
+                self.plan.changes.added_partitions.push(Touched {
+                    external_id: seen.external_id.clone(),
+                    name: seen.external_id.clone(),
+                    was_selected: false,
+                });
+                continue;
+            };
+            let partition = &self.stored.partitions[row];
+            self.partition_refs.push(PartitionRef::Row(partition.id));
+            let entry_id = seen.ids.best().or(partition.entry_id);
+            if seen.external_id != partition.external_id
+                || seen.hidden != partition.hidden
+                || entry_id != partition.entry_id
+            {
+                self.plan.partitions_updated.push(PartitionUpdate { row: partition.id, seen: i, entry_id });
+            }
+            if seen.key != partition.key {
+                self.plan.changes.renamed_partitions.push(Renamed {
+                    external_id: seen.external_id.clone(),
+                    old_name: partition.external_id.clone(),
+                    new_name: seen.external_id.clone(),
+                    was_selected: partition.selected,
+                });
+            } else if seen.ids.contradicts(partition.entry_id) {
+                self.plan.warnings.push(format!("{}: recreated: its own entry is another one now", seen.external_id));
+            }
+        }
+        self.plan.guard = guard;
+    }
+
+    pub(super) fn view_warnings(&mut self) {
+        let warnings = &mut self.plan.warnings;
+        if self.seen.listed == 0 {
+            warnings.push("the directory lists no partition".to_owned());
+        }
+        for partition in &self.seen.partitions {
+            let name = &partition.external_id;
+            match &partition.view {
+                View::Complete => {}
+                View::Incomplete(why) => {
+                    warnings.push(format!("{name}: {why}; nothing was removed from this partition"));
+                }
+                View::Failed(why) => warnings.push(format!("{name}: {why}; this partition stays as it was")),
+            }
+            let read = !matches!(partition.view, View::Failed(_)) && !partition.containers.is_empty();
+            if read && partition.containers.iter().all(|c| c.ids.best().is_none()) {
+                warnings.push(format!("{name}: no immutable id readable: renames show as removed and added"));
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Plan {
+        let kept = std::mem::take(&mut self.kept);
+        self.plan.warnings.extend(kept.texts());
+        self.plan.total_partitions =
+            self.stored.partitions.len() + self.plan.partitions_added.len() - self.plan.partitions_removed.len();
+        self.plan.total_containers = self.stored.containers.len() + self.plan.added.len() - self.plan.removed.len();
+        self.plan.partitions_removed.sort_unstable();
+        self.plan
+    }
+
+    pub(super) fn parent_row(&self, row: usize) -> Option<usize> {
+        let parent = self.stored.containers[row].parent_id?;
+        self.row_index.get(&parent).map(|r| *r as usize)
+    }
+
+    pub(super) fn partition_fate(&self, row: usize) -> PartitionFate {
+        self.partition_fates[self.partition_index[&self.stored.containers[row].partition_id]]
+    }
+
+    pub(super) fn listed_partition(&self, row: usize) -> Option<usize> {
+        match self.partition_fate(row) {
+            PartitionFate::Listed(i) => Some(i),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn sort_by_place<'p, T>(items: &mut Vec<T>, place: impl Fn(&T) -> Place<'p>) {
+    if items.len() < 2 {
+        return;
+    }
+    let mut keyed: Vec<(Place<'p>, T)> = std::mem::take(items).into_iter().map(|t| (place(&t), t)).collect();
+    keyed.sort_by(|a, b| a.0.compare(&b.0));
+    items.extend(keyed.into_iter().map(|(_, t)| t));
+}

@@ -1,0 +1,115 @@
+//! What a caller is told about a plan: the arrays of the import result, in their order.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// An element that appeared or vanished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// The DN.
+    pub external_id: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+    /// The stored selection of what was removed; false for what was added.
+    pub was_selected: bool,
+}
+
+/// An element with a new name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    /// The new DN.
+    pub external_id: Arc<str>,
+    /// The name until now.
+    pub old_name: Arc<str>,
+    /// The name from now on.
+    pub new_name: Arc<str>,
+    /// Its selection, which it keeps.
+    pub was_selected: bool,
+}
+
+/// A container under another parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The new DN.
+    pub external_id: Arc<str>,
+    /// The new name.
+    pub name: Arc<str>,
+    /// The DN of the parent until now; `None` for the partition itself.
+    pub old_parent: Option<Arc<str>>,
+    /// The DN of the parent from now on; `None` for the partition itself.
+    pub new_parent: Option<Arc<str>>,
+    /// Its selection, which it keeps.
+    pub was_selected: bool,
+}
+
+/// All that an import changes, as it is reported. Parents come before children, then by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New partitions.
+    pub added_partitions: Vec<Touched>,
+    /// Partitions that are gone.
+    pub removed_partitions: Vec<Touched>,
+    /// Partitions with another DN.
+    pub renamed_partitions: Vec<Renamed>,
+    /// New containers.
+    pub added_containers: Vec<Touched>,
+    /// Containers that are gone.
+    pub removed_containers: Vec<Touched>,
+    /// Containers with another name.
+    pub renamed_containers: Vec<Renamed>,
+    /// Containers with another parent.
+    pub moved_containers: Vec<Moved>,
+}
+
+impl Changes {
+    /// Whether there is anything to report.
+    pub fn any(&self) -> bool {
+        self.added() + self.removed() + self.updated() > 0
+    }
+
+    /// Whether something that was chosen is gone.
+    pub fn selected_removed(&self) -> bool {
+        self.removed_partitions.iter().chain(&self.removed_containers).any(|t| t.was_selected)
+    }
+
+    fn added(&self) -> usize {
+        self.added_partitions.len() + self.added_containers.len()
+    }
+
+    fn removed(&self) -> usize {
+        self.removed_partitions.len() + self.removed_containers.len()
+    }
+
+    fn updated(&self) -> usize {
+        self.renamed_partitions.len() + self.renamed_containers.len() + self.moved_containers.len()
+    }
+}
+
+/// The one-line account of an import.
+pub fn summary(changes: &Changes) -> String {
+    if changes.any() {
+        format!("{} added, {} removed, {} updated", changes.added(), changes.removed(), changes.updated())
+    } else {
+        "No changes detected".to_owned()
+    }
+}
+
+/// The order of reported containers: parents before children, then by name.
+pub(super) struct Place<'a> {
+    depth: usize,
+    folded: String,
+    external_id: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub fn new(key: &str, name: &str, external_id: &'a str) -> Self {
+        Place { depth: crate::domain::dn::depth(key), folded: name.to_lowercase(), external_id }
+    }
+
+    pub fn compare(&self, other: &Place<'_>) -> Ordering {
+        self.depth
+            .cmp(&other.depth)
+            .then_with(|| self.folded.cmp(&other.folded))
+            .then_with(|| self.external_id.cmp(other.external_id))
+    }
+}

@@ -1,0 +1,110 @@
+//! Texts that tell an administrator what was not concluded and what to do about it.
+
+use std::collections::BTreeMap;
+
+use super::{StoredTree, Verdict};
+
+/// How many DNs a warning names.
+const NAMED: usize = 5;
+
+/// Collects rows by partition and reason, so that each reason is told once.
+#[derive(Default)]
+pub(super) struct Kept {
+    groups: BTreeMap<(String, Reason), (usize, Vec<String>)>,
+}
+
+/// Why something is worth a warning, in the order in which the texts are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reason {
+    Recreated,
+    RemovedUnproved,
+    Answers,
+    Hidden,
+    Unprovable,
+    Unclear,
+    NotAsked,
+    Misplaced,
+}
+
+impl Reason {
+    pub fn of_kept(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Answers => Reason::Answers,
+            Verdict::Unprovable => Reason::Unprovable,
+            Verdict::Unclear => Reason::Unclear,
+            Verdict::NotAsked => Reason::NotAsked,
+            Verdict::Hidden | Verdict::Gone | Verdict::GoneUnproved => Reason::Hidden,
+        }
+    }
+
+    fn text(self, count: usize) -> String {
+        let n = if count == 1 { "1 container".to_owned() } else { format!("{count} containers") };
+        let accept = "call the import with acceptRemovals=true to remove what is really gone";
+        match self {
+            Reason::Recreated => {
+                format!("{n} recreated: the name now belongs to another entry, which starts unselected")
+            }
+            Reason::RemovedUnproved => {
+                format!("{n} removed although this directory cannot tell hidden from absent")
+            }
+            Reason::Answers => format!("{n} kept: not listed as a container, but the entry still answers"),
+            Reason::Hidden => format!(
+                "{n} kept: not seen, but possibly hidden from the account; grant it read access to the parent entries, or {accept}"
+            ),
+            Reason::Unprovable => format!(
+                "{n} kept: not seen, but this directory does not let the account tell hidden from absent; grant it read access, or {accept}"
+            ),
+            Reason::Unclear => {
+                format!("{n} kept: not seen, but the look-up that would prove it failed; import again, or {accept}")
+            }
+            Reason::NotAsked => {
+                format!("{n} kept: more are missing than one import looks up; import again, or {accept}")
+            }
+            Reason::Misplaced => {
+                format!(
+                    "{n} left as stored: the parent was not read; import again when the whole partition can be read"
+                )
+            }
+        }
+    }
+}
+
+impl Kept {
+    pub fn add(&mut self, partition: &str, reason: Reason, dn: &str) {
+        let (count, named) = self.groups.entry((partition.to_owned(), reason)).or_default();
+        *count += 1;
+        if named.len() < NAMED {
+            named.push(dn.to_owned());
+        }
+    }
+
+    pub fn texts(self) -> impl Iterator<Item = String> {
+        self.groups.into_iter().map(|((partition, reason), (count, named))| {
+            let more = count - named.len();
+            let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
+            format!("{partition}: {}: {}{tail}", reason.text(count), named.join("; "))
+        })
+    }
+}
+
+/// Why the guard stopped an import.
+pub(super) fn guard_share(partition: &str, gone: usize, stored: usize) -> String {
+    format!(
+        "{gone} of {stored} stored containers of {partition} would be removed; nothing was changed. \
+         If that is right, call the import with acceptRemovals=true"
+    )
+}
+
+pub(super) fn guard_partition(stored: &StoredTree, row: usize, listed: usize) -> String {
+    let name = &stored.partitions[row].external_id;
+    let containers = stored.containers.iter().filter(|c| c.partition_id == stored.partitions[row].id).count();
+    let why = if listed == 0 {
+        format!("the directory lists no partition although {} are stored", stored.partitions.len())
+    } else {
+        "it is no longer listed, but not proved gone".to_owned()
+    };
+    format!(
+        "partition {name} with {containers} stored containers would be removed: {why}; nothing was changed. \
+         If that is right, call the import with acceptRemovals=true"
+    )
+}
