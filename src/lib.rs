@@ -7,3 +7,4 @@ pub mod error;
 pub mod http;
 pub mod sandbox;
 pub mod security;
+pub mod store;

@@ -1,3 +1,4 @@
 //! The only room that talks to outside systems.
 
+pub mod definitions;
 pub mod ldap;

@@ -3,5 +3,7 @@
 //! Pure: no I/O, no async, no clock, no wire format, no crate but std. Nothing here can fail for reasons outside
 //! its arguments.
 
+pub mod connected_system;
 pub mod dn;
 pub mod hierarchy;
+pub mod setting;

@@ -1,0 +1,130 @@
+-- The whole of a new jim database. Until the first release this file is edited freely; after it every edit comes
+-- with an upgrade step in src/store/upgrade.rs.
+--
+-- Conventions: STRICT tables; timestamps are UTC text of one fixed width (2026-04-05T10:30:00.0000000Z), so that
+-- they sort as text; switches are 0 or 1; every enum and range of the API is checked here once more, so that a
+-- fault of ours cannot be stored. Ids of things that others may remember are never used twice (AUTOINCREMENT).
+
+PRAGMA application_id = 0x4a494d31; -- "JIM1": a file of another program is refused untouched
+PRAGMA user_version = 1;
+
+-- An outside system that takes part in synchronisation.
+CREATE TABLE connected_systems (
+    id                     INTEGER PRIMARY KEY AUTOINCREMENT,
+    name                   TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    description            TEXT             CHECK (length(description) <= 1000),
+    connector_id           INTEGER NOT NULL CHECK (connector_id IN (1, 3)),  -- fixed ids of the built-in connectors
+    created                TEXT    NOT NULL,
+    last_updated           TEXT,             -- null until the first accepted change
+    status                 TEXT    NOT NULL DEFAULT 'Active' CHECK (status IN ('Active', 'Deleting')),
+    setting_values_valid   INTEGER NOT NULL DEFAULT 0 CHECK (setting_values_valid IN (0, 1)),
+    settings_revision      INTEGER NOT NULL DEFAULT 0,  -- counts accepted settings; an import validates only what it read
+    hierarchy_revision     INTEGER NOT NULL DEFAULT 0,  -- counts changes below; tells an import that its plan is still good
+    max_export_parallelism INTEGER          CHECK (max_export_parallelism BETWEEN 1 AND 16)
+) STRICT;
+
+-- One value per setting that has one. Which column is filled follows from the setting's kind.
+CREATE TABLE setting_values (
+    system_id     INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
+    setting_id    INTEGER NOT NULL,
+    text_value    TEXT    CHECK (length(text_value) <= 4096),
+    int_value     INTEGER,
+    flag_value    INTEGER CHECK (flag_value IN (0, 1)),
+    sealed        BLOB,                       -- a secret, encrypted and bound to this row; never in any other column
+    needs_reentry INTEGER NOT NULL DEFAULT 0 CHECK (needs_reentry IN (0, 1)),
+    PRIMARY KEY (system_id, setting_id),
+    CHECK ((text_value IS NOT NULL) + (int_value IS NOT NULL) + (flag_value IS NOT NULL) + (sealed IS NOT NULL) = 1),
+    CHECK (needs_reentry = 0 OR sealed IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+-- A naming context. dn_key is the normalised DN: what two spellings of one name have in common.
+CREATE TABLE partitions (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    system_id   INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
+    external_id TEXT    NOT NULL,
+    dn_key      TEXT    NOT NULL,
+    id_kind     INTEGER CHECK (id_kind IN (1, 2, 3)),   -- objectGUID, entryUUID, nsUniqueId
+    id_value    BLOB    CHECK (length(id_value) = 16),
+    hidden      INTEGER NOT NULL CHECK (hidden IN (0, 1)),
+    selected    INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),
+    UNIQUE (system_id, dn_key),
+    CHECK ((id_kind IS NULL) = (id_value IS NULL))
+) STRICT;
+
+-- An organisational unit or another container. parent_id is null directly below the partition. Foreign keys are
+-- checked at commit, so that a whole subtree can be written in any order.
+CREATE TABLE containers (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    partition_id INTEGER NOT NULL REFERENCES partitions (id) ON DELETE CASCADE,
+    parent_id    INTEGER REFERENCES containers (id) DEFERRABLE INITIALLY DEFERRED,
+    external_id  TEXT    NOT NULL,
+    dn_key       TEXT    NOT NULL,
+    id_kind      INTEGER CHECK (id_kind IN (1, 2, 3)),
+    id_value     BLOB    CHECK (length(id_value) = 16),
+    name         TEXT    NOT NULL,
+    description  TEXT,
+    hidden       INTEGER NOT NULL CHECK (hidden IN (0, 1)),
+    selected     INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),
+    CHECK ((id_kind IS NULL) = (id_value IS NULL)),
+    CHECK (parent_id <> id)
+) STRICT;
+CREATE UNIQUE INDEX containers_by_dn ON containers (partition_id, dn_key); -- one row per entry; also finds a partition's rows
+CREATE INDEX containers_by_parent ON containers (parent_id);               -- subtrees, and the check when a parent goes
+
+-- API keys. The clear key is never here: own keys are found by the id within (public), operator's keys by a keyed
+-- digest, and both are verified against the argon2id hash.
+CREATE TABLE api_keys (
+    id                TEXT    PRIMARY KEY,
+    name              TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    name_folded       TEXT    NOT NULL UNIQUE,   -- names are unique ignoring case, beyond ASCII too
+    description       TEXT             CHECK (length(description) <= 1000),
+    key_prefix        TEXT    NOT NULL,          -- for people
+    lookup            BLOB    NOT NULL UNIQUE,
+    hash              TEXT    NOT NULL,          -- PHC string: parameters, salt, hash
+    pepper_kid        INTEGER NOT NULL,          -- which master key the pepper was derived from
+    created_at        TEXT    NOT NULL,
+    expires_at        TEXT,
+    last_used_at      TEXT,
+    last_used_from_ip TEXT,
+    is_enabled        INTEGER NOT NULL CHECK (is_enabled IN (0, 1)),
+    is_infrastructure INTEGER NOT NULL DEFAULT 0 CHECK (is_infrastructure IN (0, 1)) -- exempt from the rate limit
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_key_roles (
+    key_id  TEXT    NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    role_id INTEGER NOT NULL CHECK (role_id IN (1, 2)),  -- Administrator, Reader
+    PRIMARY KEY (key_id, role_id)
+) STRICT, WITHOUT ROWID;
+
+-- Which master keys this file was written with: a sealed constant per key, so that a wrong keyring is told from a
+-- damaged value.
+CREATE TABLE keyring_checks (
+    kid   INTEGER PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+-- What happened. Rows outlive the things they speak of, hence no foreign keys.
+CREATE TABLE activities (
+    id                  TEXT    PRIMARY KEY,
+    created             TEXT    NOT NULL,
+    executed            TEXT,
+    ended               TEXT,
+    status              TEXT    NOT NULL CHECK (status IN ('InProgress', 'Complete', 'CompleteWithWarning',
+                                                          'CompleteWithError', 'FailedWithError', 'Cancelled')),
+    target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem')),
+    target_operation    TEXT    NOT NULL CHECK (target_operation IN ('Create', 'Update', 'Delete', 'ImportHierarchy')),
+    target_name         TEXT,
+    target_context      TEXT,
+    message             TEXT,
+    warning_message     TEXT,
+    error_message       TEXT,
+    initiated_by_type   TEXT    NOT NULL CHECK (initiated_by_type IN ('NotSet', 'User', 'ApiKey', 'System')),
+    initiated_by_id     TEXT,
+    initiated_by_name   TEXT,
+    connected_system_id INTEGER,
+    objects_to_process  INTEGER NOT NULL DEFAULT 0,
+    objects_processed   INTEGER NOT NULL DEFAULT 0,
+    CHECK ((status = 'InProgress') = (ended IS NULL))
+) STRICT;
+CREATE INDEX activities_by_created ON activities (created);
+CREATE INDEX activities_in_progress ON activities (status) WHERE status = 'InProgress'; -- closed at the next start

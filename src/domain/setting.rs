@@ -1,0 +1,237 @@
+//! Connector settings: what a connector asks for, and whether a given value fits.
+//!
+//! A setting's name is interface: scripts find ids by name.
+
+use std::collections::BTreeMap;
+
+/// The longest text value, in code points.
+pub const MAX_TEXT: usize = 4096;
+
+/// The kind of value that a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text, trimmed unless the setting says otherwise.
+    Text,
+    /// Text that is sealed before it is stored and never shown.
+    Secret,
+    /// A whole number within the setting's range.
+    Integer,
+    /// One of the offered texts.
+    DropDown,
+    /// On or off.
+    CheckBox,
+    /// A path below the connector files folder.
+    File,
+}
+
+/// The group under which a setting is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Category {
+    /// How the outside system is reached.
+    Connectivity,
+    /// Everything without a group of its own.
+    General,
+    /// Reading objects.
+    Import,
+    /// Writing objects.
+    Export,
+}
+
+/// What a new system starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// Nothing.
+    Unset,
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Integer(i64),
+    /// A switch.
+    Flag(bool),
+}
+
+/// One setting of a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Fixed for ever.
+    pub id: i64,
+    /// Fixed for ever too.
+    pub name: &'static str,
+    /// For people.
+    pub description: &'static str,
+    /// The group.
+    pub category: Category,
+    /// The kind of value.
+    pub kind: Kind,
+    /// Whether an import refuses to start without it.
+    pub required: bool,
+    /// The value of a new system.
+    pub preset: Preset,
+    /// Inclusive bounds of a number.
+    pub range: Option<(i64, i64)>,
+    /// The offered texts of a drop-down.
+    pub choices: &'static [&'static str],
+    /// Whether blanks at both ends are cut off.
+    pub trimmed: bool,
+    /// Whether a change makes a stored password unusable until it is sent again.
+    pub target: bool,
+}
+
+/// A value as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Of a text, drop-down or file.
+    Text(String),
+    /// Of a number.
+    Integer(i64),
+    /// Of a switch.
+    Flag(bool),
+}
+
+/// What a caller sent for one setting; absent and null members change nothing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Input {
+    /// `stringValue`.
+    pub text: Option<String>,
+    /// `intValue`.
+    pub integer: Option<i64>,
+    /// `checkboxValue`.
+    pub flag: Option<bool>,
+}
+
+/// What an input asks to be stored.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Leave it.
+    None,
+    /// Forget the value.
+    Clear,
+    /// Store this value.
+    Set(Value),
+    /// Seal and store this text.
+    Seal(String),
+}
+
+impl Setting {
+    /// Checks an input against the setting. The fault names the setting's id, never the value.
+    pub fn check(&self, input: &Input) -> Result<Change, String> {
+        let wrong = |wanted: &str| Err(format!("Setting {} ({}) takes {wanted}.", self.id, self.name));
+        let Input { text, integer, flag } = input;
+        match self.kind {
+            Kind::Integer if text.is_some() || flag.is_some() => wrong("intValue"),
+            Kind::CheckBox if text.is_some() || integer.is_some() => wrong("checkboxValue"),
+            Kind::Integer => integer.map_or(Ok(Change::None), |n| self.check_integer(n)),
+            Kind::CheckBox => Ok(flag.map_or(Change::None, |f| Change::Set(Value::Flag(f)))),
+            _ if integer.is_some() || flag.is_some() => wrong("stringValue"),
+            _ => text.as_deref().map_or(Ok(Change::None), |t| self.check_text(t)),
+        }
+    }
+
+    fn check_integer(&self, n: i64) -> Result<Change, String> {
+        match self.range {
+            Some((low, high)) if !(low..=high).contains(&n) => {
+                Err(format!("Setting {} ({}) must be {low}-{high}.", self.id, self.name))
+            }
+            _ => Ok(Change::Set(Value::Integer(n))),
+        }
+    }
+
+    fn check_text(&self, text: &str) -> Result<Change, String> {
+        let text = if self.trimmed { text.trim() } else { text };
+        if text.is_empty() {
+            return Ok(Change::Clear);
+        }
+        if text.chars().count() > MAX_TEXT {
+            return Err(format!("Setting {} ({}) must be at most {MAX_TEXT} characters.", self.id, self.name));
+        }
+        match self.kind {
+            Kind::Secret => Ok(Change::Seal(text.to_owned())),
+            Kind::DropDown => match self.choices.iter().find(|c| c.eq_ignore_ascii_case(text)) {
+                Some(offered) => Ok(Change::Set(Value::Text((*offered).to_owned()))),
+                None => {
+                    let offered = self.choices.join(", ");
+                    Err(format!("Setting {} ({}) must be one of: {offered}.", self.id, self.name))
+                }
+            },
+            _ => Ok(Change::Set(Value::Text(text.to_owned()))),
+        }
+    }
+
+    /// The value of a new system.
+    pub fn preset_value(&self) -> Option<Value> {
+        match self.preset {
+            Preset::Unset => None,
+            Preset::Text(t) => Some(Value::Text(t.to_owned())),
+            Preset::Integer(n) => Some(Value::Integer(n)),
+            Preset::Flag(f) => Some(Value::Flag(f)),
+        }
+    }
+}
+
+/// Stored values by setting id; secrets are not among them.
+#[derive(Debug, Clone, Default)]
+pub struct Values(pub BTreeMap<i64, Value>);
+
+impl Values {
+    /// The text of a setting; empty where none is stored.
+    pub fn text(&self, id: i64) -> &str {
+        match self.0.get(&id) {
+            Some(Value::Text(t)) => t,
+            _ => "",
+        }
+    }
+
+    /// The number of a setting.
+    pub fn integer(&self, id: i64) -> Option<i64> {
+        match self.0.get(&id) {
+            Some(Value::Integer(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// Whether a switch is on.
+    pub fn flag(&self, id: i64) -> bool {
+        matches!(self.0.get(&id), Some(Value::Flag(true)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(kind: Kind) -> Setting {
+        Setting {
+            id: 9,
+            name: "Thing",
+            description: "",
+            category: Category::General,
+            kind,
+            required: false,
+            preset: Preset::Unset,
+            range: Some((1, 5)),
+            choices: &["Simple", "NTLM"],
+            trimmed: true,
+            target: false,
+        }
+    }
+
+    fn text(t: &str) -> Input {
+        Input { text: Some(t.to_owned()), ..Input::default() }
+    }
+
+    #[test]
+    fn values_fit_their_kind() {
+        let number = |n| Input { integer: Some(n), ..Input::default() };
+        assert!(setting(Kind::Integer).check(&number(5)) == Ok(Change::Set(Value::Integer(5))));
+        for bad in [number(0), number(6), text("3")] {
+            assert!(setting(Kind::Integer).check(&bad).is_err_and(|e| e.contains("Setting 9")));
+        }
+        assert!(setting(Kind::DropDown).check(&text(" ntlm ")) == Ok(Change::Set(Value::Text("NTLM".to_owned()))));
+        assert!(setting(Kind::DropDown).check(&text("SASL")).is_err_and(|e| !e.contains("SASL")));
+        assert!(setting(Kind::Text).check(&text("  ")) == Ok(Change::Clear));
+        assert!(setting(Kind::Text).check(&text(&"é".repeat(MAX_TEXT))).is_ok());
+        assert!(setting(Kind::Text).check(&text(&"é".repeat(MAX_TEXT + 1))).is_err());
+        assert!(setting(Kind::CheckBox).check(&text("true")).is_err());
+        assert!(setting(Kind::Secret).check(&Input::default()) == Ok(Change::None));
+    }
+}

@@ -1,0 +1,178 @@
+//! API keys and their roles. The clear key is never here.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{from_text, timestamp, to_text};
+use crate::error::{Error, Result};
+
+/// One key with its roles.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Public id.
+    pub id: Uuid,
+    /// Unique ignoring case.
+    pub name: String,
+    /// Optional text.
+    pub description: Option<String>,
+    /// Its first characters, for people.
+    pub key_prefix: String,
+    /// PHC string of argon2id.
+    pub hash: String,
+    /// The master key behind the pepper of the hash.
+    pub pepper_kid: u32,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// `None` is for ever.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When it was last accepted; up to a minute late.
+    pub last_used_at: Option<OffsetDateTime>,
+    /// From where.
+    pub last_used_from_ip: Option<String>,
+    /// Switched on.
+    pub is_enabled: bool,
+    /// Made from the operator's environment.
+    pub is_infrastructure: bool,
+    /// Role ids, ascending.
+    pub roles: Vec<i64>,
+}
+
+const BY_ID: &str =
+    "SELECT k.id, k.name, k.description, k.key_prefix, k.hash, k.pepper_kid, k.created_at, k.expires_at,
+        k.last_used_at, k.last_used_from_ip, k.is_enabled, k.is_infrastructure,
+        (SELECT group_concat(role_id) FROM (SELECT role_id FROM api_key_roles WHERE key_id = k.id ORDER BY role_id))
+    FROM api_keys k WHERE k.id = ?1";
+const BY_LOOKUP: &str = "SELECT id FROM api_keys WHERE lookup = ?1";
+const LIST: &str = "SELECT id FROM api_keys ORDER BY name_folded";
+
+fn from_row(r: &Row<'_>) -> rusqlite::Result<ApiKey> {
+    let roles: Option<String> = r.get(12)?;
+    Ok(ApiKey {
+        id: uuid(r.get_ref(0)?.as_str()?)?,
+        name: r.get(1)?,
+        description: r.get(2)?,
+        key_prefix: r.get(3)?,
+        hash: r.get(4)?,
+        pepper_kid: r.get(5)?,
+        created_at: from_text(r.get_ref(6)?.as_str()?)?,
+        expires_at: timestamp::optional(r.get(7)?)?,
+        last_used_at: timestamp::optional(r.get(8)?)?,
+        last_used_from_ip: r.get(9)?,
+        is_enabled: r.get(10)?,
+        is_infrastructure: r.get(11)?,
+        roles: roles.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect(),
+    })
+}
+
+fn uuid(text: &str) -> rusqlite::Result<Uuid> {
+    Uuid::parse_str(text)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(e)))
+}
+
+/// The key of that id.
+pub fn find(c: &Connection, id: Uuid) -> Result<Option<ApiKey>> {
+    Ok(c.prepare_cached(BY_ID)?.query_row([id.to_string()], from_row).optional()?)
+}
+
+/// The key of that id, or "not found".
+pub fn get(c: &Connection, id: Uuid) -> Result<ApiKey> {
+    find(c, id)?.ok_or_else(|| Error::not_found("API key", id))
+}
+
+/// The id of the key that is found by these bytes.
+pub fn by_lookup(c: &Connection, lookup: &[u8]) -> Result<Option<Uuid>> {
+    let mut statement = c.prepare_cached(BY_LOOKUP)?;
+    Ok(statement.query_row([lookup], |r| uuid(r.get_ref(0)?.as_str()?)).optional()?)
+}
+
+/// All keys, by name.
+pub fn list(c: &Connection) -> Result<Vec<ApiKey>> {
+    let mut statement = c.prepare_cached(LIST)?;
+    let ids: Vec<Uuid> =
+        statement.query_map([], |r| uuid(r.get_ref(0)?.as_str()?))?.collect::<rusqlite::Result<_>>()?;
+    ids.into_iter().map(|id| get(c, id)).collect()
+}
+
+/// Whether there is no key at all.
+pub fn none_exist(c: &Connection) -> Result<bool> {
+    Ok(!c.prepare_cached("SELECT 1 FROM api_keys")?.exists([])?)
+}
+
+/// Whether another key has this name, ignoring case.
+pub fn name_taken(c: &Connection, name: &str, except: Option<Uuid>) -> Result<bool> {
+    const SQL: &str = "SELECT 1 FROM api_keys WHERE name_folded = ?1 AND id IS NOT ?2";
+    Ok(c.prepare_cached(SQL)?.exists((name.to_lowercase(), except.map(|id| id.to_string())))?)
+}
+
+/// Stores a new key. `lookup` is what it is found by.
+pub fn insert(tx: &Connection, key: &ApiKey, lookup: &[u8]) -> Result<()> {
+    const SQL: &str = "INSERT INTO api_keys (id, name, name_folded, description, key_prefix, lookup, hash, pepper_kid,
+            created_at, expires_at, is_enabled, is_infrastructure)
+        VALUES (:id, :name, :folded, :description, :prefix, :lookup, :hash, :kid, :created, :expires, :enabled, :infra)";
+    tx.prepare_cached(SQL)?.execute(named_params! {
+        ":id": key.id.to_string(),
+        ":name": key.name,
+        ":folded": key.name.to_lowercase(),
+        ":description": key.description,
+        ":prefix": key.key_prefix,
+        ":lookup": lookup,
+        ":hash": key.hash,
+        ":kid": key.pepper_kid,
+        ":created": to_text(key.created_at),
+        ":expires": key.expires_at.map(to_text),
+        ":enabled": key.is_enabled,
+        ":infra": key.is_infrastructure,
+    })?;
+    set_roles(tx, key.id, &key.roles)
+}
+
+/// Stores what an update may change: name, description, expiry, switch and roles.
+pub fn update(tx: &Connection, key: &ApiKey) -> Result<()> {
+    const SQL: &str =
+        "UPDATE api_keys SET name = ?2, name_folded = ?3, description = ?4, expires_at = ?5, is_enabled = ?6
+        WHERE id = ?1";
+    tx.prepare_cached(SQL)?.execute((
+        key.id.to_string(),
+        &key.name,
+        key.name.to_lowercase(),
+        &key.description,
+        key.expires_at.map(to_text),
+        key.is_enabled,
+    ))?;
+    set_roles(tx, key.id, &key.roles)
+}
+
+fn set_roles(tx: &Connection, id: Uuid, roles: &[i64]) -> Result<()> {
+    tx.prepare_cached("DELETE FROM api_key_roles WHERE key_id = ?1")?.execute([id.to_string()])?;
+    let mut insert = tx.prepare_cached("INSERT INTO api_key_roles (key_id, role_id) VALUES (?1, ?2)")?;
+    for role in roles {
+        insert.execute((id.to_string(), role))?;
+    }
+    Ok(())
+}
+
+/// Removes a key.
+pub fn delete(tx: &Connection, id: Uuid) -> Result<()> {
+    tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.to_string()])?;
+    Ok(())
+}
+
+/// How many enabled, unexpired keys hold this role at `now`.
+pub fn usable_holders(c: &Connection, role: i64, now: OffsetDateTime) -> Result<i64> {
+    const SQL: &str = "SELECT count(*) FROM api_keys k JOIN api_key_roles r ON r.key_id = k.id
+        WHERE r.role_id = ?1 AND k.is_enabled = 1 AND (k.expires_at IS NULL OR k.expires_at > ?2)";
+    Ok(c.prepare_cached(SQL)?.query_row((role, to_text(now)), |r| r.get(0))?)
+}
+
+/// How many keys hold this role.
+pub fn holders(c: &Connection, role: i64) -> Result<i64> {
+    Ok(c.prepare_cached("SELECT count(*) FROM api_key_roles WHERE role_id = ?1")?.query_row([role], |r| r.get(0))?)
+}
+
+/// Notes when and from where a key was last accepted.
+pub fn used(tx: &Connection, id: Uuid, at: OffsetDateTime, from: &str) -> Result<()> {
+    const SQL: &str = "UPDATE api_keys SET last_used_at = ?2, last_used_from_ip = ?3 WHERE id = ?1";
+    tx.prepare_cached(SQL)?.execute((id.to_string(), to_text(at), from))?;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Connected systems and their setting values.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use time::OffsetDateTime;
+
+use super::{from_text, timestamp, to_text};
+use crate::domain::connected_system::{Fields, Settings, StoredValue};
+use crate::domain::setting::Value;
+use crate::error::{Error, Result};
+
+/// One row.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// Never used twice.
+    pub id: i64,
+    /// Display name.
+    pub name: String,
+    /// Optional text.
+    pub description: Option<String>,
+    /// One of the built-in connectors.
+    pub connector_id: i64,
+    /// When it was created.
+    pub created: OffsetDateTime,
+    /// When it was last changed by an update or an import.
+    pub last_updated: Option<OffsetDateTime>,
+    /// `Active` or `Deleting`.
+    pub status: String,
+    /// Whether the connector has accepted the settings as they are.
+    pub setting_values_valid: bool,
+    /// Counts accepted settings.
+    pub settings_revision: i64,
+    /// Counts changes of partitions and containers.
+    pub hierarchy_revision: i64,
+    /// `None` is sequential.
+    pub max_export_parallelism: Option<i64>,
+}
+
+const GET: &str = "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
+        settings_revision, hierarchy_revision, max_export_parallelism
+    FROM connected_systems WHERE id = ?1";
+const LIST: &str = "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
+        settings_revision, hierarchy_revision, max_export_parallelism
+    FROM connected_systems ORDER BY id";
+
+impl System {
+    fn from_row(r: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(System {
+            id: r.get(0)?,
+            name: r.get(1)?,
+            description: r.get(2)?,
+            connector_id: r.get(3)?,
+            created: from_text(r.get_ref(4)?.as_str()?)?,
+            last_updated: timestamp::optional(r.get(5)?)?,
+            status: r.get(6)?,
+            setting_values_valid: r.get(7)?,
+            settings_revision: r.get(8)?,
+            hierarchy_revision: r.get(9)?,
+            max_export_parallelism: r.get(10)?,
+        })
+    }
+}
+
+/// The system of that id, or "not found".
+pub fn get(c: &Connection, id: i64) -> Result<System> {
+    let row = c.prepare_cached(GET)?.query_row([id], System::from_row).optional()?;
+    row.ok_or_else(|| Error::not_found("connected system", id))
+}
+
+/// Fails with "not found" unless the system exists.
+pub fn require(c: &Connection, id: i64) -> Result<()> {
+    let found = c.prepare_cached("SELECT 1 FROM connected_systems WHERE id = ?1")?.exists([id])?;
+    if found { Ok(()) } else { Err(Error::not_found("connected system", id)) }
+}
+
+/// All systems, in the order of their ids.
+pub fn list(c: &Connection) -> Result<Vec<System>> {
+    let mut statement = c.prepare_cached(LIST)?;
+    let rows = statement.query_map([], System::from_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Ids of the connectors that a system uses.
+pub fn connectors_in_use(c: &Connection) -> Result<Vec<i64>> {
+    let mut statement = c.prepare_cached("SELECT DISTINCT connector_id FROM connected_systems")?;
+    let ids = statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(ids)
+}
+
+/// Stores a new system and returns its id.
+pub fn insert(tx: &Connection, name: &str, description: Option<&str>, connector_id: i64) -> Result<i64> {
+    const SQL: &str =
+        "INSERT INTO connected_systems (name, description, connector_id, created) VALUES (?1, ?2, ?3, ?4)";
+    tx.prepare_cached(SQL)?.execute((name, description, connector_id, to_text(OffsetDateTime::now_utc())))?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// Stores the fields that are given and sets `last_updated`. `resets_validity`: settings came with them.
+pub fn update(tx: &Connection, id: i64, fields: &Fields, resets_validity: bool) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET
+            name = coalesce(:name, name),
+            description = coalesce(:description, description),
+            max_export_parallelism = coalesce(:parallelism, max_export_parallelism),
+            setting_values_valid = CASE WHEN :resets THEN 0 ELSE setting_values_valid END,
+            settings_revision = settings_revision + :resets,
+            last_updated = :now
+        WHERE id = :id";
+    tx.prepare_cached(SQL)?.execute(named_params! {
+        ":id": id,
+        ":name": fields.name,
+        ":description": fields.description,
+        ":parallelism": fields.max_export_parallelism,
+        ":resets": resets_validity,
+        ":now": to_text(OffsetDateTime::now_utc()),
+    })?;
+    Ok(())
+}
+
+/// After an applied import: the settings are valid if they are still those that it read.
+pub fn imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET last_updated = ?3,
+            setting_values_valid = CASE WHEN settings_revision = ?2 THEN 1 ELSE setting_values_valid END
+        WHERE id = ?1";
+    tx.prepare_cached(SQL)?.execute((id, settings_revision, to_text(OffsetDateTime::now_utc())))?;
+    Ok(())
+}
+
+/// Removes a system with everything below it.
+pub fn delete(tx: &Connection, id: i64) -> Result<()> {
+    tx.execute("DELETE FROM connected_systems WHERE id = ?1", [id])?;
+    Ok(())
+}
+
+/// The stored settings of a system.
+pub fn settings(c: &Connection, id: i64) -> Result<Settings> {
+    const SQL: &str = "SELECT setting_id, text_value, int_value, flag_value, sealed, needs_reentry
+        FROM setting_values WHERE system_id = ?1";
+    let mut statement = c.prepare_cached(SQL)?;
+    let rows = statement.query_map([id], |r| {
+        let value = if let Some(text) = r.get(1)? {
+            StoredValue::Open(Value::Text(text))
+        } else if let Some(n) = r.get(2)? {
+            StoredValue::Open(Value::Integer(n))
+        } else if let Some(flag) = r.get(3)? {
+            StoredValue::Open(Value::Flag(flag))
+        } else {
+            StoredValue::Sealed { sealed: r.get(4)?, needs_reentry: r.get(5)? }
+        };
+        Ok((r.get(0)?, value))
+    })?;
+    Ok(Settings(rows.collect::<rusqlite::Result<_>>()?))
+}
+
+/// Stores one value, in place of what was there.
+pub fn set_value(tx: &Connection, system: i64, setting: i64, value: &StoredValue) -> Result<()> {
+    const SQL: &str = "INSERT OR REPLACE INTO setting_values
+            (system_id, setting_id, text_value, int_value, flag_value, sealed, needs_reentry)
+        VALUES (:system, :setting, :text, :int, :flag, :sealed, :reentry)";
+    let (mut text, mut int, mut flag, mut sealed, mut reentry) = (None, None, None, None, false);
+    match value {
+        StoredValue::Open(Value::Text(t)) => text = Some(t),
+        StoredValue::Open(Value::Integer(n)) => int = Some(n),
+        StoredValue::Open(Value::Flag(f)) => flag = Some(f),
+        StoredValue::Sealed { sealed: s, needs_reentry } => {
+            sealed = Some(s);
+            reentry = *needs_reentry;
+        }
+    }
+    tx.prepare_cached(SQL)?.execute(named_params! {
+        ":system": system, ":setting": setting, ":text": text, ":int": int, ":flag": flag, ":sealed": sealed,
+        ":reentry": reentry,
+    })?;
+    Ok(())
+}
+
+/// Forgets one value.
+pub fn clear_value(tx: &Connection, system: i64, setting: i64) -> Result<()> {
+    const SQL: &str = "DELETE FROM setting_values WHERE system_id = ?1 AND setting_id = ?2";
+    tx.prepare_cached(SQL)?.execute((system, setting))?;
+    Ok(())
+}
+
+/// Marks every stored secret of a system as one that must be sent again.
+pub fn require_reentry(tx: &Connection, system: i64) -> Result<()> {
+    const SQL: &str = "UPDATE setting_values SET needs_reentry = 1 WHERE system_id = ?1 AND sealed IS NOT NULL";
+    tx.prepare_cached(SQL)?.execute([system])?;
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Partitions and containers: read as one flat list, written by a plan in one transaction.
+
+use std::sync::Arc;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Transaction, named_params};
+
+use crate::domain::dn::DnKey;
+use crate::domain::hierarchy::{
+    Addition, EntryId, IdKind, ParentRef, PartitionRef, Plan, RowId, Seen, StoredContainer, StoredPartition, StoredTree,
+};
+use crate::error::{Error, Result};
+
+/// Everything stored of a system's hierarchy, containers in the order of their rows.
+pub fn load(c: &Connection, system: i64) -> Result<StoredTree> {
+    let partitions = partitions(c, system)?;
+    const SQL: &str =
+        "SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.dn_key, c.id_kind, c.id_value, c.name,
+            c.description, c.hidden, c.selected
+        FROM containers c JOIN partitions p ON p.id = c.partition_id WHERE p.system_id = ?1 ORDER BY c.id";
+    let mut statement = c.prepare_cached(SQL)?;
+    let containers = statement.query_map([system], container)?.collect::<rusqlite::Result<_>>()?;
+    Ok(StoredTree { partitions, containers })
+}
+
+/// The partitions of a system in the order of their rows.
+pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
+    const SQL: &str = "SELECT id, external_id, dn_key, id_kind, id_value, hidden, selected
+        FROM partitions WHERE system_id = ?1 ORDER BY id";
+    let mut statement = c.prepare_cached(SQL)?;
+    let rows = statement.query_map([system], |r| {
+        Ok(StoredPartition {
+            id: r.get(0)?,
+            external_id: text(r, 1)?.into(),
+            key: DnKey::from(text(r, 2)?.to_owned()),
+            entry_id: entry_id(r, 3, 4)?,
+            hidden: r.get(5)?,
+            selected: r.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A container as a tree shows it: without the columns that only an import needs.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Row.
+    pub id: RowId,
+    /// The partition's row.
+    pub partition_id: RowId,
+    /// The row above; `None` directly below the partition.
+    pub parent_id: Option<RowId>,
+    /// The DN.
+    pub external_id: Box<str>,
+    /// The name.
+    pub name: Box<str>,
+    /// The entry's description.
+    pub description: Option<Box<str>>,
+    /// Technical.
+    pub hidden: bool,
+    /// Chosen.
+    pub selected: bool,
+}
+
+/// All containers of a system, flat, in one query.
+pub fn nodes(c: &Connection, system: i64) -> Result<Vec<Node>> {
+    const SQL: &str =
+        "SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected
+        FROM containers c JOIN partitions p ON p.id = c.partition_id WHERE p.system_id = ?1";
+    query_nodes(c, SQL, system)
+}
+
+/// The containers of one partition.
+pub fn nodes_of_partition(c: &Connection, partition: RowId) -> Result<Vec<Node>> {
+    const SQL: &str = "SELECT id, partition_id, parent_id, external_id, name, description, hidden, selected
+        FROM containers WHERE partition_id = ?1";
+    query_nodes(c, SQL, partition)
+}
+
+/// A container and everything below it.
+pub fn nodes_below(c: &Connection, container: RowId) -> Result<Vec<Node>> {
+    const SQL: &str = "WITH RECURSIVE below (id) AS (
+            VALUES (?1) UNION ALL SELECT c.id FROM containers c JOIN below b ON c.parent_id = b.id)
+        SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected
+        FROM below b JOIN containers c ON c.id = b.id";
+    query_nodes(c, SQL, container)
+}
+
+fn query_nodes(c: &Connection, sql: &str, parameter: i64) -> Result<Vec<Node>> {
+    let mut statement = c.prepare_cached(sql)?;
+    let rows = statement.query_map([parameter], |r| {
+        Ok(Node {
+            id: r.get(0)?,
+            partition_id: r.get(1)?,
+            parent_id: r.get(2)?,
+            external_id: text(r, 3)?.into(),
+            name: text(r, 4)?.into(),
+            description: optional_text(r, 5)?,
+            hidden: r.get(6)?,
+            selected: r.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// One partition of a system, or "not found".
+pub fn partition(c: &Connection, system: i64, id: RowId) -> Result<StoredPartition> {
+    let found = partitions(c, system)?.into_iter().find(|p| p.id == id);
+    found.ok_or_else(|| Error::not_found("partition", id))
+}
+
+/// The DN of one container of a system, or "not found".
+pub fn container_dn(c: &Connection, system: i64, id: RowId) -> Result<String> {
+    const SQL: &str = "SELECT c.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
+        WHERE c.id = ?1 AND p.system_id = ?2";
+    let mut statement = c.prepare_cached(SQL)?;
+    let mut rows = statement.query_map((id, system), |r| r.get(0))?;
+    rows.next().transpose()?.ok_or_else(|| Error::not_found("container", id))
+}
+
+/// Stores the selection of one partition.
+pub fn select_partition(tx: &Connection, system: i64, id: RowId, selected: bool) -> Result<()> {
+    tx.prepare_cached("UPDATE partitions SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
+    touch(tx, system)
+}
+
+/// Stores the selection of one container.
+pub fn select_container(tx: &Connection, system: i64, id: RowId, selected: bool) -> Result<()> {
+    tx.prepare_cached("UPDATE containers SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
+    touch(tx, system)
+}
+
+/// How many partitions and containers a system has.
+pub fn counts(c: &Connection, system: i64) -> Result<(usize, usize)> {
+    const SQL: &str = "SELECT (SELECT count(*) FROM partitions WHERE system_id = ?1),
+        (SELECT count(*) FROM containers c JOIN partitions p ON p.id = c.partition_id WHERE p.system_id = ?1)";
+    let (partitions, containers): (i64, i64) =
+        c.prepare_cached(SQL)?.query_row([system], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok((partitions as usize, containers as usize))
+}
+
+/// Marks the hierarchy as changed, so that an import that planned on the old one plans again.
+fn touch(tx: &Connection, system: i64) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET hierarchy_revision = hierarchy_revision + 1 WHERE id = ?1";
+    tx.prepare_cached(SQL)?.execute([system])?;
+    Ok(())
+}
+
+/// Carries out a plan. The rows must be those that it was made from.
+pub fn apply(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
+    let partitions = insert_partitions(tx, system, seen, plan)?;
+    park(tx, plan)?;
+    let containers = insert_containers(tx, seen, plan, &partitions)?;
+    update_containers(tx, seen, plan, &partitions, &containers)?;
+    let mut delete = tx.prepare_cached("DELETE FROM containers WHERE id = ?1")?;
+    for row in &plan.removed {
+        delete.execute([row])?;
+    }
+    let mut delete = tx.prepare_cached("DELETE FROM partitions WHERE id = ?1")?;
+    for row in &plan.partitions_removed {
+        delete.execute([row])?;
+    }
+    touch(tx, system)
+}
+
+fn insert_partitions(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<Vec<RowId>> {
+    // Names may have been swapped between partitions: no key stands in the way of another.
+    let mut park = tx.prepare_cached("UPDATE partitions SET dn_key = '#' || id WHERE id = ?1")?;
+    for row in plan.partitions_updated.iter().map(|u| u.row).chain(plan.partitions_removed.iter().copied()) {
+        park.execute([row])?;
+    }
+    const INSERT: &str = "INSERT INTO partitions (system_id, external_id, dn_key, id_kind, id_value, hidden)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut insert = tx.prepare_cached(INSERT)?;
+    let mut rows = Vec::with_capacity(plan.partitions_added.len());
+    for added in &plan.partitions_added {
+        let Some(p) = seen.partitions.get(added.seen) else { continue };
+        let (kind, value) = id_columns(p.ids.best());
+        insert.execute((system, &*p.external_id, p.key.as_str(), kind, value, p.hidden))?;
+        rows.push(tx.last_insert_rowid());
+    }
+    const UPDATE: &str = "UPDATE partitions SET external_id = ?2, dn_key = ?3, id_kind = ?4, id_value = ?5, hidden = ?6
+        WHERE id = ?1";
+    let mut update = tx.prepare_cached(UPDATE)?;
+    for changed in &plan.partitions_updated {
+        let Some(p) = seen.partitions.get(changed.seen) else { continue };
+        let (kind, value) = id_columns(changed.entry_id);
+        update.execute((changed.row, &*p.external_id, p.key.as_str(), kind, value, p.hidden))?;
+    }
+    Ok(rows)
+}
+
+/// Takes the old names of all changed rows out of the way: two containers may have swapped them.
+fn park(tx: &Transaction<'_>, plan: &Plan) -> Result<()> {
+    let mut park = tx.prepare_cached("UPDATE containers SET dn_key = '#' || id WHERE id = ?1")?;
+    let updated = plan.updated.iter().map(|u| u.row);
+    for row in updated.chain(plan.retargeted.iter().map(|r| r.row)).chain(plan.removed.iter().copied()) {
+        park.execute([row])?;
+    }
+    Ok(())
+}
+
+fn insert_containers(tx: &Transaction<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]) -> Result<Vec<RowId>> {
+    const SQL: &str = "INSERT INTO containers (partition_id, parent_id, external_id, dn_key, id_kind, id_value, name,
+            description, hidden)
+        VALUES (:partition, :parent, :external, :key, :kind, :value, :name, :description, :hidden)";
+    let mut insert = tx.prepare_cached(SQL)?;
+    let mut rows = Vec::with_capacity(plan.added.len());
+    for added in &plan.added {
+        let place = place(added, partitions, &rows)?;
+        let container = added.entry.of(seen);
+        let (kind, value) = id_columns(container.ids.best());
+        insert.execute(named_params! {
+            ":partition": place.0, ":parent": place.1, ":external": &*container.external_id,
+            ":key": container.key.as_str(), ":kind": kind, ":value": value, ":name": &*container.name,
+            ":description": container.description.as_deref(), ":hidden": added.hidden,
+        })?;
+        rows.push(tx.last_insert_rowid());
+    }
+    Ok(rows)
+}
+
+fn update_containers(
+    tx: &Transaction<'_>,
+    seen: &Seen,
+    plan: &Plan,
+    partitions: &[RowId],
+    containers: &[RowId],
+) -> Result<()> {
+    const UPDATE: &str = "UPDATE containers SET partition_id = :partition, parent_id = :parent, external_id = :external,
+            dn_key = :key, id_kind = :kind, id_value = :value, name = :name, description = :description, hidden = :hidden
+        WHERE id = :id";
+    let mut update = tx.prepare_cached(UPDATE)?;
+    for changed in &plan.updated {
+        let place = place(&changed.to, partitions, containers)?;
+        let container = changed.to.entry.of(seen);
+        let (kind, value) = id_columns(changed.entry_id);
+        update.execute(named_params! {
+            ":id": changed.row, ":partition": place.0, ":parent": place.1, ":external": &*container.external_id,
+            ":key": container.key.as_str(), ":kind": kind, ":value": value, ":name": &*container.name,
+            ":description": container.description.as_deref(), ":hidden": changed.to.hidden,
+        })?;
+    }
+    const RETARGET: &str = "UPDATE containers SET partition_id = ?2, external_id = ?3, dn_key = ?4 WHERE id = ?1";
+    let mut retarget = tx.prepare_cached(RETARGET)?;
+    for kept in &plan.retargeted {
+        let partition = partition_row(kept.partition, partitions)?;
+        retarget.execute((kept.row, partition, &*kept.external_id, kept.key.as_str()))?;
+    }
+    Ok(())
+}
+
+fn place(to: &Addition, partitions: &[RowId], containers: &[RowId]) -> Result<(RowId, Option<RowId>)> {
+    let parent = match to.parent {
+        ParentRef::Root => None,
+        ParentRef::Row(row) => Some(row),
+        ParentRef::New(i) => Some(*containers.get(i).ok_or_else(|| broken_plan("a child comes before its parent"))?),
+    };
+    Ok((partition_row(to.partition, partitions)?, parent))
+}
+
+fn partition_row(partition: PartitionRef, added: &[RowId]) -> Result<RowId> {
+    match partition {
+        PartitionRef::Row(row) => Ok(row),
+        PartitionRef::New(i) => added.get(i).copied().ok_or_else(|| broken_plan("a partition is missing")),
+    }
+}
+
+fn broken_plan(why: &'static str) -> Error {
+    Error::internal("the plan of an import does not hold together", why)
+}
+
+fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {
+    Ok(StoredContainer {
+        id: r.get(0)?,
+        partition_id: r.get(1)?,
+        parent_id: r.get(2)?,
+        external_id: Arc::from(text(r, 3)?),
+        key: DnKey::from(text(r, 4)?.to_owned()),
+        entry_id: entry_id(r, 5, 6)?,
+        name: Arc::from(text(r, 7)?),
+        description: optional_text(r, 8)?,
+        hidden: r.get(9)?,
+        selected: r.get(10)?,
+    })
+}
+
+/// A text column without the copy that `get::<String>` makes.
+fn text<'r>(r: &'r Row<'_>, index: usize) -> rusqlite::Result<&'r str> {
+    Ok(r.get_ref(index)?.as_str()?)
+}
+
+fn optional_text(r: &Row<'_>, index: usize) -> rusqlite::Result<Option<Box<str>>> {
+    Ok(r.get_ref(index)?.as_str_or_null()?.map(Box::from))
+}
+
+fn entry_id(r: &Row<'_>, kind: usize, value: usize) -> rusqlite::Result<Option<EntryId>> {
+    let ValueRef::Integer(number) = r.get_ref(kind)? else { return Ok(None) };
+    let kind = match number {
+        1 => IdKind::ObjectGuid,
+        2 => IdKind::EntryUuid,
+        _ => IdKind::NsUniqueId,
+    };
+    Ok(Some(EntryId { kind, value: r.get(value)? }))
+}
+
+fn id_columns(id: Option<EntryId>) -> (Option<i64>, Option<[u8; 16]>) {
+    let kind = id.map(|id| match id.kind {
+        IdKind::ObjectGuid => 1,
+        IdKind::EntryUuid => 2,
+        IdKind::NsUniqueId => 3,
+    });
+    (kind, id.map(|id| id.value))
+}

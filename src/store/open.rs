@@ -1,0 +1,262 @@
+//! Taking possession of a database file: its lock, its safety, its soundness, its pragmas.
+//!
+//! The lock is a separate file, and the database itself is only ever opened through SQLite: closing any other
+//! handle on it would drop SQLite's own locks. A damaged file is never renamed, truncated or repaired.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
+
+use super::{Db, upgrade};
+
+/// SQLite below this version can corrupt a write-ahead file that is reset while it is read.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Why a database cannot be used, by what to do about it. Each has an exit code of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    /// Damaged, of another program or of a newer version. Nothing was changed.
+    #[error("{0}")]
+    Damaged(String),
+    /// The disk or the file system refuses.
+    #[error("{0}")]
+    Io(String),
+    /// Another process holds the file.
+    #[error("{0}")]
+    Locked(String),
+    /// The place of the file is not safe to use.
+    #[error("{0}")]
+    Unsafe(String),
+}
+
+impl OpenFault {
+    pub(super) fn io(what: &str, e: impl std::fmt::Display) -> Self {
+        OpenFault::Io(format!("{what}: {e}"))
+    }
+}
+
+/// A database that is open, and whether this start created it.
+pub struct Opened {
+    /// The database.
+    pub db: Db,
+    /// True when the file did not exist before.
+    pub is_new: bool,
+}
+
+/// Holds the lock of a database file until it is dropped or the process ends, however it ends.
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock of the database at `path`, or says who holds it. Creates the lock file beside it.
+    pub fn take(path: &Path) -> Result<FileLock, OpenFault> {
+        let lock_path = beside(path, "lock");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(&lock_path)
+            .map_err(|e| OpenFault::io(&format!("cannot open {}", lock_path.display()), e))?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            let who =
+                if pid.trim().is_empty() { "another process".to_owned() } else { format!("process {}", pid.trim()) };
+            return Err(OpenFault::Locked(format!("{} is in use by {who}", path.display())));
+        }
+        let wrote = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
+        wrote
+            .and_then(|_| writeln!(file, "{}", std::process::id()))
+            .map_err(|e| OpenFault::io(&format!("cannot write {}", lock_path.display()), e))?;
+        Ok(FileLock { _file: file })
+    }
+}
+
+/// Whether a server holds the database at `path`, without leaving a trace: a missing lock file is not created.
+pub fn lock_holder(path: &Path) -> Result<Option<FileLock>, OpenFault> {
+    if beside(path, "lock").exists() { FileLock::take(path).map(Some) } else { Ok(None) }
+}
+
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{suffix}"));
+    PathBuf::from(name)
+}
+
+pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!("-{suffix}"));
+    PathBuf::from(name)
+}
+
+/// Opens the database at `path` for a server.
+pub fn open(path: &Path) -> Result<Opened, OpenFault> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(OpenFault::Io(format!("SQLite {} is too old", rusqlite::version())));
+    }
+    inspect_place(path)?;
+    let lock = FileLock::take(path)?;
+    let is_new = inspect_file(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut writer = Connection::open_with_flags(path, flags).map_err(|e| classify(path, &e))?;
+    prepare(path, &mut writer, is_new).map_err(|f| {
+        if is_new {
+            // Nothing of worth can be in a file that this very start made and could not fill.
+            let _ = std::fs::remove_file(path);
+        }
+        f
+    })?;
+    Ok(Opened { db: Db::new(path, writer, lock)?, is_new })
+}
+
+fn prepare(path: &Path, writer: &mut Connection, is_new: bool) -> Result<(), OpenFault> {
+    let fault = |e: rusqlite::Error| classify(path, &e);
+    if !is_new {
+        verify(path, writer)?;
+    }
+    set_pragmas(writer).map_err(fault)?;
+    read_back(writer)?;
+    writer.pragma_update(None, "cache_size", -65_536).map_err(fault)?;
+    writer.set_prepared_statement_cache_capacity(64);
+    if is_new {
+        upgrade::create(writer).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// Refuses what is not ours, newer than us, or damaged, before anything is written.
+pub(super) fn verify(path: &Path, connection: &Connection) -> Result<(), OpenFault> {
+    let fault = |e: rusqlite::Error| classify(path, &e);
+    let pragma = |name| connection.pragma_query_value(None, name, |r| r.get::<_, i32>(0));
+    if pragma("application_id").map_err(fault)? != upgrade::APPLICATION_ID {
+        return Err(OpenFault::Damaged(format!("{} is not a database of jim", path.display())));
+    }
+    let version = pragma("user_version").map_err(fault)?;
+    if version > upgrade::VERSION {
+        return Err(OpenFault::Damaged(format!(
+            "{} was written by a newer version of jim (schema {version}, this one knows {}); use that version",
+            path.display(),
+            upgrade::VERSION
+        )));
+    }
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(fault)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(OpenFault::Damaged(format!("{} is damaged; nothing was changed. Restore it from a backup", path.display())))
+    }
+}
+
+/// The settings of every connection.
+pub fn set_pragmas(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA busy_timeout = 5000;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA secure_delete = ON;
+         PRAGMA mmap_size = 0;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA journal_size_limit = 67108864;",
+    )
+}
+
+/// A pragma that SQLite does not know is silently ignored: what protects data is read back.
+fn read_back(connection: &Connection) -> Result<(), OpenFault> {
+    let mode: String = connection
+        .pragma_query_value(None, "journal_mode", |r| r.get(0))
+        .map_err(|e| OpenFault::io("cannot read back journal_mode", e))?;
+    if mode != "wal" {
+        return Err(OpenFault::Io(format!("the file system does not support a write-ahead log (got {mode})")));
+    }
+    for (name, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1), ("trusted_schema", 0)] {
+        let value: i64 = connection
+            .pragma_query_value(None, name, |r| r.get(0))
+            .map_err(|e| OpenFault::io(&format!("cannot read back {name}"), e))?;
+        if value != wanted {
+            return Err(OpenFault::Io(format!("SQLite does not accept {name} = {wanted}")));
+        }
+    }
+    Ok(())
+}
+
+/// The folder must not let others swap the file.
+fn inspect_place(path: &Path) -> Result<(), OpenFault> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let meta = std::fs::metadata(folder)
+        .map_err(|e| OpenFault::io(&format!("the folder of the database, {}, cannot be used", folder.display()), e))?;
+    if !meta.is_dir() {
+        return Err(OpenFault::Io(format!("{} is not a folder", folder.display())));
+    }
+    if meta.mode() & 0o002 != 0 && meta.mode() & 0o1000 == 0 {
+        return Err(OpenFault::Unsafe(format!(
+            "{} can be written by everybody; take that right away (chmod o-w) or use another folder",
+            folder.display()
+        )));
+    }
+    let network = rustix::fs::statfs(folder).map(|s| s.f_type as u64).unwrap_or_default();
+    // NFS, SMB, CIFS, SMB2: a write-ahead log needs memory shared by all who open the file.
+    if [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42].contains(&network) {
+        return Err(OpenFault::Unsafe(format!("{} is on a network file system; use a local one", folder.display())));
+    }
+    Ok(())
+}
+
+/// Whether the file is yet to be made. Links and stray write-ahead files are refused.
+pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let wal = sidecar(path, "wal");
+            return match wal.exists() {
+                true => Err(OpenFault::Damaged(format!("{} is there, but {} is not", wal.display(), path.display()))),
+                false => Ok(true),
+            };
+        }
+        Err(e) => return Err(OpenFault::io(&format!("cannot look at {}", path.display()), e)),
+    };
+    if !meta.is_file() {
+        return Err(OpenFault::Unsafe(format!(
+            "{} is a link or no ordinary file; name the file itself",
+            path.display()
+        )));
+    }
+    if meta.nlink() > 1 {
+        return Err(OpenFault::Unsafe(format!(
+            "{} has a second name (hard link); a write through one would not be seen through the other",
+            path.display()
+        )));
+    }
+    if meta.len() == 0 {
+        return Err(OpenFault::Damaged(format!("{} is empty; remove it to start anew", path.display())));
+    }
+    Ok(false)
+}
+
+pub(super) fn classify(path: &Path, e: &rusqlite::Error) -> OpenFault {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase};
+    match e.sqlite_error_code() {
+        Some(DatabaseCorrupt | NotADatabase) => OpenFault::Damaged(format!(
+            "{} is damaged or not a database; nothing was changed. Restore it from a backup",
+            path.display()
+        )),
+        Some(DatabaseBusy | DatabaseLocked) => {
+            OpenFault::Locked(format!("{} is locked by another program", path.display()))
+        }
+        _ => OpenFault::io(&format!("cannot open {}", path.display()), e),
+    }
+}
