@@ -244,6 +244,7 @@ mod tests {
         assert!(matches!(second, Err(Error::Unavailable { .. })));
         release.send(()).expect("held");
         assert!(first.await.expect("ends").expect("writes"));
+        tokio::time::resume();
         assert!(db.is_writable().await);
     }
 }

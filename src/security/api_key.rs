@@ -1,0 +1,272 @@
+//! API keys: their form, what they are found by, and their argon2id hashes.
+//!
+//! An own key is `jim_` + 12 base62 characters (the id) + `_` + 43 base62 characters (the secret, 256 random bits)
+//! + 6 base62 characters (CRC-32 of all before). An operator's key is any text of 32-1024 visible ASCII characters
+//! that starts with `jim_`. The CRC sorts out typing errors before anything is looked up; it is no security.
+
+use std::sync::Mutex;
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::random;
+use super::secret::{Keyring, Secret};
+use crate::error::{Error, Result};
+
+const ID: usize = 12;
+const SECRET: usize = 43;
+const CRC: usize = 6;
+const OWN: usize = 4 + ID + 1 + SECRET + CRC;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Argon2id: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const HASH: usize = 32;
+const SALT: usize = 16;
+
+/// What a presented text can be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Shape<'a> {
+    /// One of ours, by its id.
+    Own(&'a str),
+    /// One that an operator chose.
+    Operator,
+}
+
+/// Tells what a presented key can be; `None` for what cannot be a key at all.
+pub fn shape(key: &str) -> Option<Shape<'_>> {
+    let printable = (32..=1024).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if !printable || !key.starts_with("jim_") {
+        return None;
+    }
+    Some(own_id(key).map_or(Shape::Operator, Shape::Own))
+}
+
+fn own_id(key: &str) -> Option<&str> {
+    let id = key.get(4..4 + ID)?;
+    let body = key.get(..OWN - CRC)?;
+    let base62 = |t: &str| t.bytes().all(|b| b.is_ascii_alphanumeric());
+    let well_formed = key.len() == OWN
+        && key.as_bytes().get(4 + ID) == Some(&b'_')
+        && base62(id)
+        && base62(key.get(4 + ID + 1..)?)
+        && key.get(OWN - CRC..)? == crc(body);
+    well_formed.then_some(id)
+}
+
+fn crc(text: &str) -> String {
+    let mut n = crc32fast::hash(text.as_bytes());
+    let mut digits = [b'0'; CRC];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62.get((n % 62) as usize).copied().unwrap_or(b'0');
+        n /= 62;
+    }
+    digits.iter().map(|b| char::from(*b)).collect()
+}
+
+/// A new key of our own.
+pub fn generate() -> Secret {
+    let mut text = Zeroizing::new(String::with_capacity(OWN));
+    text.push_str("jim_");
+    push_random(&mut text, ID);
+    text.push('_');
+    // 256 random bits as a number of 43 base62 digits.
+    let mut number: Zeroizing<[u8; 32]> = Zeroizing::new(random());
+    for _ in 0..SECRET {
+        let mut remainder = 0u32;
+        for byte in number.iter_mut() {
+            let value = remainder * 256 + u32::from(*byte);
+            *byte = (value / 62) as u8;
+            remainder = value % 62;
+        }
+        text.push(BASE62.get(remainder as usize).map_or('0', |b| char::from(*b)));
+    }
+    let checksum = crc(&text);
+    text.push_str(&checksum);
+    Secret::new(text.as_str().to_owned())
+}
+
+fn push_random(text: &mut String, count: usize) {
+    let mut left = count;
+    while left > 0 {
+        // Bytes from 248 up would make some characters likelier than others.
+        let [byte] = random::<1>();
+        if let Some(b) = BASE62.get(usize::from(byte) % 62).filter(|_| byte < 248) {
+            text.push(char::from(*b));
+            left -= 1;
+        }
+    }
+}
+
+/// The part of a key that people may see.
+pub fn prefix(key: &str) -> String {
+    match shape(key) {
+        Some(Shape::Own(id)) => format!("jim_{id}"),
+        _ => key.chars().take(12).collect(),
+    }
+}
+
+/// Hashes and verifies keys, with a pepper that lies in the keyring.
+pub struct Hasher {
+    kid: u32,
+    pepper: Zeroizing<[u8; 32]>,
+    lookup_key: Zeroizing<[u8; 32]>,
+    /// 19 MiB that consecutive runs share; given back when there were none for a while.
+    arena: Mutex<Option<Vec<Block>>>,
+}
+
+impl Hasher {
+    /// Derives what is needed from the keyring's current key.
+    pub fn new(keyring: &Keyring) -> Option<Hasher> {
+        let kid = keyring.current_kid();
+        Some(Hasher {
+            kid,
+            pepper: keyring.derive(kid, "jim|v1|api-key pepper")?,
+            lookup_key: keyring.derive(kid, "jim|v1|api-key lookup")?,
+            arena: Mutex::new(None),
+        })
+    }
+
+    /// The master key that hashes made now depend on.
+    pub fn kid(&self) -> u32 {
+        self.kid
+    }
+
+    /// What a key is found by: the id within an own key, a keyed digest of an operator's key. The two never meet,
+    /// being 12 and 16 bytes long.
+    pub fn lookup(&self, key: &str) -> Vec<u8> {
+        match shape(key) {
+            Some(Shape::Own(id)) => id.as_bytes().to_vec(),
+            _ => hmac(self.lookup_key.as_slice(), key.as_bytes()).into_iter().take(16).collect(),
+        }
+    }
+
+    /// The PHC string of a key. Takes 25 ms and 19 MiB: call it on a blocking thread.
+    pub fn hash(&self, key: &str) -> Result<String> {
+        let salt: [u8; SALT] = random();
+        let hash = self.run(key, &salt, MEMORY_KIB, PASSES, LANES)?;
+        let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+        Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
+    }
+
+    /// Whether a key is the one that was hashed. Costs as much as [`Hasher::hash`].
+    pub fn verify(&self, key: &str, phc: &str) -> Result<bool> {
+        let parsed = Phc::parse(phc).ok_or_else(|| Error::internal("a stored key hash is not readable", "not PHC"))?;
+        let hash = self.run(key, &parsed.salt, parsed.memory, parsed.passes, parsed.lanes)?;
+        Ok(hash.as_slice().ct_eq(&parsed.hash).into())
+    }
+
+    /// Gives the shared memory back.
+    pub fn release_memory(&self) {
+        if let Ok(mut arena) = self.arena.lock() {
+            *arena = None;
+        }
+    }
+
+    fn run(&self, key: &str, salt: &[u8], memory: u32, passes: u32, lanes: u32) -> Result<[u8; HASH]> {
+        let fail = |e: argon2::Error| Error::internal("argon2 refused", e.to_string());
+        let params = Params::new(memory, passes, lanes, Some(HASH)).map_err(fail)?;
+        let blocks = params.block_count();
+        let argon = Argon2::new_with_secret(self.pepper.as_slice(), Algorithm::Argon2id, Version::V0x13, params)
+            .map_err(fail)?;
+        let taken = self.arena.lock().ok().and_then(|mut a| a.take());
+        let mut arena = taken.filter(|a| a.len() == blocks).unwrap_or_else(|| vec![Block::default(); blocks]);
+        let mut hash = [0u8; HASH];
+        let done = argon.hash_password_into_with_memory(key.as_bytes(), salt, &mut hash, arena.as_mut_slice());
+        if let Ok(mut shared) = self.arena.lock() {
+            *shared = Some(arena);
+        }
+        done.map(|()| hash).map_err(fail)
+    }
+}
+
+pub(super) fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    // HMAC takes keys of every length.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
+    mac.update(text);
+    mac.finalize().into_bytes().into()
+}
+
+struct Phc {
+    memory: u32,
+    passes: u32,
+    lanes: u32,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl Phc {
+    fn parse(text: &str) -> Option<Phc> {
+        let mut parts = text.strip_prefix("$argon2id$v=19$")?.split('$');
+        let mut numbers = parts.next()?.split(',');
+        let mut number = |name: &str| numbers.next()?.strip_prefix(name)?.parse().ok();
+        Some(Phc {
+            memory: number("m=")?,
+            passes: number("t=")?,
+            lanes: number("p=")?,
+            salt: STANDARD_NO_PAD.decode(parts.next()?).ok()?,
+            hash: STANDARD_NO_PAD.decode(parts.next()?).ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(dir: &std::path::Path) -> Hasher {
+        Hasher::new(&Keyring::create(&dir.join("jim.keys")).expect("keyring")).expect("hasher")
+    }
+
+    #[test]
+    fn generated_keys_have_the_form_and_every_edit_breaks_it() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..2_000 {
+            let key = generate();
+            let key = key.expose();
+            assert!(key.len() == OWN && matches!(shape(key), Some(Shape::Own(_))), "{}", key.len());
+            assert!(seen.insert(key.to_owned()));
+        }
+        let key = generate().expose().to_owned();
+        for i in 4..key.len() {
+            let mut bent = key.clone().into_bytes();
+            bent[i] = if bent[i] == b'A' { b'B' } else { b'A' };
+            let bent = String::from_utf8(bent).expect("ascii");
+            assert!(!matches!(shape(&bent), Some(Shape::Own(_))), "byte {i}");
+        }
+        assert_eq!(prefix(&key), key[..16]);
+    }
+
+    #[test]
+    fn operators_keys_are_taken_as_they_are() {
+        for (length, ok) in [(31, false), (32, true), (1024, true), (1025, false)] {
+            let key = format!("jim_{}", "x".repeat(length - 4));
+            assert_eq!(shape(&key), ok.then_some(Shape::Operator), "{length}");
+        }
+        for bad in ["", "jam_0123456789012345678901234567890123", "jim_with blank 0123456789012345678901234567890"] {
+            assert_eq!(shape(bad), None);
+        }
+        assert_eq!(prefix("jim_operatorchosenkey0123456789ab"), "jim_operator");
+    }
+
+    #[test]
+    fn a_hash_verifies_its_key_only_with_its_pepper() {
+        let dir = tempfile::tempdir().expect("folder");
+        let hasher = self::hasher(dir.path());
+        let key = generate();
+        let phc = hasher.hash(key.expose()).expect("hashes");
+        assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(hasher.verify(key.expose(), &phc).expect("runs"));
+        assert!(!hasher.verify(generate().expose(), &phc).expect("runs"));
+        let elsewhere = tempfile::tempdir().expect("folder");
+        assert!(!self::hasher(elsewhere.path()).verify(key.expose(), &phc).expect("runs"));
+        assert!(hasher.verify(key.expose(), "$argon2id$nonsense").is_err());
+    }
+}

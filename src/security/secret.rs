@@ -1,0 +1,264 @@
+//! Secrets at rest: the keyring file, sealed values, and a type that does not show what it holds.
+//!
+//! The keyring lies outside the database, so that the file alone, or a backup of it, opens nothing. A sealed value
+//! is bound to its place: moved to another row it does not open. There is no plaintext fallback.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::random;
+
+/// A secret text. It is zeroed when dropped and has no Display, Serialize or Clone.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes over a text.
+    pub fn new(text: String) -> Self {
+        Secret(Zeroizing::new(text))
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Why a keyring cannot be used. The texts name the file and the remedy, never a key.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct KeyringFault(pub String);
+
+/// A sealed value that does not open: damaged, moved, or under a key that is not in the keyring.
+#[derive(Debug, thiserror::Error)]
+#[error("a sealed value cannot be opened with this keyring")]
+pub struct CannotOpen;
+
+struct MasterKey {
+    kid: u32,
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// The master keys: new values are sealed with the last one, older ones open what was sealed before.
+pub struct Keyring {
+    path: PathBuf,
+    keys: Vec<MasterKey>,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({}, {} keys)", self.path.display(), self.keys.len())
+    }
+}
+
+const SEALED_VERSION: u8 = 1;
+const NONCE: usize = 24;
+/// A keyring is a few lines; more than this is some other file.
+const MAX_FILE: u64 = 64 * 1024;
+const CHECK_TEXT: &[u8] = b"jim keyring check";
+
+impl Keyring {
+    /// Makes a keyring with one new key at `path`, which must not exist.
+    pub fn create(path: &Path) -> Result<Keyring, KeyringFault> {
+        let fault = |e: std::io::Error| KeyringFault(format!("cannot make the keyring {}: {e}", path.display()));
+        let key = Zeroizing::new(random::<32>());
+        let kid = u32::from_be_bytes(random());
+        let created = time::OffsetDateTime::now_utc().unix_timestamp();
+        let line = Zeroizing::new(format!("{kid:08x}:{created}:{}\n", STANDARD.encode(*key)));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fault)?;
+        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
+        sync_folder(path).map_err(fault)?;
+        Ok(Keyring { path: path.to_owned(), keys: vec![MasterKey { kid, key }] })
+    }
+
+    /// Reads the keyring at `path`. Its mode must keep others out.
+    pub fn load(path: &Path) -> Result<Keyring, KeyringFault> {
+        let at = path.display();
+        let mut file = File::open(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => KeyringFault(format!(
+                "the keyring {at} is missing, but the database exists; put back the keyring that belongs to it, \
+                 or name it with [keys] path"
+            )),
+            _ => KeyringFault(format!("cannot read the keyring {at}: {e}")),
+        })?;
+        let meta = file.metadata().map_err(|e| KeyringFault(format!("cannot look at the keyring {at}: {e}")))?;
+        if meta.mode() & 0o077 != 0 {
+            return Err(KeyringFault(format!("the keyring {at} can be read by others; run: chmod 600 {at}")));
+        }
+        let ours = rustix::process::geteuid().as_raw();
+        if meta.uid() != ours && meta.uid() != 0 {
+            return Err(KeyringFault(format!("the keyring {at} belongs to another user; run: chown {ours} {at}")));
+        }
+        let mut text = Zeroizing::new(String::new());
+        let read = Read::by_ref(&mut file).take(MAX_FILE).read_to_string(&mut text);
+        read.map_err(|e| KeyringFault(format!("cannot read the keyring {at}: {e}")))?;
+        let keys: Option<Vec<MasterKey>> = text.lines().filter(|l| !l.trim().is_empty()).map(parse_line).collect();
+        match keys {
+            Some(keys) if !keys.is_empty() => Ok(Keyring { path: path.to_owned(), keys }),
+            _ => Err(KeyringFault(format!(
+                "the keyring {at} is empty or damaged; put back the keyring that belongs to the database"
+            ))),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key that new values are sealed with.
+    pub fn current_kid(&self) -> u32 {
+        self.keys.last().map(|k| k.kid).unwrap_or_default()
+    }
+
+    /// Whether the keyring holds this key.
+    pub fn holds(&self, kid: u32) -> bool {
+        self.master(kid).is_some()
+    }
+
+    /// What the database remembers a key by.
+    pub fn check_value(&self, kid: u32) -> Result<Vec<u8>, CannotOpen> {
+        self.seal_with(self.master(kid).ok_or(CannotOpen)?, CHECK_TEXT, &check_place(kid))
+    }
+
+    /// Whether `value` was made by [`Keyring::check_value`] with the same key.
+    pub fn passes_check(&self, kid: u32, value: &[u8]) -> bool {
+        self.open_bytes(value, &check_place(kid)).is_ok_and(|t| *t == CHECK_TEXT)
+    }
+
+    /// Seals the secret of one setting of one system.
+    pub fn seal_setting(&self, system: i64, setting: i64, secret: &str) -> Result<Vec<u8>, CannotOpen> {
+        let master = self.keys.last().ok_or(CannotOpen)?;
+        self.seal_with(master, secret.as_bytes(), &setting_place(system, setting))
+    }
+
+    /// Opens the secret of one setting of one system. A value sealed for another place does not open.
+    pub fn open_setting(&self, system: i64, setting: i64, sealed: &[u8]) -> Result<Secret, CannotOpen> {
+        let bytes = self.open_bytes(sealed, &setting_place(system, setting))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| CannotOpen)?;
+        Ok(Secret::new(text.to_owned()))
+    }
+
+    /// A key derived from a master key for one purpose.
+    pub fn derive(&self, kid: u32, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        let mut derived = Zeroizing::new([0u8; 32]);
+        let hkdf = Hkdf::<Sha256>::new(None, self.master(kid)?.key.as_slice());
+        hkdf.expand(purpose.as_bytes(), derived.as_mut_slice()).ok()?;
+        Some(derived)
+    }
+
+    fn master(&self, kid: u32) -> Option<&MasterKey> {
+        self.keys.iter().find(|k| k.kid == kid)
+    }
+
+    fn seal_with(&self, master: &MasterKey, secret: &[u8], place: &str) -> Result<Vec<u8>, CannotOpen> {
+        let nonce: [u8; NONCE] = random();
+        let payload = Payload { msg: secret, aad: place.as_bytes() };
+        let sealed = cipher(master)?.encrypt(&XNonce::from(nonce), payload).map_err(|_| CannotOpen)?;
+        let mut out = Vec::with_capacity(1 + 4 + NONCE + sealed.len());
+        out.push(SEALED_VERSION);
+        out.extend_from_slice(&master.kid.to_be_bytes());
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(&sealed);
+        Ok(out)
+    }
+
+    fn open_bytes(&self, sealed: &[u8], place: &str) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        let (version, rest) = sealed.split_first().ok_or(CannotOpen)?;
+        let (kid, rest) = rest.split_first_chunk::<4>().ok_or(CannotOpen)?;
+        let (nonce, text) = rest.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
+        if *version != SEALED_VERSION {
+            return Err(CannotOpen);
+        }
+        let master = self.master(u32::from_be_bytes(*kid)).ok_or(CannotOpen)?;
+        let payload = Payload { msg: text, aad: place.as_bytes() };
+        let opened = cipher(master)?.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotOpen)?;
+        Ok(Zeroizing::new(opened))
+    }
+}
+
+fn cipher(master: &MasterKey) -> Result<XChaCha20Poly1305, CannotOpen> {
+    XChaCha20Poly1305::new_from_slice(master.key.as_slice()).map_err(|_| CannotOpen)
+}
+
+fn setting_place(system: i64, setting: i64) -> String {
+    format!("jim|v1|setting|{system}|{setting}")
+}
+
+fn check_place(kid: u32) -> String {
+    format!("jim|v1|check|{kid}")
+}
+
+fn parse_line(line: &str) -> Option<MasterKey> {
+    let (kid, rest) = line.trim().split_once(':')?;
+    let (_created, key) = rest.split_once(':')?;
+    let bytes = Zeroizing::new(STANDARD.decode(key).ok()?);
+    let key = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
+    Some(MasterKey { kid: u32::from_str_radix(kid, 16).ok()?, key })
+}
+
+/// A new file is safe only when its folder is.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_value_opens_only_in_its_place_and_untouched() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("jim.keys");
+        let ring = Keyring::create(&path).expect("made");
+        assert!(Keyring::create(&path).is_err(), "an existing keyring is never overwritten");
+        let again = Keyring::load(&path).expect("loads");
+        let sealed = ring.seal_setting(7, 3, "s3cur3p@ssw0rd").expect("seals");
+        assert_eq!(again.open_setting(7, 3, &sealed).expect("opens").expose(), "s3cur3p@ssw0rd");
+        assert!(again.open_setting(8, 3, &sealed).is_err() && again.open_setting(7, 4, &sealed).is_err());
+        assert_ne!(sealed, ring.seal_setting(7, 3, "s3cur3p@ssw0rd").expect("seals"));
+        for i in 0..sealed.len() {
+            let mut bent = sealed.clone();
+            bent[i] ^= 1;
+            assert!(again.open_setting(7, 3, &bent).is_err(), "byte {i}");
+            assert!(again.open_setting(7, 3, &sealed[..i]).is_err(), "cut at {i}");
+        }
+        let kid = ring.current_kid();
+        assert!(again.passes_check(kid, &ring.check_value(kid).expect("check")));
+        assert_ne!(ring.derive(kid, "a"), ring.derive(kid, "b"));
+    }
+
+    #[test]
+    fn a_loose_damaged_or_missing_keyring_is_refused_with_a_remedy() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("jim.keys");
+        let refusal = |p: &Path| Keyring::load(p).expect_err("refused").to_string();
+        assert!(refusal(&path).contains("missing"));
+        Keyring::create(&path).expect("made");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
+        assert!(refusal(&path).contains("chmod 600"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+        std::fs::write(&path, "not a key").expect("write");
+        assert!(refusal(&path).contains("damaged"));
+        std::fs::write(&path, "").expect("write");
+        assert!(refusal(&path).contains("empty"));
+    }
+}
