@@ -1,0 +1,346 @@
+//! The entries of the sandbox and their places: naming contexts, parents and children, names and visibility.
+//! Nothing here knows of connections, requests or faults; the rules for edits are those of OpenLDAP and hold for
+//! tests and for LDAP clients alike.
+
+use super::ber::Attribute;
+use super::entry::{Entry, Hidden, dn_text, rdn_text};
+use super::faults::Answer;
+use crate::domain::dn::{Ava, Dn, DnKey};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap};
+use time::macros::format_description;
+use uuid::Uuid;
+
+/// A naming context; it may have no entry.
+#[derive(Debug, Clone)]
+struct Suffix {
+    dn: String,
+    key: DnKey,
+}
+
+/// The entries of a directory.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    pub(super) entries: HashMap<u64, Entry>,
+    by_key: HashMap<DnKey, u64>,
+    suffixes: Vec<Suffix>,
+    next: u64,
+    /// Set once a sandbox serves the tree: ids of later entries are random, as re-creating an entry must give it
+    /// a new one.
+    pub(super) live: bool,
+    /// What a builder was told that cannot be done.
+    refused: Vec<Answer>,
+}
+
+impl Tree {
+    /// A directory without naming contexts.
+    pub fn new() -> Tree {
+        Tree::default()
+    }
+
+    /// Adds a naming context together with its entry.
+    pub fn suffix(mut self, dn: &str) -> Tree {
+        let added = self.add_suffix(dn).and_then(|()| self.add(dn, Vec::new()).map(|_| ()));
+        self.note(added)
+    }
+
+    /// Adds a naming context without any entry.
+    pub fn empty_suffix(mut self, dn: &str) -> Tree {
+        let added = self.add_suffix(dn);
+        self.note(added)
+    }
+
+    /// Adds an organizational unit.
+    pub fn ou(self, dn: &str) -> Tree {
+        self.entry(dn, &[("objectClass", &["top", "organizationalUnit"])])
+    }
+
+    /// Adds an entry; the attributes of its RDN and an object class are supplied where they are missing.
+    pub fn entry(mut self, dn: &str, attributes: &[(&str, &[&str])]) -> Tree {
+        let attributes =
+            attributes.iter().map(|(n, v)| ((*n).to_owned(), v.iter().map(|v| v.as_bytes().to_vec()).collect()));
+        let added = self.add(dn, attributes.collect()).map(|_| ());
+        self.note(added)
+    }
+
+    /// What the builder was asked for and could not do; a sandbox does not start while there is any.
+    pub fn refused(&self) -> &[Answer] {
+        &self.refused
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn note(mut self, done: Result<(), Answer>) -> Tree {
+        self.refused.extend(done.err());
+        self
+    }
+
+    /// The naming contexts as they are shown.
+    pub(super) fn suffixes(&self) -> impl Iterator<Item = &str> {
+        self.suffixes.iter().map(|s| s.dn.as_str())
+    }
+
+    /// The naming context that a name belongs to.
+    pub(super) fn suffix_of(&self, key: &DnKey) -> Option<&DnKey> {
+        let holds = |s: &&Suffix| s.key == *key || key.is_below(s.key.as_str());
+        self.suffixes.iter().filter(holds).map(|s| &s.key).max_by_key(|k| k.as_str().len())
+    }
+
+    /// Adds a naming context.
+    pub(super) fn add_suffix(&mut self, dn: &str) -> Result<(), Answer> {
+        let dn = parse(dn)?;
+        let key = dn.key();
+        if self.suffixes.iter().any(|s| s.key == key) {
+            return Err(Answer::new(68, "the naming context exists"));
+        }
+        self.suffixes.push(Suffix { dn: dn_text(&dn, &[]), key });
+        Ok(())
+    }
+
+    /// Takes a naming context away with everything in it.
+    pub(super) fn remove_suffix(&mut self, dn: &str) -> Result<(), Answer> {
+        let key = parse(dn)?.key();
+        if let Some(&id) = self.by_key.get(&key) {
+            self.detach(id);
+        }
+        let before = self.suffixes.len();
+        self.suffixes.retain(|s| s.key != key);
+        if self.suffixes.len() < before { Ok(()) } else { Err(Answer::new(32, "no such naming context")) }
+    }
+
+    /// The entry of a name, hidden or not.
+    pub(super) fn find(&self, dn: &str) -> Result<u64, Answer> {
+        let key = parse(dn)?.key();
+        self.by_key.get(&key).copied().ok_or_else(|| self.absent(&key))
+    }
+
+    /// The entry of a name as a reader may see it.
+    pub(super) fn find_visible(&self, dn: &str) -> Result<u64, Answer> {
+        let id = self.find(dn)?;
+        if self.visible(id) { Ok(id) } else { Err(Answer::new(32, "")) }
+    }
+
+    /// "No such object", with the nearest ancestor that exists, unless that one is hidden.
+    fn absent(&self, key: &DnKey) -> Answer {
+        let mut answer = Answer::new(32, "");
+        let Some(suffix) = self.suffix_of(key) else { return answer };
+        let inside = |a: &&str| *a == suffix.as_str() || crate::domain::dn::is_below(a, suffix.as_str());
+        let nearest = key.ancestors().take_while(inside).find_map(|a| self.by_key.get(a));
+        if let Some(entry) = nearest.filter(|id| self.visible(**id)).and_then(|id| self.entries.get(id)) {
+            answer.matched.clone_from(&entry.dn);
+        }
+        answer
+    }
+
+    /// Whether readers see an entry.
+    pub(super) fn visible(&self, id: u64) -> bool {
+        let mut hiding = self.entries.get(&id).map(|e| (e.hidden == Hidden::No, e.parent));
+        while let Some((true, Some(parent))) = hiding {
+            hiding = self.entries.get(&parent).map(|e| (e.hidden != Hidden::Subtree, e.parent));
+        }
+        matches!(hiding, Some((true, None)))
+    }
+
+    /// Adds an entry below an existing parent, or as the entry of an empty naming context.
+    pub(super) fn add(&mut self, dn: &str, mut attributes: Vec<Attribute>) -> Result<u64, Answer> {
+        let dn = parse(dn)?;
+        let key = dn.key();
+        let suffix = self.suffix_of(&key).ok_or_else(|| Answer::new(32, "no global superior knowledge"))?;
+        let root = *suffix == key;
+        if self.by_key.contains_key(&key) {
+            return Err(Answer::new(68, ""));
+        }
+        let parent = match key.parent().filter(|_| !root) {
+            None => None,
+            Some(parent) => Some(*self.by_key.get(parent).ok_or_else(|| self.absent(&key))?),
+        };
+        complete(&mut attributes, &dn);
+        let id = self.next;
+        self.next += 1;
+        let own = dn.rdns().first().map(|rdn| rdn_text(rdn, &attributes)).unwrap_or_default();
+        let full = match parent.and_then(|p| self.entries.get_mut(&p)) {
+            Some(above) => {
+                above.children.insert(id);
+                format!("{own},{}", above.dn)
+            }
+            None => dn_text(&dn, &attributes),
+        };
+        let uuid = if self.live { Uuid::new_v4() } else { fixed_id(&key) };
+        let created = now();
+        self.entries.insert(
+            id,
+            Entry {
+                dn: full,
+                rdn: own,
+                parent,
+                children: BTreeSet::new(),
+                uuid,
+                hidden: Hidden::No,
+                attributes,
+                modified: created.clone(),
+                created,
+            },
+        );
+        self.by_key.insert(key, id);
+        Ok(id)
+    }
+
+    /// Removes an entry; one with children only together with them.
+    pub(super) fn remove(&mut self, dn: &str, subtree: bool) -> Result<(), Answer> {
+        let id = self.find(dn)?;
+        if !subtree && self.entries.get(&id).is_some_and(|e| !e.children.is_empty()) {
+            return Err(Answer::new(66, "subordinate objects must be deleted first"));
+        }
+        self.detach(id);
+        Ok(())
+    }
+
+    fn detach(&mut self, id: u64) {
+        let parent = self.entries.get(&id).and_then(|e| e.parent);
+        if let Some(above) = parent.and_then(|p| self.entries.get_mut(&p)) {
+            above.children.remove(&id);
+        }
+        let mut doomed = vec![id];
+        while let Some(id) = doomed.pop() {
+            if let Some(entry) = self.entries.remove(&id) {
+                if let Ok(dn) = Dn::parse(&entry.dn) {
+                    self.by_key.remove(&dn.key());
+                }
+                doomed.extend(entry.children);
+            }
+        }
+    }
+
+    /// Renames or moves an entry with everything below it.
+    pub(super) fn rename(
+        &mut self,
+        dn: &str,
+        new_rdn: &str,
+        delete_old: bool,
+        new_superior: Option<&str>,
+    ) -> Result<(), Answer> {
+        let id = self.find(dn)?;
+        let old = parse(dn)?;
+        let named = parse(new_rdn)?;
+        let [rdn] = named.rdns() else { return Err(Answer::new(34, "invalid new RDN")) };
+        let (parent, superior) = match (new_superior, self.entries.get(&id).and_then(|e| e.parent)) {
+            (_, None) => return Err(Answer::new(53, "cannot rename a naming context")),
+            (Some(dn), Some(_)) => (self.find(dn)?, parse(dn)?.key()),
+            (None, Some(parent)) => {
+                (parent, old.key().parent().map(|k| DnKey::from(k.to_owned())).unwrap_or(named.key()))
+            }
+        };
+        if superior == old.key() || superior.is_below(old.key().as_str()) {
+            return Err(Answer::new(53, "cannot place an entry below itself"));
+        }
+        if self.suffix_of(&superior) != self.suffix_of(&old.key()) {
+            return Err(Answer::new(71, "cannot rename between DSAs"));
+        }
+        let above = self.entries.get(&parent).map(|e| e.dn.clone()).unwrap_or_default();
+        let key = parse(&named.own_rdn_under(&above))?.key();
+        if self.by_key.get(&key).is_some_and(|other| *other != id) {
+            return Err(Answer::new(68, ""));
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return Err(Answer::new(32, "")) };
+        let before = entry.parent.replace(parent);
+        if delete_old {
+            for pair in old.rdns().first().map(|r| r.pairs()).unwrap_or_default() {
+                entry.remove_value(pair.attribute(), pair.value().as_bytes());
+            }
+        }
+        rdn.pairs().iter().for_each(|p| {
+            entry.add_value(p.attribute(), p.value().as_bytes());
+        });
+        entry.rdn = rdn_text(rdn, &entry.attributes);
+        entry.modified = now();
+        if let Some(before) = before.and_then(|p| self.entries.get_mut(&p)) {
+            before.children.remove(&id);
+        }
+        if let Some(parent) = self.entries.get_mut(&parent) {
+            parent.children.insert(id);
+        }
+        self.rewrite_names(id, &above)
+    }
+
+    /// Brings the names of an entry and of everything below it up to date after a move.
+    fn rewrite_names(&mut self, id: u64, above: &str) -> Result<(), Answer> {
+        let mut moved = vec![(id, above.to_owned())];
+        let mut fresh = Vec::new();
+        while let Some((id, above)) = moved.pop() {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let dn = format!("{},{above}", entry.rdn);
+            self.by_key.remove(&parse(&entry.dn)?.key());
+            fresh.push((parse(&dn)?.key(), id));
+            moved.extend(entry.children.iter().map(|c| (*c, dn.clone())));
+            entry.dn = dn;
+        }
+        self.by_key.extend(fresh);
+        Ok(())
+    }
+
+    /// The visible entries of a scope, each with the greatest id on its path, its depth, and its own id.
+    pub(super) fn scope(&self, base: u64, below: usize, with_base: bool) -> Vec<(u64, usize, u64)> {
+        let mut found = Vec::new();
+        let mut open = vec![(base, base, 0)];
+        while let Some((id, greatest, depth)) = open.pop() {
+            let Some(entry) = self.entries.get(&id) else { continue };
+            if entry.hidden == Hidden::No && (depth > 0 || with_base) {
+                found.push((greatest, depth, id));
+            }
+            if entry.hidden != Hidden::Subtree && depth < below {
+                open.extend(entry.children.iter().map(|c| (*c, greatest.max(*c), depth + 1)));
+            }
+        }
+        found
+    }
+}
+
+/// Reads a DN as the directory does: what is none is refused.
+pub(super) fn parse(dn: &str) -> Result<Dn, Answer> {
+    Dn::parse(dn).map_err(|_| Answer::new(34, "invalid DN"))
+}
+
+/// Supplies what an entry must have: the values of its RDN and an object class.
+fn complete(attributes: &mut Vec<Attribute>, dn: &Dn) {
+    let pairs = dn.rdns().first().map(|r| r.pairs()).unwrap_or_default();
+    if !attributes.iter().any(|(n, _)| n.eq_ignore_ascii_case("objectClass")) {
+        let class = match pairs.first().map(Ava::attribute) {
+            Some("dc") => "domain",
+            Some("o") => "organization",
+            Some("ou") => "organizationalUnit",
+            _ => "organizationalRole",
+        };
+        let values = vec![b"top".to_vec(), class.as_bytes().to_vec()];
+        attributes.insert(0, ("objectClass".to_owned(), values));
+    }
+    for pair in pairs {
+        let value = pair.value().as_bytes().to_vec();
+        match attributes.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(pair.attribute())) {
+            Some((_, values)) if values.iter().any(|v| super::entry::same_value(v, &value)) => {}
+            Some((_, values)) => values.push(value),
+            None => attributes.push((pair.attribute().to_owned(), vec![value])),
+        }
+    }
+}
+
+/// An id that is the same at every start, so that a demonstration can be restarted over one database.
+pub(super) fn fixed_id(key: &DnKey) -> Uuid {
+    let digest = Sha256::digest(key.as_str().as_bytes());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// The present time as a generalized time.
+pub(super) fn now() -> String {
+    let form = format_description!("[year][month][day][hour][minute][second]Z");
+    time::OffsetDateTime::now_utc().format(&form).unwrap_or_default()
+}
