@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(got.msgid, 70_000);
         assert!(matches!(got.op, LdapOp::SearchResultEntry(e)
             if e.dn == "ou=Zürich,dc=x" && e.attributes[0].vals[0].len() == 300));
-        let got = read(&result(3, SEARCH_DONE, &Answer::referral("ldap://other/"), &[paged_control(200, b"abc")]));
-        assert!(matches!(got.op, LdapOp::SearchResultDone(r) if r.referral == ["ldap://other/"]));
+        let got = read(&result(3, SEARCH_DONE, &Answer::new(51, "busy"), &[paged_control(200, b"abc")]));
+        assert!(matches!(got.op, LdapOp::SearchResultDone(r) if r.message == "busy"));
         assert_eq!(got.ctrl, [LdapControl::SimplePagedResults { size: 200, cookie: b"abc".to_vec() }]);
     }
 }

@@ -46,7 +46,7 @@ pub struct Faults {
 /// Where a connection stops answering. The socket stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hang {
-    /// Accepted, then nothing is read or written.
+    /// Accepted, then nothing is written; what the client sends is swallowed.
     Connect,
     /// In the TLS handshake, be it at once or after StartTLS.
     Tls,

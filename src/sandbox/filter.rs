@@ -79,7 +79,7 @@ mod tests {
             ("(objectClass=*)", true),
             ("(objectclass=ORGANIZATIONALUNIT)", true),
             ("(objectClass=person)", false),
-            ("(|(objectClass=person)(ou=sales,  emea))", true),
+            ("(|(objectClass=person)(ou=S*EMEA))", true),
             ("(&(objectClass=top)(!(ou=x)))", true),
             ("(&(objectClass=top)(ou=x))", false),
             ("(!(mail=x))", true),
@@ -97,5 +97,7 @@ mod tests {
             let parsed = parse_ldap_filter_str(filter).expect(filter);
             assert_eq!(matches(&parsed, &user, &operational), expected, "{filter}");
         }
+        let blanks = LdapFilter::Equality("OU".to_owned(), " SALES,  emea".to_owned());
+        assert!(matches(&blanks, &user, &operational));
     }
 }

@@ -6,20 +6,26 @@
 
 mod ber;
 mod broken;
+mod certificate;
 mod edits;
 mod entry;
 mod faults;
 mod filter;
 mod output;
+mod root_dse;
 mod sample;
 mod search;
 mod session;
 mod shared;
-#[cfg(test)]
-mod tests;
 mod tree;
 
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod tests;
+
 pub use broken::{Broken, Place};
+pub use certificate::Certificate;
 pub use faults::{Answer, Cut, CutAt, Ending, Faults, Hang, Mischief, Order, Pace, PagingFault, SearchFault};
 pub use sample::ACCOUNT;
 pub use tree::Tree;
@@ -35,8 +41,8 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::rustls::ServerConfig;
 
-/// How a sandbox is to be started.
-#[derive(Debug, Clone)]
+/// How a sandbox is to be started. Holds a password, therefore without `Debug`.
+#[derive(Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -127,6 +133,10 @@ impl Sandbox {
         if let Some(listener) = self.listener.take() {
             listener.abort();
             let _ = listener.await;
+        }
+        // The connections were told to end with the listener; each has done so once it is no longer counted.
+        while self.open_connections() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }
 

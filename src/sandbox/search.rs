@@ -1,14 +1,14 @@
 //! Searches: the base, the scope, paging and limits, and what the faults do on the way.
 
 use super::ber::{self, Attribute};
+use super::entry;
 use super::entry::Selection;
 use super::faults::{Answer, Ending, Mischief, PagingFault};
 use super::filter;
 use super::output::Stop;
-use super::session::{START_TLS, Session};
+use super::session::Session;
 use super::shared::Counted;
 use super::tree::{Tree, parse};
-use super::{Tls, entry};
 use crate::domain::dn::DnKey;
 use ldap3_proto::proto::{LdapSearchRequest, LdapSearchScope};
 use std::sync::Arc;
@@ -315,43 +315,6 @@ impl Session {
         let entry = tree.entries.get(&found).filter(|_| tree.visible(found))?;
         let operational = if selection.wants_operational() { self.operational(entry) } else { Vec::new() };
         Some(ber::entry(id, entry.dn.as_bytes(), &selection.choose(&entry.attributes, &operational)))
-    }
-
-    /// The root DSE and the schema entry, which lie in no naming context and which anybody may read.
-    fn special(&self, key: &str) -> Option<(Vec<Attribute>, Vec<Attribute>)> {
-        let attribute = |name: &str, values: &[&str]| {
-            (name.to_owned(), values.iter().map(|v| v.as_bytes().to_vec()).collect::<Vec<_>>())
-        };
-        match key {
-            "" => {
-                let tree = self.shared.tree();
-                let suffixes: Vec<&str> = tree.suffixes().collect();
-                let mut operational = vec![attribute("structuralObjectClass", &["OpenLDAProotDSE"])];
-                if !suffixes.is_empty() {
-                    operational.push(attribute("namingContexts", &suffixes));
-                }
-                let mut controls = vec!["2.16.840.1.113730.3.4.2"];
-                if !self.faults().no_paging {
-                    controls.push(ber::PAGED_RESULTS);
-                }
-                operational.push(attribute("supportedControl", &controls));
-                let mut extensions = vec![ldap3_proto::proto::OID_WHOAMI];
-                if matches!(self.shared.tls, Some(Tls::StartTls(_))) {
-                    extensions.push(START_TLS);
-                }
-                operational.push(attribute("supportedExtension", &extensions));
-                operational.push(attribute("supportedLDAPVersion", &["3"]));
-                operational.push(attribute("entryDN", &[""]));
-                operational.push(attribute("subschemaSubentry", &["cn=Subschema"]));
-                Some((vec![attribute("objectClass", &["top", "OpenLDAProotDSE"])], operational))
-            }
-            "cn=subschema" => {
-                let classes = attribute("objectClass", &["top", "subentry", "subschema", "extensibleObject"]);
-                let operational = vec![attribute("structuralObjectClass", &["subentry"])];
-                Some((vec![classes, attribute("cn", &["Subschema"])], operational))
-            }
-            _ => None,
-        }
     }
 }
 
