@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod json;
+pub mod serve;
 
 /// One route: every route function returns this type, which keeps compile times flat (30 routes unboxed took
 /// seven times as long to compile).
