@@ -1,1 +1,73 @@
-fn main() {}
+//! The program: arguments to command, faults to exit codes.
+//!
+//! Exit codes: 0 done, 64 usage, 65 damaged file, 69 address in use, 74 I/O, 75 lock held, 78 configuration or keyring.
+#![forbid(unsafe_code)]
+
+mod command;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command::{Exit, api_key, check, demo, serve};
+
+// Gives memory back soon after it was freed, which the system's allocator does not; configured in .cargo/config.toml.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// An identity-synchronisation server in one binary and one SQLite file.
+#[derive(Parser)]
+#[command(name = "jim", version, after_help = "Without a command, jim serves.")]
+struct Arguments {
+    /// Configuration file; ./jim.toml is read if it is there and none is named.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API until SIGINT or SIGTERM (default).
+    Serve,
+    /// Show what jim does, on a directory and a database of its own that are gone afterwards.
+    Demo(demo::Arguments),
+    /// Make, list and delete API keys of a server that is stopped.
+    ApiKey {
+        #[command(subcommand)]
+        action: api_key::Action,
+    },
+    /// Check database and keyring without changing anything; beside a running server too.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            let _ = told.print();
+            return ExitCode::from(if told.use_stderr() { 64 } else { 0 });
+        }
+    };
+    // Everything that is made from here on is for its owner only.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return Exit::io(format!("cannot start: {e}")).report(),
+    };
+    let config = arguments.config;
+    let result = runtime.block_on(async move {
+        match arguments.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::run(config.as_deref()).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::ApiKey { action } => api_key::run(config.as_deref(), action).await,
+            Command::Check => check::run(config.as_deref()).await,
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.report(),
+    }
+}

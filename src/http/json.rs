@@ -1,6 +1,27 @@
-//! Reading request bodies and writing response values: the JSON conventions of the contract in one place.
+//! Reading request bodies and writing response values: the JSON conventions of the API in one place.
+//!
+//! The texts of the JSON library echo values and are never used: a fault names the field's path and what was
+//! expected there.
 
+use std::fmt;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use time::OffsetDateTime;
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::reply::{Reply, Response};
+
+use super::filters::Call;
+use crate::error::{Error, Faults, Result};
+
+/// The largest body that is read.
+pub const MAX_BODY: usize = 2 * 1024 * 1024;
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How deep a body may nest.
+const MAX_DEPTH: usize = 64;
 
 /// The current time as the wire writes it.
 pub fn now() -> String {
@@ -25,4 +46,417 @@ pub fn date(at: OffsetDateTime) -> String {
     }
     text.push('Z');
     text
+}
+
+/// Reads a point in time: `Z`, an offset, or none (UTC), with 0-7 fraction digits.
+pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
+    use time::format_description::well_known::Iso8601;
+    let fraction = text.split_once('.').map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count());
+    if fraction > 7 || !text.contains('T') {
+        return None;
+    }
+    let with_offset = OffsetDateTime::parse(text, &Iso8601::PARSING);
+    with_offset.ok().or_else(|| Some(time::PrimitiveDateTime::parse(text, &Iso8601::PARSING).ok()?.assume_utc()))
+}
+
+/// A 200 with a JSON body.
+pub fn ok<T: serde::Serialize>(body: &T) -> Result<Response> {
+    let bytes = serde_json::to_vec(body).map_err(|e| Error::internal("a response cannot be written", e))?;
+    Ok(with_type(bytes.into_response()))
+}
+
+/// Marks a response as JSON.
+pub fn with_type(mut response: Response) -> Response {
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// A 201 with a JSON body and the path of what was created.
+pub fn created<T: serde::Serialize>(body: &T, location: &str) -> Result<Response> {
+    let mut response = ok(body)?;
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(value) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    Ok(response)
+}
+
+/// A 204.
+pub fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// A JSON value as it was sent. Numbers are whole or nothing.
+#[derive(Clone, PartialEq)]
+pub enum Node {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A whole number that fits.
+    Integer(i64),
+    /// Any other number.
+    Number,
+    /// A text.
+    Text(String),
+    /// An array.
+    List(Vec<Node>),
+    /// An object, its members in the order sent.
+    Object(Vec<(String, Node)>),
+}
+
+/// The known fields of a request body. Unknown ones were skipped unread.
+pub struct Body {
+    fields: Vec<(&'static str, Node)>,
+    /// What is wrong so far, by field.
+    pub faults: Faults,
+}
+
+impl Call {
+    /// Reads the body as an object and keeps the fields named here, whose names are matched ignoring case.
+    pub async fn json(&mut self, known: &'static [&'static str]) -> Result<Body> {
+        let bytes = self.collect_body().await?;
+        if bytes.is_empty() {
+            return Err(Error::field("body", "A JSON object is required."));
+        }
+        parse(&bytes, known)
+    }
+
+    async fn collect_body(&mut self) -> Result<BytesMut> {
+        let declared = self.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|n| n > MAX_BODY as u64) {
+            return Err(Error::TooLarge { limit: MAX_BODY });
+        }
+        let is_json = is_json(&self.headers);
+        let collect = async {
+            let mut bytes = BytesMut::new();
+            while let Some(chunk) = self.body.next().await {
+                let chunk = chunk.map_err(|_| Error::BadRequest("the request body ended early".to_owned()))?;
+                if bytes.len() + chunk.len() > MAX_BODY {
+                    return Err(Error::TooLarge { limit: MAX_BODY });
+                }
+                if !is_json && !chunk.is_empty() {
+                    return Err(Error::MediaType);
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(bytes)
+        };
+        let slow = Error::TooSlow { seconds: BODY_TIME.as_secs() };
+        tokio::time::timeout(BODY_TIME, collect).await.unwrap_or(Err(slow))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+        || (essence.len() > 5 && essence.to_ascii_lowercase().ends_with("+json"))
+}
+
+fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body> {
+    if too_deep(bytes) {
+        return Err(Error::field("body", format!("Must not nest deeper than {MAX_DEPTH}.")));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = TopLevel { known }.deserialize(&mut deserializer).and_then(|b| deserializer.end().map(|()| b));
+    let mut body = parsed.map_err(|e| match e.classify() {
+        serde_json::error::Category::Data => Error::field("body", "Must be a JSON object."),
+        _ => Error::field("body", format!("Is not valid JSON (line {}, column {}).", e.line(), e.column())),
+    })?;
+    for (name, node) in &body.fields {
+        if has_nul(node) {
+            body.faults.entry((*name).to_owned()).or_default().push("Must not contain NUL.".to_owned());
+        }
+    }
+    Ok(body)
+}
+
+/// Counts brackets outside strings: the parser's own limit is deeper than ours.
+fn too_deep(bytes: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for b in bytes {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn has_nul(node: &Node) -> bool {
+    match node {
+        Node::Text(t) => t.contains('\0'),
+        Node::List(items) => items.iter().any(has_nul),
+        Node::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+impl Body {
+    /// The field as it was sent; absent and null are the same.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        let at = self.fields.iter().position(|(n, _)| *n == name)?;
+        Some(self.fields.swap_remove(at).1).filter(|node| *node != Node::Null)
+    }
+
+    /// Notes a fault of a field.
+    pub fn fault(&mut self, name: &str, text: impl Into<String>) {
+        self.faults.entry(name.to_owned()).or_default().push(text.into());
+    }
+
+    /// A text.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Node::Text(text) => Some(text),
+            _ => {
+                self.fault(name, "Must be a string.");
+                None
+            }
+        }
+    }
+
+    /// A whole number, or one written as a string.
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        let number = integer(&self.take(name)?);
+        if number.is_none() {
+            self.fault(name, "Must be an integer.");
+        }
+        number
+    }
+
+    /// A switch.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.take(name)? {
+            Node::Bool(flag) => Some(flag),
+            _ => {
+                self.fault(name, "Must be true or false.");
+                None
+            }
+        }
+    }
+
+    /// A point in time.
+    pub fn date(&mut self, name: &str) -> Option<OffsetDateTime> {
+        let text = match self.take(name)? {
+            Node::Text(text) => text,
+            _ => String::new(),
+        };
+        let date = parse_date(&text);
+        if date.is_none() {
+            self.fault(name, "Must be a date and time such as 2026-04-05T10:30:00Z.");
+        }
+        date
+    }
+
+    /// A display name: 1-200 code points, trimmed.
+    pub fn name(&mut self, required: bool) -> Option<String> {
+        let had_fault = self.faults.contains_key("name");
+        let text = self.text("name").map(|t| t.trim().to_owned());
+        match text {
+            Some(t) if (1..=200).contains(&t.chars().count()) => Some(t),
+            Some(_) => {
+                self.fault("name", "Must be 1-200 characters.");
+                None
+            }
+            None => {
+                if required && !had_fault && !self.faults.contains_key("name") {
+                    self.fault("name", "Must be 1-200 characters.");
+                }
+                None
+            }
+        }
+    }
+
+    /// A description: at most 1000 code points.
+    pub fn description(&mut self, trimmed: bool) -> Option<String> {
+        let text = self.text("description").map(|t| if trimmed { t.trim().to_owned() } else { t })?;
+        if text.chars().count() > 1000 {
+            self.fault("description", "Must be at most 1000 characters.");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Fails with all faults noted so far.
+    pub fn check(&mut self) -> Result<()> {
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Invalid(std::mem::take(&mut self.faults))),
+        }
+    }
+}
+
+/// A whole number, or one written as a string.
+pub fn integer(node: &Node) -> Option<i64> {
+    match node {
+        Node::Integer(n) => Some(*n),
+        Node::Text(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| text.parse().ok()).flatten()
+        }
+        _ => None,
+    }
+}
+
+struct TopLevel {
+    known: &'static [&'static str],
+}
+
+impl<'de> DeserializeSeed<'de> for TopLevel {
+    type Value = Body;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Body, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TopLevel {
+    type Value = Body;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Body, A::Error> {
+        let mut body = Body { fields: Vec::new(), faults: Faults::new() };
+        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            let Some(known) = self.known.iter().find(|k| k.eq_ignore_ascii_case(&name)) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let node = map.next_value()?;
+            if body.fields.iter().any(|(n, _)| n == known) {
+                body.fault(known, "Must be given only once.");
+            } else {
+                body.fields.push((known, node));
+            }
+        }
+        Ok(body)
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Node, D::Error> {
+        deserializer.deserialize_any(AnyNode)
+    }
+}
+
+struct AnyNode;
+
+impl<'de> Visitor<'de> for AnyNode {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, v: bool) -> std::result::Result<Node, E> {
+        Ok(Node::Bool(v))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> std::result::Result<Node, E> {
+        Ok(Node::Integer(v))
+    }
+
+    fn visit_u64<E>(self, v: u64) -> std::result::Result<Node, E> {
+        Ok(i64::try_from(v).map_or(Node::Number, Node::Integer))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<Node, E> {
+        Ok(Node::Number)
+    }
+
+    fn visit_str<E>(self, v: &str) -> std::result::Result<Node, E> {
+        Ok(Node::Text(v.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Node, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Node::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[&str] = &["name", "count", "on"];
+
+    fn faults(text: &str) -> Vec<String> {
+        match parse(text.as_bytes(), KNOWN).map(|mut b| {
+            (b.name(true), b.integer("count"), b.flag("on"));
+            b
+        }) {
+            Ok(body) => body.faults.into_iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect(),
+            Err(Error::Invalid(faults)) => faults.into_iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect(),
+            Err(_) => panic!("another error"),
+        }
+    }
+
+    #[test]
+    fn faults_name_the_field_and_never_the_value() {
+        for (text, fault) in [
+            ("{\"name\":\"x\"}", None),
+            ("{\"NAME\":\" x \",\"count\":\"389\",\"On\":true,\"other\":[{}]}", None),
+            ("{\"name\":5}", Some("name: Must be a string.")),
+            ("{\"name\":\"\"}", Some("name: Must be 1-200 characters.")),
+            ("{}", Some("name: Must be 1-200 characters.")),
+            ("{\"name\":\"x\",\"Name\":\"y\"}", Some("name: Must be given only once.")),
+            ("{\"name\":\"x\",\"count\":1.5}", Some("count: Must be an integer.")),
+            ("{\"name\":\"x\",\"count\":1e2}", Some("count: Must be an integer.")),
+            ("{\"name\":\"x\",\"count\":9223372036854775808}", Some("count: Must be an integer.")),
+            ("{\"name\":\"x\",\"on\":\"true\"}", Some("on: Must be true or false.")),
+            ("{\"name\":\"a\\u0000b\"}", Some("name: Must not contain NUL.")),
+            ("[]", Some("body: Must be a JSON object.")),
+            ("{\"name\":\"s3cret", Some("body: Is not valid JSON (line 1, column 15).")),
+            ("{\"name\":\"\\ud800\"}", Some("body: Is not valid JSON (line 1, column 16).")),
+        ] {
+            assert_eq!(faults(text), fault.into_iter().collect::<Vec<_>>(), "{text}");
+        }
+        let deep = format!("{{\"x\":{}{}}}", "[".repeat(64), "]".repeat(64));
+        assert_eq!(faults(&deep), ["body: Must not nest deeper than 64."]);
+    }
+
+    #[test]
+    fn dates_are_read_and_written_as_agreed() {
+        for (text, out) in [
+            ("2026-04-05T10:30:00Z", Some("2026-04-05T10:30:00Z")),
+            ("2026-04-05T10:30:00", Some("2026-04-05T10:30:00Z")),
+            ("2026-04-05T12:30:00+02:00", Some("2026-04-05T10:30:00Z")),
+            ("2026-04-05T10:30:00.1234567Z", Some("2026-04-05T10:30:00.1234567Z")),
+            ("2026-04-05T10:30:00.5000000Z", Some("2026-04-05T10:30:00.5Z")),
+            ("2026-04-05T10:30:00.12345678Z", None),
+            ("2026-04-05", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(parse_date(text).map(date).as_deref(), out, "{text}");
+        }
+    }
 }

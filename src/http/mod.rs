@@ -1,9 +1,68 @@
-//! The only room that knows warp, JSON shapes and status codes.
+//! The only room that knows warp, JSON shapes and status codes. A handler decodes, calls one function, encodes.
+//!
+//! [`api`] is the whole route table, one line per route, in the order of the API's chapters. Path, method, key and
+//! role are checked by the one function that makes routes, so that no route can miss a check.
 
+mod api_keys;
+mod connected_systems;
+mod connector_definitions;
 pub mod error;
+mod filters;
+mod hierarchy;
 pub mod json;
+mod object_types;
+mod paging;
+mod partitions;
 pub mod serve;
+mod system;
+mod tree;
+
+use warp::http::Method;
+
+use crate::app::App;
+use filters::{Access, Routes};
 
 /// One route: every route function returns this type, which keeps compile times flat (30 routes unboxed took
 /// seven times as long to compile).
 pub type Route = warp::filters::BoxedFilter<(warp::reply::Response,)>;
+
+use Access::{Administrator, Anonymous, AnyKey, Reader};
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const DELETE: Method = Method::DELETE;
+
+/// Every route of the server.
+#[rustfmt::skip]
+pub fn api(app: &App) -> Route {
+    let mut r = Routes::new(app);
+    r.add(GET,    "/api/v1/synchronisation/connected-systems", Reader, connected_systems::list);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems", Administrator, connected_systems::create);
+    r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}", Reader, connected_systems::get);
+    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::update);
+    r.add(DELETE, "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::delete);
+    r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/object-types", Reader, object_types::list);
+    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/object-types/{id}", Administrator, object_types::update);
+    r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/partitions", Reader, partitions::list);
+    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/partitions/{id}", Administrator, partitions::update_partition);
+    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/containers/{id}", Administrator, partitions::update_container);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/containers/bulk-update", Administrator, partitions::bulk_update);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/import-hierarchy", Administrator, hierarchy::import);
+    r.add(GET,    "/api/v1/synchronisation/connector-definitions", Reader, connector_definitions::list);
+    r.add(GET,    "/api/v1/synchronisation/connector-definitions/{id}", Reader, connector_definitions::get);
+    r.add(GET,    "/api/v1/synchronisation/connector-definitions/by-name/{name}", Reader, connector_definitions::by_name);
+    r.add(GET,    "/api/v1/apikeys", Reader, api_keys::list);
+    r.add(POST,   "/api/v1/apikeys", Administrator, api_keys::create);
+    r.add(GET,    "/api/v1/apikeys/{id}", Reader, api_keys::get);
+    r.add(PUT,    "/api/v1/apikeys/{id}", Administrator, api_keys::update);
+    r.add(DELETE, "/api/v1/apikeys/{id}", Administrator, api_keys::delete);
+    r.add(GET,    "/api/v1/security/roles", Reader, api_keys::roles);
+    r.add(GET,    "/api/v1/health", Anonymous, system::health);
+    r.add(GET,    "/api/v1/health/live", Anonymous, system::live);
+    r.add(GET,    "/api/v1/health/ready", Anonymous, system::ready);
+    r.add(GET,    "/api/v1/health/version", Anonymous, system::version);
+    r.add(GET,    "/api/v1/auth/config", Anonymous, system::auth_config);
+    r.add(GET,    "/api/v1/userinfo", AnyKey, system::userinfo);
+    r.finish()
+}

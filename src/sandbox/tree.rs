@@ -245,7 +245,7 @@ impl Tree {
             return Err(Answer::new(71, "cannot rename between DSAs"));
         }
         let above = self.entries.get(&parent).map(|e| e.dn.clone()).unwrap_or_default();
-        let key = parse(&named.own_rdn_under(&above))?.key();
+        let key = parse(&named.first_rdns_under(1, &above))?.key();
         if self.by_key.get(&key).is_some_and(|other| *other != id) {
             return Err(Answer::new(68, ""));
         }

@@ -4,6 +4,7 @@
 pub mod api_key;
 pub mod key_cache;
 pub mod secret;
+pub mod tls;
 
 /// Random bytes from the operating system.
 pub fn random<const N: usize>() -> [u8; N] {

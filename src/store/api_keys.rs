@@ -1,6 +1,7 @@
 //! API keys and their roles. The clear key is never here.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+pub use rusqlite::Connection;
+use rusqlite::{OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 

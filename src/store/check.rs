@@ -1,1 +1,95 @@
+//! Looking at a database file without changing it, beside a running server or alone.
 
+use std::path::Path;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rusqlite::{Connection, OpenFlags};
+
+use super::open::{self, FileLock, OpenFault};
+
+/// A database that is being looked at.
+pub struct Inspection {
+    connection: Connection,
+    /// The process that serves it, if one does.
+    pub server: Option<String>,
+    // Keeps a server from starting in the middle of the check.
+    _lock: Option<FileLock>,
+}
+
+/// Rules of our own that SQL cannot state, as queries that find offenders.
+const RULES: [(&str, &str); 4] = [
+    (
+        "every container hangs in the partition of its parent",
+        "SELECT 'container ' || c.id FROM containers c JOIN containers p ON p.id = c.parent_id
+            WHERE p.partition_id <> c.partition_id",
+    ),
+    (
+        "every container is reached from its partition",
+        "WITH RECURSIVE reached (id) AS (
+            SELECT id FROM containers WHERE parent_id IS NULL
+            UNION SELECT c.id FROM containers c JOIN reached r ON c.parent_id = r.id)
+         SELECT 'container ' || id FROM containers WHERE id NOT IN (SELECT id FROM reached)",
+    ),
+    (
+        "no import left a name out of the way",
+        "SELECT 'container ' || id FROM containers WHERE dn_key LIKE '#%'
+            UNION ALL SELECT 'partition ' || id FROM partitions WHERE dn_key LIKE '#%'",
+    ),
+    (
+        "an entry has one row",
+        "SELECT 'containers of ' || external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
+            WHERE c.id_kind IS NOT NULL GROUP BY p.system_id, c.id_kind, c.id_value HAVING count(*) > 1",
+    ),
+];
+
+impl Inspection {
+    /// Opens the file for reading. Beside a server no lock is taken; alone the lock is held.
+    pub fn open(path: &Path) -> Result<Inspection, OpenFault> {
+        if open::inspect_file(path)? {
+            return Err(OpenFault::Io(format!("{} does not exist", path.display())));
+        }
+        let (lock, server) = FileLock::look(path)?;
+        let wal = open::sidecar(path, "wal");
+        let settled = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
+        let connection = if server.is_none() && settled {
+            // Nobody else can write: the file is all there is, and SQLite needs no files of its own beside it.
+            let name = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(format!("file:{}?immutable=1", name.replace("%2F", "/")), flags)
+        } else {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(path, flags)
+        };
+        let connection = connection.map_err(|e| open::classify(path, &e))?;
+        open::verify(path, &connection)?;
+        Ok(Inspection { connection, server, _lock: lock })
+    }
+
+    /// The reading connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What was checked, each with what is wrong about it.
+    pub fn faults(&self) -> Result<Vec<(&'static str, Vec<String>)>, OpenFault> {
+        let mut checked = vec![("application id and schema version", Vec::new())];
+        let mut integrity = self.column("PRAGMA integrity_check(20)")?;
+        integrity.retain(|line| line != "ok");
+        checked.push(("structure of the file", integrity));
+        checked.push((
+            "references between tables",
+            self.column("SELECT \"table\" || ' row ' || coalesce(rowid, '?') FROM pragma_foreign_key_check LIMIT 20")?,
+        ));
+        for (what, sql) in RULES {
+            checked.push((what, self.column(&format!("SELECT * FROM ({sql}) LIMIT 20"))?));
+        }
+        Ok(checked)
+    }
+
+    fn column(&self, sql: &str) -> Result<Vec<String>, OpenFault> {
+        let broken = |e: rusqlite::Error| OpenFault::Damaged(format!("a check could not be carried out: {e}"));
+        let mut statement = self.connection.prepare(sql).map_err(broken)?;
+        let rows = statement.query_map([], |r| r.get(0)).map_err(broken)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(broken)
+    }
+}

@@ -27,13 +27,16 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Result};
 
-pub use open::{FileLock, OpenFault, Opened, lock_holder};
+pub use open::{FileLock, OpenFault};
 pub use timestamp::{from_text, to_text};
 
 /// How many connections read at once.
 const READERS: u32 = 4;
 /// How long a write waits for its turn before it is refused with "busy".
 const WRITER_WAIT: Duration = Duration::from_secs(5);
+
+/// A transaction of the writer.
+pub type Tx<'a> = Transaction<'a>;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -58,7 +61,7 @@ const ABANDONED: u8 = 2;
 
 impl Db {
     /// Opens the file, creating and upgrading it as needed, and takes its lock for the life of the value.
-    pub fn open(path: &Path) -> Result<Opened, OpenFault> {
+    pub fn open(path: &Path) -> Result<Db, OpenFault> {
         open::open(path)
     }
 
@@ -205,7 +208,7 @@ mod tests {
 
     fn open() -> (tempfile::TempDir, Db) {
         let dir = tempfile::tempdir().expect("folder");
-        let db = Db::open(&dir.path().join("jim.db")).expect("opens").db;
+        let db = Db::open(&dir.path().join("jim.db")).expect("opens");
         (dir, db)
     }
 

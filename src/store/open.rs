@@ -39,14 +39,6 @@ impl OpenFault {
     }
 }
 
-/// A database that is open, and whether this start created it.
-pub struct Opened {
-    /// The database.
-    pub db: Db,
-    /// True when the file did not exist before.
-    pub is_new: bool,
-}
-
 /// Holds the lock of a database file until it is dropped or the process ends, however it ends.
 pub struct FileLock {
     _file: File,
@@ -72,17 +64,30 @@ impl FileLock {
                 if pid.trim().is_empty() { "another process".to_owned() } else { format!("process {}", pid.trim()) };
             return Err(OpenFault::Locked(format!("{} is in use by {who}", path.display())));
         }
+        // For people: who holds it. The lock itself is the system's.
         let wrote = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
         wrote
             .and_then(|_| writeln!(file, "{}", std::process::id()))
             .map_err(|e| OpenFault::io(&format!("cannot write {}", lock_path.display()), e))?;
         Ok(FileLock { _file: file })
     }
-}
 
-/// Whether a server holds the database at `path`, without leaving a trace: a missing lock file is not created.
-pub fn lock_holder(path: &Path) -> Result<Option<FileLock>, OpenFault> {
-    if beside(path, "lock").exists() { FileLock::take(path).map(Some) } else { Ok(None) }
+    /// Looks whether a server holds the lock, writing nothing: the lock is taken if it is free and its file exists,
+    /// otherwise the holder's process id is returned.
+    pub(super) fn look(path: &Path) -> Result<(Option<FileLock>, Option<String>), OpenFault> {
+        let lock_path = beside(path, "lock");
+        let mut file = match File::open(&lock_path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((None, None)),
+            Err(e) => return Err(OpenFault::io(&format!("cannot open {}", lock_path.display()), e)),
+        };
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return Ok((Some(FileLock { _file: file }), None));
+        }
+        let mut pid = String::new();
+        let _ = file.read_to_string(&mut pid);
+        Ok((None, Some(pid.trim().to_owned())))
+    }
 }
 
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -98,7 +103,7 @@ pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens the database at `path` for a server.
-pub fn open(path: &Path) -> Result<Opened, OpenFault> {
+pub fn open(path: &Path) -> Result<Db, OpenFault> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenFault::Io(format!("SQLite {} is too old", rusqlite::version())));
     }
@@ -114,7 +119,7 @@ pub fn open(path: &Path) -> Result<Opened, OpenFault> {
         }
         f
     })?;
-    Ok(Opened { db: Db::new(path, writer, lock)?, is_new })
+    Db::new(path, writer, lock)
 }
 
 fn prepare(path: &Path, writer: &mut Connection, is_new: bool) -> Result<(), OpenFault> {

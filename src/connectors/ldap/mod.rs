@@ -1,1 +1,133 @@
-//! The LDAP connector.
+//! The LDAP connector: reads a directory that may be broken or hostile.
+//!
+//! `connect`, `guard`, `pump` and `session` carry bytes and know no meaning; `settings`, `root_dse`, `hierarchy` and
+//! `removal` know what directories are. Nothing here touches the database.
+
+pub mod address;
+pub mod ber;
+pub mod connect;
+pub mod entry;
+pub mod failure;
+pub mod guard;
+pub mod hierarchy;
+pub mod limits;
+mod pump;
+pub mod removal;
+pub mod root_dse;
+#[cfg(test)]
+mod sample;
+pub mod session;
+pub mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::security::secret::Secret;
+use crate::security::tls::ClientTrust;
+use connect::Deadline;
+pub use failure::{Failure, FailureKind, Stage};
+use limits::Budget;
+pub use limits::Limits;
+use root_dse::RootDse;
+use session::Session;
+use settings::LdapSettings;
+
+/// What every connection of one import shares.
+pub struct Access {
+    /// Where and how.
+    pub settings: LdapSettings,
+    /// The bind password.
+    pub password: Secret,
+    /// Which certificates count.
+    pub trust: Arc<ClientTrust>,
+    /// Limits of each connection.
+    pub limits: Limits,
+    budget: Arc<Budget>,
+    total: Deadline,
+}
+
+impl Access {
+    /// Starts the clock of the whole import.
+    pub fn new(settings: LdapSettings, password: Secret, trust: Arc<ClientTrust>, limits: Limits) -> Self {
+        let budget = Arc::new(Budget::new(&limits));
+        let total = Deadline::after(settings.total_seconds);
+        Access { settings, password, trust, limits, budget, total }
+    }
+
+    /// `host:port` of the settings.
+    pub fn target(&self) -> String {
+        self.settings.target.label()
+    }
+
+    /// Does a step within the time of the whole import.
+    pub async fn within<T>(&self, stage: Stage, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        self.total.bound(stage, &self.target(), step).await
+    }
+
+    async fn open(&self, deadline: Deadline) -> Result<Session, Failure> {
+        let deadline = if deadline.at < self.total.at { deadline } else { self.total };
+        let settings = &self.settings;
+        Session::open(
+            &settings.target,
+            &self.trust,
+            &settings.username,
+            &self.password,
+            &self.limits,
+            &self.budget,
+            deadline,
+        )
+        .await
+    }
+
+    /// One more bound connection.
+    pub(self) async fn another(&self) -> Result<Session, Failure> {
+        self.open(Deadline::after(self.settings.connect_seconds)).await
+    }
+
+    /// Connects, binds and reads the root entry. Busy and unavailable servers and dropped connections are tried
+    /// again, all attempts together within the time to connect; a refused password never is.
+    pub async fn connect(&self) -> Result<(Session, RootDse), Failure> {
+        let deadline = Deadline::after(self.settings.connect_seconds);
+        let mut delay = Duration::from_millis(self.settings.retry_delay_ms);
+        let mut tries_left = self.settings.retries;
+        loop {
+            let failure = match self.attempt(deadline).await {
+                Ok(connected) => return Ok(connected),
+                Err(failure) => failure,
+            };
+            if !failure.transient || tries_left == 0 || Instant::now() + delay >= deadline.at {
+                return Err(failure);
+            }
+            tracing::info!(%failure, "trying the directory again");
+            tokio::time::sleep(delay).await;
+            tries_left -= 1;
+            delay *= 2;
+        }
+    }
+
+    async fn attempt(&self, deadline: Deadline) -> Result<(Session, RootDse), Failure> {
+        let mut session = self.open(deadline).await?;
+        session.enter(Stage::Root);
+        let root = self.within(Stage::Root, root_dse::read(&mut session)).await?;
+        Ok((session, root))
+    }
+
+    /// Remarks on how the password travels, for every import that uses it this way.
+    pub fn transport_remarks(&self, session: &Session) -> Vec<String> {
+        let target = &self.settings.target;
+        let mut remarks = Vec::new();
+        if target.security == connect::Transport::Plain {
+            if !session.is_loopback() {
+                remarks.push(format!(
+                    "the password was sent without TLS to {}, which is not loopback; use LDAPS or StartTLS",
+                    target.label()
+                ));
+            }
+        } else if !target.verify {
+            remarks.push(format!("certificate validation is off: {} could be anybody", target.label()));
+        }
+        remarks
+    }
+}

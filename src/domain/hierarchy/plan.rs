@@ -157,6 +157,19 @@ pub struct Plan {
     pub total_containers: usize,
 }
 
+impl Plan {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.partitions_added.is_empty()
+            && self.partitions_updated.is_empty()
+            && self.partitions_removed.is_empty()
+            && self.added.is_empty()
+            && self.updated.is_empty()
+            && self.retargeted.is_empty()
+            && self.removed.is_empty()
+    }
+}
+
 /// Plans an import: pure, and the same result for the same arguments.
 pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
     let matching = Matching::new(stored, seen);

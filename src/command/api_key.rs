@@ -1,0 +1,102 @@
+//! `jim api-key`: keys of a server that is stopped. While one runs, its API does this.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::Subcommand;
+use jim::http::json;
+use jim::ops::api_keys::{self as ops, KeyFields};
+use jim::ops::start::{Files, StartFault, open_files};
+use jim::security::key_cache::{ADMINISTRATOR, READER};
+use jim::store::{OpenFault, api_keys};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Exit, load_config};
+
+/// What to do with keys.
+#[derive(Subcommand)]
+pub enum Action {
+    /// Make a key and print it, alone on one line. It is never shown again.
+    Create {
+        /// A name of its own, 1-200 characters.
+        #[arg(long)]
+        name: String,
+        /// Administrator or Reader; may be given more than once. Without a role a key may only ask who it is.
+        #[arg(long = "role", value_parser = role)]
+        roles: Vec<i64>,
+        /// A date (2027-01-31) or a date and time (2027-01-31T12:00:00Z) at which the key ends.
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        expires: Option<OffsetDateTime>,
+    },
+    /// List the keys.
+    List,
+    /// Delete a key by its id.
+    Delete {
+        /// The id as `jim api-key list` shows it.
+        id: Uuid,
+    },
+}
+
+fn role(text: &str) -> Result<i64, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "administrator" => Ok(ADMINISTRATOR),
+        "reader" => Ok(READER),
+        _ => Err("must be Administrator or Reader".to_owned()),
+    }
+}
+
+fn date(text: &str) -> Result<OffsetDateTime, String> {
+    let full = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    json::parse_date(&full).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
+}
+
+/// Carries out an action on the files of a stopped server.
+pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
+    let config = load_config(named)?;
+    let instead = match &action {
+        Action::Create { .. } => "POST /api/v1/apikeys".to_owned(),
+        Action::List => "GET /api/v1/apikeys".to_owned(),
+        Action::Delete { id } => format!("DELETE /api/v1/apikeys/{id}"),
+    };
+    let Files { db, hasher, .. } = open_files(&config).await.map_err(|fault| match fault {
+        StartFault::Database(OpenFault::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
+        other => other.into(),
+    })?;
+    let mut out = std::io::stdout().lock();
+    let written = match action {
+        Action::Create { name, mut roles, expires } => {
+            let name = name.trim().to_owned();
+            if !(1..=200).contains(&name.chars().count()) || name.contains('\0') {
+                return Err(Exit::usage("the name must be 1-200 characters"));
+            }
+            roles.sort_unstable();
+            roles.dedup();
+            let fields = KeyFields { name, description: None, roles, expires_at: expires, is_enabled: true };
+            let secret = ops::create_stored(&db, &hasher, fields).await?;
+            writeln!(out, "{}", secret.expose())
+        }
+        Action::List => {
+            let keys = db.read(api_keys::list).await?;
+            keys.iter().try_for_each(|key| writeln!(out, "{}", line(key)))
+        }
+        Action::Delete { id } => {
+            ops::delete_stored(&db, id).await?;
+            Ok(())
+        }
+    };
+    db.settle().await?;
+    written.and_then(|()| out.flush()).map_err(|e| Exit::io(format!("cannot write: {e}")))
+}
+
+fn line(key: &api_keys::ApiKey) -> String {
+    let roles = match (key.roles.contains(&ADMINISTRATOR), key.roles.contains(&READER)) {
+        (true, true) => "Administrator,Reader",
+        (true, false) => "Administrator",
+        (false, true) => "Reader",
+        (false, false) => "-",
+    };
+    let ends = key.expires_at.map_or("never".to_owned(), json::date);
+    let state = if key.is_enabled { "enabled" } else { "disabled" };
+    format!("{}  {}  {state}  expires {ends}  {roles}  {}", key.id, key.key_prefix, key.name)
+}

@@ -1,0 +1,32 @@
+//! `jim check`: says whether database and keyring are sound, and what happened last. Writes nothing.
+
+use std::path::Path;
+
+use jim::ops::check;
+
+use super::{Exit, load_config};
+
+/// Checks and prints what was checked.
+pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
+    let config = load_config(named)?;
+    let report = check::run(&config.database, &config.keyring)?;
+    for line in &report.checked {
+        println!("ok      {line}");
+    }
+    for line in report.damaged.iter().chain(&report.misconfigured) {
+        println!("FAULT   {line}");
+    }
+    println!("last {} activities, newest first:", report.activities.len());
+    for a in &report.activities {
+        let target = a.target.as_deref().unwrap_or("-");
+        let message = a.message.as_deref().unwrap_or_default().replace('\n', "; ");
+        println!("  {}  {:<19}  {:<15}  {target}: {message}", a.created, a.status, a.operation);
+    }
+    if !report.damaged.is_empty() {
+        return Err(Exit::damaged("the database is damaged; restore it from a backup"));
+    }
+    if !report.misconfigured.is_empty() {
+        return Err(Exit::configuration("keyring and database do not belong together, or their modes are too open"));
+    }
+    Ok(())
+}

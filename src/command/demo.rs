@@ -1,0 +1,266 @@
+//! `jim demo`: a directory and a server of their own, and a first import as an administrator would make it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use jim::config::{Config, LogFormat};
+use jim::sandbox::{Options, Sandbox};
+use jim::telemetry;
+use serde_json::{Value, json};
+
+use super::serve::{Server, listen};
+use super::{Exit, stop_signal};
+
+/// How many containers of a list are shown.
+const SHOWN: usize = 12;
+
+/// Options of the demonstration.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where the API listens.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR:PORT")]
+    listen: SocketAddr,
+}
+
+/// Shows the first path through the product, then stays up until a signal.
+pub async fn run(arguments: Arguments) -> Result<(), Exit> {
+    if !arguments.listen.ip().is_loopback() {
+        return Err(Exit::usage("the demonstration listens on loopback only"));
+    }
+    telemetry::start(LogFormat::Text, "warn");
+    let stop = tokio::spawn(stop_signal());
+    let cannot = |e: std::io::Error| Exit::io(format!("cannot set the demonstration up: {e}"));
+    // 0700, and removed when it is dropped.
+    let folder = tempfile::Builder::new().prefix("jim-demo-").tempdir().map_err(cannot)?;
+    let sandbox = Sandbox::start(Options::sample()).await.map_err(cannot)?;
+    let listener = listen(arguments.listen).await?;
+    let server = Server::start(&config(arguments.listen, folder.path()), listener).await?;
+    let key = server.bootstrap.as_ref().map(|k| k.expose().to_owned()).unwrap_or_default();
+    let demo = Demo { address: server.address, key, sandbox };
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async {
+        let _ = ended.await;
+    }));
+    let shown = tokio::select! {
+        shown = demo.show() => shown,
+        _ = stop => Ok(()),
+    };
+    let _ = end.send(());
+    let _ = serving.await;
+    demo.sandbox.stop().await;
+    folder.close().map_err(cannot)?;
+    shown
+}
+
+fn config(listen: SocketAddr, folder: &Path) -> Config {
+    Config {
+        listen,
+        database: folder.join("jim.db"),
+        keyring: folder.join("jim.keys"),
+        trust_dir: None,
+        log_format: LogFormat::Text,
+        log_filter: "warn".to_owned(),
+        unknown_variables: Vec::new(),
+    }
+}
+
+struct Demo {
+    address: SocketAddr,
+    key: String,
+    sandbox: Sandbox,
+}
+
+const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
+
+impl Demo {
+    async fn show(&self) -> Result<(), Exit> {
+        let (api, ldap) = (self.address, self.sandbox.addr());
+        println!("jim serves a temporary database, and a small LDAP directory runs beside it.\n");
+        println!("  JIM=http://{api}\n  KEY={}\n", self.key);
+
+        title("1. Create a connected system");
+        let body = json!({ "name": "Demo directory", "connectorDefinitionId": 3 });
+        let created = self.call("POST", SYSTEMS, Some(body)).await?;
+        let id = created["id"].as_i64().unwrap_or_default();
+        println!("  -> 201, id {id}, settingValuesValid {}\n", created["settingValuesValid"]);
+        let system = format!("{SYSTEMS}/{id}");
+
+        title("2. Tell it where the directory is (settings 1 Host, 2 Username, 3 Password)");
+        let body = json!({ "settingValues": {
+            "1": { "stringValue": format!("ldap://{ldap}") },
+            "2": { "stringValue": self.sandbox.bind_dn() },
+            "3": { "stringValue": self.sandbox.password() },
+        } });
+        self.call("PUT", &system, Some(body)).await?;
+        println!("  -> 200; the password is sealed and never shown again\n");
+
+        title("3. Import the hierarchy");
+        let imported = self.call("POST", &format!("{system}/import-hierarchy"), None).await?;
+        report(&imported);
+        let partitions = self.get(&format!("{system}/partitions")).await?;
+        println!("{}", tree(&partitions));
+
+        title("4. Choose a partition and a branch of it");
+        let demo = find(&partitions, "dc=demo,dc=example");
+        let engineering = container(&demo["containers"], "Engineering").cloned().unwrap_or_default();
+        let partition = demo["id"].as_i64().unwrap_or_default();
+        self.call("PUT", &format!("{system}/partitions/{partition}"), Some(json!({ "selected": true }))).await?;
+        println!("  -> 200");
+        let mut ids = Vec::new();
+        collect_ids(&engineering, &mut ids);
+        let wanted: serde_json::Map<String, Value> =
+            ids.iter().map(|id| (id.to_string(), json!({ "selected": true }))).collect();
+        let body = json!({ "containers": wanted });
+        let bulk = self.call("POST", &format!("{system}/containers/bulk-update"), Some(body)).await?;
+        println!("  -> 200, {} containers selected\n", bulk["updatedCount"]);
+
+        title("5. Somebody renames an organisational unit in the directory");
+        let old = engineering["externalId"].as_str().unwrap_or_default().to_owned();
+        println!(
+            "  $ ldapmodrdn -x -H ldap://{ldap} -D '{}' -w '{}' -r \\",
+            self.sandbox.bind_dn(),
+            self.sandbox.password()
+        );
+        println!("      '{old}' 'ou=Engineering & Design'");
+        self.sandbox
+            .rename(&old, "ou=Engineering & Design", None)
+            .map_err(|e| Exit::io(format!("the directory refused the rename: {} {}", e.code, e.message)))?;
+        println!();
+
+        title("6. Import again: the rename is seen as one, and the choice is kept");
+        let imported = self.call("POST", &format!("{system}/import-hierarchy"), None).await?;
+        report(&imported);
+        let partitions = self.get(&format!("{system}/partitions")).await?;
+        println!("{}", tree(&partitions));
+
+        title("Try it yourself");
+        println!("  curl -s http://{api}{system}/partitions -H 'X-Api-Key: {}'", self.key);
+        println!(
+            "  ldapsearch -x -LLL -H ldap://{ldap} -D '{}' -w '{}' -b dc=demo,dc=example '(objectClass=organizationalUnit)' entryUUID",
+            self.sandbox.bind_dn(),
+            self.sandbox.password()
+        );
+        println!("\n  API key: {}\n  API:     http://{api}", self.key);
+        println!("  Everything is gone when you press Ctrl-C.\n");
+        println!("demo ready");
+        std::future::pending().await
+    }
+
+    /// Shows a request as a curl line and sends it.
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Exit> {
+        let mut line = format!("  $ curl -s -X {method} $JIM{path} -H \"X-Api-Key: $KEY\"");
+        let text = body.map(|b| b.to_string());
+        if let Some(text) = &text {
+            let shown = if text.len() > 400 {
+                format!("{} ...", text.chars().take(160).collect::<String>())
+            } else {
+                text.clone()
+            };
+            let _ =
+                write!(line, " \\\n      -H 'Content-Type: application/json' -d '{}'", shown.replace('\'', "'\\''"));
+        }
+        println!("{line}");
+        self.send(method, path, text).await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, Exit> {
+        self.call("GET", path, None).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<String>) -> Result<Value, Exit> {
+        let failed = |e: &dyn std::fmt::Display| Exit::io(format!("{method} {path} failed: {e}"));
+        let stream = tokio::net::TcpStream::connect(self.address).await.map_err(|e| failed(&e))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
+        let driving = tokio::spawn(connection);
+        let request = warp::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("Host", self.address.to_string())
+            .header("X-Api-Key", &self.key)
+            .header("Content-Type", "application/json")
+            .body(Full::new(Bytes::from(body.unwrap_or_default())))
+            .map_err(|e| failed(&e))?;
+        let response = sender.send_request(request).await.map_err(|e| failed(&e))?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes();
+        driving.abort();
+        let value: Value = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
+        match status.is_success() {
+            true => Ok(value),
+            false => Err(failed(&value["message"].as_str().unwrap_or("no message"))),
+        }
+    }
+}
+
+fn title(text: &str) {
+    println!("{text}");
+}
+
+fn report(result: &Value) {
+    println!(
+        "  -> {}: {} partitions, {} containers",
+        result["summary"].as_str().unwrap_or_default(),
+        result["totalPartitions"],
+        result["totalContainers"]
+    );
+    for (kind, sign) in [("addedPartitions", "+"), ("addedContainers", "+"), ("removedContainers", "-")] {
+        let items = result[kind].as_array().map(Vec::as_slice).unwrap_or_default();
+        for item in items.iter().take(SHOWN) {
+            println!("     {sign} {}", item["externalId"].as_str().unwrap_or_default());
+        }
+        if items.len() > SHOWN {
+            println!("     {sign} and {} more", items.len() - SHOWN);
+        }
+    }
+    for item in result["renamedContainers"].as_array().into_iter().flatten() {
+        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        let selected = if item["wasSelected"] == true { "selected, stays selected" } else { "not selected" };
+        println!("     ~ {} -> {} ({selected})", text("oldName"), text("newName"));
+    }
+    println!();
+}
+
+/// The tree with a tick on what is selected.
+fn tree(partitions: &Value) -> String {
+    let mut out = String::new();
+    for partition in partitions.as_array().into_iter().flatten() {
+        let _ = writeln!(out, "  {} {}", tick(partition), partition["name"].as_str().unwrap_or_default());
+        let mut open: Vec<(&Value, usize)> = Vec::new();
+        push_children(&mut open, &partition["containers"], 1);
+        while let Some((node, depth)) = open.pop() {
+            let _ =
+                writeln!(out, "  {}{} {}", "    ".repeat(depth), tick(node), node["name"].as_str().unwrap_or_default());
+            push_children(&mut open, &node["childContainers"], depth + 1);
+        }
+    }
+    out
+}
+
+fn push_children<'a>(open: &mut Vec<(&'a Value, usize)>, children: &'a Value, depth: usize) {
+    open.extend(children.as_array().into_iter().flatten().rev().map(|child| (child, depth)));
+}
+
+fn tick(node: &Value) -> &'static str {
+    if node["selected"] == true { "[x]" } else { "[ ]" }
+}
+
+fn find<'a>(partitions: &'a Value, name: &str) -> &'a Value {
+    partitions.as_array().into_iter().flatten().find(|p| p["name"] == name).unwrap_or(&Value::Null)
+}
+
+fn container<'a>(containers: &'a Value, name: &str) -> Option<&'a Value> {
+    containers.as_array()?.iter().find(|c| c["name"] == name)
+}
+
+fn collect_ids(node: &Value, ids: &mut Vec<i64>) {
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        ids.extend(node["id"].as_i64());
+        open.extend(node["childContainers"].as_array().into_iter().flatten());
+    }
+}

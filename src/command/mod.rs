@@ -1,0 +1,114 @@
+//! What the program can be told to do, one file per command. Everything of substance is in the library.
+
+pub mod api_key;
+pub mod check;
+pub mod demo;
+pub mod serve;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use jim::config::Config;
+use jim::error::Error;
+use jim::ops::start::StartFault;
+use jim::store::OpenFault;
+
+/// Why a command failed, and with which exit code.
+pub struct Exit {
+    code: u8,
+    message: String,
+}
+
+impl Exit {
+    /// 64: the arguments.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Exit { code: 64, message: message.into() }
+    }
+
+    /// 65: a damaged file.
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Exit { code: 65, message: message.into() }
+    }
+
+    /// 69: the address.
+    pub fn address(message: impl Into<String>) -> Self {
+        Exit { code: 69, message: message.into() }
+    }
+
+    /// 74: the disk or the system.
+    pub fn io(message: impl Into<String>) -> Self {
+        Exit { code: 74, message: message.into() }
+    }
+
+    /// 75: another process holds the file.
+    pub fn locked(message: impl Into<String>) -> Self {
+        Exit { code: 75, message: message.into() }
+    }
+
+    /// 78: configuration or keyring.
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Exit { code: 78, message: message.into() }
+    }
+
+    /// Tells the message on standard error.
+    pub fn report(self) -> ExitCode {
+        for line in self.message.lines() {
+            eprintln!("jim: {line}");
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<OpenFault> for Exit {
+    fn from(fault: OpenFault) -> Self {
+        let message = fault.to_string();
+        match fault {
+            OpenFault::Damaged(_) => Exit::damaged(message),
+            OpenFault::Io(_) => Exit::io(message),
+            OpenFault::Locked(_) => Exit::locked(message),
+            OpenFault::Unsafe(_) => Exit::configuration(message),
+        }
+    }
+}
+
+impl From<StartFault> for Exit {
+    fn from(fault: StartFault) -> Self {
+        match fault {
+            StartFault::Database(fault) => fault.into(),
+            StartFault::Configuration(message) => Exit::configuration(message),
+            StartFault::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Error> for Exit {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Invalid(faults) => {
+                let lines: Vec<String> = faults.iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect();
+                Exit::usage(lines.join("\n"))
+            }
+            Error::NotFound { .. } | Error::Conflict(_) | Error::BadRequest(_) => Exit::usage(error.to_string()),
+            _ => Exit::io(error.chain()),
+        }
+    }
+}
+
+/// Reads the configuration; every problem comes back in one message.
+pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
+    let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+    Config::load(named, environment).map_err(Exit::configuration)
+}
+
+/// Resolves when the program is asked to stop.
+pub async fn stop_signal() -> Result<(), Exit> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |e: std::io::Error| Exit::io(format!("cannot wait for signals: {e}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

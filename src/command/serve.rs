@@ -1,0 +1,104 @@
+//! `jim serve`: brings a server up, tells where it listens, and takes it down in order.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use jim::app::App;
+use jim::config::{Config, INFRASTRUCTURE_KEY};
+use jim::http::{self, serve};
+use jim::ops::{authenticate, start};
+use jim::security::secret::Secret;
+use jim::telemetry;
+use tokio::net::TcpListener;
+
+use super::{Exit, load_config, stop_signal};
+
+/// How often uses of keys are stored and idle memory is given back.
+const HOUSEKEEPING: Duration = Duration::from_secs(15);
+
+/// Serves until a signal.
+pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
+    let config = load_config(named)?;
+    telemetry::start(config.log_format, &config.log_filter);
+    for name in &config.unknown_variables {
+        tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
+    }
+    let stop = tokio::spawn(stop_signal());
+    let listener = listen(config.listen).await?;
+    let server = Server::start(&config, listener).await?;
+    let mut out = std::io::stdout().lock();
+    if let Some(key) = &server.bootstrap {
+        let _ = writeln!(out, "bootstrap API key: {}", key.expose());
+    }
+    let _ = writeln!(out, "listening on http://{}", server.address).and_then(|()| out.flush());
+    drop(out);
+    tracing::info!(address = %server.address, database = %config.database.display(), "serving");
+    server
+        .run(async {
+            let _ = stop.await;
+            tracing::info!("stopping");
+        })
+        .await;
+    Ok(())
+}
+
+/// Takes the address before any file is touched.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
+    TcpListener::bind(address).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => Exit::address(format!(
+            "{address} is in use; stop what listens there, or choose another with [server] listen"
+        )),
+        _ => Exit::address(format!("cannot listen on {address}: {e}")),
+    })
+}
+
+/// A server that is up and not yet serving.
+pub struct Server {
+    app: App,
+    listener: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The first key, if this start made it.
+    pub bootstrap: Option<Secret>,
+}
+
+impl Server {
+    /// Opens the files and makes the first keys.
+    pub async fn start(config: &Config, listener: TcpListener) -> Result<Server, Exit> {
+        let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
+        let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
+        let (app, bootstrap) = start::start(config, infrastructure).await?;
+        Ok(Server { app, listener, address, bootstrap })
+    }
+
+    /// Serves until `stop`, then lets requests in progress finish and leaves the database in one file.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let route = http::api(&self.app);
+        let housekeeping = tokio::spawn(keep_house(self.app.clone()));
+        serve::run(self.listener, route, serve::Limits::default(), stop).await;
+        housekeeping.abort();
+        if let Err(e) = authenticate::store_uses(&self.app).await {
+            tracing::warn!(error = e.chain(), "the last uses of API keys were not stored");
+        }
+        if let Err(e) = self.app.db.settle().await {
+            tracing::warn!(error = e.chain(), "the write-ahead file was not merged; the next start does it");
+        }
+    }
+}
+
+async fn keep_house(app: App) {
+    let mut runs = app.keys.argon2_runs();
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        if let Err(e) = authenticate::store_uses(&app).await {
+            tracing::warn!(error = e.chain(), "uses of API keys were not stored");
+        }
+        let now = app.keys.argon2_runs();
+        if now == runs {
+            app.hasher.release_memory();
+        }
+        runs = now;
+    }
+}

@@ -1,0 +1,331 @@
+//! `jim.toml` and the environment: what may be configured, and every mistake in it told at once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+/// The file that is read if it is there and no other is named.
+pub const DEFAULT_FILE: &str = "jim.toml";
+/// The environment variable of the operator's key; no configuration key.
+pub const INFRASTRUCTURE_KEY: &str = "JIM_INFRASTRUCTURE_API_KEY";
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A checked configuration; all paths are usable as they are.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The database file.
+    pub database: PathBuf,
+    /// The keyring file.
+    pub keyring: PathBuf,
+    /// A folder of PEM files that are trusted beside the system's store.
+    pub trust_dir: Option<PathBuf>,
+    /// Log form.
+    pub log_format: LogFormat,
+    /// Log filter, as tracing-subscriber reads it.
+    pub log_filter: String,
+    /// `JIM_*` variables that mean nothing.
+    pub unknown_variables: Vec<String>,
+}
+
+/// Every key with its default, as it stands in the file.
+const KEYS: [(&str, &str); 7] = [
+    ("server", "listen"),
+    ("server", "insecure_http"),
+    ("database", "path"),
+    ("keys", "path"),
+    ("ldap", "trust_dir"),
+    ("log", "format"),
+    ("log", "filter"),
+];
+
+/// A value and the place that a message about it names.
+struct Given {
+    value: toml::Value,
+    origin: String,
+    from_environment: bool,
+}
+
+type Table = BTreeMap<String, Spanned<BTreeMap<String, Spanned<toml::Value>>>>;
+
+impl Config {
+    /// Reads the named file, or `./jim.toml` if it is there, and lets the environment override it.
+    ///
+    /// # Errors
+    /// One text with every problem and its fix, a line each.
+    pub fn load(named: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, String> {
+        let mut problems = Vec::new();
+        let mut given: BTreeMap<(&str, &str), Given> = BTreeMap::new();
+        let default = Path::new(DEFAULT_FILE);
+        let file = named.or_else(|| default.exists().then_some(default));
+        if let Some(file) = file {
+            match std::fs::read_to_string(file) {
+                Ok(text) => read_file(file, &text, &mut given, &mut problems),
+                Err(e) => problems.push(format!("{}: cannot be read: {e}", file.display())),
+            }
+        }
+        let unknown_variables = read_environment(environment, &mut given);
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let config = Reader { given, folder, problems: &mut problems }.config(unknown_variables);
+        match problems.is_empty() {
+            true => Ok(config),
+            false => Err(problems.join("\n")),
+        }
+    }
+}
+
+fn read_file(
+    file: &Path,
+    text: &str,
+    given: &mut BTreeMap<(&'static str, &'static str), Given>,
+    problems: &mut Vec<String>,
+) {
+    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+    let place = |at: usize| format!("{}:{}", file.display(), line(at));
+    let table: Table = match toml::from_str(text) {
+        Ok(table) => table,
+        Err(e) => {
+            let at = e.span().map_or(0, |s| s.start);
+            problems.push(format!("{}: {}", place(at), e.message()));
+            return;
+        }
+    };
+    for (section, keys) in table {
+        let section_at = keys.span().start;
+        if !KEYS.iter().any(|(s, _)| *s == section) {
+            let known = ["server", "database", "keys", "ldap", "log"].join(", ");
+            problems.push(format!("{}: unknown section [{section}]; there are {known}", place(section_at)));
+            continue;
+        }
+        for (key, value) in keys.into_inner() {
+            match KEYS.iter().find(|(s, k)| *s == section && *k == key) {
+                Some(known) => {
+                    let origin = format!("{}: [{section}] {key}", place(value.span().start));
+                    given.insert(*known, Given { value: value.into_inner(), origin, from_environment: false });
+                }
+                None => {
+                    let known: Vec<&str> = KEYS.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k).collect();
+                    problems.push(format!(
+                        "{}: unknown key {key} in [{section}]; there are {}",
+                        place(value.span().start),
+                        known.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn read_environment(
+    environment: impl Iterator<Item = (String, String)>,
+    given: &mut BTreeMap<(&'static str, &'static str), Given>,
+) -> Vec<String> {
+    let mut unknown = Vec::new();
+    for (name, value) in environment.filter(|(n, _)| n.starts_with("JIM_") && n != INFRASTRUCTURE_KEY) {
+        let wanted = |(s, k): &&(&str, &str)| format!("JIM_{}_{}", s.to_uppercase(), k.to_uppercase()) == name;
+        match KEYS.iter().find(wanted) {
+            Some(key) => {
+                let value = toml::Value::String(value);
+                given.insert(*key, Given { value, origin: name, from_environment: true });
+            }
+            None => unknown.push(name),
+        }
+    }
+    unknown
+}
+
+struct Reader<'a> {
+    given: BTreeMap<(&'static str, &'static str), Given>,
+    folder: PathBuf,
+    problems: &'a mut Vec<String>,
+}
+
+impl Reader<'_> {
+    fn config(mut self, unknown_variables: Vec<String>) -> Config {
+        let listen = self.listen();
+        let database = self.path("database", "path").unwrap_or_else(|| self.folder.join("jim.db"));
+        let folder = parent(&database);
+        if !folder.is_dir() {
+            let origin = self.origin("database", "path");
+            self.problems.push(format!("{origin}: the folder {} does not exist; create it", folder.display()));
+        }
+        let keyring = self.path("keys", "path").unwrap_or_else(|| default_keyring(&folder));
+        if !parent(&keyring).is_dir() {
+            let origin = self.origin("keys", "path");
+            let text = format!("{origin}: the folder {} does not exist; create it", parent(&keyring).display());
+            self.problems.push(text);
+        }
+        let trust_dir = self.path("ldap", "trust_dir");
+        if let Some(dir) = trust_dir.as_ref().filter(|d| !d.is_dir()) {
+            let origin = self.origin("ldap", "trust_dir");
+            self.problems.push(format!("{origin}: {} is not a folder; name a folder of PEM files", dir.display()));
+        }
+        let log_format = match self.text("log", "format").as_deref() {
+            None | Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(_) => {
+                self.fault("log", "format", "must be text or json");
+                LogFormat::Text
+            }
+        };
+        let log_filter = self.text("log", "filter").unwrap_or_else(|| "info".to_owned());
+        if !crate::telemetry::is_filter(&log_filter) {
+            self.fault("log", "filter", "is not a filter such as info or jim=debug");
+        }
+        Config { listen, database, keyring, trust_dir, log_format, log_filter, unknown_variables }
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        let default = SocketAddr::from(([127, 0, 0, 1], 5200));
+        let listen = match self.text("server", "listen").map(|t| t.parse::<SocketAddr>()) {
+            None => default,
+            Some(Ok(address)) => address,
+            Some(Err(_)) => {
+                self.fault("server", "listen", "must be an address and port such as 127.0.0.1:5200");
+                default
+            }
+        };
+        let insecure = self.flag("server", "insecure_http").unwrap_or(false);
+        if !listen.ip().is_loopback() && !insecure {
+            self.fault(
+                "server",
+                "listen",
+                "is not a loopback address, and keys would travel in clear; put a TLS proxy in front, or set \
+                 [server] insecure_http = true if the network is trusted",
+            );
+        }
+        listen
+    }
+
+    fn origin(&self, section: &'static str, key: &'static str) -> String {
+        self.given.get(&(section, key)).map_or_else(|| format!("[{section}] {key}"), |g| g.origin.clone())
+    }
+
+    fn fault(&mut self, section: &'static str, key: &'static str, text: &str) {
+        let origin = self.origin(section, key);
+        self.problems.push(format!("{origin} {text}"));
+    }
+
+    fn text(&mut self, section: &'static str, key: &'static str) -> Option<String> {
+        match &self.given.get(&(section, key))?.value {
+            toml::Value::String(text) => Some(text.clone()),
+            _ => {
+                self.fault(section, key, "must be a text in quotes");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, section: &'static str, key: &'static str) -> Option<bool> {
+        let given = self.given.get(&(section, key))?;
+        let flag = match &given.value {
+            toml::Value::Boolean(flag) => Some(*flag),
+            toml::Value::String(text) if given.from_environment => text.to_ascii_lowercase().parse().ok(),
+            _ => None,
+        };
+        if flag.is_none() {
+            self.fault(section, key, "must be true or false");
+        }
+        flag
+    }
+
+    /// A path of the file is relative to the file, one of the environment to the working directory.
+    fn path(&mut self, section: &'static str, key: &'static str) -> Option<PathBuf> {
+        let text = self.text(section, key)?;
+        if text.is_empty() {
+            self.fault(section, key, "must not be empty");
+            return None;
+        }
+        let from_environment = self.given.get(&(section, key)).is_some_and(|g| g.from_environment);
+        Some(if from_environment { PathBuf::from(text) } else { self.folder.join(text) })
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Where a service manager hands over credentials, else beside the database.
+fn default_keyring(folder: &Path) -> PathBuf {
+    let handed_over = std::env::var_os("CREDENTIALS_DIRECTORY").map(|d| Path::new(&d).join("jim.keys"));
+    handed_over.filter(|p| p.exists()).unwrap_or_else(|| folder.join("jim.keys"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let dir = tempfile::tempdir().expect("folder");
+        let file = dir.path().join("jim.toml");
+        std::fs::write(&file, text).expect("write");
+        let environment: Vec<(String, String)> =
+            environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Config::load(Some(&file), environment.into_iter())
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_line() {
+        let text = "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n[log]\nformat = \"xml\"\n[colour]\nred = 1\n[ldap]\ntrust_dir = 5\n";
+        let problems = load(text, &[]).expect_err("refused");
+        for wanted in [
+            "jim.toml:2: [server] listen is not a loopback address",
+            "jim.toml:3: unknown key port in [server]; there are listen, insecure_http",
+            "jim.toml:5: [log] format must be text or json",
+            "unknown section [colour]",
+            "jim.toml:9: [ldap] trust_dir must be a text in quotes",
+        ] {
+            assert!(problems.contains(wanted), "{wanted} is not in:\n{problems}");
+        }
+        assert!(load("[server\n", &[]).expect_err("refused").contains("jim.toml:1"));
+    }
+
+    #[test]
+    fn the_environment_wins_and_unknown_variables_are_only_noted() {
+        let environment = [
+            ("JIM_SERVER_LISTEN", "0.0.0.0:0"),
+            ("JIM_SERVER_INSECURE_HTTP", "TRUE"),
+            ("JIM_DATABASE_PATH", "here.db"),
+            ("JIM_COLOUR_RED", "1"),
+            (INFRASTRUCTURE_KEY, "jim_x"),
+        ];
+        let config =
+            load("[server]\nlisten = \"127.0.0.1:1\"\n[keys]\npath = \"my.keys\"\n", &environment).expect("good");
+        assert_eq!(config.listen.port(), 0);
+        assert_eq!(config.database, Path::new("here.db"));
+        assert!(config.keyring.is_absolute() && config.keyring.ends_with("my.keys"));
+        assert_eq!(config.unknown_variables, ["JIM_COLOUR_RED"]);
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let missing = Config::load(Some(Path::new("/nonexistent/jim.toml")), std::iter::empty());
+        assert!(missing.expect_err("refused").contains("/nonexistent/jim.toml"));
+    }
+
+    #[test]
+    fn the_example_file_holds_every_key_at_its_default() {
+        let example = include_str!("../jim.toml.example");
+        let uncommented: String = example
+            .lines()
+            .map(|l| l.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or(l))
+            .fold(String::new(), |all, l| all + l + "\n");
+        let table: toml::Table = toml::from_str(&uncommented).expect("parses");
+        for (section, key) in KEYS {
+            assert!(table[section].get(key).is_some(), "[{section}] {key} is not in jim.toml.example");
+        }
+        assert!(toml::from_str::<toml::Table>(example).is_ok());
+        assert!(load(example, &[]).is_ok());
+    }
+}

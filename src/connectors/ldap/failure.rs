@@ -1,0 +1,319 @@
+//! What went wrong with a directory, in words that a person can act on and that are safe to show.
+//!
+//! Reasons come from a closed list. Text of the peer appears only after [`Cleaner`] went over it; text of the
+//! operating system and of the TLS library never does.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use crate::security::secret::Secret;
+
+/// The connection ended where an answer was due.
+pub const LOST: &str = "connection lost";
+/// The directory sent what is no LDAP, or no answer to what was asked.
+pub const NOT_UNDERSTOOD: &str = "answer not understood";
+/// The directory sent more than is read.
+pub const EXCEEDS: &str = "answer exceeds the limit";
+
+/// The most characters that are shown of a directory's own text.
+const MOST_TEXT: usize = 256;
+const BLANK: &str = "***";
+
+/// How far a session had come. Displays in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking up the host name.
+    Resolve,
+    /// Opening the connection.
+    Connect,
+    /// StartTLS and the TLS handshake.
+    Tls,
+    /// Proving who we are.
+    Bind,
+    /// Reading the root entry.
+    Root,
+    /// Listing the partitions.
+    Partitions,
+    /// Reading the containers of a partition.
+    Containers,
+    /// Reading the schema.
+    Schema,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Resolve => "resolve",
+            Stage::Connect => "connect",
+            Stage::Tls => "tls",
+            Stage::Bind => "bind",
+            Stage::Root => "root",
+            Stage::Partitions => "partitions",
+            Stage::Containers => "containers",
+            Stage::Schema => "schema",
+        })
+    }
+}
+
+/// Who can put a failure right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The settings of the connected system are to be corrected.
+    Settings,
+    /// The directory, or the way to it, failed.
+    Directory,
+}
+
+/// A failure that a person can act on. Displays as `<stage> at <host>:<port>: <reason>`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{stage} at {target}: {reason}")]
+pub struct Failure {
+    /// How far it had come.
+    pub stage: Stage,
+    /// `host:port` of the settings.
+    pub target: String,
+    /// Why, safe to show.
+    pub reason: String,
+    /// Who can put it right.
+    pub kind: FailureKind,
+    /// Whether trying again may help: a connection that was dropped, a directory that was busy. Never a refused
+    /// connection, an unknown name or refused credentials, which would lock the account.
+    pub transient: bool,
+    /// Whether a time limit is over, which ends a whole import and not only one partition.
+    pub late: bool,
+}
+
+impl Failure {
+    /// A failure of the directory that trying again does not mend.
+    pub fn new(stage: Stage, target: &str, reason: impl Into<String>) -> Self {
+        let target = target.to_owned();
+        Failure { stage, target, reason: reason.into(), kind: FailureKind::Directory, transient: false, late: false }
+    }
+
+    /// The same failure, to be mended in the settings.
+    pub fn of_settings(self) -> Self {
+        Failure { kind: FailureKind::Settings, ..self }
+    }
+
+    /// A time limit that is over.
+    pub fn out_of_time(stage: Stage, target: &str, seconds: u64) -> Self {
+        Failure { late: true, ..Failure::new(stage, target, format!("timed out after {seconds} s")) }
+    }
+
+    /// The same failure, worth another try.
+    pub fn worth_a_retry(self) -> Self {
+        Failure { transient: true, ..self }
+    }
+}
+
+/// An LDAP result as name and number, `noSuchObject (32)` (RFC 4511, appendix A); `result (<n>)` for one that is not
+/// expected here.
+pub fn result_name(code: u32) -> String {
+    let name = match code {
+        0 => "success",
+        1 => "operationsError",
+        2 => "protocolError",
+        3 => "timeLimitExceeded",
+        4 => "sizeLimitExceeded",
+        7 => "authMethodNotSupported",
+        8 => "strongerAuthRequired",
+        10 => "referral",
+        11 => "adminLimitExceeded",
+        12 => "unavailableCriticalExtension",
+        13 => "confidentialityRequired",
+        32 => "noSuchObject",
+        34 => "invalidDNSyntax",
+        48 => "inappropriateAuthentication",
+        49 => "invalidCredentials",
+        50 => "insufficientAccessRights",
+        51 => "busy",
+        52 => "unavailable",
+        53 => "unwillingToPerform",
+        80 => "other",
+        _ => "result",
+    };
+    format!("{name} ({code})")
+}
+
+/// The failure that a bind ended in. `diagnostic` is the directory's text as it came.
+pub fn bind_failure(target: &str, code: u32, diagnostic: &str, cleaner: &Cleaner) -> Failure {
+    let mut reason = result_name(code);
+    if let Some(meaning) = (code == 49).then(|| credentials_meaning(diagnostic)).flatten() {
+        reason.push_str(": ");
+        reason.push_str(meaning);
+    } else {
+        push_quoted(&mut reason, &cleaner.clean(diagnostic));
+    }
+    let failure = Failure::new(Stage::Bind, target, reason);
+    match code {
+        7 | 8 | 13 | 34 | 48 | 49 => failure.of_settings(),
+        51 | 52 => failure.worth_a_retry(),
+        _ => failure,
+    }
+}
+
+/// Puts a directory's text, which must be clean, behind a reason: `unwillingToPerform (53): "..."`.
+pub fn push_quoted(reason: &mut String, clean: &str) {
+    if !clean.is_empty() {
+        reason.push_str(": \"");
+        reason.push_str(clean);
+        reason.push('"');
+    }
+}
+
+/// What Active Directory says in the text of a 49: `..., data 52e, v1db1`.
+fn credentials_meaning(diagnostic: &str) -> Option<&'static str> {
+    let (_, after) = diagnostic.split_once(" data ")?;
+    let code = after.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
+    Some(match code.to_ascii_lowercase().as_str() {
+        "525" => "unknown user",
+        "52e" => "wrong password",
+        "530" => "logon not allowed (time)",
+        "531" => "logon not allowed (computer)",
+        "532" => "password expired",
+        "533" => "disabled",
+        "701" => "account expired",
+        "773" => "must change password",
+        "775" => "locked",
+        _ => return None,
+    })
+}
+
+/// Makes a directory's text fit to be shown: the password blanked out in each spelling that a server might echo,
+/// control characters escaped, at most 256 characters.
+pub struct Cleaner {
+    /// Spellings of the password, lower case.
+    spellings: Vec<Zeroizing<String>>,
+}
+
+impl Cleaner {
+    /// Knows the password as it is, in base64 and in hexadecimal.
+    pub fn new(password: &Secret) -> Self {
+        let raw = password.expose();
+        let spellings = [
+            raw.to_owned(),
+            STANDARD_NO_PAD.encode(raw),
+            URL_SAFE_NO_PAD.encode(raw),
+            raw.bytes().map(|b| format!("{b:02x}")).collect(),
+        ];
+        let mut spellings: Vec<_> = spellings
+            .into_iter()
+            .map(Zeroizing::new)
+            .map(|s| Zeroizing::new(s.to_ascii_lowercase()))
+            .filter(|s| !s.is_empty())
+            .collect();
+        // The longest first: blanking a short spelling must not break up a longer one.
+        spellings.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        Cleaner { spellings }
+    }
+
+    /// The text, fit to be shown between double quotes.
+    pub fn clean(&self, text: &str) -> String {
+        let mut text = std::borrow::Cow::Borrowed(text);
+        for spelling in &self.spellings {
+            if let Some(blanked) = blank(&text, spelling) {
+                text = blanked.into();
+            }
+        }
+        let mut out = String::new();
+        let mut length = 0;
+        for c in text.trim_end_matches('\0').chars() {
+            let start = out.len();
+            if c.is_control() || turns_text(c) || matches!(c, '"' | '\\') {
+                out.extend(c.escape_default());
+            } else {
+                out.push(c);
+            }
+            length += out.get(start..).map_or(0, |added| added.chars().count());
+            if length > MOST_TEXT {
+                out.truncate(start);
+                break;
+            }
+        }
+        out
+    }
+}
+
+impl fmt::Debug for Cleaner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cleaner(..)")
+    }
+}
+
+/// Line and paragraph separators and marks that turn the direction of text: no control characters to Unicode, but
+/// able to make a line read as something else.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Replaces each occurrence of `spelling` (lower case), ignoring the case of ASCII letters; `None` if there is none.
+fn blank(text: &str, spelling: &str) -> Option<String> {
+    // Lower case of ASCII keeps every byte in its place, so that offsets in one hold for the other.
+    let lower = text.to_ascii_lowercase();
+    let mut found = lower.match_indices(spelling).peekable();
+    found.peek()?;
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in found {
+        out.push_str(text.get(from..at).unwrap_or_default());
+        out.push_str(BLANK);
+        from = at + spelling.len();
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaner(password: &str) -> Cleaner {
+        Cleaner::new(&Secret::new(password.to_owned()))
+    }
+
+    #[test]
+    fn results_are_named() {
+        assert_eq!(result_name(32), "noSuchObject (32)");
+        assert_eq!(result_name(9999), "result (9999)");
+    }
+
+    #[test]
+    fn a_bind_failure_says_what_to_do() {
+        let of = |code, text| bind_failure("dc1:389", code, text, &cleaner("s3cret"));
+        let wrong = of(49, "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1\0");
+        assert_eq!(wrong.to_string(), "bind at dc1:389: invalidCredentials (49): wrong password");
+        assert_eq!(wrong.kind, FailureKind::Settings);
+        assert_eq!(of(49, "").reason, "invalidCredentials (49)");
+        assert_eq!(of(49, "x, data 775, v1").reason, "invalidCredentials (49): locked");
+        assert_eq!(of(53, "no\nsuch").reason, "unwillingToPerform (53): \"no\\nsuch\"");
+        for code in [7, 8, 13, 34, 48, 49] {
+            assert_eq!((of(code, "").kind, of(code, "").transient), (FailureKind::Settings, false));
+        }
+        for code in [51, 52] {
+            assert_eq!((of(code, "").kind, of(code, "").transient), (FailureKind::Directory, true));
+        }
+        assert!(!of(53, "").transient);
+    }
+
+    #[test]
+    fn a_password_is_blanked_out_in_every_spelling() {
+        let c = cleaner("s3cr3t?>!");
+        for echo in ["s3cr3t?>!", "S3CR3T?>!", "czNjcjN0Pz4h", "7333637233743f3e21", "7333637233743F3E21"] {
+            assert_eq!(c.clean(&format!("bad password {echo} given")), "bad password *** given");
+        }
+        assert_eq!(cleaner("~~~???").clean("fn5-Pz8_ fn5+Pz8/"), "*** ***");
+        assert_eq!(cleaner("").clean("text"), "text");
+    }
+
+    #[test]
+    fn text_is_short_and_plain() {
+        let c = cleaner("x1");
+        assert_eq!(c.clean("a\u{7}b\u{202e}c\"d\\"), "a\\u{7}b\\u{202e}c\\\"d\\\\");
+        assert_eq!(c.clean(&"é".repeat(1000)).chars().count(), 256);
+        assert!(c.clean(&"\n".repeat(1000)).chars().count() <= 256);
+        assert_eq!(c.clean(&format!("{}x1", "a".repeat(255))), format!("{}*", "a".repeat(255)));
+    }
+}

@@ -1,0 +1,303 @@
+//! What a directory may answer: every message is checked here before the LDAP library sees it.
+//!
+//! The library recurses over nested elements and panics on messages of the wrong shape, so a hostile directory
+//! could end the process; what passes here is what it can read. Pure: no I/O, no clock, no allocation per message.
+//! Nothing here decides what entries mean.
+
+#[cfg(test)]
+mod tests;
+
+use super::ber::{
+    BOOLEAN, ENUMERATED, Fault, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET, frame_length, text, unsigned, well_formed,
+};
+use crate::domain::dn::MAX_DN_BYTES;
+
+/// The control of paged results (RFC 2696).
+pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+
+const BIND_REQUEST: u8 = 0x60;
+const BIND_RESPONSE: u8 = 0x61;
+const UNBIND_REQUEST: u8 = 0x42;
+const SEARCH_REQUEST: u8 = 0x63;
+const SEARCH_ENTRY: u8 = 0x64;
+const SEARCH_DONE: u8 = 0x65;
+const SEARCH_REFERENCE: u8 = 0x73;
+const EXTENDED_REQUEST: u8 = 0x77;
+const EXTENDED_RESPONSE: u8 = 0x78;
+const INTERMEDIATE_RESPONSE: u8 = 0x79;
+const CONTROLS: u8 = 0xa0;
+const REFERRAL: u8 = 0xa3;
+const SASL_CREDENTIALS: u8 = 0x87;
+const RESPONSE_NAME: u8 = 0x8a;
+const RESPONSE_VALUE: u8 = 0x8b;
+
+/// What is to be done with a message that broke no rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// An entry of a search: hand it on.
+    Entry,
+    /// The final answer to a request: hand it on; its id is free again.
+    Final,
+    /// An entry that cannot be read (RFC 4511 4.5.2 broken inside it): drop it, and count that it was dropped.
+    Skipped,
+    /// A reference to another server. They are never followed: drop it, and count it.
+    Reference,
+    /// An intermediate response (RFC 4511 4.13), which nothing here asks for: drop it.
+    Intermediate,
+    /// The notice of disconnection (RFC 4511 4.4.1): the directory closes the connection.
+    Disconnect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Request {
+    Bind,
+    Search,
+    Extended,
+}
+
+/// The rules of one connection, with the requests that are still to be answered.
+#[derive(Debug, Default)]
+pub struct Guard {
+    outstanding: Vec<(u32, Request)>,
+}
+
+impl Guard {
+    /// A connection on which nothing has been asked.
+    pub fn new() -> Self {
+        Guard::default()
+    }
+
+    /// Whether an answer is still to come.
+    pub fn waiting(&self) -> bool {
+        !self.outstanding.is_empty()
+    }
+
+    /// Learns from a request of ours, before it is sent, what may come back.
+    ///
+    /// # Errors
+    /// A request that is not of this program's kind; it must not be sent.
+    pub fn sent(&mut self, frame: &[u8]) -> Result<(), Fault> {
+        let mut message = Reader::new(Reader::new(frame).take(SEQUENCE)?);
+        let id = unsigned(message.take(INTEGER)?)?;
+        let request = match message.element()? {
+            Some((BIND_REQUEST, _)) => Request::Bind,
+            Some((SEARCH_REQUEST, _)) => Request::Search,
+            Some((EXTENDED_REQUEST, _)) => Request::Extended,
+            Some((UNBIND_REQUEST, _)) => return Ok(()),
+            _ => return Err(Fault::Operation),
+        };
+        self.outstanding.push((id, request));
+        Ok(())
+    }
+
+    /// Judges one whole message of the directory: `frame` must be as long as [`frame_length`] said.
+    ///
+    /// # Errors
+    /// The message broke a rule, and nothing that follows can be trusted: the connection must be closed.
+    pub fn check(&mut self, frame: &[u8]) -> Result<Verdict, Fault> {
+        well_formed(frame)?;
+        let mut outer = Reader::new(frame);
+        let mut message = Reader::new(outer.take(SEQUENCE)?);
+        outer.end()?;
+        let id = unsigned(message.take(INTEGER)?)?;
+        let (operation, content) = message.element()?.ok_or(Fault::Shape)?;
+        if id == 0 {
+            // Active Directory puts the name of the notice where the controls belong, so nothing more is asked of it.
+            return if operation == EXTENDED_RESPONSE { Ok(Verdict::Disconnect) } else { Err(Fault::MessageId) };
+        }
+        let place = self.outstanding.iter().position(|(known, _)| *known == id).ok_or(Fault::MessageId)?;
+        let (_, request) = self.outstanding.get(place).ok_or(Fault::MessageId)?;
+        if let Some(controls) = message.optional(CONTROLS)? {
+            check_controls(controls)?;
+        }
+        message.end()?;
+        match (request, operation) {
+            (Request::Search, SEARCH_ENTRY) => {
+                Ok(if check_entry(content).is_ok() { Verdict::Entry } else { Verdict::Skipped })
+            }
+            (Request::Search, SEARCH_REFERENCE) => Ok(Verdict::Reference),
+            (Request::Search, INTERMEDIATE_RESPONSE) => Ok(Verdict::Intermediate),
+            (Request::Search, SEARCH_DONE)
+            | (Request::Bind, BIND_RESPONSE)
+            | (Request::Extended, EXTENDED_RESPONSE) => {
+                check_result(content)?;
+                self.outstanding.swap_remove(place);
+                Ok(Verdict::Final)
+            }
+            _ => Err(Fault::Operation),
+        }
+    }
+}
+
+/// What a read from the network held, after [`sift`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Sifted {
+    /// Bytes at the start of the buffer that are whole messages to hand on.
+    pub keep: usize,
+    /// Bytes that were judged; what follows them is the start of a message whose end has not arrived.
+    pub judged: usize,
+    /// Entries among what is kept.
+    pub entries: u64,
+    /// Final answers among what is kept.
+    pub finals: u64,
+    /// Entries dropped.
+    pub skipped: u64,
+    /// References dropped.
+    pub references: u64,
+    /// Why nothing after `keep` may be read any more.
+    pub end: Option<Ended>,
+}
+
+/// Why a connection must not be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The directory said that it closes the connection.
+    Disconnect,
+    /// A message was refused.
+    Refused(Fault),
+}
+
+/// Judges all whole messages in `buffer` and moves those to hand on to its start, so that they leave in one write.
+/// `limit` is the longest message in bytes.
+pub fn sift(guard: &mut Guard, buffer: &mut [u8], limit: usize) -> Sifted {
+    let mut sifted = Sifted::default();
+    loop {
+        let rest = buffer.get(sifted.judged..).unwrap_or_default();
+        let verdict = match frame_length(rest, limit) {
+            Ok(Some(length)) => match rest.get(..length) {
+                Some(frame) => guard.check(frame).map(|verdict| (verdict, length)),
+                None => return sifted,
+            },
+            Ok(None) => return sifted,
+            Err(fault) => Err(fault),
+        };
+        let length = match verdict {
+            Ok((Verdict::Disconnect, _)) => {
+                sifted.end = Some(Ended::Disconnect);
+                return sifted;
+            }
+            Err(fault) => {
+                sifted.end = Some(Ended::Refused(fault));
+                return sifted;
+            }
+            Ok((verdict, length)) => {
+                match verdict {
+                    Verdict::Entry => sifted.entries += 1,
+                    Verdict::Skipped => sifted.skipped += 1,
+                    Verdict::Reference => sifted.references += 1,
+                    Verdict::Final => sifted.finals += 1,
+                    Verdict::Intermediate | Verdict::Disconnect => {}
+                }
+                if matches!(verdict, Verdict::Entry | Verdict::Final) {
+                    if sifted.keep < sifted.judged {
+                        buffer.copy_within(sifted.judged..sifted.judged + length, sifted.keep);
+                    }
+                    sifted.keep += length;
+                }
+                length
+            }
+        };
+        sifted.judged += length;
+    }
+}
+
+/// The cookie in the value of a paged-results control (RFC 2696, section 2).
+///
+/// # Errors
+/// The value is not of that form.
+pub fn paged_cookie(value: &[u8]) -> Result<&[u8], Fault> {
+    let mut outer = Reader::new(value);
+    let mut inner = Reader::new(outer.take(SEQUENCE)?);
+    outer.end()?;
+    // The server's estimate of the result size. Nothing depends on it, so a negative one is no reason to stop.
+    if !(1..=8).contains(&inner.take(INTEGER)?.len()) {
+        return Err(Fault::Shape);
+    }
+    let cookie = inner.take(OCTET_STRING)?;
+    inner.end()?;
+    Ok(cookie)
+}
+
+/// The code of an LDAPResult (RFC 4511, section 4.1.9), the content of a final answer that [`Guard::check`] passed.
+///
+/// # Errors
+/// It holds no code.
+pub fn result_code(frame: &[u8]) -> Result<u32, Fault> {
+    let mut message = Reader::new(Reader::new(frame).take(SEQUENCE)?);
+    message.take(INTEGER)?;
+    let (_, content) = message.element()?.ok_or(Fault::Shape)?;
+    unsigned(Reader::new(content).take(ENUMERATED)?)
+}
+
+fn check_result(content: &[u8]) -> Result<(), Fault> {
+    let mut result = Reader::new(content);
+    unsigned(result.take(ENUMERATED)?)?;
+    text(result.take(OCTET_STRING)?)?;
+    text(result.take(OCTET_STRING)?)?;
+    // RFC 4511, section 4: trailing elements of unknown tags are ignored. The library looks at the tag number only,
+    // so an element of a number that it knows must be of the right class and kind too.
+    while let Some((tag, content)) = result.element()? {
+        match (tag & 0x1f, tag) {
+            (3, REFERRAL) => {
+                let mut uris = Reader::new(content);
+                while let Some((tag, uri)) = uris.element()? {
+                    if tag != OCTET_STRING {
+                        return Err(Fault::Shape);
+                    }
+                    text(uri)?;
+                }
+            }
+            (10, RESPONSE_NAME) => drop(text(content)?),
+            (7, SASL_CREDENTIALS) | (11, RESPONSE_VALUE) => {}
+            (3 | 7 | 10 | 11, _) => return Err(Fault::Shape),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_controls(content: &[u8]) -> Result<(), Fault> {
+    let mut controls = Reader::new(content);
+    while let Some((tag, content)) = controls.element()? {
+        if tag != SEQUENCE {
+            return Err(Fault::Shape);
+        }
+        let mut control = Reader::new(content);
+        let oid = text(control.take(OCTET_STRING)?)?;
+        if control.optional(BOOLEAN)?.is_some_and(|flag| flag.len() != 1) {
+            return Err(Fault::Shape);
+        }
+        let value = control.optional(OCTET_STRING)?;
+        control.end()?;
+        if oid == PAGED_RESULTS {
+            paged_cookie(value.ok_or(Fault::Shape)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_entry(content: &[u8]) -> Result<(), Fault> {
+    let mut entry = Reader::new(content);
+    let dn = entry.take(OCTET_STRING)?;
+    if dn.len() > MAX_DN_BYTES {
+        return Err(Fault::TooLarge);
+    }
+    text(dn)?;
+    let mut attributes = Reader::new(entry.take(SEQUENCE)?);
+    while let Some((tag, content)) = attributes.element()? {
+        if tag != SEQUENCE {
+            return Err(Fault::Shape);
+        }
+        let mut attribute = Reader::new(content);
+        if text(attribute.take(OCTET_STRING)?)?.is_empty() {
+            return Err(Fault::Shape);
+        }
+        let mut values = Reader::new(attribute.take(SET)?);
+        while let Some((tag, _)) = values.element()? {
+            if tag != OCTET_STRING {
+                return Err(Fault::Shape);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,332 @@
+//! Discovering partitions and containers: one paged subtree search per naming context, never one per level.
+//!
+//! What was not read completely is said to be so; nothing here concludes anything from an absence.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use uuid::Uuid;
+
+use super::Access;
+use super::entry::Entry;
+use super::failure::{Failure, Stage, result_name};
+use super::root_dse::{Kind, RootDse};
+use super::session::{End, Scope, SearchEnd, Session};
+use crate::domain::dn::{Dn, DnKey};
+use crate::domain::hierarchy::{EntryId, EntryIds, IdKind, Seen, SeenContainer, SeenPartition, View};
+
+/// Every class that is a container somewhere; classes that a server does not know do no harm.
+pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)\
+    (objectClass=locality)(objectClass=country)(objectClass=domain)(objectClass=builtinDomain)\
+    (objectClass=lostAndFound)(objectClass=nsContainer))";
+
+const PAGE: u32 = 500;
+const SMALL_PAGE: u32 = 100;
+/// Partitions that are read at the same time, each on a connection of its own.
+const AT_ONCE: usize = 4;
+
+const UNREADABLE_ROOT: &str = "root entry not found or not readable";
+
+/// What one import saw, and the connection to go on with, if it is still good.
+pub struct Discovery {
+    /// Partitions and containers.
+    pub seen: Seen,
+    /// The main connection.
+    pub session: Option<Session>,
+}
+
+struct PartitionRead {
+    partition: SeenPartition,
+    session: Option<Session>,
+    failure: Option<Failure>,
+}
+
+/// Reads every partition that is not left out. `known` are the partitions that are stored: these are read even if
+/// they are technical.
+///
+/// # Errors
+/// No partition could be read at all, or a time limit is over.
+pub async fn discover(
+    access: &Access,
+    session: Session,
+    root: &RootDse,
+    known: &[DnKey],
+) -> Result<Discovery, Failure> {
+    let wanted: Vec<&(String, DnKey)> = root
+        .contexts
+        .iter()
+        .filter(|(_, key)| !access.settings.skip_hidden || !root.is_technical(key) || known.contains(key))
+        .collect();
+    let mut main = Some(session);
+    let reads: Vec<_> = wanted.iter().map(|(dn, key)| read_partition(access, root, dn, key, main.take())).collect();
+    let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
+    let mut seen = Seen { partitions: Vec::with_capacity(wanted.len()), listed: root.contexts.len() };
+    let (mut good_session, mut first_failure, mut any_read) = (None, None, false);
+    while let Some(read) = reads.next().await {
+        let read = read?;
+        any_read |= read.failure.is_none();
+        first_failure = first_failure.or(read.failure);
+        good_session = good_session.or(read.session);
+        seen.partitions.push(read.partition);
+    }
+    drop(reads);
+    match first_failure {
+        Some(failure) if !any_read => Err(failure),
+        _ => Ok(Discovery { seen, session: good_session.or(main) }),
+    }
+}
+
+/// Reads one partition. Fails only where the whole import has to: when a time limit is over.
+async fn read_partition(
+    access: &Access,
+    root: &RootDse,
+    dn: &str,
+    key: &DnKey,
+    session: Option<Session>,
+) -> Result<PartitionRead, Failure> {
+    let mut partition = SeenPartition {
+        external_id: Arc::from(dn),
+        key: key.clone(),
+        ids: EntryIds::default(),
+        hidden: root.is_technical(key),
+        view: View::Complete,
+        containers: Vec::new(),
+    };
+    let opened = match session {
+        Some(session) => Ok(session),
+        None => access.another().await,
+    };
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(failure) => return Ok(PartitionRead::failed(partition, failure.reason.clone(), failure, None)),
+    };
+    session.enter(Stage::Containers);
+    let own =
+        match access.within(Stage::Containers, session.read(dn, "(objectClass=*)", id_attributes(root.kind))).await {
+            Ok(own) => own,
+            Err(failure) => return fatal_or_failed(partition, failure),
+        };
+    match own.entry {
+        Some(entry) if own.code == 0 => partition.ids = ids(&entry),
+        _ => {
+            let why = match own.code {
+                0 | 32 => UNREADABLE_ROOT.to_owned(),
+                code => format!("{UNREADABLE_ROOT}: {}", result_name(code)),
+            };
+            let failure = Failure::new(Stage::Containers, session.target(), format!("{dn}: {why}"));
+            return Ok(PartitionRead::failed(partition, why, failure, Some(session)));
+        }
+    }
+    let (end, unreadable) = search(access, &mut session, root, dn, &mut partition.containers).await?;
+    let failure = session.failure(&end.outcome);
+    let usable = matches!(end.outcome, End::Result { .. });
+    match judge(&end, unreadable) {
+        Ok(view) => {
+            partition.view = view;
+            Ok(PartitionRead { partition, session: usable.then_some(session), failure: None })
+        }
+        Err(why) => Ok(PartitionRead::failed(partition, why, failure, usable.then_some(session))),
+    }
+}
+
+impl PartitionRead {
+    fn failed(mut partition: SeenPartition, why: String, failure: Failure, session: Option<Session>) -> Self {
+        partition.containers = Vec::new();
+        partition.view = View::Failed(why);
+        PartitionRead { partition, session, failure: Some(failure) }
+    }
+}
+
+/// A time limit ends the import; anything else only this partition.
+fn fatal_or_failed(partition: SeenPartition, failure: Failure) -> Result<PartitionRead, Failure> {
+    if failure.late {
+        return Err(failure);
+    }
+    Ok(PartitionRead::failed(partition, failure.reason.clone(), failure, None))
+}
+
+/// The subtree search, with smaller pages and then none where the server refuses the size. Returns with it how many
+/// entries had a name that cannot be read.
+async fn search(
+    access: &Access,
+    session: &mut Session,
+    root: &RootDse,
+    base: &str,
+    containers: &mut Vec<SeenContainer>,
+) -> Result<(SearchEnd, u64), Failure> {
+    let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE), Some(SMALL_PAGE), None] } else { &[None] };
+    let attributes = container_attributes(root.kind);
+    let mut unreadable = 0;
+    let mut sizes = sizes.iter().copied().peekable();
+    loop {
+        let size = sizes.next().flatten();
+        let mut take = |entry: Entry| match container(entry) {
+            Some(c) => containers.push(c),
+            None => unreadable += 1,
+        };
+        let searched = async {
+            let end = session.search_paged(base, Scope::Subtree, CONTAINERS, attributes, size, &mut take).await;
+            match end.outcome {
+                End::Idle(_) => Err(session.failure(&end.outcome)),
+                _ => Ok(end),
+            }
+        };
+        let end = access.within(Stage::Containers, searched).await?;
+        let refused_size = matches!(end.outcome, End::Result { code: 11, .. }) && end.entries == 0;
+        if !refused_size || sizes.peek().is_none() {
+            return Ok((end, unreadable));
+        }
+    }
+}
+
+/// What may be concluded from how a search ended: a view, or why there is none.
+fn judge(end: &SearchEnd, unreadable: u64) -> Result<View, String> {
+    let dropped = end.skipped + unreadable;
+    let k = end.entries;
+    match &end.outcome {
+        End::Result { code: 0, .. } if dropped == 0 => Ok(View::Complete),
+        End::Result { code: 0, .. } => Ok(View::Incomplete(format!("{dropped} entries could not be read, {k} could"))),
+        End::Result { code, .. } if matches!(code, 3 | 4 | 11 | 51 | 52) && k > 0 => {
+            let remedy = match code {
+                4 => "; raise the size limit of the bind account (OpenLDAP: size.soft, size.hard, size.prtotal)",
+                3 => "; raise the time limit of the bind account",
+                _ => "",
+            };
+            Ok(View::Incomplete(format!("{} after {k} entries{remedy}", result_name(*code))))
+        }
+        End::Result { code, .. } => Err(format!("{} after {k} entries", result_name(*code))),
+        End::Lost if end.first_page_done => Ok(View::Incomplete(format!("connection lost after {k} entries"))),
+        End::Lost => Err(format!("connection lost after {k} entries")),
+        End::Guard(reason) => Err(format!("{reason} after {k} entries")),
+        End::Idle(seconds) => Err(format!("timed out after {seconds} s")),
+    }
+}
+
+fn id_attributes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::ActiveDirectory => &["objectGUID"],
+        _ => &["entryUUID", "nsUniqueId"],
+    }
+}
+
+fn container_attributes(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::ActiveDirectory => &["objectGUID", "description", "showInAdvancedViewOnly"],
+        _ => &["entryUUID", "nsUniqueId", "description"],
+    }
+}
+
+/// `None` for an entry whose name cannot be read.
+fn container(entry: Entry) -> Option<SeenContainer> {
+    let dn = match Dn::parse(&entry.dn) {
+        Ok(dn) if !dn.rdns().is_empty() => dn,
+        Ok(_) => return None,
+        Err(fault) => {
+            tracing::debug!(%fault, "an entry is left out");
+            return None;
+        }
+    };
+    let description = entry.get("description").iter().min().and_then(|d| std::str::from_utf8(d).ok());
+    Some(SeenContainer {
+        key: dn.key(),
+        name: Arc::from(dn.name()),
+        ids: ids(&entry),
+        description: description.map(Box::from),
+        hidden: entry.first_text("showInAdvancedViewOnly").is_some_and(|v| v.eq_ignore_ascii_case("TRUE")),
+        external_id: Arc::from(entry.dn),
+    })
+}
+
+/// The immutable ids of an entry, the best kind first. One that is not of its form is as good as none.
+pub fn ids(entry: &Entry) -> EntryIds {
+    let guid = entry.first("objectGUID").and_then(|v| <[u8; 16]>::try_from(v).ok()).map(|v| {
+        let value = Uuid::from_bytes_le(v).into_bytes();
+        EntryId { kind: IdKind::ObjectGuid, value }
+    });
+    let uuid = entry
+        .first_text("entryUUID")
+        .and_then(|t| Uuid::try_parse(t).ok())
+        .map(|u| EntryId { kind: IdKind::EntryUuid, value: u.into_bytes() });
+    let ns = entry.first_text("nsUniqueId").and_then(ns_unique_id);
+    let mut found = guid.into_iter().chain(uuid).chain(ns);
+    EntryIds([found.next(), found.next()])
+}
+
+/// `8-8-8-8` hexadecimal digits.
+fn ns_unique_id(text: &str) -> Option<EntryId> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    let value = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?.to_be_bytes();
+    Some(EntryId { kind: IdKind::NsUniqueId, value })
+}
+
+/// How an id is written in a filter: `(entryUUID=...)`.
+pub fn id_filter(id: EntryId) -> String {
+    match id.kind {
+        IdKind::ObjectGuid => {
+            let bytes = Uuid::from_bytes(id.value).to_bytes_le();
+            let escaped: String = bytes.iter().map(|b| format!("\\{b:02x}")).collect();
+            format!("(objectGUID={escaped})")
+        }
+        IdKind::EntryUuid => format!("(entryUUID={})", Uuid::from_bytes(id.value)),
+        IdKind::NsUniqueId => {
+            let hex = format!("{:032x}", u128::from_be_bytes(id.value));
+            let groups: Vec<String> =
+                hex.as_bytes().chunks(8).map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+            format!("(nsUniqueId={})", groups.join("-"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_in_their_three_forms_and_written_back() {
+        let text = |name: &str, v: &str| (name.to_owned(), vec![v.as_bytes().to_vec()]);
+        let bytes = vec![0xfa, 0x93, 0xdc, 0x4d, 0x8d, 0x1d, 0x3b, 0x4c, 1, 2, 3, 4, 5, 6, 7, 8];
+        let guid = ids(&Entry::new("x", vec![("objectGUID".to_owned(), vec![bytes])])).best().expect("guid");
+        assert!(Uuid::from_bytes(guid.value).to_string().starts_with("4ddc93fa-1d8d-4c3b-"));
+        assert!(id_filter(guid).starts_with("(objectGUID=\\fa\\93\\dc\\4d"));
+        let both = ids(&Entry::new(
+            "x",
+            vec![
+                text("nsUniqueId", "66446001-1dd211b2-8f3e8cd3-6f2ac55a"),
+                text("entryUUID", "8C1B0F3E-0000-103E-8000-0123456789AB"),
+            ],
+        ));
+        let kinds: Vec<IdKind> = both.iter().map(|i| i.kind).collect();
+        assert_eq!(kinds, [IdKind::EntryUuid, IdKind::NsUniqueId]);
+        let filters: Vec<String> = both.iter().map(id_filter).collect();
+        assert_eq!(
+            filters,
+            ["(entryUUID=8c1b0f3e-0000-103e-8000-0123456789ab)", "(nsUniqueId=66446001-1dd211b2-8f3e8cd3-6f2ac55a)"]
+        );
+        assert_eq!(ids(&Entry::new("x", vec![text("entryUUID", "not one")])), EntryIds::default());
+    }
+
+    #[test]
+    fn only_success_is_a_complete_view() {
+        let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
+        let end = |outcome, entries, first_page_done| SearchEnd {
+            entries,
+            pages: 1,
+            first_page_done,
+            outcome,
+            skipped: 0,
+            referrals: 0,
+        };
+        assert_eq!(judge(&end(result(0), 5, true), 0), Ok(View::Complete));
+        assert!(matches!(judge(&end(result(0), 5, true), 1), Ok(View::Incomplete(_))));
+        for code in [3, 4, 11, 51, 52] {
+            assert!(matches!(judge(&end(result(code), 5, true), 0), Ok(View::Incomplete(_))), "{code}");
+            assert!(judge(&end(result(code), 0, true), 0).is_err(), "{code}");
+        }
+        for code in [1, 10, 32, 50, 53, 80] {
+            assert!(judge(&end(result(code), 5, true), 0).is_err(), "{code}");
+        }
+        assert!(matches!(judge(&end(End::Lost, 5, true), 0), Ok(View::Incomplete(_))));
+        assert!(judge(&end(End::Lost, 5, false), 0).is_err());
+        assert!(judge(&end(End::Guard("answer not understood"), 5, true), 0).is_err());
+    }
+}

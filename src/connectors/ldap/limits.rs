@@ -1,0 +1,78 @@
+//! How much a directory may send: the limits of one connection and the budget that the connections of one import
+//! share. Nothing here waits or talks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Limits of every connection. The default is what the product promises; an operator may narrow them.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The longest silence of the directory while an answer is due.
+    pub idle: Duration,
+    /// The longest message, in bytes.
+    pub message: usize,
+    /// All bytes of one import.
+    pub bytes: u64,
+    /// All entries of one import.
+    pub entries: u64,
+    /// Pages of one search.
+    pub pages: u32,
+    /// Entries that may lie between network and reader before the network is no longer read.
+    pub ahead: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            idle: Duration::from_secs(60),
+            message: 4 * 1024 * 1024,
+            bytes: 512 * 1024 * 1024,
+            entries: 1_000_000,
+            pages: 5_000,
+            ahead: 10_000,
+        }
+    }
+}
+
+/// What one import may still read, over all its connections.
+#[derive(Debug)]
+pub struct Budget {
+    bytes: AtomicU64,
+    entries: AtomicU64,
+    most_bytes: u64,
+    most_entries: u64,
+}
+
+impl Budget {
+    /// An untouched budget of [`Limits::bytes`] and [`Limits::entries`].
+    pub fn new(limits: &Limits) -> Self {
+        Budget {
+            bytes: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+            most_bytes: limits.bytes,
+            most_entries: limits.entries,
+        }
+    }
+
+    /// Counts what came; `false` when that is more than the budget holds.
+    pub fn take(&self, bytes: u64, entries: u64) -> bool {
+        let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let entries = self.entries.fetch_add(entries, Ordering::Relaxed) + entries;
+        bytes <= self.most_bytes && entries <= self.most_entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_used_up_by_what_all_connections_take_together() {
+        let budget = Budget::new(&Limits { bytes: 10, entries: 2, ..Limits::default() });
+        assert!(budget.take(4, 1));
+        assert!(budget.take(6, 1));
+        assert!(!budget.take(0, 1));
+        let budget = Budget::new(&Limits { bytes: 10, ..Limits::default() });
+        assert!(!budget.take(11, 0));
+    }
+}

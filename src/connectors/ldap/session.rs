@@ -1,0 +1,373 @@
+//! An open, bound connection to a directory, and the searches on it.
+//!
+//! Between network and LDAP library stands the guard; both run in tasks of their own, which end with the session.
+//! Referrals are never followed and aliases never dereferenced. What entries mean is not known here.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ldap3::controls::PagedResults;
+use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchOptions, StdStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::connect::{Deadline, Target, Wire, connect};
+use super::entry::Entry;
+use super::failure::{Cleaner, EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, bind_failure};
+use super::guard::{PAGED_RESULTS, paged_cookie};
+use super::limits::{Budget, Limits};
+use super::pump::{Flow, Stop, pump};
+use crate::security::secret::Secret;
+use crate::security::tls::ClientTrust;
+
+pub use ldap3::Scope;
+
+/// How long a directory may take to close.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// The code with which a filter of ours that is none is answered, as LDAP client libraries do.
+const FILTER_ERROR: u32 = 87;
+
+/// An open, bound connection. Dropping it closes the connection at once; [`Session::close`] says good-bye first.
+///
+/// A search that is given up half-way (by a time limit) ends the session: later ones fail as if the connection were
+/// lost.
+#[derive(Debug)]
+pub struct Session {
+    ldap: Ldap,
+    at: String,
+    stage: Stage,
+    flow: Arc<Flow>,
+    cleaner: Cleaner,
+    limits: Limits,
+    searching: bool,
+    peer: Option<std::net::IpAddr>,
+    library: JoinHandle<()>,
+    pump: JoinHandle<()>,
+}
+
+/// How a search ended. Only [`End::Result`] with code 0 means that everything came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The directory said how (RFC 4511, section 4.1.9): of the last page, or of the first one that did not end in 0.
+    Result {
+        /// The result code.
+        code: u32,
+        /// The nearest entry that exists, as the directory spelled it; often empty.
+        matched: String,
+        /// The directory's text, fit to be shown.
+        diagnostic: String,
+    },
+    /// The connection was lost.
+    Lost,
+    /// The guard stopped it: `answer not understood` or `answer exceeds the limit`.
+    Guard(&'static str),
+    /// The directory was silent for this many seconds.
+    Idle(u64),
+}
+
+/// How a search went. The entries themselves went to the caller as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchEnd {
+    /// Entries handed out.
+    pub entries: u64,
+    /// Pages whose result came.
+    pub pages: u32,
+    /// Whether the result of the first page came: what came before a later loss is then worth something.
+    pub first_page_done: bool,
+    /// How it ended.
+    pub outcome: End,
+    /// Entries that could not be read and were dropped.
+    pub skipped: u64,
+    /// References to other servers, which are not followed.
+    pub referrals: u64,
+}
+
+/// The answer to a read of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseRead {
+    /// The entry, if it was shown.
+    pub entry: Option<Entry>,
+    /// The result code.
+    pub code: u32,
+    /// The nearest entry that exists, as the directory spelled it; often empty.
+    pub matched: String,
+    /// The directory's text, fit to be shown.
+    pub diagnostic: String,
+    /// An entry came but could not be read: its absence here proves nothing.
+    pub skipped: bool,
+}
+
+/// One search of the wire: a page, or the whole of an unpaged one.
+struct Query<'a> {
+    base: &'a str,
+    scope: Scope,
+    filter: &'a str,
+    attributes: &'a [&'a str],
+}
+
+/// Takes the entries of a search as they come.
+pub type OnEntry<'a> = dyn FnMut(Entry) + Send + 'a;
+
+impl Session {
+    /// Resolves, connects, secures and binds (simple, LDAPv3: RFC 4511, section 4.2), all before `deadline`.
+    ///
+    /// # Errors
+    /// With the stage that it came to. An empty username or password is refused here and nothing is sent: a bind with
+    /// an empty password would be anonymous and might succeed (RFC 4513, section 5.1.2).
+    pub async fn open(
+        target: &Target,
+        trust: &ClientTrust,
+        username: &str,
+        password: &Secret,
+        limits: &Limits,
+        budget: &Arc<Budget>,
+        deadline: Deadline,
+    ) -> Result<Session, Failure> {
+        let at = target.label();
+        for (what, text) in [("username", username), ("password", password.expose())] {
+            if text.is_empty() {
+                return Err(Failure::new(Stage::Bind, &at, format!("{what} is empty")).of_settings());
+            }
+        }
+        let wire = connect(target, trust, limits, deadline).await?;
+        let mut session = Session::start(wire, at.clone(), Cleaner::new(password), limits, budget).await?;
+        deadline.bound(Stage::Bind, &at, session.bind(username, password)).await?;
+        Ok(session)
+    }
+
+    /// `host:port` of the settings.
+    pub fn target(&self) -> &str {
+        &self.at
+    }
+
+    /// Whether the other end is this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.peer.is_some_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// What failures of this session are ascribed to from now on.
+    pub fn enter(&mut self, stage: Stage) {
+        self.stage = stage;
+    }
+
+    /// Reads one entry. Which attributes must be said: `*` leaves out the operational ones.
+    ///
+    /// # Errors
+    /// The connection was lost or given up. A result of the directory, whatever its code, is no error here.
+    pub async fn read(&mut self, dn: &str, filter: &str, attributes: &[&str]) -> Result<BaseRead, Failure> {
+        let mut entry = None;
+        let end = self
+            .search_paged(dn, Scope::Base, filter, attributes, None, &mut |e| {
+                entry.get_or_insert(e);
+            })
+            .await;
+        match end.outcome {
+            End::Result { code, matched, diagnostic } => {
+                Ok(BaseRead { entry, code, matched, diagnostic, skipped: end.skipped > 0 })
+            }
+            other => Err(self.failure(&other)),
+        }
+    }
+
+    /// Searches page by page (RFC 2696), or all at once with `page_size` `None`. The control is not critical, so a
+    /// directory without paging answers in one page.
+    ///
+    /// Ends with the first page whose result is not 0, and with the page whose cookie is empty. Entries reach
+    /// `on_entry` as they come, in whatever way it ends.
+    pub async fn search_paged(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+        attributes: &[&str],
+        page_size: Option<u32>,
+        on_entry: &mut OnEntry<'_>,
+    ) -> SearchEnd {
+        let query = Query { base, scope, filter, attributes };
+        let (skipped, references) = (self.flow.skipped(), self.flow.references());
+        let mut end =
+            SearchEnd { entries: 0, pages: 0, first_page_done: false, outcome: End::Lost, skipped: 0, referrals: 0 };
+        end.outcome = self.pages(&query, page_size, &mut end, on_entry).await;
+        end.skipped = self.flow.skipped() - skipped;
+        end.referrals = self.flow.references() - references;
+        end
+    }
+
+    /// The failure that an end without a result is, at the stage of this session.
+    pub fn failure(&self, end: &End) -> Failure {
+        match end {
+            End::Lost => Failure::new(self.stage, &self.at, LOST).worth_a_retry(),
+            End::Guard(reason) => Failure::new(self.stage, &self.at, *reason),
+            End::Idle(seconds) => Failure::out_of_time(self.stage, &self.at, *seconds),
+            End::Result { code, diagnostic, .. } => {
+                let mut reason = super::failure::result_name(*code);
+                super::failure::push_quoted(&mut reason, diagnostic);
+                let failure = Failure::new(self.stage, &self.at, reason);
+                if matches!(code, 51 | 52) { failure.worth_a_retry() } else { failure }
+            }
+        }
+    }
+
+    /// Says good-bye (RFC 4511, section 4.3) and closes.
+    pub async fn close(mut self) {
+        if self.searching {
+            return;
+        }
+        let farewell = async {
+            let _ = self.ldap.unbind().await;
+            let _ = (&mut self.pump).await;
+        };
+        let _ = timeout(FAREWELL, farewell).await;
+    }
+
+    /// Puts guard and library on an open connection.
+    async fn start(
+        wire: Wire,
+        at: String,
+        cleaner: Cleaner,
+        limits: &Limits,
+        budget: &Arc<Budget>,
+    ) -> Result<Session, Failure> {
+        let internal = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "a connection to a directory cannot be set up");
+            Failure::new(Stage::Connect, &at, LOST)
+        };
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(|e| internal(&e))?;
+        ours.set_nonblocking(true).map_err(|e| internal(&e))?;
+        let ours = tokio::net::UnixStream::from_std(ours).map_err(|e| internal(&e))?;
+        let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(theirs));
+        let (connection, ldap) = LdapConnAsync::with_settings(settings, "ldapi:///").await.map_err(|e| internal(&e))?;
+        let flow = Arc::new(Flow::new());
+        let library = tokio::spawn(async move {
+            if let Err(error) = connection.drive().await {
+                tracing::debug!(%error, "the LDAP library gave up a connection");
+            }
+        });
+        let peer = match &wire {
+            Wire::Plain(tcp) => tcp.peer_addr(),
+            Wire::Tls(tls) => tls.get_ref().0.peer_addr(),
+        };
+        let (shared, own_limits, budget) = (flow.clone(), limits.clone(), budget.clone());
+        let pump = match wire {
+            Wire::Plain(tcp) => tokio::spawn(pump(tcp, ours, shared, own_limits, budget)),
+            Wire::Tls(tls) => tokio::spawn(pump(tls, ours, shared, own_limits, budget)),
+        };
+        let (stage, limits) = (Stage::Bind, limits.clone());
+        let peer = peer.ok().map(|a| a.ip());
+        Ok(Session { ldap, at, stage, flow, cleaner, limits, searching: false, peer, library, pump })
+    }
+
+    async fn bind(&mut self, username: &str, password: &Secret) -> Result<(), Failure> {
+        match self.ldap.simple_bind(username, password.expose()).await {
+            Ok(result) if result.rc == 0 => Ok(()),
+            Ok(result) => Err(bind_failure(&self.at, result.rc, &result.text, &self.cleaner)),
+            Err(_) => Err(self.failure(&self.ended())),
+        }
+    }
+
+    async fn pages(
+        &mut self,
+        query: &Query<'_>,
+        page_size: Option<u32>,
+        end: &mut SearchEnd,
+        on_entry: &mut OnEntry<'_>,
+    ) -> End {
+        if self.searching {
+            return End::Lost;
+        }
+        let mut cookie = Vec::new();
+        loop {
+            if end.pages >= self.limits.pages {
+                return End::Guard(EXCEEDS);
+            }
+            if let Some(size) = page_size {
+                let size = i32::try_from(size).unwrap_or(i32::MAX);
+                self.ldap.with_controls(PagedResults { size, cookie: cookie.clone() });
+            }
+            let before = (end.entries, self.flow.skipped());
+            self.searching = true;
+            let page = self.page(query, &mut end.entries, on_entry).await;
+            let (result, next) = match page {
+                Ok(done) => done,
+                Err(stopped) => return stopped,
+            };
+            self.searching = false;
+            end.pages += 1;
+            end.first_page_done = true;
+            let finished = matches!(result, End::Result { code, .. } if code != 0);
+            if finished || page_size.is_none() || next.is_empty() {
+                return result;
+            }
+            let empty = before == (end.entries, self.flow.skipped());
+            if empty && next == cookie {
+                return End::Guard(EXCEEDS);
+            }
+            cookie = next;
+        }
+    }
+
+    /// One page: its result and the cookie of the next. Fails with the reason if no result came.
+    async fn page(
+        &mut self,
+        query: &Query<'_>,
+        entries: &mut u64,
+        on_entry: &mut OnEntry<'_>,
+    ) -> Result<(End, Vec<u8>), End> {
+        let options = SearchOptions::new().deref(DerefAliases::Never).typesonly(false).timelimit(0).sizelimit(0);
+        let Query { base, scope, filter, attributes } = *query;
+        let started =
+            self.ldap.with_search_options(options).streaming_search(base, scope, filter, attributes.to_vec()).await;
+        let mut stream = match started {
+            Ok(stream) => stream,
+            Err(LdapError::FilterParsing) => {
+                tracing::error!(filter, "a search filter of ours cannot be read");
+                let end = End::Result { code: FILTER_ERROR, matched: String::new(), diagnostic: String::new() };
+                return Ok((end, Vec::new()));
+            }
+            Err(_) => return Err(self.ended()),
+        };
+        loop {
+            match stream.next().await {
+                Ok(Some(item)) => {
+                    self.flow.consumed();
+                    if let Some(entry) = Entry::from_tag(item.0) {
+                        *entries += 1;
+                        on_entry(entry);
+                    }
+                }
+                Ok(None) => break,
+                Err(_) => return Err(self.ended()),
+            }
+        }
+        // That the stream ended proves nothing; only the result does.
+        let result = stream.finish().await;
+        let paged = result.ctrls.iter().find(|control| control.1.ctype == PAGED_RESULTS);
+        let cookie = match paged.and_then(|control| control.1.val.as_deref()).map(paged_cookie) {
+            None => Vec::new(),
+            Some(Ok(cookie)) => cookie.to_vec(),
+            Some(Err(_)) => return Err(End::Guard(NOT_UNDERSTOOD)),
+        };
+        let diagnostic = self.cleaner.clean(&result.text);
+        Ok((End::Result { code: result.rc, matched: result.matched, diagnostic }, cookie))
+    }
+
+    /// Why the connection ended.
+    fn ended(&self) -> End {
+        match self.flow.stopped() {
+            Stop::Lost => End::Lost,
+            Stop::NotUnderstood => End::Guard(NOT_UNDERSTOOD),
+            Stop::Exceeds => End::Guard(EXCEEDS),
+            Stop::Idle => End::Idle(self.limits.idle.as_secs()),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.pump.abort();
+        self.library.abort();
+    }
+}

@@ -1,0 +1,297 @@
+//! Sessions against a directory that answers byte by byte what a test says.
+
+mod fake;
+mod hostile;
+mod secured;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::super::connect::Transport;
+use super::super::failure::FailureKind;
+use super::super::sample::*;
+use super::*;
+use fake::{Fake, Step, ask, close, send};
+
+/// Opens a session with limits that a test can wait for.
+async fn open(fake: &Fake) -> Session {
+    open_with(fake, &limits()).await
+}
+
+async fn open_with(fake: &Fake, limits: &Limits) -> Session {
+    let budget = Arc::new(Budget::new(limits));
+    let trust = ClientTrust::load(None).expect("trust");
+    Session::open(&fake.target(), &trust, "cn=jim", &password(), limits, &budget, Deadline::after(5))
+        .await
+        .expect("session")
+}
+
+async fn refused(fake: &Fake) -> Failure {
+    refused_at(&fake.target(), "s3cret").await
+}
+
+async fn refused_at(target: &Target, password: &str) -> Failure {
+    let (limits, trust) = (limits(), ClientTrust::load(None).expect("trust"));
+    let budget = Arc::new(Budget::new(&limits));
+    let password = Secret::new(password.to_owned());
+    Session::open(target, &trust, "cn=jim", &password, &limits, &budget, Deadline::after(1)).await.expect_err("failure")
+}
+
+fn limits() -> Limits {
+    Limits { idle: Duration::from_secs(2), ..Limits::default() }
+}
+
+fn password() -> Secret {
+    Secret::new("s3cret".to_owned())
+}
+
+/// All of a subtree in pages of 2, and the names that came.
+async fn search(session: &mut Session) -> (SearchEnd, Vec<String>) {
+    let mut names = Vec::new();
+    let filter = "(objectClass=*)";
+    let end = session.search_paged("dc=x", Scope::Subtree, filter, &["ou"], Some(2), &mut |e| names.push(e.dn)).await;
+    (end, names)
+}
+
+fn person(id: u32, dn: &str) -> Step {
+    send(message(id, &[entry(dn, &[("ou", &["a"]), ("description", &["b"])])]))
+}
+
+fn done(id: u32, code: u8, cookie: &[u8]) -> Step {
+    send(message(id, &[result(0x65, code, ""), paged(cookie)]))
+}
+
+fn success() -> End {
+    End::Result { code: 0, matched: String::new(), diagnostic: String::new() }
+}
+
+#[tokio::test]
+async fn binds_reads_and_searches_page_by_page() {
+    let fake = Fake::start(|request| match (request.op, request.number) {
+        (0x63, 1) => vec![person(request.id, ""), send(message(request.id, &[result(0x65, 0, "")]))],
+        (0x63, 2) => vec![person(request.id, "ou=a"), person(request.id, "ou=b"), done(request.id, 0, b"next")],
+        (0x63, 3) => {
+            assert!(request.frame.windows(4).any(|w| w == b"next"));
+            vec![person(request.id, "ou=c"), done(request.id, 0, b"")]
+        }
+        _ => ask(request),
+    })
+    .await;
+    let mut session = open(&fake).await;
+    let read = session.read("", "(objectClass=*)", &["*"]).await.expect("read");
+    assert_eq!((read.code, read.skipped), (0, false));
+    assert_eq!(read.entry.expect("entry").first_text("OU"), Some("a"));
+    let (end, names) = search(&mut session).await;
+    assert_eq!(names, ["ou=a", "ou=b", "ou=c"]);
+    let expected =
+        SearchEnd { entries: 3, pages: 2, first_page_done: true, outcome: success(), skipped: 0, referrals: 0 };
+    assert_eq!(end, expected);
+    session.close().await;
+    assert!(fake.ended().await, "unbound and closed");
+}
+
+#[tokio::test]
+async fn a_good_session_survives_being_sent_byte_by_byte() {
+    let fake = Fake::start(|request| match request.op {
+        0x63 => {
+            let all =
+                [message(request.id, &[entry("ou=a", &[])]), message(request.id, &[result(0x65, 0, "")])].concat();
+            all.chunks(1).map(|byte| send(byte.to_vec())).collect()
+        }
+        _ => ask(request),
+    })
+    .await;
+    let (end, names) = search(&mut open(&fake).await).await;
+    assert_eq!((end.outcome, names.len()), (success(), 1));
+}
+
+#[tokio::test]
+async fn a_result_on_any_page_ends_the_search_with_it() {
+    let fake = Fake::start(|request| match (request.op, request.number) {
+        (0x63, 1) => vec![person(request.id, "ou=a"), done(request.id, 0, b"next")],
+        (0x63, 2) => vec![
+            person(request.id, "ou=b"),
+            send(message(request.id, &[result(0x65, 4, "limit of s3cret\n"), paged(b"next")])),
+        ],
+        _ => ask(request),
+    })
+    .await;
+    let mut session = open(&fake).await;
+    let (end, names) = search(&mut session).await;
+    assert_eq!(names, ["ou=a", "ou=b"]);
+    let diagnostic = "limit of ***\\n".to_owned();
+    assert_eq!(end.outcome, End::Result { code: 4, matched: String::new(), diagnostic });
+    assert_eq!(end.pages, 2);
+    let failure = session.failure(&end.outcome);
+    assert_eq!(failure.reason, "sizeLimitExceeded (4): \"limit of ***\\n\"");
+}
+
+#[tokio::test]
+async fn a_cut_is_a_loss_and_says_after_which_page() {
+    for (page, done_pages) in [(1, 0), (2, 1)] {
+        let fake = Fake::start(move |request| match (request.op, request.number) {
+            (0x63, n) if n == page => {
+                let half = message(request.id, &[entry("ou=cut", &[])]);
+                vec![person(request.id, "ou=b"), send(half[..half.len() - 3].to_vec()), close()]
+            }
+            (0x63, _) => vec![person(request.id, "ou=a"), done(request.id, 0, b"next")],
+            _ => ask(request),
+        })
+        .await;
+        let mut session = open(&fake).await;
+        session.enter(Stage::Containers);
+        let (end, names) = search(&mut session).await;
+        assert_eq!((end.outcome.clone(), end.pages, end.first_page_done), (End::Lost, done_pages, done_pages > 0));
+        assert_eq!(names.len() as u32, done_pages + 1);
+        let failure = session.failure(&end.outcome);
+        assert_eq!(failure.to_string(), format!("containers at {}: connection lost", fake.target().label()));
+        assert!(failure.transient);
+        assert_eq!(search(&mut session).await.0.outcome, End::Lost, "and stays lost");
+    }
+}
+
+#[tokio::test]
+async fn a_notice_of_disconnection_is_a_loss() {
+    let fake = Fake::start(|request| match request.op {
+        0x63 => vec![person(request.id, "ou=a"), send(message(0, &[result(0x78, 52, "bye")]))],
+        _ => ask(request),
+    })
+    .await;
+    let (end, names) = search(&mut open(&fake).await).await;
+    assert_eq!((end.outcome, names.len()), (End::Lost, 1));
+}
+
+#[tokio::test]
+async fn references_are_counted_and_unreadable_entries_reported() {
+    let fake = Fake::start(|request| match request.op {
+        0x63 => vec![
+            send(message(request.id, &[seq(0x73, &[string("ldap://127.0.0.1:1/")])])),
+            send(message(request.id, &[entry([0xff], &[])])),
+            send(message(request.id, &[seq(0x79, &[])])),
+            send(message(request.id, &[result(0x65, 0, "")])),
+        ],
+        _ => ask(request),
+    })
+    .await;
+    let mut session = open(&fake).await;
+    let (end, _) = search(&mut session).await;
+    assert_eq!((end.entries, end.skipped, end.referrals), (0, 1, 1));
+    let read = session.read("dc=x", "(objectClass=*)", &["*"]).await.expect("read");
+    assert!(read.skipped && read.entry.is_none());
+}
+
+#[tokio::test]
+async fn refused_credentials_are_a_matter_of_settings() {
+    for (code, text, reason, kind, transient) in [
+        (49, "x, data 52e, v1", "invalidCredentials (49): wrong password", FailureKind::Settings, false),
+        (49, "", "invalidCredentials (49)", FailureKind::Settings, false),
+        (51, "", "busy (51)", FailureKind::Directory, true),
+        (1, "at s3cret", "operationsError (1): \"at ***\"", FailureKind::Directory, false),
+    ] {
+        let fake = Fake::start(move |request| vec![send(message(request.id, &[result(0x61, code, text)]))]).await;
+        let failure = refused(&fake).await;
+        assert_eq!((failure.stage, failure.reason.as_str()), (Stage::Bind, reason));
+        assert_eq!((failure.kind, failure.transient), (kind, transient));
+        assert!(fake.ended().await);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_without_a_password() {
+    let fake = Fake::start(ask).await;
+    let failure = refused_at(&fake.target(), "").await;
+    assert_eq!((failure.reason.as_str(), failure.kind), ("password is empty", FailureKind::Settings));
+    assert_eq!(fake.connections(), 0);
+}
+
+#[tokio::test]
+async fn the_way_to_the_directory_is_told_apart() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("listener").local_addr().expect("address").port();
+    let at = |host: &str| Target { host: host.into(), port: free, security: Transport::Plain, verify: true };
+    let none = refused_at(&at("127.0.0.1"), "x").await;
+    assert_eq!(none.to_string(), format!("connect at 127.0.0.1:{free}: not reachable"));
+    assert!(!none.transient);
+    let unknown = refused_at(&at("no..such"), "x").await;
+    assert_eq!(unknown.to_string(), format!("resolve at no..such:{free}: name not found"));
+    assert!(!unknown.transient);
+    for host in ["169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0"] {
+        let denied = refused_at(&at(host), "x").await;
+        assert_eq!((denied.reason.as_str(), denied.kind), ("address not allowed", FailureKind::Settings));
+    }
+    assert_eq!(at("::1").label(), format!("[::1]:{free}"));
+}
+
+#[tokio::test]
+async fn time_limits_hold() {
+    let silent = Fake::start(|_| vec![]).await;
+    let start = Instant::now();
+    let failure = refused(&silent).await;
+    assert_eq!((failure.stage, failure.reason.as_str()), (Stage::Bind, "timed out after 1 s"));
+    assert!(start.elapsed() < Duration::from_millis(1500));
+    assert!(silent.ended().await, "closed by us");
+
+    let quiet = Fake::start(|request| match request.op {
+        0x63 => vec![person(request.id, "ou=a")],
+        _ => ask(request),
+    })
+    .await;
+    let short = Limits { idle: Duration::from_secs(1), ..limits() };
+    let mut session = open_with(&quiet, &short).await;
+    // Nothing is due: silence is no fault, however long.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let start = Instant::now();
+    let (end, _) = search(&mut session).await;
+    assert_eq!(end.outcome, End::Idle(1));
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(900) && took < Duration::from_millis(1800), "{took:?}");
+}
+
+#[tokio::test]
+async fn giving_up_a_search_closes_the_connection() {
+    let fake = Fake::start(|request| match request.op {
+        0x63 => vec![person(request.id, "ou=a")],
+        _ => ask(request),
+    })
+    .await;
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let mut session = open(&fake).await;
+    timeout(Duration::from_millis(100), search(&mut session)).await.expect_err("still going");
+    assert_eq!(search(&mut session).await.0.outcome, End::Lost, "one search at a time");
+    drop(session);
+    assert!(fake.ended().await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before + 1);
+}
+
+/// What a big directory costs; run with `--ignored --nocapture`, in a release build.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn a_hundred_thousand_entries_are_read_in_well_under_a_second() {
+    const COUNT: u32 = 100_000;
+    let fake = Fake::start(|request| match request.op {
+        0x63 => {
+            let id = request.id;
+            let one = |n: u32| {
+                let dn = format!("ou=unit {n:06},ou=containers,dc=example,dc=com");
+                let uuid = format!("00000000-0000-4000-8000-{n:012}");
+                message(id, &[entry(dn, &[("entryUUID", &[&uuid]), ("description", &["a department of the firm"])])])
+            };
+            let all: Vec<u8> = (0..COUNT).flat_map(one).collect();
+            vec![send(all), send(message(id, &[result(0x65, 0, "")]))]
+        }
+        _ => ask(request),
+    })
+    .await;
+    let mut session = open(&fake).await;
+    let mut bytes = 0;
+    let first = std::sync::Mutex::new(None);
+    let end = session
+        .search_paged("dc=x", Scope::Subtree, "(objectClass=*)", &["ou"], None, &mut |e| {
+            first.lock().expect("lock").get_or_insert_with(Instant::now);
+            bytes += e.dn.len();
+        })
+        .await;
+    let took = first.into_inner().expect("lock").expect("entries").elapsed();
+    assert_eq!((end.entries, end.outcome), (u64::from(COUNT), success()));
+    println!("{bytes} bytes of names, {took:?}, {} ns an entry", took.as_nanos() / u128::from(COUNT));
+}

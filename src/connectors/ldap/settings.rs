@@ -1,0 +1,205 @@
+//! From stored setting values to where and how to connect: the forms of Host, the choice of port and transport, and
+//! the contradictions that are refused before anything is opened.
+
+use super::connect::{Target, Transport};
+use crate::connectors::definitions::{self, ldap_setting as id};
+use crate::domain::setting::Values;
+
+/// Settings that an import can start with.
+#[derive(Debug, Clone)]
+pub struct LdapSettings {
+    /// The directory.
+    pub target: Target,
+    /// The bind identity.
+    pub username: String,
+    /// Seconds to connect, secure and bind.
+    pub connect_seconds: u64,
+    /// Seconds for the whole import.
+    pub total_seconds: u64,
+    /// Further attempts after a transient fault.
+    pub retries: u32,
+    /// Milliseconds before the first of them; doubles.
+    pub retry_delay_ms: u64,
+    /// Technical partitions are not added.
+    pub skip_hidden: bool,
+}
+
+impl LdapSettings {
+    /// Checks the open values of a system. The password is checked by whoever opens it.
+    ///
+    /// # Errors
+    /// A sentence that names the settings at fault, with their values where these are not secret.
+    pub fn read(values: &Values) -> Result<LdapSettings, String> {
+        let definition = definitions::by_id(definitions::LDAP).ok_or("the LDAP connector is not known")?;
+        for setting in definition.settings.iter().filter(|s| s.required && s.id != id::PASSWORD) {
+            if !values.0.contains_key(&setting.id) {
+                return Err(format!("{} is required", setting.name));
+            }
+        }
+        if values.text(id::AUTHENTICATION_TYPE) != "Simple" {
+            return Err("Authentication Type NTLM is not part of this build; use Simple".to_owned());
+        }
+        let number = |id, default: i64| u64::try_from(values.integer(id).unwrap_or(default)).unwrap_or_default();
+        Ok(LdapSettings {
+            target: target(values)?,
+            username: values.text(id::USERNAME).to_owned(),
+            connect_seconds: number(id::CONNECTION_TIMEOUT, 10),
+            total_seconds: number(id::SEARCH_TIMEOUT, 300),
+            retries: u32::try_from(number(id::MAXIMUM_RETRIES, 3)).unwrap_or(3),
+            retry_delay_ms: number(id::RETRY_DELAY, 1000),
+            skip_hidden: values.flag(id::SKIP_HIDDEN_PARTITIONS),
+        })
+    }
+}
+
+/// Host as its parts.
+#[derive(Debug, PartialEq, Eq)]
+struct Host<'a> {
+    secure_scheme: Option<bool>,
+    name: &'a str,
+    port: Option<u16>,
+}
+
+fn target(values: &Values) -> Result<Target, String> {
+    let text = values.text(id::HOST);
+    let host = host(text).ok_or(
+        "Host must be a name, name:port, [v6 address]:port, an address, or an ldap:// or ldaps:// URL without path",
+    )?;
+    let ldaps = values.flag(id::LDAPS);
+    let start_tls = values.flag(id::START_TLS);
+    let chosen_port = values.integer(id::PORT).and_then(|p| u16::try_from(p).ok()).filter(|p| *p != 389);
+    if let (Some(inner), Some(chosen)) = (host.port, chosen_port)
+        && inner != chosen
+    {
+        return Err(format!("Host names port {inner}, but Port is {chosen}"));
+    }
+    if host.secure_scheme == Some(false) && ldaps {
+        return Err(format!("Host is {text}, but Use Secure Connection (LDAPS)? is on"));
+    }
+    if start_tls && (ldaps || host.secure_scheme == Some(true)) {
+        return Err(match ldaps {
+            true => "Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned(),
+            false => format!("Use StartTLS? is on, but Host is {text}"),
+        });
+    }
+    let security = match (ldaps || host.secure_scheme == Some(true), start_tls) {
+        (true, _) => Transport::Ldaps,
+        (false, true) => Transport::StartTls,
+        (false, false) => Transport::Plain,
+    };
+    let default = if security == Transport::Ldaps { 636 } else { 389 };
+    Ok(Target {
+        host: host.name.to_owned(),
+        port: host.port.or(chosen_port).unwrap_or(default),
+        security,
+        verify: !values.text(id::CERTIFICATE_VALIDATION).starts_with("Skip"),
+    })
+}
+
+fn host(text: &str) -> Option<Host<'_>> {
+    let (secure_scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ldap") => (Some(false), rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ldaps") => (Some(true), rest),
+        Some(_) => return None,
+        None => (None, text),
+    };
+    let rest = match secure_scheme {
+        Some(_) => rest.strip_suffix('/').unwrap_or(rest),
+        None => rest,
+    };
+    let (name, port) = if let Some(bracketed) = rest.strip_prefix('[') {
+        let (address, after) = bracketed.split_once(']')?;
+        address.parse::<std::net::Ipv6Addr>().ok()?;
+        (address, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
+    } else if rest.parse::<std::net::Ipv6Addr>().is_ok() {
+        (rest, None)
+    } else {
+        let (name, port) = rest.split_once(':').map_or((rest, None), |(n, p)| (n, Some(p)));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
+            return None;
+        }
+        (name, port)
+    };
+    let port = match port {
+        None => None,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok().filter(|p| *p > 0)?),
+        Some(_) => return None,
+    };
+    Some(Host { secure_scheme, name, port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::setting::Value;
+
+    fn values(host: &str, extra: &[(i64, Value)]) -> Values {
+        let definition = definitions::by_id(definitions::LDAP).expect("ldap");
+        let mut values = Values(definition.settings.iter().filter_map(|s| Some((s.id, s.preset_value()?))).collect());
+        values.0.insert(id::HOST, Value::Text(host.to_owned()));
+        values.0.insert(id::USERNAME, Value::Text("cn=x".to_owned()));
+        values.0.extend(extra.iter().cloned());
+        values
+    }
+
+    fn reached(host: &str, extra: &[(i64, Value)]) -> Result<(String, Transport), String> {
+        LdapSettings::read(&values(host, extra)).map(|s| (s.target.label(), s.target.security))
+    }
+
+    #[test]
+    fn the_target_follows_host_port_and_switches() {
+        let on = |setting| (setting, Value::Flag(true));
+        let port = |n| (id::PORT, Value::Integer(n));
+        for (host, extra, label, transport) in [
+            ("dir.example.com", vec![], "dir.example.com:389", Transport::Plain),
+            ("dir.example.com:3890", vec![], "dir.example.com:3890", Transport::Plain),
+            ("ldap://directory.example.com:389", vec![port(389)], "directory.example.com:389", Transport::Plain),
+            ("LDAPS://dir.example.com/", vec![], "dir.example.com:636", Transport::Ldaps),
+            ("ldaps://dir.example.com:389", vec![], "dir.example.com:389", Transport::Ldaps),
+            ("dir", vec![on(id::LDAPS)], "dir:636", Transport::Ldaps),
+            ("dir", vec![on(id::START_TLS)], "dir:389", Transport::StartTls),
+            ("dir", vec![port(1389)], "dir:1389", Transport::Plain),
+            ("dir:1389", vec![port(1389)], "dir:1389", Transport::Plain),
+            ("::1", vec![], "[::1]:389", Transport::Plain),
+            ("[::1]:3389", vec![], "[::1]:3389", Transport::Plain),
+            ("ldap://[fe80::1]", vec![], "[fe80::1]:389", Transport::Plain),
+        ] {
+            assert_eq!(reached(host, &extra), Ok((label.to_owned(), transport)), "{host}");
+        }
+    }
+
+    #[test]
+    fn odd_hosts_and_contradictions_are_refused() {
+        for bad in [
+            "",
+            "http://x",
+            "ldap://u@x",
+            "x/y",
+            "ldap://x/dc=y",
+            "a b",
+            "x:0",
+            "x:99999",
+            "x:y",
+            "x?y",
+            "x#",
+            "[::1",
+            "ü.example",
+        ] {
+            assert!(reached(bad, &[]).is_err(), "{bad}");
+        }
+        let on = |setting| (setting, Value::Flag(true));
+        for (host, extra, named) in [
+            ("x:1389", vec![(id::PORT, Value::Integer(1390))], "1390"),
+            ("ldap://x", vec![on(id::LDAPS)], "LDAPS"),
+            ("ldaps://x", vec![on(id::START_TLS)], "StartTLS"),
+            ("x", vec![on(id::START_TLS), on(id::LDAPS)], "both on"),
+            ("x", vec![(id::AUTHENTICATION_TYPE, Value::Text("NTLM".to_owned()))], "NTLM"),
+        ] {
+            assert!(reached(host, &extra).is_err_and(|e| e.contains(named)), "{host}");
+        }
+        let mut missing = values("x", &[]);
+        missing.0.remove(&id::USERNAME);
+        assert!(LdapSettings::read(&missing).is_err_and(|e| e.contains("Username is required")));
+    }
+}

@@ -1,0 +1,142 @@
+//! Chapter 9: API keys and roles. A clear key is in the answer that created it and in no other.
+
+use serde::Serialize;
+use uuid::Uuid;
+use warp::reply::Response;
+
+use super::filters::Call;
+use super::json::{self, Body, Node};
+use crate::error::Result;
+use crate::ops::api_keys::{self as ops, KeyFields};
+use crate::security::key_cache::{ADMINISTRATOR, READER};
+use crate::store::api_keys::{self as store, ApiKey};
+
+const WHAT: &str = "API key";
+/// The roles are part of the program; this is when their ids were fixed.
+const CREATED: &str = "2026-01-01T00:00:00Z";
+/// The roles, by name.
+const ROLES: [(i64, &str); 2] = [(ADMINISTRATOR, "Administrator"), (READER, "Reader")];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyBody {
+    id: Uuid,
+    name: String,
+    description: Option<String>,
+    key_prefix: String,
+    created_at: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+    last_used_from_ip: Option<String>,
+    is_enabled: bool,
+    roles: Vec<RoleBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+#[derive(Serialize, Clone)]
+#[serde(rename_all = "camelCase")]
+struct RoleBody {
+    id: i64,
+    name: &'static str,
+    built_in: bool,
+    created: &'static str,
+    static_member_count: i64,
+}
+
+const FIELDS: &[&str] = &["name", "description", "roleIds", "expiresAt", "isEnabled"];
+
+pub async fn list(call: Call) -> Result<Response> {
+    let (keys, roles) = call.app.db.read(|c| Ok((store::list(c)?, all_roles(c)?))).await?;
+    json::ok(&keys.into_iter().map(|key| body(key, &roles)).collect::<Vec<_>>())
+}
+
+pub async fn get(call: Call) -> Result<Response> {
+    let id = call.guid(0, WHAT)?;
+    let (key, roles) = call.app.db.read(move |c| Ok((store::get(c, id)?, all_roles(c)?))).await?;
+    json::ok(&body(key, &roles))
+}
+
+pub async fn create(mut call: Call) -> Result<Response> {
+    let fields = fields(&mut call, |_| true).await?;
+    let (key, secret) = ops::create(&call.app, fields, call.caller()?).await?;
+    let location = format!("/api/v1/apikeys/{}", key.id);
+    let roles = call.app.db.read(all_roles).await?;
+    let mut body = body(key, &roles);
+    body.key = Some(secret.expose().to_owned());
+    json::created(&body, &location)
+}
+
+pub async fn update(mut call: Call) -> Result<Response> {
+    let fields = fields(&mut call, |body| body.flag("isEnabled").unwrap_or(false)).await?;
+    let key = ops::update(&call.app, call.guid(0, WHAT)?, fields, call.caller()?).await?;
+    let roles = call.app.db.read(all_roles).await?;
+    json::ok(&body(key, &roles))
+}
+
+pub async fn delete(call: Call) -> Result<Response> {
+    ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
+    Ok(json::no_content())
+}
+
+pub async fn roles(call: Call) -> Result<Response> {
+    json::ok(&call.app.db.read(all_roles).await?)
+}
+
+/// The names of these role ids.
+pub fn role_names(ids: &[i64]) -> Vec<&'static str> {
+    ROLES.iter().filter(|(id, _)| ids.contains(id)).map(|(_, name)| *name).collect()
+}
+
+fn all_roles(c: &store::Connection) -> Result<Vec<RoleBody>> {
+    let role = |(id, name): &(i64, &'static str)| {
+        Ok(RoleBody { id: *id, name, built_in: true, created: CREATED, static_member_count: store::holders(c, *id)? })
+    };
+    ROLES.iter().map(role).collect()
+}
+
+async fn fields(call: &mut Call, enabled: impl Fn(&mut Body) -> bool) -> Result<KeyFields> {
+    let mut body = call.json(FIELDS).await?;
+    let name = body.name(true);
+    let description = body.description(false);
+    let roles = role_ids(&mut body);
+    let expires_at = body.date("expiresAt");
+    let is_enabled = enabled(&mut body);
+    body.check()?;
+    Ok(KeyFields { name: name.unwrap_or_default(), description, roles, expires_at, is_enabled })
+}
+
+/// An array of ids, one id, or nothing.
+fn role_ids(body: &mut Body) -> Vec<i64> {
+    let given = match body.take("roleIds") {
+        None => Vec::new(),
+        Some(Node::List(items)) => items,
+        Some(one) => vec![one],
+    };
+    let mut roles = Vec::new();
+    for node in &given {
+        match json::integer(node) {
+            None => body.fault("roleIds", "Must be an array of integers."),
+            Some(id) if !ROLES.iter().any(|(known, _)| *known == id) => body.fault("roleIds", "Names an unknown role."),
+            Some(id) if roles.contains(&id) => body.fault("roleIds", "Names a role twice."),
+            Some(id) => roles.push(id),
+        }
+    }
+    roles
+}
+
+fn body(key: ApiKey, roles: &[RoleBody]) -> KeyBody {
+    KeyBody {
+        id: key.id,
+        name: key.name,
+        description: key.description,
+        key_prefix: key.key_prefix,
+        created_at: json::date(key.created_at),
+        expires_at: key.expires_at.map(json::date),
+        last_used_at: key.last_used_at.map(json::date),
+        last_used_from_ip: key.last_used_from_ip,
+        is_enabled: key.is_enabled,
+        roles: roles.iter().filter(|r| key.roles.contains(&r.id)).cloned().collect(),
+        key: None,
+    }
+}

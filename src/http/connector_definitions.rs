@@ -1,0 +1,182 @@
+//! Chapter 8: connector definitions. Built in and read-only.
+
+use serde::Serialize;
+use warp::reply::Response;
+
+use super::filters::Call;
+use super::json;
+use crate::connectors::definitions::{self, Definition};
+use crate::domain::setting::{Category, Kind, Preset, Setting};
+use crate::error::{Error, Result};
+use crate::store::connected_systems;
+
+const WHAT: &str = "connector definition";
+/// The connectors are part of the program; this is when their ids were fixed.
+const CREATED: &str = "2026-01-01T00:00:00Z";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    id: i64,
+    name: &'static str,
+    description: Option<&'static str>,
+    built_in: bool,
+    created: &'static str,
+    last_updated: Option<&'static str>,
+    files: usize,
+    versions: &'static str,
+    in_use: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Full {
+    id: i64,
+    name: &'static str,
+    description: Option<&'static str>,
+    url: Option<&'static str>,
+    built_in: bool,
+    created: &'static str,
+    created_by_type: &'static str,
+    created_by_id: Option<&'static str>,
+    created_by_name: Option<&'static str>,
+    last_updated: Option<&'static str>,
+    last_updated_by_type: &'static str,
+    last_updated_by_id: Option<&'static str>,
+    last_updated_by_name: Option<&'static str>,
+    files: [(); 0],
+    settings: Vec<SettingBody>,
+    connected_systems: Option<()>,
+    supports_full_import: bool,
+    supports_delta_import: bool,
+    supports_export: bool,
+    supports_partitions: bool,
+    supports_partition_containers: bool,
+    supports_secondary_external_id: bool,
+    supports_user_selected_external_id: bool,
+    supports_user_selected_attribute_types: bool,
+    supports_auto_confirm_export: bool,
+    supports_parallel_export: bool,
+    supports_paging: bool,
+    supports_file_paths: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SettingBody {
+    id: i64,
+    name: &'static str,
+    description: Option<&'static str>,
+    category: &'static str,
+    r#type: &'static str,
+    default_checkbox_value: Option<bool>,
+    default_string_value: Option<&'static str>,
+    default_int_value: Option<i64>,
+    drop_down_values: Option<&'static [&'static str]>,
+    required: bool,
+    values: Option<()>,
+}
+
+pub async fn list(call: Call) -> Result<Response> {
+    let in_use = call.app.db.read(connected_systems::connectors_in_use).await?;
+    let headers: Vec<Header> = definitions::ALL
+        .iter()
+        .map(|d| Header {
+            id: d.id,
+            name: d.name,
+            description: Some(d.description),
+            built_in: true,
+            created: CREATED,
+            last_updated: None,
+            files: 0,
+            versions: "",
+            in_use: in_use.contains(&d.id),
+        })
+        .collect();
+    json::ok(&headers)
+}
+
+pub async fn get(call: Call) -> Result<Response> {
+    let id = call.id(0, WHAT)?;
+    json::ok(&full(definitions::by_id(id).ok_or_else(|| Error::not_found(WHAT, id))?))
+}
+
+pub async fn by_name(call: Call) -> Result<Response> {
+    let found = definitions::by_name(call.parameter(0));
+    json::ok(&full(found.ok_or_else(|| Error::not_found(WHAT, "of that name"))?))
+}
+
+/// How the wire names a kind of setting.
+pub fn type_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "String",
+        Kind::Secret => "StringEncrypted",
+        Kind::Integer => "Integer",
+        Kind::DropDown => "DropDown",
+        Kind::CheckBox => "CheckBox",
+        Kind::File => "File",
+    }
+}
+
+fn full(d: &'static Definition) -> Full {
+    let c = d.capabilities;
+    Full {
+        id: d.id,
+        name: d.name,
+        description: Some(d.description),
+        url: None,
+        built_in: true,
+        created: CREATED,
+        created_by_type: "System",
+        created_by_id: None,
+        created_by_name: None,
+        last_updated: None,
+        last_updated_by_type: "NotSet",
+        last_updated_by_id: None,
+        last_updated_by_name: None,
+        files: [],
+        settings: d.settings.iter().map(setting).collect(),
+        connected_systems: None,
+        supports_full_import: c.full_import,
+        supports_delta_import: c.delta_import,
+        supports_export: c.export,
+        supports_partitions: c.partitions,
+        supports_partition_containers: c.partition_containers,
+        supports_secondary_external_id: c.secondary_external_id,
+        supports_user_selected_external_id: c.user_selected_external_id,
+        supports_user_selected_attribute_types: c.user_selected_attribute_types,
+        supports_auto_confirm_export: c.auto_confirm_export,
+        supports_parallel_export: c.parallel_export,
+        supports_paging: c.paging,
+        supports_file_paths: c.file_paths,
+    }
+}
+
+fn setting(s: &'static Setting) -> SettingBody {
+    let category = match s.category {
+        Category::Connectivity => "Connectivity",
+        Category::General => "General",
+        Category::Import => "Import",
+        Category::Export => "Export",
+    };
+    let mut body = SettingBody {
+        id: s.id,
+        name: s.name,
+        description: Some(s.description),
+        category,
+        r#type: type_name(s.kind),
+        default_checkbox_value: None,
+        default_string_value: None,
+        default_int_value: None,
+        drop_down_values: (s.kind == Kind::DropDown).then_some(s.choices),
+        required: s.required,
+        values: None,
+    };
+    match s.preset {
+        Preset::Unset => {}
+        Preset::Text(t) => body.default_string_value = Some(t),
+        Preset::Integer(n) => body.default_int_value = Some(n),
+        Preset::Flag(f) => body.default_checkbox_value = Some(f),
+    }
+    body
+}

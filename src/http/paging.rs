@@ -1,0 +1,150 @@
+//! Paged lists: query parameters, filter, order and envelope, the same for every list.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::filters::Call;
+use crate::error::{Error, Result};
+
+/// How a column compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Ignoring case.
+    Text,
+    /// By value.
+    Integer,
+}
+
+/// What a caller asked for, brought into range.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Paging {
+    page: usize,
+    size: usize,
+    sort_by: Option<String>,
+    descending: bool,
+    filter: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    items: Vec<Value>,
+    total_count: usize,
+    page: usize,
+    page_size: usize,
+    total_pages: usize,
+    has_next_page: bool,
+    has_previous_page: bool,
+}
+
+impl Paging {
+    /// Reads `page`, `pageSize`, `sortBy`, `sortDirection` and `filter`.
+    pub fn read(call: &Call) -> Result<Paging> {
+        let integer = |name: &'static str, default: i64| match call.query(name) {
+            None => Ok(default),
+            Some(text) => text.parse::<i64>().map_err(|_| Error::field(name, "Must be an integer.")),
+        };
+        let bounded = |name: &'static str, most: usize| match call.query(name) {
+            Some(text) if text.chars().count() > most => {
+                Err(Error::field(name, format!("Must be at most {most} characters.")))
+            }
+            text => Ok(text.filter(|t| !t.is_empty())),
+        };
+        let page = integer("page", 1)?.max(1);
+        let size = match integer("pageSize", 25)? {
+            n if n < 1 => 25,
+            n => n.min(100),
+        };
+        let descending = match call.query("sortDirection") {
+            None => false,
+            Some(d) if d.eq_ignore_ascii_case("asc") => false,
+            Some(d) if d.eq_ignore_ascii_case("desc") => true,
+            Some(_) => return Err(Error::field("sortDirection", "Must be asc or desc.")),
+        };
+        Ok(Paging {
+            page: usize::try_from(page).unwrap_or(1),
+            size: usize::try_from(size).unwrap_or(25),
+            sort_by: bounded("sortBy", 100)?,
+            descending,
+            filter: bounded("filter", 500)?,
+        })
+    }
+}
+
+/// Filters, orders and cuts a list. `own_order` is the column of the list's own order; ties go by id.
+pub fn page<T: Serialize>(
+    items: impl Iterator<Item = T>,
+    columns: &[(&'static str, Kind)],
+    own_order: &'static str,
+    paging: &Paging,
+) -> Result<Page> {
+    let to_value = |item: T| serde_json::to_value(item).map_err(|e| Error::internal("a list cannot be written", e));
+    let mut rows = items.map(to_value).collect::<Result<Vec<Value>>>()?;
+    if let Some(filter) = &paging.filter {
+        rows.retain(|row| matches(row, filter, columns));
+    }
+    let wanted = paging.sort_by.as_deref().unwrap_or(own_order);
+    let column =
+        columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map_or(own_order, |(name, _)| *name);
+    rows.sort_by_cached_key(|row| (sort_key(&row[column]), row["id"].as_i64()));
+    if paging.descending {
+        rows.reverse();
+    }
+    let total_count = rows.len();
+    let total_pages = total_count.div_ceil(paging.size);
+    let start = (paging.page - 1).saturating_mul(paging.size);
+    Ok(Page {
+        items: rows.into_iter().skip(start).take(paging.size).collect(),
+        total_count,
+        page: paging.page,
+        page_size: paging.size,
+        total_pages,
+        has_next_page: paging.page < total_pages,
+        has_previous_page: paging.page > 1 && total_count > 0,
+    })
+}
+
+fn sort_key(value: &Value) -> (Option<i64>, String) {
+    (value.as_i64(), value.as_str().map(str::to_lowercase).unwrap_or_default())
+}
+
+/// `property:operator:value` with a known property and operator; any other text is looked for in the name.
+fn matches(row: &Value, filter: &str, columns: &[(&'static str, Kind)]) -> bool {
+    let mut parts = filter.splitn(3, ':');
+    if let (Some(property), Some(operator), Some(value)) = (parts.next(), parts.next(), parts.next()) {
+        let column = columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(property));
+        let answer = column.and_then(|(name, kind)| compare(&row[*name], *kind, &operator.to_ascii_lowercase(), value));
+        if let Some(answer) = answer {
+            return answer;
+        }
+    }
+    let name = row["name"].as_str().unwrap_or_default();
+    name.to_lowercase().contains(&filter.to_lowercase())
+}
+
+/// `None` for an operator that the column does not know.
+fn compare(cell: &Value, kind: Kind, operator: &str, wanted: &str) -> Option<bool> {
+    if kind == Kind::Integer {
+        let (Some(cell), Ok(wanted)) = (cell.as_i64(), wanted.parse::<i64>()) else { return Some(operator == "ne") };
+        return Some(match operator {
+            "eq" => cell == wanted,
+            "ne" => cell != wanted,
+            "gt" => cell > wanted,
+            "gte" => cell >= wanted,
+            "lt" => cell < wanted,
+            "lte" => cell <= wanted,
+            _ => return None,
+        });
+    }
+    let wanted = wanted.to_lowercase();
+    let cell = cell.as_str().map(str::to_lowercase);
+    let with = |test: fn(&str, &str) -> bool| Some(cell.as_deref().is_some_and(|c| test(c, &wanted)));
+    match operator {
+        "eq" => with(|c, w| c == w),
+        "ne" => Some(cell.as_deref() != Some(&wanted)),
+        "contains" => with(|c, w| c.contains(w)),
+        "startswith" => with(|c, w| c.starts_with(w)),
+        "endswith" => with(|c, w| c.ends_with(w)),
+        _ => None,
+    }
+}

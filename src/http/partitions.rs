@@ -1,0 +1,114 @@
+//! Chapter 5: partitions and containers.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use warp::reply::Response;
+
+use super::connected_systems::WHAT;
+use super::filters::Call;
+use super::json::{self, Node};
+use super::tree::{Forest, PartitionHead, Shape, stream};
+use crate::error::Result;
+use crate::ops::partitions as ops;
+
+pub async fn list(call: Call) -> Result<Response> {
+    let system = call.id(0, WHAT)?;
+    let (partitions, nodes) = ops::list(&call.app.db, system).await?;
+    let mut by_partition: HashMap<i64, Vec<_>> = HashMap::new();
+    for node in nodes {
+        by_partition.entry(node.partition_id).or_default().push(node);
+    }
+    let mut heads: Vec<_> = partitions
+        .into_iter()
+        .map(|p| {
+            let nodes = by_partition.remove(&p.id).unwrap_or_default();
+            (PartitionHead::new(&p, system), Forest::new(nodes))
+        })
+        .collect();
+    heads.sort_by_cached_key(|(head, _)| head.order());
+    Ok(stream(Shape::Partitions(heads), system))
+}
+
+pub async fn update_partition(mut call: Call) -> Result<Response> {
+    let selected = selected(&mut call).await?;
+    let system = call.id(0, WHAT)?;
+    let id = call.id(1, "partition")?;
+    let branch = ops::select_partition(&call.app, system, id, selected, call.caller()?).await?;
+    let head = PartitionHead::new(&branch.partition, system);
+    Ok(stream(Shape::Partition(head, Forest::new(branch.nodes)), system))
+}
+
+pub async fn update_container(mut call: Call) -> Result<Response> {
+    let selected = selected(&mut call).await?;
+    let system = call.id(0, WHAT)?;
+    let id = call.id(1, "container")?;
+    let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
+    Ok(stream(Shape::Container(Forest::below(nodes, id)), system))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkBody {
+    activity_id: String,
+    updated_count: usize,
+    errors: Option<Vec<BulkError>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkError {
+    container_id: i64,
+    error_message: String,
+}
+
+pub async fn bulk_update(mut call: Call) -> Result<Response> {
+    let mut body = call.json(&["containers"]).await?;
+    let mut wanted = BTreeMap::new();
+    match body.take("containers") {
+        None => body.fault("containers", "Must name at least one container."),
+        Some(Node::Object(members)) => {
+            for (key, node) in members {
+                let path =
+                    format!("containers.{}", key.chars().filter(|c| !c.is_control()).take(32).collect::<String>());
+                match (key.parse::<i64>(), wish(&node)) {
+                    (Err(_), _) => body.fault(&path, "Keys of containers are container ids, written as integers."),
+                    (_, Err(fault)) => body.fault(&path, fault),
+                    (Ok(id), Ok(wish)) => {
+                        if wanted.insert(id, wish).is_some() {
+                            body.fault(&path, "Must be given only once.");
+                        }
+                    }
+                }
+            }
+        }
+        Some(_) => body.fault("containers", "Must be an object keyed by container id."),
+    }
+    body.check()?;
+    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted, call.caller()?).await?;
+    let error = |(container_id, error_message)| BulkError { container_id, error_message };
+    json::ok(&BulkBody {
+        activity_id: bulk.activity.to_string(),
+        updated_count: bulk.updated,
+        errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),
+    })
+}
+
+/// `{ "selected": true }` of one container of a bulk update.
+fn wish(node: &Node) -> Result<Option<bool>, &'static str> {
+    let Node::Object(members) = node else { return Err("Must be an object.") };
+    let mut given = members.iter().filter(|(name, _)| name.eq_ignore_ascii_case("selected"));
+    match (given.next(), given.next()) {
+        (None | Some((_, Node::Null)), None) => Ok(None),
+        (Some((_, Node::Bool(selected))), None) => Ok(Some(*selected)),
+        (Some(_), None) => Err("selected must be true or false."),
+        _ => Err("selected must be given only once."),
+    }
+}
+
+async fn selected(call: &mut Call) -> Result<Option<bool>> {
+    let mut body = call.json(&["selected"]).await?;
+    let selected = body.flag("selected");
+    body.check()?;
+    Ok(selected)
+}

@@ -1,0 +1,209 @@
+//! Making, changing and deleting API keys.
+//!
+//! A change is made known to the cache of verified keys before it is answered, so that it acts with the next
+//! request. There is always an enabled, unexpired Administrator key left.
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::Caller;
+use super::authenticate::record;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::security::api_key;
+use crate::security::key_cache::ADMINISTRATOR;
+use crate::security::secret::Secret;
+use crate::store::Db;
+use crate::store::api_keys::{self, ApiKey};
+
+/// How long the operator's key from the environment lives.
+const INFRASTRUCTURE_LIFE: Duration = Duration::hours(24);
+const INFRASTRUCTURE_NAME: &str = "Infrastructure Key";
+const BOOTSTRAP_NAME: &str = "Bootstrap Key";
+
+/// What a caller may choose about a key; already checked except against other keys.
+#[derive(Debug, Clone)]
+pub struct KeyFields {
+    /// 1-200 code points, trimmed.
+    pub name: String,
+    /// At most 1000 code points.
+    pub description: Option<String>,
+    /// Known role ids, each once.
+    pub roles: Vec<i64>,
+    /// `None` is for ever.
+    pub expires_at: Option<OffsetDateTime>,
+    /// Switched on.
+    pub is_enabled: bool,
+}
+
+/// Makes a key. The clear key is in the result and nowhere else.
+pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(ApiKey, Secret)> {
+    let hasher = app.hasher.clone();
+    let made = app.keys.with_place(move || make(&hasher, api_key::generate(), fields)).await?;
+    let (key, lookup, secret) = made;
+    let stored = key.clone();
+    app.db
+        .write(move |tx| {
+            refuse_taken_name(tx, &stored.name, None)?;
+            api_keys::insert(tx, &stored, &lookup)
+        })
+        .await?;
+    tracing::info!(api_key.id = %key.id, by = %caller.key.id, from = %caller.from, "audit: API key created");
+    Ok((key, secret))
+}
+
+/// Replaces what may be chosen about a key.
+pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> Result<ApiKey> {
+    let changed = app
+        .db
+        .write(move |tx| {
+            let mut key = api_keys::get(tx, id)?;
+            refuse_taken_name(tx, &fields.name, Some(id))?;
+            key.name = fields.name;
+            key.description = fields.description;
+            key.roles = fields.roles;
+            key.roles.sort_unstable();
+            key.expires_at = fields.expires_at;
+            key.is_enabled = fields.is_enabled;
+            guarded(tx, |tx| api_keys::update(tx, &key))?;
+            Ok(key)
+        })
+        .await?;
+    make_known(app, id).await;
+    tracing::info!(api_key.id = %id, by = %caller.key.id, from = %caller.from, "audit: API key changed");
+    Ok(changed)
+}
+
+/// Deletes a key.
+pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
+    delete_stored(&app.db, id).await?;
+    make_known(app, id).await;
+    tracing::info!(api_key.id = %id, by = %caller.key.id, from = %caller.from, "audit: API key deleted");
+    Ok(())
+}
+
+/// Deletes a key of a database that no server uses.
+pub async fn delete_stored(db: &Db, id: Uuid) -> Result<()> {
+    db.write(move |tx| {
+        api_keys::get(tx, id)?;
+        guarded(tx, |tx| api_keys::delete(tx, id))
+    })
+    .await
+}
+
+/// Makes a key in a database that no server uses.
+pub async fn create_stored(db: &Db, hasher: &api_key::Hasher, fields: KeyFields) -> Result<Secret> {
+    let (key, lookup, secret) = make(hasher, api_key::generate(), fields)?;
+    db.write(move |tx| {
+        refuse_taken_name(tx, &key.name, None)?;
+        api_keys::insert(tx, &key, &lookup)
+    })
+    .await?;
+    Ok(secret)
+}
+
+/// Stores the operator's key from the environment unless it is stored already, even expired. It is an
+/// Administrator for 24 hours.
+pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str) -> Result<()> {
+    if api_key::shape(clear).is_none() {
+        tracing::warn!(
+            "JIM_INFRASTRUCTURE_API_KEY is ignored: it must start with jim_ and be 32-1024 visible ASCII characters"
+        );
+        return Ok(());
+    }
+    let lookup = hasher.lookup(clear);
+    let known = lookup.clone();
+    if db.read(move |c| api_keys::by_lookup(c, &known)).await?.is_some() {
+        return Ok(());
+    }
+    let fields = KeyFields {
+        name: INFRASTRUCTURE_NAME.to_owned(),
+        description: None,
+        roles: vec![ADMINISTRATOR],
+        expires_at: Some(OffsetDateTime::now_utc() + INFRASTRUCTURE_LIFE),
+        is_enabled: true,
+    };
+    let (mut key, lookup, _) = make(hasher, Secret::new(clear.to_owned()), fields)?;
+    key.is_infrastructure = true;
+    db.write(move |tx| {
+        let mut number = 2;
+        while api_keys::name_taken(tx, &key.name, None)? {
+            key.name = format!("{INFRASTRUCTURE_NAME} {number}");
+            number += 1;
+        }
+        api_keys::insert(tx, &key, &lookup)
+    })
+    .await
+}
+
+/// Makes the first key of a database that has none; `None` if it has one.
+pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher) -> Result<Option<Secret>> {
+    if !db.read(api_keys::none_exist).await? {
+        return Ok(None);
+    }
+    let fields = KeyFields {
+        name: BOOTSTRAP_NAME.to_owned(),
+        description: None,
+        roles: vec![ADMINISTRATOR],
+        expires_at: None,
+        is_enabled: true,
+    };
+    create_stored(db, hasher, fields).await.map(Some)
+}
+
+fn make(hasher: &api_key::Hasher, secret: Secret, fields: KeyFields) -> Result<(ApiKey, Vec<u8>, Secret)> {
+    let mut roles = fields.roles;
+    roles.sort_unstable();
+    let key = ApiKey {
+        id: Uuid::new_v4(),
+        name: fields.name,
+        description: fields.description,
+        key_prefix: api_key::prefix(secret.expose()),
+        hash: hasher.hash(secret.expose())?,
+        pepper_kid: hasher.kid(),
+        created_at: OffsetDateTime::now_utc(),
+        expires_at: fields.expires_at,
+        last_used_at: None,
+        last_used_from_ip: None,
+        is_enabled: fields.is_enabled,
+        is_infrastructure: false,
+        roles,
+    };
+    let lookup = hasher.lookup(secret.expose());
+    Ok((key, lookup, secret))
+}
+
+fn refuse_taken_name(tx: &crate::store::Tx<'_>, name: &str, except: Option<Uuid>) -> Result<()> {
+    if api_keys::name_taken(tx, name, except)? {
+        return Err(Error::field("name", "Another API key has this name."));
+    }
+    Ok(())
+}
+
+/// Carries out a change and refuses it if no usable Administrator key would be left by it.
+fn guarded(tx: &crate::store::Tx<'_>, change: impl FnOnce(&crate::store::Tx<'_>) -> Result<()>) -> Result<()> {
+    let now = OffsetDateTime::now_utc();
+    let before = api_keys::usable_holders(tx, ADMINISTRATOR, now)?;
+    change(tx)?;
+    if before > 0 && api_keys::usable_holders(tx, ADMINISTRATOR, now)? == 0 {
+        return Err(Error::Conflict("this would leave no enabled, unexpired Administrator key".to_owned()));
+    }
+    Ok(())
+}
+
+/// Replaces what the cache knows of a key by what is committed. Runs on the writer like verification does, so
+/// that neither can overtake the other.
+async fn make_known(app: &App, id: Uuid) {
+    let keys = app.keys.clone();
+    let known = app
+        .db
+        .write(move |tx| {
+            keys.replace(id, api_keys::find(tx, id)?.map(|key| record(&key)));
+            Ok(())
+        })
+        .await;
+    if known.is_err() {
+        // Forgetting is always safe: the next request reads the key anew.
+        app.keys.replace(id, None);
+    }
+}

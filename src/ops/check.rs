@@ -1,0 +1,69 @@
+//! Looking over an installation without changing it.
+
+use std::path::Path;
+
+use crate::security::secret::Keyring;
+use crate::store::activities::Line;
+use crate::store::check::Inspection;
+use crate::store::{OpenFault, activities, secrets};
+
+/// How many activities are shown.
+const ACTIVITIES: usize = 20;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What is in order.
+    pub checked: Vec<String>,
+    /// What is wrong with the database.
+    pub damaged: Vec<String>,
+    /// What is wrong with the keyring or with the modes of files.
+    pub misconfigured: Vec<String>,
+    /// The newest activities.
+    pub activities: Vec<Line>,
+}
+
+/// Checks the database file and whether the keyring opens what is sealed in it.
+///
+/// # Errors
+/// The file cannot be opened at all.
+pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
+    let inspection = Inspection::open(database)?;
+    let mut report = Report::default();
+    report.checked.push(match &inspection.server {
+        Some(pid) => format!("a server is running on it (process {pid}); looked at it from beside"),
+        None => "no server is running; the lock was held during the check".to_owned(),
+    });
+    for (what, faults) in inspection.faults()? {
+        match faults.is_empty() {
+            true => report.checked.push(what.to_owned()),
+            false => report.damaged.extend(faults.into_iter().map(|f| format!("{what}: {f}"))),
+        }
+    }
+    match Keyring::load(keyring) {
+        Ok(ring) => sealed(&inspection, &ring, &mut report)?,
+        Err(fault) => report.misconfigured.push(fault.to_string()),
+    }
+    let last = activities::latest(inspection.connection(), ACTIVITIES);
+    report.activities = last.map_err(|e| OpenFault::Damaged(e.chain()))?;
+    Ok(report)
+}
+
+fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut Report) -> Result<(), OpenFault> {
+    let c = inspection.connection();
+    let broken = |e: crate::error::Error| OpenFault::Damaged(e.chain());
+    for kid in secrets::kids(c).map_err(broken)? {
+        let value = secrets::check_value(c, kid).map_err(broken)?.unwrap_or_default();
+        match ring.passes_check(kid, &value) {
+            true => report.checked.push(format!("keyring {} belongs to it", ring.path().display())),
+            false => report.misconfigured.push(format!("the keyring lacks or has another key {kid:08x}")),
+        }
+    }
+    let sealed = secrets::sealed_settings(c).map_err(broken)?;
+    let closed = sealed.iter().filter(|(system, setting, s)| ring.open_setting(*system, *setting, s).is_err());
+    match closed.count() {
+        0 => report.checked.push(format!("{} sealed values open", sealed.len())),
+        n => report.misconfigured.push(format!("{n} of {} sealed values do not open", sealed.len())),
+    }
+    Ok(())
+}

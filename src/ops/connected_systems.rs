@@ -1,0 +1,218 @@
+//! Creating, changing and deleting connected systems. No call opens a connection.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::App;
+use crate::connectors::definitions::{self, Definition};
+use crate::domain::connected_system::{Fields, Settings, StoredValue};
+use crate::domain::setting::{Change, Input, Kind, Setting};
+use crate::error::{Error, Faults, Result};
+use crate::security::secret::Keyring;
+use crate::store::activities::{self, Operation, Outcome};
+use crate::store::connected_systems::{self as systems, System};
+use crate::store::{Db, Tx, connected_systems};
+
+/// A system with its settings.
+#[derive(Debug)]
+pub struct Detail {
+    /// The row.
+    pub system: System,
+    /// The stored settings.
+    pub settings: Settings,
+}
+
+/// Setting values as a caller sent them, by setting id. `Err` is a fault of form, told together with the others.
+pub type SettingInputs = BTreeMap<String, Result<Input, String>>;
+
+/// What an update may change.
+#[derive(Default)]
+pub struct Update {
+    /// The fields, already checked; those at fault are absent and listed in `faults`.
+    pub fields: Fields,
+    /// Setting values; `None` when the caller sent none.
+    pub settings: Option<SettingInputs>,
+    /// Faults of form found so far.
+    pub faults: Faults,
+}
+
+/// Reads one system.
+pub async fn get(db: &Db, id: i64) -> Result<Detail> {
+    db.read(move |c| {
+        let system = connected_systems::get(c, id)?;
+        let settings = connected_systems::settings(c, id)?;
+        Ok(Detail { system, settings })
+    })
+    .await
+}
+
+/// Creates a system with the defaults of its connector.
+pub async fn create(
+    app: &App,
+    name: String,
+    description: Option<String>,
+    connector_id: i64,
+    caller: &Caller,
+) -> Result<Detail> {
+    let connector =
+        definitions::by_id(connector_id).ok_or_else(|| Error::not_found("connector definition", connector_id))?;
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let id = systems::insert(tx, &name, description.as_deref(), connector.id)?;
+            for setting in connector.settings {
+                if let Some(value) = setting.preset_value() {
+                    systems::set_value(tx, id, setting.id, &StoredValue::Open(value))?;
+                }
+            }
+            let done = Outcome::done(format!("Created with {}", connector.name));
+            activities::record(tx, Operation::Create, (None, &name), &by, &done)?;
+            Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)? })
+        })
+        .await
+}
+
+/// Changes a system: only what is given, all of it or nothing.
+pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Result<Detail> {
+    let (by, keyring) = (caller.initiator(), app.keyring.clone());
+    app.db
+        .write(move |tx| {
+            if !update.faults.is_empty() && update.settings.is_none() {
+                return Err(Error::Invalid(update.faults));
+            }
+            let before = match systems::get(tx, id) {
+                Err(Error::NotFound { .. }) if has_faults_of_form(&update) => {
+                    return Err(Error::Invalid(all_faults(update)));
+                }
+                found => found?,
+            };
+            let mut changed = changed_fields(&before, &update.fields);
+            if let Some(inputs) = update.settings {
+                let connector = definitions::by_id(before.connector_id)
+                    .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))?;
+                changed.extend(store_settings(tx, id, connector, inputs, update.faults, &keyring)?);
+                systems::update(tx, id, &update.fields, true)?;
+            } else {
+                systems::update(tx, id, &update.fields, false)?;
+            }
+            let system = systems::get(tx, id)?;
+            let message = match changed.is_empty() {
+                true => "Nothing changed".to_owned(),
+                false => format!("Changed: {}", changed.join(", ")),
+            };
+            activities::record(tx, Operation::Update, (Some(id), &system.name), &by, &Outcome::done(message))?;
+            Ok(Detail { system, settings: systems::settings(tx, id)? })
+        })
+        .await
+}
+
+/// Deletes a system with everything below it and returns the activity that tells of it.
+pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
+    app.db.read(move |c| connected_systems::require(c, id)).await?;
+    // No import may start or run on a system that goes.
+    let _lock =
+        app.imports.take(id).ok_or_else(|| Error::Conflict("an import is running on this system".to_owned()))?;
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let system = systems::get(tx, id)?;
+            systems::delete(tx, id)?;
+            let done = Outcome::done("Deleted with its settings, partitions and containers");
+            activities::record(tx, Operation::Delete, (None, &system.name), &by, &done)
+        })
+        .await
+}
+
+fn has_faults_of_form(update: &Update) -> bool {
+    !update.faults.is_empty() || update.settings.iter().flatten().any(|(_, input)| input.is_err())
+}
+
+fn all_faults(update: Update) -> Faults {
+    let mut faults = update.faults;
+    for (id, input) in update.settings.into_iter().flatten() {
+        if let Err(fault) = input {
+            faults.entry(format!("settingValues.{id}")).or_default().push(fault);
+        }
+    }
+    faults
+}
+
+fn changed_fields(before: &System, fields: &Fields) -> Vec<String> {
+    let mut changed = Vec::new();
+    if fields.name.as_ref().is_some_and(|n| *n != before.name) {
+        changed.push("name".to_owned());
+    }
+    if fields.description.is_some() && fields.description != before.description {
+        changed.push("description".to_owned());
+    }
+    if fields.max_export_parallelism.is_some() && fields.max_export_parallelism != before.max_export_parallelism {
+        changed.push("maxExportParallelism".to_owned());
+    }
+    changed
+}
+
+/// Stores setting values and returns the names of those that changed. A stored secret becomes unusable when the
+/// target changes without the secret being sent again.
+fn store_settings(
+    tx: &Tx<'_>,
+    system: i64,
+    connector: &Definition,
+    inputs: SettingInputs,
+    mut faults: Faults,
+    keyring: &Keyring,
+) -> Result<Vec<String>> {
+    let mut changes: Vec<(&'static Setting, Change)> = Vec::new();
+    for (key, input) in inputs {
+        let checked = input.and_then(|input| check(connector, &key, &input));
+        match checked {
+            Ok(change) => changes.push(change),
+            Err(fault) => faults.entry(format!("settingValues.{key}")).or_default().push(fault),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
+    }
+    let stored = systems::settings(tx, system)?;
+    let mut changed = Vec::new();
+    let (mut target_moved, mut secret_sent) = (false, false);
+    for (setting, change) in changes {
+        let before = stored.0.get(&setting.id);
+        match change {
+            Change::None => continue,
+            Change::Clear => {
+                secret_sent |= setting.kind == Kind::Secret;
+                if before.is_none() {
+                    continue;
+                }
+                systems::clear_value(tx, system, setting.id)?;
+            }
+            Change::Set(value) => {
+                let value = StoredValue::Open(value);
+                if before == Some(&value) {
+                    continue;
+                }
+                systems::set_value(tx, system, setting.id, &value)?;
+            }
+            Change::Seal(secret) => {
+                secret_sent = true;
+                let seal = keyring.seal_setting(system, setting.id, &secret);
+                let sealed = seal.map_err(|e| Error::internal("a secret cannot be sealed", e))?;
+                systems::set_value(tx, system, setting.id, &StoredValue::Sealed { sealed, needs_reentry: false })?;
+            }
+        }
+        target_moved |= setting.target;
+        changed.push(setting.name.to_owned());
+    }
+    if target_moved && !secret_sent {
+        systems::require_reentry(tx, system)?;
+    }
+    Ok(changed)
+}
+
+fn check(connector: &Definition, key: &str, input: &Input) -> Result<(&'static Setting, Change), String> {
+    let unknown = || format!("{} has no setting with the id {key}.", connector.name);
+    let setting = key.parse().ok().and_then(|id| connector.setting(id)).ok_or_else(unknown)?;
+    Ok((setting, setting.check(input)?))
+}

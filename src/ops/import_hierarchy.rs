@@ -1,0 +1,263 @@
+//! Importing the hierarchy of a connected system: discover, diff, apply.
+//!
+//! The directory is read with no lock on the file. Then one transaction brings the stored tree to what was seen,
+//! together with the flags and the activity. If selections changed meanwhile, the plan is made again inside that
+//! transaction, so that no choice is lost.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::{App, RunLock};
+use crate::connectors::definitions::{self, ldap_setting};
+use crate::connectors::ldap::hierarchy::discover;
+use crate::connectors::ldap::removal::verify;
+use crate::connectors::ldap::settings::LdapSettings;
+use crate::connectors::ldap::{Access, Failure, FailureKind};
+use crate::domain::hierarchy::{Changes, Plan, Seen, StoredTree, Terms, Verdicts, plan, summary};
+use crate::error::{Error, Result};
+use crate::store::Tx;
+use crate::store::activities::{self, Initiator, Operation, Outcome};
+use crate::store::connected_systems::{self as systems, System};
+use crate::store::hierarchy;
+
+/// What the caller asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Do everything, change nothing.
+    pub preview: bool,
+    /// The administrator vouches for what is missing.
+    pub accept_removals: bool,
+}
+
+/// What an import did, or would do.
+#[derive(Debug)]
+pub struct Report {
+    /// `Some` when the removal guard stopped it; nothing was changed then.
+    pub stopped: Option<String>,
+    /// Partitions after the import.
+    pub total_partitions: usize,
+    /// Containers after the import.
+    pub total_containers: usize,
+    /// What changed.
+    pub changes: Changes,
+    /// One line of it.
+    pub summary: String,
+    /// What an administrator should know.
+    pub warnings: Vec<String>,
+}
+
+/// What was stored when the import began.
+struct Before {
+    system: System,
+    tree: StoredTree,
+}
+
+/// A system that is ready to be imported: settings checked, run taken, nothing opened yet.
+struct Ready {
+    access: Access,
+    system: System,
+    activity: Option<Uuid>,
+    _lock: RunLock,
+}
+
+/// Imports the hierarchy of a system. Goes on to its end when the caller hangs up.
+pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Report> {
+    let ready = prepare(app, id, options, caller).await?;
+    let activity = ready.activity;
+    // A task of its own: should the LDAP library panic over what a directory sent, it is one failed import.
+    let work = tokio::spawn(import(app.clone(), ready, options));
+    let result = work.await.unwrap_or_else(|panic| Err(Error::internal("an import panicked", panic)));
+    if let (Err(error), Some(activity)) = (&result, activity) {
+        let text = match error {
+            Error::Internal { .. } => "an unexpected error occurred; the server log names the cause".to_owned(),
+            told => told.to_string(),
+        };
+        fail(app, activity, text).await;
+    }
+    // What a large write left in the page cache goes back without the caller waiting for it.
+    let db = app.db.clone();
+    tokio::spawn(async move {
+        if let Err(e) = db.settle().await {
+            tracing::warn!(error = e.chain(), "the write-ahead file could not be merged after an import");
+        }
+    });
+    result
+}
+
+async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Ready> {
+    let (system, settings) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
+    let connector = definitions::by_id(system.connector_id)
+        .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))?;
+    if !connector.capabilities.partitions {
+        return Err(Error::BadRequest(format!("the connector {} has no hierarchy", connector.name)));
+    }
+    let unusable = |why: String| Error::BadRequest(format!("Connector settings are invalid: {why}"));
+    let ldap = LdapSettings::read(&settings.values()).map_err(unusable)?;
+    let password = match settings.sealed(ldap_setting::PASSWORD) {
+        None => return Err(unusable("Password is required".to_owned())),
+        Some((_, true)) => {
+            return Err(Error::BadRequest(
+                "password must be re-entered because the connection target changed".to_owned(),
+            ));
+        }
+        Some((sealed, false)) => app
+            .keyring
+            .open_setting(id, ldap_setting::PASSWORD, sealed)
+            .map_err(|e| Error::internal("the stored password does not open", e))?,
+    };
+    let lock = app
+        .imports
+        .take(id)
+        .ok_or_else(|| Error::Conflict("an import is already running on this system".to_owned()))?;
+    let activity = match options.preview {
+        true => None,
+        false => Some(open_activity(app, id, system.name.clone(), caller.initiator()).await?),
+    };
+    let access = Access::new(ldap, password, app.trust.clone(), app.ldap_limits.clone());
+    Ok(Ready { access, system, activity, _lock: lock })
+}
+
+async fn open_activity(app: &App, id: i64, name: String, by: Initiator) -> Result<Uuid> {
+    app.db.write(move |tx| activities::open(tx, Operation::ImportHierarchy, (Some(id), &name), &by)).await
+}
+
+async fn fail(app: &App, activity: Uuid, error: String) {
+    let outcome = Outcome { error: Some(error), ..Outcome::default() };
+    let closed = app.db.write(move |tx| activities::close(tx, activity, &outcome)).await;
+    if let Err(e) = closed {
+        // It stays in progress and is closed at the next start.
+        tracing::error!(activity.id = %activity, error = e.chain(), "a failed import could not be recorded");
+    }
+}
+
+async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
+    let id = ready.system.id;
+    let revision = ready.system.settings_revision;
+    let stored = {
+        let db = app.db.clone();
+        tokio::spawn(async move { load(&db, id).await })
+    };
+    let (session, root) = ready.access.connect().await.map_err(external)?;
+    let remarks = ready.access.transport_remarks(&session);
+    for remark in &remarks {
+        tracing::warn!(connected_system.id = id, "{remark}");
+    }
+    let before = stored.await.map_err(|e| Error::internal("the stored hierarchy could not be read", e))??;
+    let known: Vec<_> = before.tree.partitions.iter().map(|p| p.key.clone()).collect();
+    let discovery = discover(&ready.access, session, &root, &known).await.map_err(external)?;
+    let seen = Arc::new(discovery.seen);
+
+    let no_verdicts = Verdicts::default();
+    let terms = Terms { verdicts: &no_verdicts, accept_removals: options.accept_removals };
+    // Planning a large tree takes a while: other requests are served meanwhile.
+    let first = tokio::task::block_in_place(|| plan(&before.tree, &seen, terms));
+    let (plan, verdicts) = if first.candidates.is_empty() && first.partition_candidates.is_empty() {
+        (first, no_verdicts)
+    } else {
+        let mut session = match discovery.session {
+            Some(session) => session,
+            None => ready.access.connect().await.map_err(external)?.0,
+        };
+        let verdicts =
+            verify(&ready.access, &mut session, &root, &seen, &first.candidates, &first.partition_candidates)
+                .await
+                .map_err(external)?;
+        session.close().await;
+        let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
+        (plan(&before.tree, &seen, terms), verdicts)
+    };
+    if options.preview {
+        return Ok(report(plan, &before.tree, remarks, "Preview: "));
+    }
+    finish(&app, ready, Finish { before, seen, plan, verdicts, remarks, options, revision }).await
+}
+
+/// Everything that the last transaction needs.
+struct Finish {
+    before: Before,
+    seen: Arc<Seen>,
+    plan: Plan,
+    verdicts: Verdicts,
+    remarks: Vec<String>,
+    options: Options,
+    revision: i64,
+}
+
+async fn finish(app: &App, ready: Ready, work: Finish) -> Result<Report> {
+    let (id, activity) = (ready.system.id, ready.activity);
+    let report = app.db.write(move |tx| apply(tx, id, activity, work)).await?;
+    drop(ready);
+    Ok(report)
+}
+
+fn apply(tx: &Tx<'_>, id: i64, activity: Option<Uuid>, work: Finish) -> Result<Report> {
+    let Finish { before, seen, plan: planned, verdicts, remarks, options, revision } = work;
+    let now = systems::get(tx, id)?;
+    let unchanged = now.hierarchy_revision == before.system.hierarchy_revision;
+    let (plan, tree) = if unchanged {
+        (planned, before.tree)
+    } else {
+        // Selections were changed while the directory was read: plan again on the rows as they are now. A row that
+        // is missing only now has no verdict and is kept.
+        let tree = hierarchy::load(tx, id)?;
+        let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
+        (plan(&tree, &seen, terms), tree)
+    };
+    let stopped = plan.guard.is_some();
+    if !stopped {
+        if !plan.is_empty() {
+            hierarchy::apply(tx, id, &seen, &plan)?;
+        }
+        systems::imported(tx, id, revision)?;
+    }
+    let told = plan.warnings.clone();
+    let report = report(plan, &tree, remarks, "");
+    if let Some(activity) = activity {
+        let outcome = Outcome {
+            message: Some(report.summary.clone()),
+            warning: (!told.is_empty()).then(|| told.join("\n")),
+            error: report.stopped.clone(),
+            to_process: report.total_containers,
+            processed: if stopped { 0 } else { report.total_containers },
+        };
+        activities::close(tx, activity, &outcome)?;
+    }
+    Ok(report)
+}
+
+fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -> Report {
+    let stopped = plan.guard;
+    let prefix = if stopped.is_some() { "Not applied: " } else { prefix };
+    let (total_partitions, total_containers) = match stopped {
+        Some(_) => (stored.partitions.len(), stored.containers.len()),
+        None => (plan.total_partitions, plan.total_containers),
+    };
+    let mut warnings = remarks;
+    warnings.extend(plan.warnings);
+    Report {
+        stopped,
+        total_partitions,
+        total_containers,
+        summary: format!("{prefix}{}", summary(&plan.changes)),
+        changes: plan.changes,
+        warnings,
+    }
+}
+
+async fn load(db: &crate::store::Db, id: i64) -> Result<Before> {
+    db.read(move |c| {
+        // One snapshot: the revision belongs to exactly these rows.
+        let tx = c.unchecked_transaction()?;
+        Ok(Before { system: systems::get(&tx, id)?, tree: hierarchy::load(&tx, id)? })
+    })
+    .await
+}
+
+fn external(failure: Failure) -> Error {
+    match failure.kind {
+        FailureKind::Settings => Error::BadRequest(format!("Connector settings are invalid: {failure}")),
+        FailureKind::Directory => Error::External(format!("Connection to the external store failed: {failure}")),
+    }
+}

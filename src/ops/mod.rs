@@ -1,0 +1,34 @@
+//! What can be done, one file per subject: everything that is more than one store call. Async, knows no HTTP.
+//!
+//! The backbone is discover, diff, apply: read the outside world with no lock held, plan in pure code, apply in
+//! one write transaction together with the activity that tells of it.
+
+pub mod api_keys;
+pub mod authenticate;
+pub mod check;
+pub mod connected_systems;
+pub mod import_hierarchy;
+pub mod partitions;
+pub mod start;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::security::key_cache::Record;
+use crate::store::activities::Initiator;
+
+/// Who is calling: an accepted key, and from where.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The key as it was when the request was accepted.
+    pub key: Arc<Record>,
+    /// The address of the other end.
+    pub from: IpAddr,
+}
+
+impl Caller {
+    /// How activities name the caller.
+    pub fn initiator(&self) -> Initiator {
+        Initiator { key_id: self.key.id, key_name: self.key.name.clone() }
+    }
+}

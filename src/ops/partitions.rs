@@ -1,0 +1,145 @@
+//! Choosing partitions and containers: exactly the row that is named, no cascade.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::App;
+use crate::domain::hierarchy::{RowId, StoredPartition};
+use crate::error::{Error, Faults, Result};
+use crate::store::activities::{self, Operation, Outcome};
+use crate::store::hierarchy::{self, Node};
+use crate::store::{Db, Tx, connected_systems};
+
+/// A partition with its containers, flat.
+pub struct Branch {
+    /// The partition.
+    pub partition: StoredPartition,
+    /// Its containers in no particular order.
+    pub nodes: Vec<Node>,
+}
+
+/// What a bulk update did.
+pub struct Bulk {
+    /// The one activity.
+    pub activity: Uuid,
+    /// Containers updated.
+    pub updated: usize,
+    /// Ids that were not, with the reason.
+    pub errors: Vec<(i64, String)>,
+}
+
+/// All partitions of a system and all their containers, flat.
+pub async fn list(db: &Db, system: i64) -> Result<(Vec<StoredPartition>, Vec<Node>)> {
+    db.read(move |c| {
+        connected_systems::require(c, system)?;
+        // One snapshot for both lists.
+        let tx = c.unchecked_transaction()?;
+        Ok((hierarchy::partitions(&tx, system)?, hierarchy::nodes(&tx, system)?))
+    })
+    .await
+}
+
+/// Stores a partition's selection, if one is given.
+pub async fn select_partition(
+    app: &App,
+    system: i64,
+    id: RowId,
+    selected: Option<bool>,
+    caller: &Caller,
+) -> Result<Branch> {
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let stored = connected_systems::get(tx, system)?;
+            let mut partition = hierarchy::partition(tx, system, id)?;
+            if let Some(selected) = selected {
+                hierarchy::select_partition(tx, system, id, selected)?;
+                partition.selected = selected;
+            }
+            let message = told("Partition", &partition.external_id, selected);
+            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            Ok(Branch { partition, nodes: hierarchy::nodes_of_partition(tx, id)? })
+        })
+        .await
+}
+
+/// Stores a container's selection, if one is given. Returns it with everything below it, flat.
+pub async fn select_container(
+    app: &App,
+    system: i64,
+    id: RowId,
+    selected: Option<bool>,
+    caller: &Caller,
+) -> Result<Vec<Node>> {
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let stored = connected_systems::get(tx, system)?;
+            let dn = hierarchy::container_dn(tx, system, id)?;
+            if let Some(selected) = selected {
+                hierarchy::select_container(tx, system, id, selected)?;
+            }
+            let message = told("Container", &dn, selected);
+            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            hierarchy::nodes_below(tx, id)
+        })
+        .await
+}
+
+/// Stores many selections in one transaction with one activity. Ids that are not of this system are reported;
+/// the others are stored.
+pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bool>>, caller: &Caller) -> Result<Bulk> {
+    if wanted.is_empty() {
+        return Err(Error::Invalid(Faults::from([(
+            "containers".to_owned(),
+            vec!["Must name at least one container.".to_owned()],
+        )])));
+    }
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let stored = connected_systems::get(tx, system)?;
+            let mut errors = Vec::new();
+            for (id, selected) in &wanted {
+                select_one_of_many(tx, system, *id, *selected, &mut errors)?;
+            }
+            let updated = wanted.len() - errors.len();
+            let outcome = Outcome {
+                message: Some(format!("Selection of {updated} containers")),
+                warning: (!errors.is_empty()).then(|| format!("{} containers could not be updated", errors.len())),
+                to_process: wanted.len(),
+                processed: updated,
+                ..Outcome::default()
+            };
+            let activity = activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &outcome)?;
+            Ok(Bulk { activity, updated, errors })
+        })
+        .await
+}
+
+fn select_one_of_many(
+    tx: &Tx<'_>,
+    system: i64,
+    id: i64,
+    selected: Option<bool>,
+    errors: &mut Vec<(i64, String)>,
+) -> Result<()> {
+    match hierarchy::container_dn(tx, system, id) {
+        Ok(_) => selected.map_or(Ok(()), |s| hierarchy::select_container(tx, system, id, s)),
+        Err(Error::NotFound { .. }) => {
+            errors.push((id, format!("Container {id} does not exist.")));
+            Ok(())
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn told(what: &str, dn: &str, selected: Option<bool>) -> String {
+    match selected {
+        Some(true) => format!("{what} {dn}: selected"),
+        Some(false) => format!("{what} {dn}: not selected"),
+        None => format!("{what} {dn}: nothing changed"),
+    }
+}

@@ -1,0 +1,111 @@
+//! Bringing a server up on its files: keyring and database belong together, what a crash left open is closed, the
+//! first keys are made.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ops::api_keys;
+use crate::security::api_key::Hasher;
+use crate::security::key_cache::KeyCache;
+use crate::security::secret::{Keyring, Secret};
+use crate::security::tls::ClientTrust;
+use crate::store::{Db, OpenFault, activities, secrets};
+
+/// Why a start failed, by exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The database file.
+    #[error("{0}")]
+    Database(#[from] OpenFault),
+    /// Configuration or keyring.
+    #[error("{0}")]
+    Configuration(String),
+    /// A statement failed on the open database.
+    #[error("{0}")]
+    Store(#[from] Error),
+}
+
+/// Database, keyring and hasher of one installation.
+pub struct Files {
+    /// The database.
+    pub db: Db,
+    /// The master keys.
+    pub keyring: Keyring,
+    /// Hashes API keys.
+    pub hasher: Hasher,
+}
+
+/// Opens database and keyring. Both are made if both are missing; a keyring is never made for an old database.
+pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
+    // The keyring comes first: a database that cannot be read with it must not be touched, and a crash between the
+    // two leaves a keyring without a database, which the next start takes over.
+    let keyring = match config.database.exists() || config.keyring.exists() {
+        true => Keyring::load(&config.keyring),
+        false => Keyring::create(&config.keyring),
+    };
+    let keyring = keyring.map_err(|fault| StartFault::Configuration(fault.to_string()))?;
+    let db = Db::open(&config.database)?;
+    belong_together(&db, &keyring).await?;
+    let hasher =
+        Hasher::new(&keyring).ok_or_else(|| StartFault::Configuration("the keyring holds no usable key".to_owned()))?;
+    Ok(Files { db, keyring, hasher })
+}
+
+async fn belong_together(db: &Db, keyring: &Keyring) -> Result<(), StartFault> {
+    let wrong = |what: &str| {
+        StartFault::Configuration(format!(
+            "the keyring {} {what}; put back the keyring that belongs to the database",
+            keyring.path().display()
+        ))
+    };
+    let checks = db
+        .read(|c| {
+            let kids = secrets::kids(c)?;
+            kids.into_iter()
+                .map(|kid| Ok((kid, secrets::check_value(c, kid)?.unwrap_or_default())))
+                .collect::<Result<Vec<_>>>()
+        })
+        .await?;
+    if checks.is_empty() {
+        // Only a file that was made just now, or whose making was cut short, remembers no key.
+        let kid = keyring.current_kid();
+        let value = keyring.check_value(kid).map_err(|_| wrong("holds no usable key"))?;
+        db.write(move |tx| secrets::add_check(tx, kid, &value)).await?;
+    }
+    for (kid, value) in &checks {
+        if !keyring.holds(*kid) {
+            return Err(wrong("lacks a key that the database needs"));
+        }
+        if !keyring.passes_check(*kid, value) {
+            return Err(wrong("holds another key than the one the database was written with"));
+        }
+    }
+    Ok(())
+}
+
+/// Brings up the components of a server. The clear bootstrap key, if one was made, is returned and kept nowhere.
+pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Result<(App, Option<Secret>), StartFault> {
+    let trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
+    let Files { db, keyring, hasher } = open_files(config).await?;
+    let orphans = db.write(|tx| activities::close_orphans(tx)).await?;
+    if orphans > 0 {
+        tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
+    }
+    if let Some(key) = infrastructure_key {
+        api_keys::infrastructure(&db, &hasher, key.expose()).await?;
+    }
+    let bootstrap = api_keys::bootstrap(&db, &hasher).await?;
+    hasher.release_memory();
+    let app = App {
+        db,
+        keyring: Arc::new(keyring),
+        hasher: Arc::new(hasher),
+        keys: Arc::new(KeyCache::default()),
+        trust: Arc::new(trust),
+        imports: Default::default(),
+        ldap_limits: Default::default(),
+    };
+    Ok((app, bootstrap))
+}
