@@ -180,11 +180,7 @@ fn setting_values(body: &mut Body) -> Option<SettingInputs> {
             Ok(_) => setting_input(node),
             Err(_) => Err("Keys of settingValues are setting ids, written as integers.".to_owned()),
         };
-        if inputs.contains_key(&shown) {
-            inputs.insert(shown, Err("Must be given only once.".to_owned()));
-        } else {
-            inputs.insert(shown, input);
-        }
+        inputs.entry(shown).and_modify(|i| *i = Err("Must be given only once.".to_owned())).or_insert(input);
     }
     Some(inputs)
 }

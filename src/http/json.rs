@@ -411,7 +411,9 @@ mod tests {
 
     fn faults(text: &str) -> Vec<String> {
         match parse(text.as_bytes(), KNOWN).map(|mut b| {
-            (b.name(true), b.integer("count"), b.flag("on"));
+            b.name(true);
+            b.integer("count");
+            b.flag("on");
             b
         }) {
             Ok(body) => body.faults.into_iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect(),

@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn levels_are_ordered_by_name_and_depth_has_no_limit() {
-        let nodes = vec![node(1, None, "b"), node(2, None, "A"), node(3, Some(1), "z"), node(4, Some(1), "Y")];
+        let nodes = [node(1, None, "b"), node(2, None, "A"), node(3, Some(1), "z"), node(4, Some(1), "Y")];
         let value: serde_json::Value = serde_json::from_str(&written(Shape::Container(Forest::below(
             nodes.iter().filter(|n| n.id != 2).cloned().collect(),
             1,

@@ -1,7 +1,7 @@
 //! API keys: their form, what they are found by, and their argon2id hashes.
 //!
-//! An own key is `jim_` + 12 base62 characters (the id) + `_` + 43 base62 characters (the secret, 256 random bits)
-//! + 6 base62 characters (CRC-32 of all before). An operator's key is any text of 32-1024 visible ASCII characters
+//! An own key is `jim_`, 12 base62 characters (the id), `_`, 43 base62 characters (the secret, 256 random bits) and
+//! 6 base62 characters (CRC-32 of all before). An operator's key is any text of 32-1024 visible ASCII characters
 //! that starts with `jim_`. The CRC sorts out typing errors before anything is looked up; it is no security.
 
 use std::sync::Mutex;

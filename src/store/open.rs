@@ -112,12 +112,11 @@ pub fn open(path: &Path) -> Result<Db, OpenFault> {
     let is_new = inspect_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags).map_err(|e| classify(path, &e))?;
-    prepare(path, &mut writer, is_new).map_err(|f| {
+    prepare(path, &mut writer, is_new).inspect_err(|_| {
         if is_new {
             // Nothing of worth can be in a file that this very start made and could not fill.
             let _ = std::fs::remove_file(path);
         }
-        f
     })?;
     Db::new(path, writer, lock)
 }

@@ -1,0 +1,166 @@
+//! A client that holds every answer against the rules that are common to all of them.
+
+use std::net::SocketAddr;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
+
+/// Sends requests, with a key or without.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: SocketAddr,
+    key: Option<String>,
+}
+
+/// An answer that kept the common rules.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub raw: Vec<u8>,
+}
+
+/// Which code belongs to which status.
+const CODES: [(u16, &[&str]); 12] = [
+    (400, &["VALIDATION_ERROR", "BAD_REQUEST"]),
+    (401, &["UNAUTHORISED"]),
+    (403, &["FORBIDDEN"]),
+    (404, &["NOT_FOUND"]),
+    (405, &["METHOD_NOT_ALLOWED"]),
+    (408, &["REQUEST_TIMEOUT"]),
+    (409, &["CONFLICT"]),
+    (413, &["PAYLOAD_TOO_LARGE"]),
+    (415, &["UNSUPPORTED_MEDIA_TYPE"]),
+    (431, &["REQUEST_HEADER_FIELDS_TOO_LARGE"]),
+    (500, &["INTERNAL_ERROR"]),
+    (503, &["SERVICE_UNAVAILABLE"]),
+];
+
+impl Client {
+    pub fn new(address: SocketAddr) -> Client {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(std::time::Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Client { http, address, key: None }
+    }
+
+    pub fn with_key(mut self, key: &str) -> Client {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    /// The key it sends.
+    pub fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or_default()
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, Some(body.to_string())).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, Some(body.to_string())).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, None).await
+    }
+
+    /// Sends a request; a body goes as JSON.
+    pub async fn send(&self, method: &str, path: &str, body: Option<String>) -> Answer {
+        self.send_with(method, path, body, &[]).await
+    }
+
+    /// Sends a request with more headers.
+    pub async fn send_with(&self, method: &str, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(method, format!("http://{}{path}", self.address));
+        if let Some(key) = &self.key {
+            request = request.header("X-Api-Key", key);
+        }
+        if let Some(body) = body {
+            if !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type")) {
+                request = request.header(CONTENT_TYPE, "application/json");
+            }
+            request = request.body(body);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap_or_else(|e| panic!("{path} gives no answer: {e:?}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let raw = response.bytes().await.expect("a whole body").to_vec();
+        let body = if raw.is_empty() { Value::Null } else { serde_json::from_slice(&raw).expect("JSON") };
+        let answer = Answer { status, headers, body, raw };
+        answer.keeps_the_rules(path);
+        answer
+    }
+}
+
+impl Answer {
+    /// The body, if the status is this one.
+    #[track_caller]
+    pub fn expect_status(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// The message of an error with this status and code.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, code: &str) -> String {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
+        self.body["message"].as_str().expect("a message").to_owned()
+    }
+
+    /// The faults of a field of a VALIDATION_ERROR.
+    #[track_caller]
+    pub fn expect_fault(self, field: &str) -> String {
+        assert_eq!((self.status, self.body["code"].as_str()), (400, Some("VALIDATION_ERROR")), "{}", self.body);
+        let faults = &self.body["validationErrors"][field];
+        assert!(faults.is_array(), "no fault for {field} in {}", self.body);
+        faults.as_array().expect("array").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().expect("text"))
+    }
+
+    fn keeps_the_rules(&self, path: &str) {
+        assert!((1..=64).contains(&self.header("x-request-id").len()), "{path}: no request id");
+        assert_eq!(self.header("cache-control"), "no-store", "{path}");
+        assert_eq!(self.header("x-content-type-options"), "nosniff", "{path}");
+        if self.status != 204 && !self.raw.is_empty() {
+            assert_eq!(self.header("content-type"), "application/json; charset=utf-8", "{path}");
+        }
+        if self.status < 400 {
+            return;
+        }
+        let codes = CODES.iter().find(|(s, _)| *s == self.status).map(|(_, codes)| *codes);
+        let codes = codes.unwrap_or_else(|| panic!("{path}: {} is no status of this API", self.status));
+        let body = &self.body;
+        assert!(codes.contains(&body["code"].as_str().unwrap_or_default()), "{path}: {body}");
+        let message = body["message"].as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "{path}: {body}");
+        for leak in
+            ["serde", "sqlite", "SELECT ", "INSERT ", "UPDATE ", "panicked", "rustls", "ldap3", "/tmp/", "os error"]
+        {
+            assert!(!body.to_string().contains(leak), "{path}: {leak} in {body}");
+        }
+        assert!(body["timestamp"].as_str().is_some_and(|t| t.ends_with('Z')), "{path}: {body}");
+        assert!(body.get("details").is_some() && body.get("validationErrors").is_some(), "{path}: {body}");
+        assert_eq!(body["details"].is_string(), self.status == 500, "{path}: {body}");
+        assert_eq!(body["validationErrors"].is_object(), body["code"] == "VALIDATION_ERROR", "{path}: {body}");
+        if self.status == 503 {
+            assert_eq!(self.header("retry-after"), "5", "{path}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! A server for tests, a client that checks every answer, and directories.
+
+#![allow(dead_code, reason = "each chapter uses its own part")]
+
+pub mod client;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use jim::app::App;
+use jim::config::{Config, LogFormat};
+use jim::http::{self, serve};
+use jim::ops::start;
+use jim::sandbox::{Options, Sandbox};
+use jim::security::secret::Secret;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use client::{Answer, Client};
+
+/// Where connected systems live.
+pub const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
+
+/// A server in this process on a file of its own. Everything is gone when it is dropped.
+pub struct TestApp {
+    pub app: App,
+    pub address: SocketAddr,
+    /// The bootstrap key: an Administrator.
+    pub key: String,
+    folder: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+}
+
+/// What a test may want to be different.
+#[derive(Default)]
+pub struct Setup {
+    pub trust_dir: Option<PathBuf>,
+    pub infrastructure_key: Option<String>,
+    pub ldap_limits: Option<jim::connectors::ldap::Limits>,
+    pub limits: Option<serve::Limits>,
+}
+
+impl TestApp {
+    pub async fn start() -> TestApp {
+        TestApp::start_with(Setup::default()).await
+    }
+
+    pub async fn start_with(setup: Setup) -> TestApp {
+        TestApp::start_in(tempfile::tempdir().expect("a folder"), setup).await
+    }
+
+    async fn start_in(folder: TempDir, setup: Setup) -> TestApp {
+        let mut config = config(folder.path());
+        config.trust_dir = setup.trust_dir;
+        let secret = setup.infrastructure_key.map(Secret::new);
+        let (mut app, bootstrap) = start::start(&config, secret).await.expect("the server starts");
+        if let Some(limits) = setup.ldap_limits {
+            app.ldap_limits = limits;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel();
+        let route = http::api(&app);
+        let limits = setup.limits.unwrap_or_default();
+        let serving = tokio::spawn(async move {
+            serve::run(listener, route, limits, async {
+                let _ = stopped.await;
+            })
+            .await;
+        });
+        let key = bootstrap.map(|k| k.expose().to_owned()).unwrap_or_default();
+        TestApp { app, address, key, folder, stop: Some(stop), serving: Some(serving) }
+    }
+
+    /// A client with the Administrator key.
+    pub fn admin(&self) -> Client {
+        Client::new(self.address).with_key(&self.key)
+    }
+
+    /// A client without a key.
+    pub fn stranger(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// A client with a new key that has these roles.
+    pub async fn with_roles(&self, name: &str, roles: &[i64]) -> Client {
+        let body = json!({ "name": name, "roleIds": roles });
+        let made = self.admin().post("/api/v1/apikeys", &body).await.expect_status(201);
+        Client::new(self.address).with_key(made["key"].as_str().expect("a key"))
+    }
+
+    /// The folder with database and keyring.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("jim.db")
+    }
+
+    /// Every table but activities and API keys as text: equal dumps mean that nothing was changed.
+    pub fn dump(&self) -> String {
+        dump(&self.database())
+    }
+
+    /// Creates a system and points it at a sandbox.
+    pub async fn connected_to(&self, sandbox: &Sandbox) -> i64 {
+        let id = self.create_system("Sandbox").await;
+        self.set(id, &sandbox_settings(sandbox)).await.expect_status(200);
+        id
+    }
+
+    /// Creates a system with the LDAP connector.
+    pub async fn create_system(&self, name: &str) -> i64 {
+        let body = json!({ "name": name, "connectorDefinitionId": 3 });
+        let created = self.admin().post(SYSTEMS, &body).await.expect_status(201);
+        created["id"].as_i64().expect("an id")
+    }
+
+    /// PUTs setting values.
+    pub async fn set(&self, id: i64, values: &Value) -> Answer {
+        self.admin().put(&format!("{SYSTEMS}/{id}"), &json!({ "settingValues": values })).await
+    }
+
+    /// Imports the hierarchy; `query` is `""` or `?preview=true` and the like.
+    pub async fn import(&self, id: i64, query: &str) -> Answer {
+        self.admin().send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy{query}"), None).await
+    }
+
+    /// The partitions with their trees.
+    pub async fn partitions(&self, id: i64) -> Value {
+        self.admin().get(&format!("{SYSTEMS}/{id}/partitions")).await.expect_status(200)
+    }
+
+    /// The container with this DN, at any depth.
+    pub async fn container(&self, id: i64, dn: &str) -> Option<Value> {
+        let partitions = self.partitions(id).await;
+        containers(&partitions).into_iter().find(|c| c["externalId"] == dn).cloned()
+    }
+
+    /// Selects the container with this DN and returns its id.
+    pub async fn select(&self, id: i64, dn: &str) -> i64 {
+        let container = self.container(id, dn).await.unwrap_or_else(|| panic!("{dn} is not stored"));
+        let row = container["id"].as_i64().expect("an id");
+        let path = format!("{SYSTEMS}/{id}/containers/{row}");
+        self.admin().put(&path, &json!({ "selected": true })).await.expect_status(200);
+        row
+    }
+
+    /// Stops the server and starts another one on the same files.
+    pub async fn restart(mut self) -> TestApp {
+        self.shut().await;
+        let key = self.key.clone();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
+        drop(self);
+        // The writer thread closes the file after its last handle is gone.
+        for _ in 0..100 {
+            match jim::store::FileLock::take(&folder.path().join("jim.db")) {
+                Ok(_) => break,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        }
+        let mut again = TestApp::start_in(folder, Setup::default()).await;
+        again.key = key;
+        again
+    }
+
+    async fn shut(&mut self) {
+        drop(self.stop.take());
+        if let Some(serving) = self.serving.take() {
+            let _ = serving.await;
+        }
+    }
+}
+
+/// A configuration on a folder, with a free port.
+pub fn config(folder: &Path) -> Config {
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        database: folder.join("jim.db"),
+        keyring: folder.join("jim.keys"),
+        trust_dir: None,
+        log_format: LogFormat::Text,
+        log_filter: "warn".to_owned(),
+        unknown_variables: Vec::new(),
+    }
+}
+
+/// Every table but activities and API keys as text.
+pub fn dump(database: &Path) -> String {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let c = rusqlite::Connection::open_with_flags(database, flags).expect("the database opens");
+    let mut out = String::new();
+    for table in ["connected_systems", "setting_values", "partitions", "containers", "keyring_checks"] {
+        let mut statement = c.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).expect("rows");
+        while let Some(row) = rows.next().expect("a row") {
+            let values: Vec<String> = (0..columns).map(|i| format!("{:?}", row.get_ref(i).expect("a value"))).collect();
+            out.push_str(&format!("{table}: {}\n", values.join("|")));
+        }
+    }
+    out
+}
+
+/// Settings that lead to a sandbox.
+pub fn sandbox_settings(sandbox: &Sandbox) -> Value {
+    json!({
+        "1": { "stringValue": format!("ldap://{}", sandbox.addr()) },
+        "2": { "stringValue": sandbox.bind_dn() },
+        "3": { "stringValue": sandbox.password() },
+    })
+}
+
+/// All containers of a list of partitions, parents before children.
+pub fn containers(partitions: &Value) -> Vec<&Value> {
+    let mut all = Vec::new();
+    let mut open: Vec<&Value> = partitions
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|p| p["containers"].as_array().into_iter().flatten())
+        .collect();
+    while let Some(node) = open.pop() {
+        all.push(node);
+        open.extend(node["childContainers"].as_array().into_iter().flatten());
+    }
+    all
+}
+
+/// The `externalId`s of an array of an import result.
+pub fn dns(result: &Value, array: &str) -> Vec<String> {
+    let items = result[array].as_array().unwrap_or_else(|| panic!("{array} in {result}"));
+    items.iter().map(|i| i["externalId"].as_str().expect("externalId").to_owned()).collect()
+}
+
+/// A sandbox with the sample organisation.
+pub async fn sample() -> Sandbox {
+    Sandbox::start(Options::sample()).await.expect("the sandbox starts")
+}
