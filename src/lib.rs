@@ -1,5 +1,62 @@
 //! `jim`, an identity-synchronisation server in one binary and one SQLite file.
+//!
+//! It connects to the directories that an organisation has, discovers their partitions and containers, and lets an
+//! administrator choose over a REST API what takes part in synchronisation. This page is the map of the code: the
+//! rooms, what they may see, what never happens, and one walk through the house.
+//!
+//! # The rooms
+//!
+//! | room | owns | looks at |
+//! |---|---|---|
+//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store`, `domain`, `security` |
+//! | [`ops`] | one verb per function: everything that is more than one store call | `store`, `connectors`, `domain`, `security` |
+//! | [`store`] | SQL, the one writer, the file and its lock | `domain` |
+//! | [`connectors`] | outside systems: sockets, LDAP, the definitions of settings | `domain`, `security` |
+//! | [`security`] | API keys, sealed values, certificate trust | nothing but `error` |
+//! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
+//! | [`sandbox`] | a small LDAP directory in this process, for `jim demo` and the tests | `domain` |
+//!
+//! [`app::App`] ties the components of one server together; [`config`] and [`telemetry`] stand at the door; the
+//! commands of the program live beside `main.rs`. `tests/tidy.rs` holds these directions against the source.
+//!
+//! # What is always so
+//!
+//! - A handler decodes, calls one function, encodes. It decides nothing.
+//! - `domain` does no I/O, knows no clock and cannot fail for reasons outside its arguments.
+//! - A change and the activity that tells of it are one transaction; a 2xx is written after COMMIT returned.
+//! - No lock on the file and no transaction is held while the network is waited for: discover, diff, apply.
+//! - Nothing is gone because it was not seen. A row is removed when the directory itself said that the entry is not
+//!   there, in a view that was complete; otherwise it stays, with a warning ([`domain::hierarchy::plan`],
+//!   [`connectors::ldap::removal`]).
+//! - The LDAP library sees only frames that the guard has checked ([`connectors::ldap::guard`]): deep nesting would
+//!   otherwise end the process.
+//! - A secret is a [`security::secret::Secret`] or sealed bytes. Neither can be printed or serialised.
+//! - Key, role, method and path are checked by the one function that makes routes, so that no route can miss a check.
+//! - Everything from outside has a size limit, a time limit and a clear error.
+//!
+//! # A walk: `POST .../connected-systems/{id}/import-hierarchy`
+//!
+//! 1. [`http::serve`] takes the connection, bounds the request head and gives the request its id.
+//! 2. The route in [`http::api`] matches; the key is verified ([`ops::authenticate`]): argon2 ran once, now a keyed
+//!    digest is enough. No body is read.
+//! 3. [`ops::import_hierarchy::run`] reads system and settings, refuses what cannot work, takes the one run of the
+//!    system and opens an activity.
+//! 4. [`connectors::ldap::Access::connect`] resolves, checks the address, connects, secures, binds and reads the root
+//!    entry; [`connectors::ldap::hierarchy::discover`] reads every naming context with one paged search each and says
+//!    how complete each view is. Meanwhile the stored rows are loaded.
+//! 5. [`domain::hierarchy::plan`] compares. What is missing is looked up by [`connectors::ldap::removal::verify`], and
+//!    the plan is made again with the verdicts.
+//! 6. One transaction: if selections changed since the rows were loaded, plan once more on the rows as they are;
+//!    apply, set the flags, close the activity, commit.
+//! 7. The report goes back as JSON; the page cache and the write-ahead file are brought back to size.
+//!
+//! # Where to add
+//!
+//! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. A
+//! connector is a folder in `connectors/` and a row in [`connectors::definitions`]. A table is in `schema.sql`, with the
+//! file of its family in `store/`.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod app;
 pub mod config;

@@ -1,3 +1,5 @@
+//! Frames by hand: good ones of every kind, and every rule of the guard broken.
+
 use super::super::ber::MAX_DEPTH;
 use super::super::sample::*;
 use super::*;

@@ -3,18 +3,22 @@
 //! The texts of the JSON library echo values and are never used: a fault names the field's path and what was
 //! expected there.
 
+mod node;
+
 use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use time::OffsetDateTime;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use super::filters::Call;
 use crate::error::{Error, Faults, Result};
+
+pub use node::{Node, integer};
 
 /// The largest body that is read.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
@@ -85,25 +89,6 @@ pub fn created<T: serde::Serialize>(body: &T, location: &str) -> Result<Response
 /// A 204.
 pub fn no_content() -> Response {
     StatusCode::NO_CONTENT.into_response()
-}
-
-/// A JSON value as it was sent. Numbers are whole or nothing.
-#[derive(Clone, PartialEq)]
-pub enum Node {
-    /// `null`
-    Null,
-    /// `true` or `false`
-    Bool(bool),
-    /// A whole number that fits.
-    Integer(i64),
-    /// Any other number.
-    Number,
-    /// A text.
-    Text(String),
-    /// An array.
-    List(Vec<Node>),
-    /// An object, its members in the order sent.
-    Object(Vec<(String, Node)>),
 }
 
 /// The known fields of a request body. Unknown ones were skipped unread.
@@ -297,19 +282,6 @@ impl Body {
     }
 }
 
-/// A whole number, or one written as a string.
-pub fn integer(node: &Node) -> Option<i64> {
-    match node {
-        Node::Integer(n) => Some(*n),
-        Node::Text(text) => {
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-            plain.then(|| text.parse().ok()).flatten()
-        }
-        _ => None,
-    }
-}
-
 struct TopLevel {
     known: &'static [&'static str],
 }
@@ -344,62 +316,6 @@ impl<'de> Visitor<'de> for TopLevel {
             }
         }
         Ok(body)
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Node, D::Error> {
-        deserializer.deserialize_any(AnyNode)
-    }
-}
-
-struct AnyNode;
-
-impl<'de> Visitor<'de> for AnyNode {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_bool<E>(self, v: bool) -> std::result::Result<Node, E> {
-        Ok(Node::Bool(v))
-    }
-
-    fn visit_i64<E>(self, v: i64) -> std::result::Result<Node, E> {
-        Ok(Node::Integer(v))
-    }
-
-    fn visit_u64<E>(self, v: u64) -> std::result::Result<Node, E> {
-        Ok(i64::try_from(v).map_or(Node::Number, Node::Integer))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<Node, E> {
-        Ok(Node::Number)
-    }
-
-    fn visit_str<E>(self, v: &str) -> std::result::Result<Node, E> {
-        Ok(Node::Text(v.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Node, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Node, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(Node::Object(members))
     }
 }
 

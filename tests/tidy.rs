@@ -1,0 +1,180 @@
+//! Rules of the house that a machine can check: which room may look where, which crate lives in which room, how long
+//! a file may be, what every file begins with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).expect("a folder").map(|e| e.expect("an entry").path()));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(&path).expect("a source file");
+            found.push((path.strip_prefix(root()).expect("inside").to_owned(), text));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|c| {
+        let name = c.as_os_str().to_string_lossy();
+        matches!(name.as_ref(), "tests" | "tests.rs" | "fault_tests.rs" | "sample.rs")
+    })
+}
+
+/// The code of a file without comments and without its unit tests.
+fn code(text: &str) -> String {
+    let shipped = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    shipped.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+const ROOMS: [&str; 7] = ["http", "ops", "store", "connectors", "security", "domain", "sandbox"];
+
+/// What each room may use of the others. `error` may be used by all.
+fn may_see(room: &str) -> &'static [&'static str] {
+    match room {
+        "http" => &["ops", "store", "domain", "connectors", "security", "app"],
+        "ops" => &["store", "connectors", "domain", "security", "app", "config"],
+        "store" | "sandbox" => &["domain"],
+        "connectors" => &["domain", "security"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn rooms_look_only_where_they_may() {
+    let mut wrong = Vec::new();
+    for room in ROOMS {
+        for (path, text) in sources(&format!("src/{room}")) {
+            for (n, line) in code(&text).lines().enumerate() {
+                for other in ROOMS.iter().chain(&["app", "config", "telemetry"]) {
+                    let looks =
+                        line.contains(&format!("crate::{other}::")) || line.contains(&format!("crate::{other};"));
+                    if looks && *other != room && !may_see(room).contains(other) {
+                        wrong.push(format!("{}:{}: {line}", path.display(), n + 1));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn outside_crates_live_in_their_room() {
+    let homes: [(&str, &[&str]); 11] = [
+        ("warp::", &["src/http", "src/command"]),
+        ("hyper::", &["src/http", "src/command"]),
+        ("serde_json::", &["src/http", "src/command"]),
+        ("rusqlite::", &["src/store"]),
+        ("r2d2", &["src/store"]),
+        ("ldap3::", &["src/connectors"]),
+        ("lber::", &["src/connectors"]),
+        ("ldap3_proto::", &["src/sandbox"]),
+        ("argon2::", &["src/security"]),
+        ("chacha20poly1305::", &["src/security"]),
+        ("tokio_rustls::", &["src/security", "src/connectors", "src/sandbox"]),
+    ];
+    let mut wrong = Vec::new();
+    for (path, text) in sources("src").into_iter().filter(|(path, _)| !is_test(path)) {
+        for (name, rooms) in &homes {
+            let at_home = rooms.iter().any(|room| path.starts_with(room));
+            if !at_home && code(&text).lines().any(|l| l.contains(name) && !l.contains(&format!("_{name}"))) {
+                wrong.push(format!("{} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_domain_is_pure() {
+    for (path, text) in sources("src/domain") {
+        for word in ["async ", "std::fs", "std::net", "SystemTime", "Instant", "OffsetDateTime", "tracing", "serde"] {
+            assert!(!code(&text).contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_begin_with_what_they_own_and_stay_readable() {
+    for folder in ["src", "tests", "benches"] {
+        for (path, text) in sources(folder) {
+            assert!(text.starts_with("//!"), "{} has no module documentation", path.display());
+            let lines = text.lines().count();
+            let most = if is_test(&path) || folder != "src" { 700 } else { 450 };
+            assert!(lines <= most, "{} has {lines} lines: split it", path.display());
+            assert!(!text.contains("TODO"), "{} has a TODO", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_guards_the_process_does_not_panic() {
+    let guarded = ["src/security", "src/connectors", "src/domain/dn"];
+    for (path, text) in sources("src") {
+        if !guarded.iter().any(|g| path.starts_with(g)) || is_test(&path) {
+            continue;
+        }
+        for word in [".unwrap()", "panic!(", "unreachable!(", "todo!(", "unimplemented!("] {
+            assert!(!code(&text).contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_database_is_opened_through_sqlite_only() {
+    for (path, text) in sources("src/store") {
+        for word in ["fs::read", "fs::copy", "fs::write"] {
+            assert!(!code(&text).contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn names_say_what_a_file_is_about() {
+    for (path, _) in sources("src") {
+        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        for empty in ["utils", "helpers", "common", "manager", "service", "data", "impl", "misc"] {
+            assert_ne!(stem, empty, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_configuration_key_is_in_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let example = fs::read_to_string(root().join("jim.toml.example")).expect("jim.toml.example");
+    let mut section = String::new();
+    for line in example.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+        } else if let Some((key, _)) = line.strip_prefix("# ").and_then(|l| l.split_once(" = ")) {
+            if key.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                assert!(readme.contains(&format!("`[{section}] {key}`")), "[{section}] {key} is not in README.md");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_route_is_in_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let table = fs::read_to_string(root().join("src/http/mod.rs")).expect("the route table");
+    let mut routes = 0;
+    for line in table.lines().filter(|l| l.trim_start().starts_with("r.add(")) {
+        let method = line.split(['(', ',']).nth(1).expect("a method").trim();
+        let path = line.split('"').nth(1).expect("a path");
+        assert!(readme.contains(&format!("| {method} | `{path}` |")), "{method} {path} is not in README.md");
+        routes += 1;
+    }
+    assert!(routes > 20, "the route table was not found");
+}
