@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The whole test suite: installs the real directory and the tools it needs if they are missing, then runs every test,
+# also those that plain `cargo test` leaves out. Needs Debian and root (or sudo) only if something is missing.
+#
+# Usage: tests/run.sh [ARGUMENT...]     further arguments go to the test binaries, for example a test's name
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# An ordinary account has no sbin in its path, and that is where Debian keeps slapd.
+PATH="$PATH:/usr/sbin:/sbin"
+
+log=""
+policy=/usr/sbin/policy-rc.d
+policy_is_ours=""
+as_root=()
+
+clean_up() {
+    [[ -z $policy_is_ours ]] || "${as_root[@]}" rm -f "$policy"
+    [[ -z $log ]] || rm -f "$log"
+}
+trap clean_up EXIT
+# A signal has to end the script by way of the trap above, or the policy would stay behind.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Installers talk a lot, and only a failure makes it worth reading.
+quietly() {
+    if ! "$@" >>"$log" 2>&1 </dev/null; then
+        echo "tests/run.sh: failed: $*" >&2
+        echo "tests/run.sh: the end of $log:" >&2
+        tail -n 30 "$log" >&2
+        log="" # keep the file
+        exit 1
+    fi
+}
+
+missing_packages() {
+    local program package
+    while read -r program package; do
+        command -v "$program" >/dev/null || echo "$package"
+    done <<'NEEDS'
+slapd slapd
+ldapsearch ldap-utils
+strace strace
+openssl openssl
+curl curl
+NEEDS
+}
+
+install() { # PACKAGE...
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q)
+    if ! command -v apt-get >/dev/null; then
+        echo "tests/run.sh: no apt-get here; install the equivalents of these Debian packages by hand: $*" >&2
+        exit 1
+    fi
+    if [[ $(id -u) -ne 0 ]]; then
+        if ! command -v sudo >/dev/null; then
+            echo "tests/run.sh: these packages are missing, and installing them takes root or sudo: $*" >&2
+            exit 1
+        fi
+        as_root=(sudo)
+    fi
+    log=$(mktemp "${TMPDIR:-/tmp}/jim-tests-install.XXXXXX")
+    echo "tests/run.sh: installing $*"
+    # Debian starts a service as it is installed. The tests start their own slapd, so nothing else shall listen.
+    # A policy that is already there is somebody's decision and stays.
+    if [[ ! -e $policy ]]; then
+        policy_is_ours=yes
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod 755 "$policy"
+    fi
+    # The package lists may be absent or out of date, and fetching them takes longer than trying without.
+    if ! "${as_root[@]}" "${apt[@]}" install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; then
+        quietly "${as_root[@]}" "${apt[@]}" update
+        quietly "${as_root[@]}" "${apt[@]}" install -y --no-install-recommends "$@"
+    fi
+    if [[ -n $policy_is_ours ]]; then
+        "${as_root[@]}" rm -f "$policy"
+        policy_is_ours=""
+    fi
+}
+
+mapfile -t missing < <(missing_packages)
+if [[ ${#missing[@]} -gt 0 ]]; then
+    install "${missing[@]}"
+    mapfile -t missing < <(missing_packages)
+    if [[ ${#missing[@]} -gt 0 ]]; then
+        echo "tests/run.sh: still missing after the installation: ${missing[*]}" >&2
+        exit 1
+    fi
+fi
+
+# One failing test binary must not hide the results of the next ones.
+cargo test --locked --no-fail-fast -- --include-ignored "$@"
