@@ -41,6 +41,8 @@ missing_packages() {
     while read -r program package; do
         command -v "$program" >/dev/null || echo "$package"
     done <<'NEEDS'
+cc gcc
+make make
 slapd slapd
 ldapsearch ldap-utils
 strace strace
