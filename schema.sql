@@ -37,17 +37,18 @@ CREATE TABLE setting_values (
     CHECK (needs_reentry = 0 OR sealed IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
--- A naming context. dn_key is the normalised DN: what two spellings of one name have in common.
+-- A naming context. dn_print stands for the normalised DN: two spellings of one name have the same, and no two rows
+-- of a system may. The name itself is read from external_id, which costs less than keeping it twice.
 CREATE TABLE partitions (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     system_id   INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
     external_id TEXT    NOT NULL,
-    dn_key      TEXT    NOT NULL,
+    dn_print    BLOB    NOT NULL CHECK (length(dn_print) = 16),
     id_kind     INTEGER CHECK (id_kind IN (1, 2, 3)),   -- objectGUID, entryUUID, nsUniqueId
     id_value    BLOB    CHECK (length(id_value) = 16),
     hidden      INTEGER NOT NULL CHECK (hidden IN (0, 1)),
     selected    INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),
-    UNIQUE (system_id, dn_key),
+    UNIQUE (system_id, dn_print),
     CHECK ((id_kind IS NULL) = (id_value IS NULL))
 ) STRICT;
 
@@ -58,7 +59,7 @@ CREATE TABLE containers (
     partition_id INTEGER NOT NULL REFERENCES partitions (id) ON DELETE CASCADE,
     parent_id    INTEGER REFERENCES containers (id) DEFERRABLE INITIALLY DEFERRED,
     external_id  TEXT    NOT NULL,
-    dn_key       TEXT    NOT NULL,
+    dn_print     BLOB    NOT NULL CHECK (length(dn_print) = 16),
     id_kind      INTEGER CHECK (id_kind IN (1, 2, 3)),
     id_value     BLOB    CHECK (length(id_value) = 16),
     name         TEXT    NOT NULL,
@@ -68,7 +69,8 @@ CREATE TABLE containers (
     CHECK ((id_kind IS NULL) = (id_value IS NULL)),
     CHECK (parent_id <> id)
 ) STRICT;
-CREATE UNIQUE INDEX containers_by_dn ON containers (partition_id, dn_key); -- one row per entry; also finds a partition's rows
+CREATE UNIQUE INDEX containers_by_dn ON containers (dn_print, partition_id); -- one row per entry
+CREATE INDEX containers_by_partition ON containers (partition_id);         -- a partition's rows, in the order of the table
 CREATE INDEX containers_by_parent ON containers (parent_id);               -- subtrees, and the check when a parent goes
 
 -- API keys. The clear key is never here: own keys are found by the id within (public), operator's keys by a keyed

@@ -158,10 +158,10 @@ fn every_configuration_key_is_in_the_readme() {
     for line in example.lines() {
         if let Some(name) = line.strip_prefix('[') {
             section = name.trim_end_matches(']').to_owned();
-        } else if let Some((key, _)) = line.strip_prefix("# ").and_then(|l| l.split_once(" = ")) {
-            if key.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-                assert!(readme.contains(&format!("`[{section}] {key}`")), "[{section}] {key} is not in README.md");
-            }
+        } else if let Some((key, _)) = line.strip_prefix("# ").and_then(|l| l.split_once(" = "))
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        {
+            assert!(readme.contains(&format!("`[{section}] {key}`")), "[{section}] {key} is not in README.md");
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::{Exit, load_config, stop_signal};
 
-/// How often uses of keys are stored and idle memory is given back.
+/// How often uses of keys are stored.
 const HOUSEKEEPING: Duration = Duration::from_secs(15);
 
 /// Serves until a signal.
@@ -89,16 +89,10 @@ impl Server {
 }
 
 async fn keep_house(app: App) {
-    let mut runs = app.keys.argon2_runs();
     loop {
         tokio::time::sleep(HOUSEKEEPING).await;
         if let Err(e) = authenticate::store_uses(&app).await {
             tracing::warn!(error = e.chain(), "uses of API keys were not stored");
         }
-        let now = app.keys.argon2_runs();
-        if now == runs {
-            app.hasher.release_memory();
-        }
-        runs = now;
     }
 }

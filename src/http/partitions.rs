@@ -1,6 +1,6 @@
 //! Chapter 5: partitions and containers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use warp::reply::Response;
@@ -14,18 +14,9 @@ use crate::ops::partitions as ops;
 
 pub async fn list(call: Call) -> Result<Response> {
     let system = call.id(0, WHAT)?;
-    let (partitions, nodes) = ops::list(&call.app.db, system).await?;
-    let mut by_partition: HashMap<i64, Vec<_>> = HashMap::new();
-    for node in nodes {
-        by_partition.entry(node.partition_id).or_default().push(node);
-    }
-    let mut heads: Vec<_> = partitions
-        .into_iter()
-        .map(|p| {
-            let nodes = by_partition.remove(&p.id).unwrap_or_default();
-            (PartitionHead::new(&p, system), Forest::new(nodes))
-        })
-        .collect();
+    let branches = ops::list(&call.app.db, system).await?;
+    let mut heads: Vec<_> =
+        branches.into_iter().map(|b| (PartitionHead::new(&b.partition, system), Forest::new(b.nodes))).collect();
     heads.sort_by_cached_key(|(head, _)| head.order());
     Ok(stream(Shape::Partitions(heads), system))
 }

@@ -2,18 +2,13 @@
 //! containers cost the memory of their rows and no more.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 
-use bytes::Bytes;
 use serde::Serialize;
-use warp::reply::{Reply, Response};
+use warp::reply::Response;
 
-use super::json;
+use super::json::{self, CHUNK};
 use crate::domain::hierarchy::StoredPartition;
 use crate::store::hierarchy::Node;
-
-/// A chunk is handed on when it has grown to this size.
-const CHUNK: usize = 64 * 1024;
 
 /// What is written.
 pub enum Shape {
@@ -103,17 +98,7 @@ struct ContainerHead<'a> {
 /// Answers with a tree, written while it is sent.
 pub fn stream(shape: Shape, system: i64) -> Response {
     let mut writer = Writer::new(shape, system);
-    let first = writer.chunk().unwrap_or_default();
-    // What fits into one chunk goes with its length; the rest is streamed.
-    let response = match writer.chunk() {
-        None => first.into_response(),
-        Some(second) => {
-            let rest = std::iter::from_fn(move || writer.chunk());
-            let chunks = [first, second].into_iter().chain(rest).map(|c| Ok::<_, Infallible>(Bytes::from(c)));
-            warp::reply::stream(futures_util::stream::iter(chunks)).into_response()
-        }
-    };
-    json::with_type(response)
+    json::streamed(move || writer.chunk())
 }
 
 /// Where the writer stands: inside a list of nodes, at this place of it.

@@ -40,6 +40,7 @@ pub struct KeyFields {
 pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(ApiKey, Secret)> {
     let hasher = app.hasher.clone();
     let made = app.keys.with_place(move || make(&hasher, api_key::generate(), fields)).await?;
+    app.hasher.release_memory();
     let (key, lookup, secret) = made;
     let stored = key.clone();
     app.db

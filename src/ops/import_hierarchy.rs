@@ -5,6 +5,7 @@
 //! transaction, so that no choice is lost.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -139,6 +140,7 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
         let db = app.db.clone();
         tokio::spawn(async move { load(&db, id).await })
     };
+    let clock = Instant::now();
     let (session, root) = ready.access.connect().await.map_err(external)?;
     let remarks = ready.access.transport_remarks(&session);
     for remark in &remarks {
@@ -148,7 +150,7 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     let known: Vec<_> = before.tree.partitions.iter().map(|p| p.key.clone()).collect();
     let discovery = discover(&ready.access, session, &root, &known).await.map_err(external)?;
     let seen = Arc::new(discovery.seen);
-
+    let read = clock.elapsed();
     let no_verdicts = Verdicts::default();
     let terms = Terms { verdicts: &no_verdicts, accept_removals: options.accept_removals };
     // Planning a large tree takes a while: other requests are served meanwhile.
@@ -171,7 +173,19 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     if options.preview {
         return Ok(report(plan, &before.tree, remarks, "Preview: "));
     }
-    finish(&app, ready, Finish { before, seen, plan, verdicts, remarks, options, revision }).await
+    let planned = clock.elapsed() - read;
+    let report = finish(&app, ready, Finish { before, seen, plan, verdicts, remarks, options, revision }).await?;
+    tracing::info!(
+        connected_system.id = id,
+        read_ms = read.as_millis() as u64,
+        plan_ms = planned.as_millis() as u64,
+        write_ms = (clock.elapsed() - read - planned).as_millis() as u64,
+        containers = report.total_containers,
+        applied = report.stopped.is_none(),
+        "hierarchy imported: {}",
+        report.summary
+    );
+    Ok(report)
 }
 
 /// Everything that the last transaction needs.
@@ -187,7 +201,7 @@ struct Finish {
 
 async fn finish(app: &App, ready: Ready, work: Finish) -> Result<Report> {
     let (id, activity) = (ready.system.id, ready.activity);
-    let report = app.db.write(move |tx| apply(tx, id, activity, work)).await?;
+    let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
     drop(ready);
     Ok(report)
 }

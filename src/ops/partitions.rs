@@ -30,13 +30,14 @@ pub struct Bulk {
     pub errors: Vec<(i64, String)>,
 }
 
-/// All partitions of a system and all their containers, flat.
-pub async fn list(db: &Db, system: i64) -> Result<(Vec<StoredPartition>, Vec<Node>)> {
+/// All partitions of a system with their containers.
+pub async fn list(db: &Db, system: i64) -> Result<Vec<Branch>> {
     db.read(move |c| {
         connected_systems::require(c, system)?;
-        // One snapshot for both lists.
+        // One snapshot for all of them.
         let tx = c.unchecked_transaction()?;
-        Ok((hierarchy::partitions(&tx, system)?, hierarchy::nodes(&tx, system)?))
+        let branch = |partition: StoredPartition| Ok(Branch { nodes: hierarchy::nodes(&tx, partition.id)?, partition });
+        hierarchy::partitions(&tx, system)?.into_iter().map(branch).collect()
     })
     .await
 }
@@ -60,7 +61,7 @@ pub async fn select_partition(
             }
             let message = told("Partition", &partition.external_id, selected);
             activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
-            Ok(Branch { partition, nodes: hierarchy::nodes_of_partition(tx, id)? })
+            Ok(Branch { partition, nodes: hierarchy::nodes(tx, id)? })
         })
         .await
 }

@@ -173,6 +173,11 @@ impl KeyCache {
         tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal("key verification failed", e))?
     }
 
+    /// Whether no argon2 work waits for its turn.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+    }
+
     /// How often argon2 ran since the start.
     pub fn argon2_runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)

@@ -32,8 +32,8 @@ const RULES: [(&str, &str); 4] = [
     ),
     (
         "no import left a name out of the way",
-        "SELECT 'container ' || id FROM containers WHERE dn_key LIKE '#%'
-            UNION ALL SELECT 'partition ' || id FROM partitions WHERE dn_key LIKE '#%'",
+        "SELECT 'container ' || id FROM containers WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'
+            UNION ALL SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'",
     ),
     (
         "an entry has one row",

@@ -119,6 +119,22 @@ impl Db {
         self.on_writer(move |connection| in_transaction(connection, f)).await
     }
 
+    /// Like [`Db::write`], for a transaction of many pages: they stay in the write-ahead file for now, so that the
+    /// answer does not wait until they are moved. Call [`Db::settle`] afterwards.
+    pub async fn write_large<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    {
+        self.on_writer(move |connection| {
+            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+            let result = in_transaction(connection, f);
+            connection.pragma_update(None, "wal_autocheckpoint", open::CHECKPOINT_PAGES)?;
+            result
+        })
+        .await
+    }
+
     /// Gives memory that a large write left in the page cache back, and moves what the write-ahead file holds
     /// into the database.
     pub async fn settle(&self) -> Result<()> {

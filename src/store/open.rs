@@ -16,6 +16,9 @@ use super::{Db, upgrade};
 /// SQLite below this version can corrupt a write-ahead file that is reset while it is read.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
+/// Pages in the write-ahead file after which a commit moves them into the database.
+pub(super) const CHECKPOINT_PAGES: i64 = 1000;
+
 /// Why a database cannot be used, by what to do about it. Each has an exit code of its own.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenFault {
@@ -128,7 +131,7 @@ fn prepare(path: &Path, writer: &mut Connection, is_new: bool) -> Result<(), Ope
     }
     set_pragmas(writer).map_err(fault)?;
     read_back(writer)?;
-    writer.pragma_update(None, "cache_size", -65_536).map_err(fault)?;
+    writer.pragma_update(None, "cache_size", -16_384).map_err(fault)?;
     writer.set_prepared_statement_cache_capacity(64);
     if is_new {
         upgrade::create(writer).map_err(fault)?;

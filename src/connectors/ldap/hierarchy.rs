@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::failure::{Failure, Stage, result_name};
 use super::root_dse::{Kind, RootDse};
 use super::session::{End, Scope, SearchEnd, Session};
-use crate::domain::dn::{Dn, DnKey};
+use crate::domain::dn::{DnKey, key_and_name};
 use crate::domain::hierarchy::{EntryId, EntryIds, IdKind, Seen, SeenContainer, SeenPartition, View};
 
 /// Every class that is a container somewhere; classes that a server does not know do no harm.
@@ -218,8 +218,8 @@ fn container_attributes(kind: Kind) -> &'static [&'static str] {
 
 /// `None` for an entry whose name cannot be read.
 fn container(entry: Entry) -> Option<SeenContainer> {
-    let dn = match Dn::parse(&entry.dn) {
-        Ok(dn) if !dn.rdns().is_empty() => dn,
+    let (key, name) = match key_and_name(&entry.dn) {
+        Ok((key, name)) if !key.as_str().is_empty() => (key, name),
         Ok(_) => return None,
         Err(fault) => {
             tracing::debug!(%fault, "an entry is left out");
@@ -228,8 +228,8 @@ fn container(entry: Entry) -> Option<SeenContainer> {
     };
     let description = entry.get("description").iter().min().and_then(|d| std::str::from_utf8(d).ok());
     Some(SeenContainer {
-        key: dn.key(),
-        name: Arc::from(dn.name()),
+        key,
+        name: Arc::from(name),
         ids: ids(&entry),
         description: description.map(Box::from),
         hidden: entry.first_text("showInAdvancedViewOnly").is_some_and(|v| v.eq_ignore_ascii_case("TRUE")),

@@ -6,11 +6,14 @@
 //! 389 Directory Server tells composed and decomposed accents apart.
 
 mod reader;
+mod swift;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
+
+pub use swift::key_and_name;
 
 /// The longest DN that is read, in bytes; a longer one belongs to a broken or hostile directory.
 pub const MAX_DN_BYTES: usize = 8 * 1024;
@@ -194,6 +197,14 @@ impl DnKey {
     /// The key as text, for storing. Not for people.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Sixteen bytes that stand for the key where only equality matters (FNV-1a). Two names that share them by
+    /// chance are not to be expected in this universe; a directory that contrives such names fails its own import.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        self.0.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)).to_be_bytes()
     }
 
     /// The key of the parent entry; `None` for a DN of one RDN.

@@ -142,7 +142,7 @@ fn sorted(mut pairs: Vec<Ava>) -> Vec<Ava> {
 }
 
 /// Brings an attribute type to lower case and to its usual short name.
-fn canonical_attribute(text: &str) -> String {
+pub(super) fn canonical_attribute(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let bare = lower.strip_prefix("oid.").unwrap_or(&lower);
     match bare {

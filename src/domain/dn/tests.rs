@@ -27,6 +27,14 @@ fn spellings_of_one_name_share_a_key() {
 }
 
 #[test]
+fn fingerprints_are_equal_where_keys_are() {
+    assert_eq!(key("ou=A,dc=x").fingerprint(), key("OU=a , dc=X").fingerprint());
+    assert_ne!(key("ou=a,dc=x").fingerprint(), key("ou=b,dc=x").fingerprint());
+    // The published test value of the empty text.
+    assert_eq!(key("").fingerprint(), 0x6c62272e07bb014262b821756295c58d_u128.to_be_bytes());
+}
+
+#[test]
 fn control_characters_do_not_forge_a_key() {
     assert_ne!(key("ou=a\\1Eou=b"), key("ou=a,ou=b"));
     assert_ne!(key("ou=a\\1Fl=b"), key("ou=a+l=b"));
@@ -75,5 +83,40 @@ fn formatting_can_be_read_back() {
         let again = Dn::parse(&dn.to_string()).expect("own format");
         assert_eq!(dn, again, "{text}");
         assert_eq!(dn.key(), again.key());
+    }
+}
+
+#[test]
+fn the_short_way_and_the_long_way_agree() {
+    let parts = [
+        "ou", "OU", "dc", "2.5.4.3", "x y", "=", ",", " ", "a", "B  c", "é", "\\,", "\\2C", "+", ";", "\"", "#00",
+        "\u{1e}",
+    ];
+    // A small generator of its own: the same texts at every run.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % n as u64) as usize
+    };
+    let mut good = 0;
+    for round in 0..50_000 {
+        let mut text = String::new();
+        for _ in 0..next(12) {
+            // Every second text is made of whole RDNs, so that many of them can be read.
+            match round % 2 {
+                0 => text.push_str(parts[next(parts.len())]),
+                _ => text.push_str(&format!("{}={},", parts[next(4)], parts[7 + next(6)])),
+            }
+        }
+        let text = text.strip_suffix(',').unwrap_or(&text);
+        let long = Dn::parse(text).map(|dn| (dn.key(), dn.name()));
+        good += usize::from(long.is_ok());
+        assert_eq!(key_and_name(text), long, "{text:?}");
+    }
+    assert!(good > 5_000, "only {good} texts were names");
+    for text in [vec!["ou=x"; 256].join(","), vec!["ou=x"; 257].join(","), "x".repeat(MAX_DN_BYTES + 1)] {
+        assert_eq!(key_and_name(&text), Dn::parse(&text).map(|dn| (dn.key(), dn.name())));
     }
 }

@@ -76,6 +76,24 @@ pub fn with_type(mut response: Response) -> Response {
     response
 }
 
+/// A chunk of a streamed body is handed on when it has grown to this size.
+pub const CHUNK: usize = 64 * 1024;
+
+/// A 200 whose JSON body is written while it is sent, chunk by chunk until there is none.
+pub fn streamed(mut next: impl FnMut() -> Option<Vec<u8>> + Send + Sync + 'static) -> Response {
+    let first = next().unwrap_or_default();
+    // What fits into one chunk goes with its length; the rest is streamed.
+    let response = match next() {
+        None => first.into_response(),
+        Some(second) => {
+            let chunks = [first, second].into_iter().chain(std::iter::from_fn(next));
+            let chunks = chunks.map(|c| Ok::<_, std::convert::Infallible>(bytes::Bytes::from(c)));
+            warp::reply::stream(futures_util::stream::iter(chunks)).into_response()
+        }
+    };
+    with_type(response)
+}
+
 /// A 201 with a JSON body and the path of what was created.
 pub fn created<T: serde::Serialize>(body: &T, location: &str) -> Result<Response> {
     let mut response = ok(body)?;
