@@ -5,4 +5,5 @@
 
 mod support;
 
+mod import_hierarchy;
 mod pages;

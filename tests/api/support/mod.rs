@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each chapter uses its own part")]
 
+pub mod case;
 pub mod client;
+pub mod slapd;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
