@@ -98,7 +98,7 @@ async fn read_partition(
     };
     let mut session = match opened {
         Ok(session) => session,
-        Err(failure) => return Ok(PartitionRead::failed(partition, failure.reason.clone(), failure, None)),
+        Err(failure) => return fatal_or_failed(partition, failure),
     };
     session.enter(Stage::Containers);
     let own =

@@ -97,9 +97,15 @@ fn distinct_entries(seen: &Seen) -> (Vec<Entry<'_>>, HashMap<&str, u32>) {
     // An entry renamed while pages were read comes twice: its last place counts.
     let mut last_by_id: HashMap<EntryId, (usize, usize)> = HashMap::with_capacity(total);
     let inner = inner_suffixes(seen);
+    // A search may return more than its own: what lies outside, or in a naming context inside, is not its to tell.
+    let belongs = |p: usize, container: &SeenContainer| {
+        let key = container.key.as_str();
+        let elsewhere = inner[p].iter().any(|suffix| key == *suffix || dn::is_below(key, suffix));
+        !elsewhere && container.key.is_below(seen.partitions[p].key.as_str())
+    };
     for (p, partition) in seen.partitions.iter().enumerate() {
         for (c, container) in partition.containers.iter().enumerate() {
-            if let Some(id) = container.ids.best() {
+            if let Some(id) = container.ids.best().filter(|_| belongs(p, container)) {
                 last_by_id.insert(id, (p, c));
             }
         }
@@ -110,8 +116,7 @@ fn distinct_entries(seen: &Seen) -> (Vec<Entry<'_>>, HashMap<&str, u32>) {
         for (c, container) in partition.containers.iter().enumerate() {
             let key = container.key.as_str();
             let superseded = container.ids.best().is_some_and(|id| last_by_id.get(&id) != Some(&(p, c)));
-            let elsewhere = inner[p].iter().any(|suffix| key == *suffix || dn::is_below(key, suffix));
-            if superseded || elsewhere || !container.key.is_below(partition.key.as_str()) || by_key.contains_key(key) {
+            if superseded || !belongs(p, container) || by_key.contains_key(key) {
                 continue;
             }
             by_key.insert(key, entries.len() as u32);

@@ -76,13 +76,14 @@ impl<'a> Planner<'a> {
                 _ => self.retarget(row),
             }
         }
-        let stored = self.stored;
-        let place = |row: &usize| {
-            let c = &stored.containers[*row];
-            Place::new(c.key.as_str(), &c.name, &c.external_id)
+        // By where they are now, as the elements tell it: a moved parent may have been below its child.
+        let entries = &self.matching.entries;
+        let place = |e: &usize| {
+            let seen = entries[*e].seen;
+            Place::new(seen.key.as_str(), &seen.name, &seen.external_id)
         };
-        sort_by_place(&mut renamed, |(row, _)| place(row));
-        sort_by_place(&mut moved, |(row, _)| place(row));
+        sort_by_place(&mut renamed, |(e, _)| place(e));
+        sort_by_place(&mut moved, |(e, _)| place(e));
         self.plan.changes.renamed_containers = renamed.into_iter().map(|(_, r)| r).collect();
         self.plan.changes.moved_containers = moved.into_iter().map(|(_, m)| m).collect();
     }
@@ -102,7 +103,7 @@ impl<'a> Planner<'a> {
         let elsewhere = to.parent != parent || to.partition != PartitionRef::Row(container.partition_id);
         if seen.name != container.name {
             renamed.push((
-                row,
+                e,
                 Renamed {
                     external_id: seen.external_id.clone(),
                     old_name: container.name.clone(),
@@ -113,7 +114,7 @@ impl<'a> Planner<'a> {
         }
         if elsewhere && self.moved_by_itself(row, e) {
             moved.push((
-                row,
+                e,
                 Moved {
                     external_id: seen.external_id.clone(),
                     name: seen.name.clone(),

@@ -176,7 +176,7 @@ const ROWS: &[Row] = &[
             s.rename("ou=B,dc=x", "ou=A", None).expect("renamed");
             s.rename("ou=tmp,dc=x", "ou=B", None).expect("renamed");
         },
-        told: &["~ ou=B,dc=x: A to B", "~ ou=A,dc=x: B to A *"],
+        told: &["~ ou=A,dc=x: B to A *", "~ ou=B,dc=x: A to B"],
         stored: &[
             "dc=x",
             " ou=A,dc=x *",
@@ -212,7 +212,7 @@ const ROWS: &[Row] = &[
             s.rename("ou=B1,ou=B,dc=x", "ou=B1", Some("dc=x")).expect("moved");
             s.rename("ou=B,dc=x", "ou=B", Some("ou=B1,dc=x")).expect("moved");
         },
-        told: &["> ou=B,ou=B1,dc=x: root to ou=B1,dc=x", "> ou=B1,dc=x: ou=B,dc=x to root *"],
+        told: &["> ou=B1,dc=x: ou=B,dc=x to root *", "> ou=B,ou=B1,dc=x: root to ou=B1,dc=x"],
         stored: &[
             "dc=x",
             " ou=A,dc=x",
