@@ -5,5 +5,6 @@
 
 mod support;
 
+mod import_errors;
 mod import_hierarchy;
 mod pages;
