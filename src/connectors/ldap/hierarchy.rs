@@ -146,7 +146,7 @@ fn fatal_or_failed(partition: SeenPartition, failure: Failure) -> Result<Partiti
 }
 
 /// The subtree search, with smaller pages and then none where the server refuses the size. Returns with it how many
-/// entries had a name that cannot be read.
+/// entries had a name that cannot be read, or one that is not below the base.
 async fn search(
     access: &Access,
     session: &mut Session,
@@ -157,12 +157,14 @@ async fn search(
     let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE), Some(SMALL_PAGE), None] } else { &[None] };
     let attributes = container_attributes(root.kind);
     let mut unreadable = 0;
+    let own = Dn::parse(base).map(|dn| dn.key()).ok();
+    let inside = |key: &DnKey| own.as_ref().is_some_and(|own| key == own || key.is_below(own.as_str()));
     let mut sizes = sizes.iter().copied().peekable();
     loop {
         let size = sizes.next().flatten();
         let mut take = |entry: Entry| match container(entry) {
-            Some(c) => containers.push(c),
-            None => unreadable += 1,
+            Some(c) if inside(&c.key) => containers.push(c),
+            _ => unreadable += 1,
         };
         let searched = async {
             let end = session.search_paged(base, Scope::Subtree, CONTAINERS, attributes, size, &mut take).await;

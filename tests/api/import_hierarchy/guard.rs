@@ -4,7 +4,7 @@ use jim::sandbox::Tree;
 use serde_json::json;
 
 use crate::support::TestApp;
-use crate::support::case::{Case, told};
+use crate::support::case::{Case, same, told};
 
 fn flat(tree: Tree, suffix: &str, count: usize) -> Tree {
     (0..count).fold(tree.suffix(suffix), |t, i| t.ou(&format!("ou=n{i:02},{suffix}")))
@@ -100,7 +100,7 @@ async fn the_switches_of_the_query() {
         assert_eq!((&preview["success"], &preview["preview"]), (&json!(true), &json!(true)), "{query}");
         assert_eq!(preview["totalContainers"], 1, "{query}: as it would be");
     }
-    assert_eq!(app.dump(), before);
+    same(&app.dump(), &before, "nothing changes");
     let applied = app.import(case.id, "?ACCEPTREMOVALS=True&preview=false").await.expect_status(200);
     assert_eq!((&applied["success"], &applied["totalContainers"]), (&json!(true), &json!(1)));
     assert!(applied.get("preview").is_none());

@@ -122,7 +122,9 @@ async fn an_entry_outside_the_base_makes_the_view_incomplete() {
     let tree = ["ou=A,dc=x", "ou=B,dc=x"].into_iter().fold(Tree::new().suffix("dc=x"), Tree::ou);
     let case = Case::imported(&app, tree, &["ou=A,dc=x"]).await;
     case.sandbox.remove("ou=A,dc=x").expect("removed");
-    let searches = vec![SearchFault::new(Mischief::Entry("ou=stray,dc=elsewhere".to_owned()))];
+    // After an entry: the search that proves the removal finds none, and must not meet the stray one.
+    let stray = Mischief::Entry("ou=stray,dc=elsewhere".to_owned());
+    let searches = vec![SearchFault::new(stray).after(1)];
     case.sandbox.set_faults(Faults { searches, ..Faults::default() });
     let result = case.import("").await;
     assert_eq!(told(&result), [""; 0]);
