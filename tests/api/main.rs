@@ -6,5 +6,6 @@
 mod support;
 
 mod import_errors;
+mod import_faults;
 mod import_hierarchy;
 mod pages;

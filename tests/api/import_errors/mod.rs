@@ -3,7 +3,7 @@
 mod directory;
 mod settings;
 
-use crate::support::case::{Case, activities};
+use crate::support::case::{Case, activities, same};
 
 /// An import that fails with this status and code, changes nothing and says nothing secret. Returns the message; a
 /// failure after connecting began leaves a failed activity that tells the same.
@@ -13,7 +13,7 @@ async fn fails(case: &Case<'_>, status: u16, opened: bool) -> String {
     case.app.import(case.id, "?preview=true").await.expect_error(status, code);
     assert_eq!(activities(case.app, case.id).len(), before, "a preview leaves no activity");
     let message = case.app.import(case.id, "").await.expect_error(status, code);
-    assert_eq!(case.app.dump(), dump, "{message}");
+    same(&case.app.dump(), &dump, &format!("{message}"));
     let after = activities(case.app, case.id);
     assert_eq!(after.len() - before, usize::from(opened), "activities after: {message}");
     let password = case.sandbox.password();

@@ -70,7 +70,7 @@ pub async fn import(app: &TestApp, id: i64, query: &str) -> Value {
     let (before, dump, activities) = (rows(app, id).await, app.dump(), self::activities(app, id));
     let joint = if query.is_empty() { "?" } else { "&" };
     let preview = app.import(id, &format!("{query}{joint}preview=true")).await.expect_status(200);
-    assert_eq!(app.dump(), dump, "a preview changes nothing");
+    same(&app.dump(), &dump, "a preview changes nothing");
     assert_eq!(self::activities(app, id).len(), activities.len(), "a preview leaves no activity");
     let detail = app.admin().get(&format!("{SYSTEMS}/{id}")).await.expect_status(200);
 
@@ -91,7 +91,7 @@ pub async fn import(app: &TestApp, id: i64, query: &str) -> Value {
     assert_eq!(message.as_deref(), Some(shown));
     let told = told(&result);
     if result["success"] == false {
-        assert_eq!(app.dump(), dump, "a guard stop changes nothing");
+        same(&app.dump(), &dump, "a guard stop changes nothing");
         assert!(result["errorMessage"].as_str().is_some_and(|m| m.contains("acceptRemovals=true")), "{result}");
         assert!(shown.starts_with("Not applied: "), "{shown}");
         assert_eq!((status.as_str(), error.as_deref()), ("FailedWithError", result["errorMessage"].as_str()));
@@ -118,6 +118,13 @@ pub async fn import(app: &TestApp, id: i64, query: &str) -> Value {
         assert_eq!(before.get(row).is_some_and(|b| b.1), *selected, "selection of {dn}");
     }
     result
+}
+
+/// Two dumps are equal; if not, the first row that differs is shown.
+#[track_caller]
+pub fn same(now: &str, before: &str, what: &str) {
+    let differs = now.lines().zip(before.lines()).find(|(a, b)| a != b);
+    assert!(now == before, "{what}: {:?}", differs.map(|(a, b)| [a.to_owned(), b.to_owned()]));
 }
 
 /// Row id to DN and selection.

@@ -1,0 +1,106 @@
+//! Bar l7: result codes at the naming context's entry and at the search, in one partition and in all of them.
+
+use jim::sandbox::{Answer, Faults, Mischief, Options, SearchFault, Tree};
+use serde_json::json;
+
+use crate::support::TestApp;
+use crate::support::case::{Case, same, told, warnings};
+
+const CODES: [u32; 11] = [1, 3, 4, 10, 11, 32, 50, 51, 52, 53, 80];
+
+fn tree() -> Tree {
+    ["ou=A,dc=x", "ou=B,dc=x", "ou=C,ou=B,dc=x"]
+        .into_iter()
+        .fold(Tree::new().suffix("dc=x"), Tree::ou)
+        .suffix("o=y")
+        .ou("ou=S,o=y")
+}
+
+/// The rows of a dump that belong to a naming context.
+fn rows(dump: &str, suffix: &str) -> Vec<String> {
+    dump.lines().filter(|l| !l.starts_with("connected") && l.contains(suffix)).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l7_a_partition_that_ends_in_a_code() {
+    let app = TestApp::start().await;
+    let case = Case::imported(&app, tree(), &["ou=A,dc=x", "ou=C,ou=B,dc=x", "ou=S,o=y"]).await;
+    // What a reader that believed the other end would remove, rename and add.
+    case.sandbox.remove("ou=A,dc=x").expect("removed");
+    case.sandbox.rename("ou=C,ou=B,dc=x", "ou=C2", None).expect("renamed");
+    for (number, code) in CODES.into_iter().enumerate() {
+        let answer = || Answer::new(code, "");
+        let base = |dns: &[&str]| dns.iter().map(|dn| ((*dn).to_owned(), answer())).collect::<Vec<_>>();
+        let search = |dns: &[&str]| {
+            let fault = |dn: &&str| SearchFault::new(Mischief::Answer(answer())).under(dn);
+            dns.iter().map(fault).collect::<Vec<_>>()
+        };
+        for at_entry in [true, false] {
+            let faults = |dns: &[&str]| match at_entry {
+                true => Faults { base_reads: base(dns), ..Faults::default() },
+                false => Faults { searches: search(dns), ..Faults::default() },
+            };
+            let what = format!("{code} at the {}", if at_entry { "entry" } else { "search" });
+            case.sandbox.set_faults(faults(&["dc=x", "o=y"]));
+            let dump = app.dump();
+            app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
+            same(&app.dump(), &dump, &format!("{what}"));
+
+            let fresh = format!("ou=new{number}{at_entry},o=y");
+            case.sandbox.add_ou(&fresh).expect("added");
+            case.sandbox.set_faults(faults(&["dc=x"]));
+            let result = case.import("").await;
+            assert_eq!(told(&result), [format!("+ {fresh}")], "{what}");
+            assert_eq!(rows(&app.dump(), "dc=x"), rows(&dump, "dc=x"), "{what}");
+            assert!(warnings(&result).contains("dc=x: "), "{what}: {result}");
+            // The other one merges with its verified removals.
+            case.sandbox.remove(&fresh).expect("removed");
+            assert_eq!(told(&case.import("?acceptRemovals=true").await), [format!("- {fresh}")], "{what}");
+            assert_eq!(rows(&app.dump(), "dc=x"), rows(&dump, "dc=x"), "{what}");
+        }
+    }
+    case.sandbox.set_faults(Faults::default());
+    assert_eq!(case.changes("").await, ["- ou=A,dc=x *", "~ ou=C2,ou=B,dc=x: C to C2 *"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l7_a_code_after_entries() {
+    let app = TestApp::start().await;
+    for code in CODES {
+        let case = Case::imported(&app, tree(), &["ou=A,dc=x", "ou=C,ou=B,dc=x"]).await;
+        let stored = case.tree().await;
+        case.sandbox.remove("ou=A,dc=x").expect("removed");
+        case.sandbox.rename("ou=B,dc=x", "ou=B2", None).expect("renamed");
+        let answer = Mischief::Answer(Answer::new(code, ""));
+        let searches = vec![SearchFault::new(answer).under("dc=x").after(2)];
+        case.sandbox.set_faults(Faults { searches, ..Faults::default() });
+        let incomplete = matches!(code, 3 | 4 | 11 | 51 | 52);
+        for query in ["", "?acceptRemovals=true"] {
+            let result = case.import(query).await;
+            let first = query.is_empty() && incomplete;
+            assert_eq!(told(&result), if first { vec!["~ ou=B2,dc=x: B to B2"] } else { vec![] }, "{code} {query}");
+            assert!(warnings(&result).contains(&format!("({code}) after")), "{code}: {result}");
+        }
+        let renamed: Vec<String> = stored.iter().map(|l| l.replace("ou=B,", "ou=B2,")).collect();
+        assert_eq!(case.tree().await, if incomplete { renamed } else { stored }, "{code}");
+    }
+}
+
+/// A size limit that holds over all pages, as OpenLDAP's does, is never read as a removal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_size_limit_never_removes() {
+    let app = TestApp::start().await;
+    let tree = (0..30).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i:02},dc=x")));
+    let full = Case::imported(&app, tree.clone(), &["ou=n29,dc=x"]).await;
+    let limited = Case::with(&app, Options { size_limit: Some(10), ..Options::with_tree(tree) }).await;
+    let target = format!("ldap://{}", limited.sandbox.addr());
+    let password = json!({ "stringValue": limited.sandbox.password() });
+    full.set(json!({ "1": { "stringValue": target }, "3": password })).await;
+    for query in ["", "?acceptRemovals=true"] {
+        let result = full.import(query).await;
+        assert_eq!(told(&result), [""; 0], "{query}");
+        let text = warnings(&result);
+        assert!(text.contains("sizeLimitExceeded (4)") && text.contains("raise the size limit"), "{text}");
+    }
+    assert!(full.tree().await.contains(&" ou=n29,dc=x *".to_owned()));
+}

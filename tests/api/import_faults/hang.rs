@@ -1,0 +1,136 @@
+//! Bars l3 and l4: a directory that falls silent. The import ends with the limit of its settings; nobody else waits.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jim::connectors::ldap::Limits;
+use jim::sandbox::{Certificate, Faults, Hang, Mischief, Options, Pace, SearchFault, Tls, Tree};
+use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::support::case::{Case, activities};
+use crate::support::{Setup, TestApp};
+
+fn tree() -> Tree {
+    Tree::new().suffix("dc=x").ou("ou=A,dc=x").suffix("o=y").ou("ou=B,o=y")
+}
+
+/// The import of a case that hangs; answers its message.
+async fn hangs(case: &Case<'_>) -> String {
+    let partitions = case.app.partitions(case.id).await;
+    let message = case.app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
+    assert_eq!(case.app.partitions(case.id).await, partitions, "{message}");
+    let last = activities(case.app, case.id).pop().expect("an activity");
+    assert_eq!(last.0, "FailedWithError", "{message}");
+    message
+}
+
+fn search(what: Mischief) -> Faults {
+    Faults { searches: vec![SearchFault::new(what).after(1)], ..Faults::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l3_a_hang_ends_with_its_limit_and_names_the_stage() {
+    let app = TestApp::start().await;
+    let hang = |hang| Faults { hang: Some(hang), ..Faults::default() };
+    let second = |faults| Faults { connections: Some(1..2), ..faults };
+    let rows: [(&str, &str, Faults); 8] = [
+        ("ldaps", "tls", hang(Hang::Tls)),
+        ("starttls", "tls", hang(Hang::Tls)),
+        ("plain", "bind", hang(Hang::Connect)),
+        ("plain", "bind", hang(Hang::Bind)),
+        // The other partition is read on a connection of its own: a limit that is over there is over for all.
+        ("plain", "bind", second(hang(Hang::Bind))),
+        ("plain", "containers", search(Mischief::Hang)),
+        ("plain", "containers", search(Mischief::HangInEntry)),
+        ("plain", "containers", second(search(Mischief::Hang))),
+    ];
+    let runs = rows.into_iter().map(|(mode, stage, faults)| {
+        let app = &app;
+        async move {
+            let certificate = Certificate::for_names(&["localhost"]).expect("a certificate");
+            let tls = match mode {
+                "ldaps" => Some(Tls::Ldaps(certificate.config())),
+                "starttls" => Some(Tls::StartTls(certificate.config())),
+                _ => None,
+            };
+            let case = Case::with(app, Options { tls, ..Options::with_tree(tree()) }).await;
+            let mut values = json!({ "7": { "intValue": 1 }, "9": { "intValue": 2 }, "11": { "intValue": 0 } });
+            let on = json!({ "checkboxValue": true });
+            values["3"] = json!({ "stringValue": case.sandbox.password() });
+            values["1"] = json!({ "stringValue": case.sandbox.addr().to_string() });
+            values["6"] = json!({ "stringValue": "Skip Validation (Not Recommended)" });
+            match mode {
+                "ldaps" => values["21"] = on,
+                "starttls" => values["15"] = on,
+                _ => {}
+            }
+            case.set(values).await;
+            app.import(case.id, "").await.expect_status(200);
+            case.sandbox.set_faults(faults);
+            let message = hangs(&case).await;
+            let limit = if stage == "containers" { 2 } else { 1 };
+            let said = format!("{stage} at {}: timed out after {limit} s", case.sandbox.addr());
+            assert!(message.contains(&said), "{said}: {message}");
+        }
+    });
+    // Other requests are answered all the while.
+    let reading = async {
+        let (mut answers, admin) = (0, app.admin());
+        loop {
+            admin.get("/api/v1/synchronisation/connected-systems").await.expect_status(200);
+            answers += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if answers > 10 {
+                return;
+            }
+        }
+    };
+    tokio::join!(join_all(runs), reading);
+}
+
+/// A listener whose queue is full: the kernel drops what else comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn l3_a_connection_that_is_never_accepted() {
+    let app = TestApp::start().await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
+    let listener = socket.listen(1).expect("listening");
+    let address = listener.local_addr().expect("an address");
+    let mut queue = Vec::new();
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queue.push(stream);
+    }
+    let case = Case::new(&app, tree()).await;
+    let password = json!({ "stringValue": case.sandbox.password() });
+    let host = json!({ "stringValue": address.to_string() });
+    case.set(json!({ "1": host, "3": password, "7": { "intValue": 1 }, "11": { "intValue": 0 } })).await;
+    let message = hangs(&case).await;
+    assert!(message.contains(&format!("connect at {address}: timed out after 1 s")), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l4_drip_trickle_and_silence() {
+    let idle = Limits { idle: Duration::from_secs(1), ..Limits::default() };
+    let app = TestApp::start_with(Setup { ldap_limits: Some(idle), ..Setup::default() }).await;
+    let drip = Faults { pace: Some(Pace::drip(Duration::from_millis(250))), ..Faults::default() };
+    let rows: [(Faults, Value, &str); 4] = [
+        (search(Mischief::Hang), json!(30), "containers at {}: timed out after 1 s"),
+        (search(Mischief::HangInEntry), json!(30), "containers at {}: timed out after 1 s"),
+        (search(Mischief::Trickle(Duration::from_millis(200))), json!(2), "containers at {}: timed out after 2 s"),
+        (drip, json!(2), "timed out after 2 s"),
+    ];
+    let runs = rows.into_iter().map(|(faults, total, said)| {
+        let app = &app;
+        async move {
+            let case = Case::new(app, tree()).await;
+            app.import(case.id, "").await.expect_status(200);
+            case.set(json!({ "9": { "intValue": total }, "11": { "intValue": 0 } })).await;
+            case.sandbox.set_faults(faults);
+            let message = hangs(&case).await;
+            let said = said.replace("{}", &case.sandbox.addr().to_string());
+            assert!(message.contains(&said), "{said}: {message}");
+        }
+    });
+    join_all(runs).await;
+}

@@ -1,0 +1,6 @@
+//! A directory that fails or attacks while it is read: nothing is ever removed because of it.
+
+mod broken;
+mod codes;
+mod cut;
+mod hang;
