@@ -8,4 +8,5 @@ mod support;
 mod import_errors;
 mod import_faults;
 mod import_hierarchy;
+mod openldap;
 mod pages;

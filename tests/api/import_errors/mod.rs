@@ -13,7 +13,7 @@ async fn fails(case: &Case<'_>, status: u16, opened: bool) -> String {
     case.app.import(case.id, "?preview=true").await.expect_error(status, code);
     assert_eq!(activities(case.app, case.id).len(), before, "a preview leaves no activity");
     let message = case.app.import(case.id, "").await.expect_error(status, code);
-    same(&case.app.dump(), &dump, &format!("{message}"));
+    same(&case.app.dump(), &dump, &message);
     let after = activities(case.app, case.id);
     assert_eq!(after.len() - before, usize::from(opened), "activities after: {message}");
     let password = case.sandbox.password();

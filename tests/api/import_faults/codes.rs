@@ -1,6 +1,6 @@
 //! Bar l7: result codes at the naming context's entry and at the search, in one partition and in all of them.
 
-use jim::sandbox::{Answer, Faults, Mischief, Options, SearchFault, Tree};
+use jim::sandbox::{Answer, Faults, Mischief, Options, Order, SearchFault, Tree};
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -44,7 +44,7 @@ async fn l7_a_partition_that_ends_in_a_code() {
             case.sandbox.set_faults(faults(&["dc=x", "o=y"]));
             let dump = app.dump();
             app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
-            same(&app.dump(), &dump, &format!("{what}"));
+            same(&app.dump(), &dump, &what);
 
             let fresh = format!("ou=new{number}{at_entry},o=y");
             case.sandbox.add_ou(&fresh).expect("added");
@@ -83,6 +83,45 @@ async fn l7_a_code_after_entries() {
         }
         let renamed: Vec<String> = stored.iter().map(|l| l.replace("ou=B,", "ou=B2,")).collect();
         assert_eq!(case.tree().await, if incomplete { renamed } else { stored }, "{code}");
+    }
+}
+
+/// Of an incomplete view only that is placed whose parent was read or is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incomplete_view_adds_and_moves_what_has_a_place() {
+    let app = TestApp::start().await;
+    for (read, expected) in [
+        (1, vec![]),
+        (2, vec![]),
+        (
+            3,
+            vec![
+                "+ ou=P,dc=x",
+                "+ ou=new,ou=P,dc=x",
+                "~ ou=C2,ou=P,dc=x: C to C2 *",
+                "> ou=C2,ou=P,dc=x: ou=B,dc=x to ou=P,dc=x *",
+            ],
+        ),
+    ] {
+        let case = Case::imported(&app, tree(), &["ou=C,ou=B,dc=x", "ou=A,dc=x"]).await;
+        case.sandbox.remove("ou=A,dc=x").expect("removed");
+        case.sandbox.add_ou("ou=P,dc=x").expect("added");
+        case.sandbox.rename("ou=C,ou=B,dc=x", "ou=C2", Some("ou=P,dc=x")).expect("moved");
+        case.sandbox.add_ou("ou=new,ou=P,dc=x").expect("added");
+        // The youngest first: a child comes before its new parent.
+        let (order, fault) = (Order::Reversed, SearchFault::new(Mischief::Answer(Answer::new(4, ""))));
+        let searches = vec![fault.under("dc=x").after(read)];
+        case.sandbox.set_faults(Faults { order, searches, ..Faults::default() });
+        let result = case.import("").await;
+        assert_eq!(told(&result), expected, "after {read}");
+        let text = warnings(&result);
+        assert_eq!(text.contains("ou=new,ou=P,dc=x"), read < 3, "{text}");
+        assert!(case.tree().await.contains(&" ou=A,dc=x *".to_owned()));
+        case.sandbox.set_faults(Faults::default());
+        case.import("").await;
+        let whole =
+            ["dc=x", " ou=B,dc=x", " ou=P,dc=x", "  ou=C2,ou=P,dc=x *", "  ou=new,ou=P,dc=x", "o=y", " ou=S,o=y"];
+        assert_eq!(case.tree().await, whole, "after {read}");
     }
 }
 
