@@ -242,7 +242,7 @@ fn swaps_follow_the_id() {
         world.now(n, rdns);
     }
     let plan = world.import();
-    assert_eq!(renamed(&plan), [("a", "b"), ("b", "a")]);
+    assert_eq!(renamed(&plan), [("b", "a"), ("a", "b")]);
     assert_eq!(moved(&plan), []);
     assert!(world.row(1).expect("a").selected && !world.row(2).expect("b").selected);
     // And places: the two leaves change parents.
