@@ -40,7 +40,7 @@ pub struct Update {
 
 /// Reads one system.
 pub async fn get(db: &Db, id: i64) -> Result<Detail> {
-    db.read(move |c| {
+    db.read_few(move |c| {
         let system = connected_systems::get(c, id)?;
         let settings = connected_systems::settings(c, id)?;
         Ok(Detail { system, settings })

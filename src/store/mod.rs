@@ -109,6 +109,21 @@ impl Db {
         tokio::task::spawn_blocking(read).await.map_err(|e| Error::internal("a reading closure failed", e))?
     }
 
+    /// Runs a closure that reads a handful of rows by their keys, at once if a connection is free: handing it to
+    /// another thread would take longer than the reading. Never for lists.
+    pub async fn read_few<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        if let Ok(_permit) = self.inner.permits.try_acquire()
+            && let Some(connection) = self.inner.readers.try_get()
+        {
+            return f(&connection);
+        }
+        self.read(f).await
+    }
+
     /// Runs a closure in one IMMEDIATE transaction of the one writer and commits it if the closure succeeds.
     /// Answers "busy" without running the closure when its turn does not come within 5 s.
     pub async fn write<T, F>(&self, f: F) -> Result<T>

@@ -157,7 +157,7 @@ async fn search(
     let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE), Some(SMALL_PAGE), None] } else { &[None] };
     let attributes = container_attributes(root.kind);
     let mut unreadable = 0;
-    let own = Dn::parse(base).map(|dn| dn.key()).ok();
+    let own = key_and_name(base).map(|(key, _)| key).ok();
     let inside = |key: &DnKey| own.as_ref().is_some_and(|own| key == own || key.is_below(own.as_str()));
     let mut sizes = sizes.iter().copied().peekable();
     loop {

@@ -20,6 +20,7 @@ pub mod session;
 pub mod settings;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -46,6 +47,8 @@ pub struct Access {
     pub limits: Limits,
     budget: Arc<Budget>,
     total: Deadline,
+    /// Milliseconds that connecting has taken so far: the time to connect is for all connections together.
+    connecting: AtomicU64,
 }
 
 impl Access {
@@ -53,7 +56,7 @@ impl Access {
     pub fn new(settings: LdapSettings, password: Secret, trust: Arc<ClientTrust>, limits: Limits) -> Self {
         let budget = Arc::new(Budget::new(&limits));
         let total = Deadline::after(settings.total_seconds);
-        Access { settings, password, trust, limits, budget, total }
+        Access { settings, password, trust, limits, budget, total, connecting: AtomicU64::new(0) }
     }
 
     /// `host:port` of the settings.
@@ -83,28 +86,41 @@ impl Access {
 
     /// One more bound connection.
     pub(self) async fn another(&self) -> Result<Session, Failure> {
-        self.open(Deadline::after(self.settings.connect_seconds)).await
+        self.timed(async |deadline| self.open(deadline).await).await
     }
 
     /// Connects, binds and reads the root entry. Busy and unavailable servers and dropped connections are tried
     /// again, all attempts together within the time to connect; a refused password never is.
     pub async fn connect(&self) -> Result<(Session, RootDse), Failure> {
-        let deadline = Deadline::after(self.settings.connect_seconds);
-        let mut delay = Duration::from_millis(self.settings.retry_delay_ms);
-        let mut tries_left = self.settings.retries;
-        loop {
-            let failure = match self.attempt(deadline).await {
-                Ok(connected) => return Ok(connected),
-                Err(failure) => failure,
-            };
-            if !failure.transient || tries_left == 0 || Instant::now() + delay >= deadline.at {
-                return Err(failure);
+        self.timed(async |deadline| {
+            let mut delay = Duration::from_millis(self.settings.retry_delay_ms);
+            let mut tries_left = self.settings.retries;
+            loop {
+                let failure = match self.attempt(deadline).await {
+                    Ok(connected) => return Ok(connected),
+                    Err(failure) => failure,
+                };
+                if !failure.transient || tries_left == 0 || Instant::now() + delay >= deadline.at {
+                    return Err(failure);
+                }
+                tracing::info!(%failure, "trying the directory again");
+                tokio::time::sleep(delay).await;
+                tries_left -= 1;
+                delay *= 2;
             }
-            tracing::info!(%failure, "trying the directory again");
-            tokio::time::sleep(delay).await;
-            tries_left -= 1;
-            delay *= 2;
-        }
+        })
+        .await
+    }
+
+    /// Runs a step within what is left of the time to connect, and takes from it what the step needed.
+    async fn timed<T>(&self, step: impl AsyncFnOnce(Deadline) -> Result<T, Failure>) -> Result<T, Failure> {
+        let seconds = self.settings.connect_seconds;
+        let spent = Duration::from_millis(self.connecting.load(Ordering::Relaxed));
+        let begin = Instant::now();
+        let at = begin + Duration::from_secs(seconds).saturating_sub(spent);
+        let done = step(Deadline { at, seconds }).await;
+        self.connecting.fetch_add(u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        done
     }
 
     async fn attempt(&self, deadline: Deadline) -> Result<(Session, RootDse), Failure> {
