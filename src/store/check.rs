@@ -37,7 +37,7 @@ const RULES: [(&str, &str); 4] = [
     ),
     (
         "an entry has one row",
-        "SELECT 'containers of ' || external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
+        "SELECT 'containers of ' || p.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
             WHERE c.id_kind IS NOT NULL GROUP BY p.system_id, c.id_kind, c.id_value HAVING count(*) > 1",
     ),
 ];
