@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// The file that is read if it is there and no other is named.
 pub const DEFAULT_FILE: &str = "jim.toml";
@@ -52,12 +52,27 @@ const KEYS: [(&str, &str); 7] = [
 
 /// A value and the place that a message about it names.
 struct Given {
-    value: toml::Value,
+    value: Value,
     origin: String,
     from_environment: bool,
 }
 
-type Table = BTreeMap<String, Spanned<BTreeMap<String, Spanned<toml::Value>>>>;
+/// What the keys know how to use.
+enum Value {
+    Text(String),
+    Flag(bool),
+    Other,
+}
+
+impl From<&DeValue<'_>> for Value {
+    fn from(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            _ => Value::Other,
+        }
+    }
+}
 
 impl Config {
     /// Reads the named file, or `./jim.toml` if it is there, and lets the environment override it.
@@ -93,26 +108,31 @@ fn read_file(
 ) {
     let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
     let place = |at: usize| format!("{}:{}", file.display(), line(at));
-    let table: Table = match toml::from_str(text) {
-        Ok(table) => table,
+    let table = match DeTable::parse(text) {
+        Ok(table) => table.into_inner(),
         Err(e) => {
             let at = e.span().map_or(0, |s| s.start);
             problems.push(format!("{}: {}", place(at), e.message()));
             return;
         }
     };
-    for (section, keys) in table {
-        let section_at = keys.span().start;
+    for (name, keys) in &table {
+        let (section, at) = (name.get_ref().as_ref(), name.span().start);
+        let Some(keys) = keys.get_ref().as_table() else {
+            problems.push(format!("{}: {section} stands in no section; write it below [server] or another", place(at)));
+            continue;
+        };
         if !KEYS.iter().any(|(s, _)| *s == section) {
             let known = ["server", "database", "keys", "ldap", "log"].join(", ");
-            problems.push(format!("{}: unknown section [{section}]; there are {known}", place(section_at)));
+            problems.push(format!("{}: unknown section [{section}]; there are {known}", place(at)));
             continue;
         }
-        for (key, value) in keys.into_inner() {
+        for (key, value) in keys {
+            let key = key.get_ref().as_ref();
             match KEYS.iter().find(|(s, k)| *s == section && *k == key) {
                 Some(known) => {
                     let origin = format!("{}: [{section}] {key}", place(value.span().start));
-                    given.insert(*known, Given { value: value.into_inner(), origin, from_environment: false });
+                    given.insert(*known, Given { value: value.get_ref().into(), origin, from_environment: false });
                 }
                 None => {
                     let known: Vec<&str> = KEYS.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k).collect();
@@ -136,8 +156,7 @@ fn read_environment(
         let wanted = |(s, k): &&(&str, &str)| format!("JIM_{}_{}", s.to_uppercase(), k.to_uppercase()) == name;
         match KEYS.iter().find(wanted) {
             Some(key) => {
-                let value = toml::Value::String(value);
-                given.insert(*key, Given { value, origin: name, from_environment: true });
+                given.insert(*key, Given { value: Value::Text(value), origin: name, from_environment: true });
             }
             None => unknown.push(name),
         }
@@ -219,7 +238,7 @@ impl Reader<'_> {
 
     fn text(&mut self, section: &'static str, key: &'static str) -> Option<String> {
         match &self.given.get(&(section, key))?.value {
-            toml::Value::String(text) => Some(text.clone()),
+            Value::Text(text) => Some(text.clone()),
             _ => {
                 self.fault(section, key, "must be a text in quotes");
                 None
@@ -230,8 +249,8 @@ impl Reader<'_> {
     fn flag(&mut self, section: &'static str, key: &'static str) -> Option<bool> {
         let given = self.given.get(&(section, key))?;
         let flag = match &given.value {
-            toml::Value::Boolean(flag) => Some(*flag),
-            toml::Value::String(text) if given.from_environment => text.to_ascii_lowercase().parse().ok(),
+            Value::Flag(flag) => Some(*flag),
+            Value::Text(text) if given.from_environment => text.to_ascii_lowercase().parse().ok(),
             _ => None,
         };
         if flag.is_none() {
