@@ -32,13 +32,14 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
         return Err(Exit::usage("the demonstration listens on loopback only"));
     }
     telemetry::start(LogFormat::Text, "warn");
-    let stop = tokio::spawn(stop_signal());
+    let stop = tokio::spawn(stop_signal()?);
     let cannot = |e: std::io::Error| Exit::io(format!("cannot set the demonstration up: {e}"));
     // 0700, and removed when it is dropped.
     let folder = tempfile::Builder::new().prefix("jim-demo-").tempdir().map_err(cannot)?;
     let sandbox = Sandbox::start(Options::sample()).await.map_err(cannot)?;
     let listener = listen(arguments.listen).await?;
-    let server = Server::start(&config(arguments.listen, folder.path()), listener).await?;
+    // Without the operator's key, or there would be no bootstrap key to show.
+    let server = Server::start(&config(arguments.listen, folder.path()), listener, None).await?;
     let key = server.bootstrap.as_ref().map(|k| k.expose().to_owned()).unwrap_or_default();
     let demo = Demo { address: server.address, key, sandbox };
     let (end, ended) = tokio::sync::oneshot::channel::<()>();

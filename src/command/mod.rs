@@ -100,15 +100,16 @@ pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
     Config::load(named, environment).map_err(Exit::configuration)
 }
 
-/// Resolves when the program is asked to stop.
-pub async fn stop_signal() -> Result<(), Exit> {
+/// Catches the signals from here on; what it returns resolves when the program is asked to stop.
+pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |e: std::io::Error| Exit::io(format!("cannot wait for signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -25,9 +25,10 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     for name in &config.unknown_variables {
         tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
     }
-    let stop = tokio::spawn(stop_signal());
+    let stop = tokio::spawn(stop_signal()?);
     let listener = listen(config.listen).await?;
-    let server = Server::start(&config, listener).await?;
+    let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
+    let server = Server::start(&config, listener, infrastructure).await?;
     let mut out = std::io::stdout().lock();
     if let Some(key) = &server.bootstrap {
         let _ = writeln!(out, "bootstrap API key: {}", key.expose());
@@ -66,9 +67,8 @@ pub struct Server {
 
 impl Server {
     /// Opens the files and makes the first keys.
-    pub async fn start(config: &Config, listener: TcpListener) -> Result<Server, Exit> {
+    pub async fn start(config: &Config, listener: TcpListener, infrastructure: Option<Secret>) -> Result<Server, Exit> {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
-        let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
         let (app, bootstrap) = start::start(config, infrastructure).await?;
         Ok(Server { app, listener, address, bootstrap })
     }
