@@ -40,12 +40,12 @@ pub struct Files {
 /// Opens database and keyring. Both are made if both are missing; a keyring is never made for an old database.
 pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
     // The keyring comes first: a database that cannot be read with it must not be touched, and a crash between the
-    // two leaves a keyring without a database, which the next start takes over.
-    let keyring = match config.database.exists() || config.keyring.exists() {
-        true => Keyring::load(&config.keyring),
-        false => Keyring::create(&config.keyring),
+    // two leaves a keyring without a database, which the next start takes over. It is made only where a database
+    // can be made too.
+    let keyring = match Db::is_yet_to_be_made(&config.database)? && !config.keyring.exists() {
+        true => Keyring::create(&config.keyring).map_err(|fault| OpenFault::Io(fault.to_string()))?,
+        false => Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?,
     };
-    let keyring = keyring.map_err(|fault| StartFault::Configuration(fault.to_string()))?;
     let db = Db::open(&config.database)?;
     belong_together(&db, &keyring).await?;
     let hasher =

@@ -82,8 +82,12 @@ impl Keyring {
         let created = time::OffsetDateTime::now_utc().unix_timestamp();
         let line = Zeroizing::new(format!("{kid:08x}:{created}:{}\n", STANDARD.encode(*key)));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fault)?;
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
-        sync_folder(path).map_err(fault)?;
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
+        written.map_err(|e| {
+            // A piece of a keyring would keep the next start from making a whole one.
+            let _ = std::fs::remove_file(path);
+            fault(e)
+        })?;
         Ok(Keyring { path: path.to_owned(), keys: vec![MasterKey { kid, key }] })
     }
 

@@ -65,6 +65,12 @@ impl Db {
         open::open(path)
     }
 
+    /// Whether there is no file yet and its place is fit for one. Writes nothing.
+    pub fn is_yet_to_be_made(path: &Path) -> Result<bool, OpenFault> {
+        open::inspect_place(path)?;
+        open::inspect_file(path)
+    }
+
     fn new(path: &Path, writer: Connection, lock: FileLock) -> Result<Db, OpenFault> {
         let (jobs, queue) = mpsc::channel::<Job>();
         std::thread::Builder::new()

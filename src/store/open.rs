@@ -199,7 +199,7 @@ fn read_back(connection: &Connection) -> Result<(), OpenFault> {
 }
 
 /// The folder must not let others swap the file.
-fn inspect_place(path: &Path) -> Result<(), OpenFault> {
+pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
