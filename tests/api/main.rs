@@ -10,3 +10,4 @@ mod import_faults;
 mod import_hierarchy;
 mod openldap;
 mod pages;
+mod program;

@@ -5,6 +5,7 @@
 pub mod case;
 pub mod client;
 pub mod slapd;
+pub mod program;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
