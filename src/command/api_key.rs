@@ -7,8 +7,10 @@ use clap::Subcommand;
 use jim::http::json;
 use jim::ops::api_keys::{self as ops, KeyFields};
 use jim::ops::start::{Files, StartFault, open_files};
+use jim::security::api_key::Hasher;
 use jim::security::key_cache::{ADMINISTRATOR, READER};
-use jim::store::{OpenFault, api_keys};
+use jim::security::secret::Secret;
+use jim::store::{Db, OpenFault, api_keys};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -59,34 +61,41 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
         Action::List => "GET /api/v1/apikeys".to_owned(),
         Action::Delete { id } => format!("DELETE /api/v1/apikeys/{id}"),
     };
+    if let Action::Create { name, .. } = &action
+        && (!(1..=200).contains(&name.trim().chars().count()) || name.contains('\0'))
+    {
+        return Err(Exit::usage("the name must be 1-200 characters"));
+    }
     let Files { db, hasher, .. } = open_files(&config).await.map_err(|fault| match fault {
         StartFault::Database(OpenFault::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
         other => other.into(),
     })?;
+    let done = act(&db, &hasher, action).await;
+    // A refused request leaves the database in one file too.
+    db.settle().await?;
     let mut out = std::io::stdout().lock();
-    let written = match action {
+    for line in done? {
+        writeln!(out, "{}", line.expose()).map_err(|e| Exit::io(format!("cannot write: {e}")))?;
+    }
+    out.flush().map_err(|e| Exit::io(format!("cannot write: {e}")))
+}
+
+/// Does it, and returns the lines to print. They may hold the clear key.
+async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Exit> {
+    match action {
         Action::Create { name, mut roles, expires } => {
             let name = name.trim().to_owned();
-            if !(1..=200).contains(&name.chars().count()) || name.contains('\0') {
-                return Err(Exit::usage("the name must be 1-200 characters"));
-            }
             roles.sort_unstable();
             roles.dedup();
             let fields = KeyFields { name, description: None, roles, expires_at: expires, is_enabled: true };
-            let secret = ops::create_stored(&db, &hasher, fields).await?;
-            writeln!(out, "{}", secret.expose())
+            Ok(vec![ops::create_stored(db, hasher, fields).await?])
         }
-        Action::List => {
-            let keys = db.read(api_keys::list).await?;
-            keys.iter().try_for_each(|key| writeln!(out, "{}", line(key)))
-        }
+        Action::List => Ok(db.read(api_keys::list).await?.iter().map(|key| Secret::new(line(key))).collect()),
         Action::Delete { id } => {
-            ops::delete_stored(&db, id).await?;
-            Ok(())
+            ops::delete_stored(db, id).await?;
+            Ok(Vec::new())
         }
-    };
-    db.settle().await?;
-    written.and_then(|()| out.flush()).map_err(|e| Exit::io(format!("cannot write: {e}")))
+    }
 }
 
 fn line(key: &api_keys::ApiKey) -> String {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use r2d2::Pool;
@@ -48,11 +49,22 @@ pub struct Db {
 
 struct Inner {
     path: PathBuf,
-    readers: Pool<SqliteConnectionManager>,
+    readers: Option<Pool<SqliteConnectionManager>>,
     permits: Semaphore,
-    jobs: mpsc::Sender<Job>,
+    jobs: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
     // Dropped last: the lock is held as long as any connection may be open.
     _lock: FileLock,
+}
+
+impl Drop for Inner {
+    /// Waits until the writer has closed the file, so that the lock is not free before.
+    fn drop(&mut self) {
+        drop((self.readers.take(), self.jobs.take()));
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
 }
 
 const QUEUED: u8 = 0;
@@ -73,7 +85,7 @@ impl Db {
 
     fn new(path: &Path, writer: Connection, lock: FileLock) -> Result<Db, OpenFault> {
         let (jobs, queue) = mpsc::channel::<Job>();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("jim-writer".to_owned())
             .spawn(move || write_loop(writer, &queue))
             .map_err(|e| OpenFault::io("cannot start the writer thread", e))?;
@@ -92,7 +104,16 @@ impl Db {
             .build(manager)
             .map_err(|e| OpenFault::io("cannot open the database for reading", e))?;
         let permits = Semaphore::new(READERS as usize);
-        Ok(Db { inner: Arc::new(Inner { path: path.to_owned(), readers, permits, jobs, _lock: lock }) })
+        Ok(Db {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                readers: Some(readers),
+                permits,
+                jobs: Some(jobs),
+                writer: Some(thread),
+                _lock: lock,
+            }),
+        })
     }
 
     /// The file.
@@ -109,7 +130,8 @@ impl Db {
         let _permit = self.inner.permits.acquire().await.map_err(|e| Error::internal("the store is closed", e))?;
         let inner = self.inner.clone();
         let read = move || {
-            let connection = inner.readers.get().map_err(|e| unavailable(e.into()))?;
+            let readers = inner.readers.as_ref().ok_or_else(closing)?;
+            let connection = readers.get().map_err(|e| unavailable(e.into()))?;
             f(&connection)
         };
         tokio::task::spawn_blocking(read).await.map_err(|e| Error::internal("a reading closure failed", e))?
@@ -188,7 +210,7 @@ impl Db {
             let _ = started.send(());
             let _ = reply.send(f(connection));
         });
-        self.inner.jobs.send(job).map_err(|_| writer_gone())?;
+        self.inner.jobs.as_ref().ok_or_else(closing)?.send(job).map_err(|_| writer_gone())?;
         if tokio::time::timeout(WRITER_WAIT, start).await.is_err()
             && state.compare_exchange(QUEUED, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
         {
@@ -216,6 +238,10 @@ fn in_transaction<T>(connection: &mut Connection, f: impl FnOnce(&Transaction<'_
     let value = f(&transaction)?;
     transaction.commit()?;
     Ok(value)
+}
+
+fn closing() -> Error {
+    Error::internal("the store is closed", "it was dropped")
 }
 
 fn writer_gone() -> Error {
