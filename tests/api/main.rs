@@ -9,5 +9,7 @@ mod import_errors;
 mod import_faults;
 mod import_hierarchy;
 mod openldap;
+mod api_key_command;
+mod files;
 mod pages;
 mod program;

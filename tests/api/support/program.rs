@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::Client;
@@ -73,17 +74,35 @@ impl Place {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("a mode");
     }
 
-    /// Every file with its mode and its bytes: equal contents mean that nothing was written.
-    pub fn contents(&self) -> BTreeMap<String, (u32, Vec<u8>)> {
+    /// Every file with its mode and the digest of its bytes: equal contents mean that nothing was written.
+    pub fn contents(&self) -> BTreeMap<String, (u32, String)> {
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(self.folder()).expect("a folder") {
             let entry = entry.expect("an entry");
             let name = entry.file_name().to_string_lossy().into_owned();
             let mode = fs::symlink_metadata(entry.path()).expect("an entry").permissions().mode() & 0o7777;
             let bytes = if entry.path().is_file() { fs::read(entry.path()).expect("a file") } else { Vec::new() };
-            found.insert(name, (mode, bytes));
+            let digest: String = Sha256::digest(&bytes).iter().take(8).map(|b| format!("{b:02x}")).collect();
+            found.insert(name, (mode, format!("{} bytes, {digest}", bytes.len())));
         }
         found
+    }
+
+    /// What a backup must hold and a refusal must leave alone: the contents without the lock file, in which a start
+    /// leaves its process id, and without SQLite's index and an empty write-ahead file, which an end that comes
+    /// quickly leaves behind.
+    pub fn kept(&self) -> BTreeMap<String, (u32, String)> {
+        let mut all = self.contents();
+        let passing = |name: &str, what: &str| {
+            name.ends_with(".lock") || name.ends_with("-shm") || (name.ends_with("-wal") && what.starts_with("0 bytes"))
+        };
+        all.retain(|name, (_, what)| !passing(name, what));
+        all
+    }
+
+    /// Whether any file holds these bytes.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        self.names().iter().any(|name| self.read(name).windows(bytes.len()).any(|w| w == bytes))
     }
 
     /// The names of the files.
@@ -205,6 +224,11 @@ impl Process {
     #[track_caller]
     pub fn address(&self) -> SocketAddr {
         self.line("listening on http://").parse().expect("an address")
+    }
+
+    /// Waits until it listens or ends; whether it listens.
+    pub fn listens(&self) -> bool {
+        self.out.wait_for(|l| l.starts_with("listening on ")).is_some()
     }
 
     /// The bootstrap key.

@@ -1,0 +1,277 @@
+//! The files of an installation: damaged, foreign, linked, held by another process, without their keyring. Whatever
+//! is refused stays as it is, byte for byte.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::program::{Dice, Place, Process};
+use crate::support::{SYSTEMS, sample, sandbox_settings};
+
+const USERINFO: &str = "/api/v1/userinfo";
+/// Nobody, on every Linux.
+const NOBODY: u32 = 65534;
+
+/// A place whose database holds an imported hierarchy, and its key.
+async fn filled() -> (Place, String) {
+    let (place, sandbox) = (Place::new(), sample().await);
+    let server = place.serve();
+    let key = server.key();
+    let client = server.client(&key);
+    let body = serde_json::json!({ "name": "Sandbox", "connectorDefinitionId": 3 });
+    let id = client.post(SYSTEMS, &body).await.expect_status(201)["id"].clone();
+    let settings = serde_json::json!({ "settingValues": sandbox_settings(&sandbox) });
+    client.put(&format!("{SYSTEMS}/{id}"), &settings).await.expect_status(200);
+    client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await.expect_status(200);
+    assert_eq!(server.stop().code, Some(0));
+    (place, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
+    let (place, _) = filled().await;
+    let sound = place.read("jim.db");
+    let mut cases: Vec<(String, Vec<u8>)> = vec![
+        ("text".to_owned(), b"once upon a time\n".repeat(600)),
+        ("short text".to_owned(), b"hello".to_vec()),
+        ("empty".to_owned(), Vec::new()),
+        ("zeros".to_owned(), vec![0; 8192]),
+    ];
+    for at in [1, 50, 100, 4095] {
+        cases.push((format!("cut at {at}"), sound[..at].to_vec()));
+    }
+    let pages = sound.len() / 4096;
+    for page in [1, 2, pages / 2, pages - 1] {
+        cases.push((format!("cut after page {page}"), sound[..page * 4096].to_vec()));
+    }
+    for page in [1, 3, 5] {
+        let mut bent = sound.clone();
+        bent[page * 4096..page * 4096 + 64].fill(0xff);
+        cases.push((format!("head of page {page} overwritten"), bent));
+    }
+    for (pragma, value) in [("application_id", 7), ("application_id", 0), ("user_version", 4711)] {
+        let other = place.path("other.db");
+        fs::write(&other, &sound).expect("a copy");
+        let c = rusqlite::Connection::open(&other).expect("opens");
+        c.pragma_update(None, pragma, value).expect("set");
+        c.close().expect("closes");
+        cases.push((format!("{pragma} {value}"), fs::read(&other).expect("a file")));
+        fs::remove_file(&other).expect("removed");
+    }
+    for (what, bytes) in cases {
+        place.write("jim.db", &bytes);
+        for command in [&["serve"][..], &["check"], &["api-key", "list"]] {
+            let before = place.kept();
+            let done = place.run(command);
+            assert_eq!(done.code, Some(65), "{what}, {command:?}: {done:?}");
+            assert!(done.err.contains("jim.db") && !done.err.contains("panicked"), "{what}: {}", done.err);
+            assert_eq!(place.kept(), before, "{what}, {command:?}");
+        }
+    }
+    let newer = "newer version";
+    let c = rusqlite::Connection::open(place.path("new.db")).expect("opens");
+    c.execute_batch("PRAGMA application_id = 0x4a494d31; PRAGMA user_version = 99; CREATE TABLE t (x)").expect("made");
+    c.close().expect("closes");
+    place.write("jim.db", place.read("new.db"));
+    assert!(place.run(&[]).refused(65).contains(newer));
+}
+
+/// A flipped byte in the value of a row is beyond what SQLite can see; all else is refused or harmless.
+#[tokio::test(flavor = "multi_thread")]
+async fn b1_flipped_bytes_never_bring_it_down() {
+    let (place, _) = filled().await;
+    let sound = place.read("jim.db");
+    let mut dice = Dice::new("FLIPS_SEED");
+    let (mut refused, mut served) = (0, 0);
+    for round in 0..24 {
+        let mut bent = sound.clone();
+        // Structure sits at the beginning of pages, values everywhere.
+        let page = dice.below(bent.len() as u64 / 4096) as usize * 4096;
+        let at = if round % 2 == 0 { page + dice.below(16) as usize } else { page + dice.below(4096) as usize };
+        bent[at] ^= 1 << dice.below(8);
+        place.write("jim.db", &bent);
+        let process = Process::start(place.command(&["serve"]));
+        if process.listens() {
+            served += 1;
+            assert_eq!(process.stop().code, Some(0), "byte {at}");
+        } else {
+            let done = process.wait();
+            assert!(matches!(done.code, Some(65 | 78)), "byte {at}: {done:?}");
+            assert!(!done.err.contains("panicked"), "byte {at}: {}", done.err);
+            assert!(place.read("jim.db") == bent, "byte {at}: the file was changed");
+            refused += 1;
+        }
+    }
+    println!("{refused} refused, {served} served");
+    assert!(refused > 0);
+}
+
+#[test]
+fn b1_a_write_ahead_file_without_its_database_is_65() {
+    let (place, _) = Place::used();
+    fs::rename(place.path("jim.db"), place.path("jim.db-wal")).expect("renamed");
+    let before = place.kept();
+    for command in [&["serve"][..], &["check"], &["api-key", "list"]] {
+        assert!(place.run(command).refused(65).contains("jim.db-wal"));
+        assert_eq!(place.kept(), before);
+    }
+    let place = Place::new();
+    place.write("jim.db-wal", "something");
+    place.run(&[]).refused(65);
+    assert_eq!(place.kept().len(), 1, "no keyring is made beside it: {:?}", place.names());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b2_a_second_process_is_75_and_a_kill_frees_the_lock() {
+    let (place, key) = Place::used();
+    for _ in 0..5 {
+        let server = place.serve();
+        for _ in 0..2 {
+            let told = place.run(&["serve"]).refused(75);
+            assert!(told.contains(&server.pid().to_string()) && told.contains("jim.db"), "{told}");
+        }
+        server.client(&key).get(USERINFO).await.expect_status(200);
+        server.kill();
+    }
+    assert_eq!(place.serve().stop().code, Some(0));
+}
+
+#[test]
+fn b7_links_and_folders_that_everybody_may_write_are_refused() {
+    let (place, _) = Place::used();
+    fs::rename(place.path("jim.db"), place.path("real.db")).expect("renamed");
+    symlink(place.path("real.db"), place.path("jim.db")).expect("a link");
+    for (what, word) in [("symbolic link", "link"), ("hard link", "second name"), ("dangling link", "link")] {
+        let before = place.kept();
+        for command in [&["serve"][..], &["check"], &["api-key", "list"]] {
+            let told = place.run(command).refused(78);
+            assert!(told.contains("jim.db") && told.contains(word), "{what}: {told}");
+            assert_eq!(place.kept(), before, "{what}, {command:?}");
+        }
+        fs::remove_file(place.path("jim.db")).expect("removed");
+        if what == "symbolic link" {
+            fs::hard_link(place.path("real.db"), place.path("jim.db")).expect("a link");
+        } else {
+            let _ = fs::remove_file(place.path("jim.keys"));
+            symlink(place.path("nothing"), place.path("jim.db")).expect("a link");
+        }
+    }
+
+    for place in [Place::new(), Place::used().0] {
+        place.set_mode(".", 0o777);
+        let before = place.kept();
+        let told = place.run(&["serve"]).refused(78);
+        assert!(told.contains(&place.folder().to_string_lossy().into_owned()) || told.contains("."), "{told}");
+        assert_eq!(place.kept(), before);
+        place.set_mode(".", 0o1777);
+        assert_eq!(place.serve().stop().code, Some(0), "the sticky bit keeps others from swapping files");
+    }
+}
+
+#[test]
+fn s5_without_its_keyring_a_database_is_not_touched() {
+    let (place, _) = Place::used();
+    let (other, _) = Place::used();
+    let right = place.read("jim.keys");
+    let cut = right[..right.len() / 2].to_vec();
+    let mut no_key_of_it = right.clone();
+    no_key_of_it[0] = if right[0] == b'0' { b'1' } else { b'0' };
+    let cases: [(&str, Option<Vec<u8>>, u32); 8] = [
+        ("missing", None, 0o600),
+        ("empty", Some(Vec::new()), 0o600),
+        ("of another database", Some(other.read("jim.keys")), 0o600),
+        ("cut", Some(cut), 0o600),
+        ("lacking the key", Some(no_key_of_it), 0o600),
+        ("binary", Some(vec![0xff; 300]), 0o600),
+        ("readable by others", Some(right.clone()), 0o644),
+        ("readable by the group", Some(right.clone()), 0o640),
+    ];
+    for (what, keyring, mode) in cases {
+        let _ = fs::remove_file(place.path("jim.keys"));
+        if let Some(keyring) = &keyring {
+            place.write("jim.keys", keyring);
+            place.set_mode("jim.keys", mode);
+        }
+        let before = place.kept();
+        for command in [&["serve"][..], &["api-key", "list"], &["api-key", "create", "--name", "x"]] {
+            let done = place.run(command);
+            println!("{what}: {:?}", done.took);
+            let told = done.refused(78);
+            assert!(told.contains("jim.keys"), "{what}: {told}");
+            assert!(!String::from_utf8_lossy(&right).lines().any(|l| told.contains(l)), "a key is told");
+            assert_eq!(place.kept(), before, "{what}, {command:?}");
+        }
+    }
+    place.write("jim.keys", &right);
+    place.set_mode("jim.keys", 0o600);
+    assert_eq!(place.serve().stop().code, Some(0), "nothing was spoilt");
+}
+
+/// What a crash between the two files leaves.
+#[test]
+fn a_keyring_without_a_database_is_taken_over() {
+    let (place, _) = Place::used();
+    let keyring = place.read("jim.keys");
+    fs::remove_file(place.path("jim.db")).expect("removed");
+    let server = place.serve();
+    assert!(server.key().starts_with("jim_"));
+    assert_eq!(server.stop().code, Some(0));
+    assert_eq!(place.read("jim.keys"), keyring);
+}
+
+#[test]
+fn a_folder_that_is_missing_is_78_and_one_that_cannot_be_written_74() {
+    let place = Place::new().with("JIM_DATABASE_PATH", "missing/jim.db");
+    let told = place.run(&[]).refused(78);
+    assert!(told.contains("JIM_DATABASE_PATH") && told.contains("missing") && told.contains("create it"), "{told}");
+    assert!(place.names().is_empty());
+
+    let place = Place::new();
+    // The program, where anybody may run it: permissions mean nothing to root.
+    let open = tempfile::tempdir().expect("a folder");
+    let program: PathBuf = open.path().join("jim");
+    fs::copy(crate::support::program::JIM, &program).expect("a copy");
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    place.set_mode(".", 0o555);
+    let mut command = std::process::Command::new(&program);
+    command.env_clear().env("JIM_SERVER_LISTEN", "127.0.0.1:0").current_dir(place.folder());
+    if rustix::process::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let told = Process::start(command).wait().refused(74);
+    assert!(told.contains("jim.keys") || told.contains("jim.db"), "{told}");
+    assert!(place.names().is_empty());
+    place.set_mode(".", 0o755);
+}
+
+/// A file size limit stands in for a full disk.
+#[test]
+fn a_disk_that_takes_nothing_is_74_and_heals() {
+    let full = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+    let place = Place::new();
+    let told = Process::start(place.shell(full, &[])).wait().refused(74);
+    assert!(!told.contains("damaged"), "{told}");
+    assert!(place.kept().is_empty(), "no piece is left: {:?}", place.names());
+    let server = place.serve();
+    let key = server.key();
+    assert_eq!(server.stop().code, Some(0));
+    let before = place.kept();
+    let told = Process::start(place.shell(full, &[])).wait().refused(74);
+    assert!(!told.contains("damaged") && !told.contains(&key), "{told}");
+    assert_eq!(place.kept(), before);
+    assert_eq!(place.serve().stop().code, Some(0));
+}
+
+/// The lock outlives nothing: a server that is stopped in order can be followed at once.
+#[test]
+fn a_stop_frees_the_lock_too() {
+    let (place, _) = Place::used();
+    for _ in 0..5 {
+        assert_eq!(place.serve().stop().code, Some(0));
+    }
+    let server = place.serve();
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(place.run(&["check"]).told().contains(&server.pid().to_string()));
+}
