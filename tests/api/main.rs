@@ -10,6 +10,8 @@ mod import_faults;
 mod import_hierarchy;
 mod openldap;
 mod api_key_command;
+mod check_command;
+mod demo;
 mod files;
 mod pages;
 mod program;
