@@ -11,6 +11,7 @@ mod import_hierarchy;
 mod openldap;
 mod api_key_command;
 mod check_command;
+mod crash;
 mod demo;
 mod files;
 mod pages;

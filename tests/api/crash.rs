@@ -1,0 +1,262 @@
+//! Killed at random moments under load: nothing acknowledged is lost, no import is half applied, the file is sound.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, Row};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::support::program::{Dice, Place, Process};
+use crate::support::{SYSTEMS, sandbox_settings};
+use jim::sandbox::{Options, Sandbox, Tree};
+
+const POINTS: usize = 20;
+const UNITS: usize = 60;
+const BASE: &str = "dc=crash,dc=example";
+const SIDES: [&str; 2] = ["ou=left,dc=crash,dc=example", "ou=right,dc=crash,dc=example"];
+
+/// The place of a unit in a round: every round renames all of them and moves them to the other side.
+fn unit(n: usize, round: usize) -> String {
+    format!("ou=u{n:02}-{round},{}", SIDES[(n + round) % 2])
+}
+
+/// The one unit that only this round has.
+fn only(round: usize) -> String {
+    format!("ou=only-{round},{BASE}")
+}
+
+/// All containers of a round.
+fn model(round: usize) -> BTreeSet<String> {
+    let units = (0..UNITS).map(|n| unit(n, round));
+    units.chain(SIDES.map(str::to_owned)).chain([only(round)]).collect()
+}
+
+/// Brings the directory from one round to the next.
+fn turn(sandbox: &Sandbox, from: usize) {
+    for n in 0..UNITS {
+        let to = unit(n, from + 1);
+        let (rdn, side) = to.split_once(',').expect("two parts");
+        sandbox.rename(&unit(n, from), rdn, Some(side)).expect("a move");
+    }
+    sandbox.remove(&only(from)).expect("a removal");
+    sandbox.add_ou(&only(from + 1)).expect("an addition");
+}
+
+/// What is known of a value that is written over and over: the last one that was acknowledged, and the one on its
+/// way, of which nothing is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Known<T> {
+    acknowledged: Vec<T>,
+    asked: Option<T>,
+}
+
+/// What the clients know.
+#[derive(Default)]
+struct Knowledge {
+    names: [Known<String>; 3],
+    selections: [Known<bool>; 3],
+    created: [Known<String>; 2],
+    rounds: Known<usize>,
+    writes: usize,
+}
+
+type Shared = Arc<Mutex<Knowledge>>;
+
+/// Sends requests and survives the server.
+#[derive(Clone)]
+struct Sender {
+    http: reqwest::Client,
+    base: String,
+    key: String,
+}
+
+impl Sender {
+    /// Whether it was acknowledged; `None` when the server is gone.
+    async fn send(&self, method: &str, path: &str, body: Value) -> Option<bool> {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, format!("{}{path}", self.base)).header("X-Api-Key", &self.key);
+        let request = request.header("Content-Type", "application/json").body(body.to_string());
+        let status = request.send().await.ok()?.status();
+        assert!(status.is_success() || status == 503, "{path}: {status}");
+        Some(status.is_success())
+    }
+
+    /// Writes one value after another until the server is gone.
+    async fn keep_writing<T: Clone>(
+        self,
+        shared: Shared,
+        method: &str,
+        slot: impl Fn(&mut Knowledge) -> &mut Known<T>,
+        next: impl Fn(usize) -> (T, String, Value),
+    ) {
+        for n in 0.. {
+            let (value, path, body) = next(n);
+            slot(&mut shared.lock().expect("knowledge")).asked = Some(value.clone());
+            let Some(acknowledged) = self.send(method, &path, body).await else { return };
+            let mut knowledge = shared.lock().expect("knowledge");
+            let known = slot(&mut knowledge);
+            known.asked = None;
+            if acknowledged {
+                known.acknowledged.push(value);
+                knowledge.writes += 1;
+            }
+        }
+    }
+}
+
+fn rows<T>(c: &Connection, sql: &str, of: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+    let mut statement = c.prepare(sql).expect("a query");
+    let found = statement.query_map([], |row| of(row)).expect("rows");
+    found.map(|r| r.expect("a row")).collect()
+}
+
+fn count(c: &Connection, sql: &str) -> i64 {
+    c.query_row(sql, [], |row| row.get(0)).expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a1_killed_at_random_moments() {
+    let tree = Tree::new().suffix(BASE).ou(SIDES[0]).ou(SIDES[1]).ou(&only(0));
+    let tree = (0..UNITS).fold(tree, |tree, n| tree.ou(&unit(n, 0)));
+    let sandbox = Arc::new(Sandbox::start(Options::with_tree(tree)).await.expect("the sandbox starts"));
+    let place = Place::new().with("JIM_LOG_FILTER", "warn");
+    let mut server = place.serve();
+    let key = server.key();
+    let client = server.client(&key);
+    for name in ["imported", "0-", "1-", "2-"] {
+        client.post(SYSTEMS, &json!({ "name": name, "connectorDefinitionId": 3 })).await.expect_status(201);
+    }
+    let settings = json!({ "settingValues": sandbox_settings(&sandbox) });
+    client.put(&format!("{SYSTEMS}/1"), &settings).await.expect_status(200);
+    let imported = client.send("POST", &format!("{SYSTEMS}/1/import-hierarchy"), None).await.expect_status(200);
+    assert_eq!(imported["totalContainers"], model(0).len(), "{imported}");
+    let beside = || {
+        Connection::open_with_flags(place.path("jim.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database opens")
+    };
+    let of_units = "SELECT id FROM containers WHERE name LIKE 'u0_-%' ORDER BY name LIMIT 3";
+    let chosen: Vec<i64> = rows(&beside(), of_units, |r| r.get(0));
+
+    let shared = Shared::default();
+    {
+        let mut known = shared.lock().expect("knowledge");
+        known.rounds.acknowledged.push(0);
+        for n in 0..3 {
+            known.names[n].acknowledged.push(format!("{n}-"));
+            known.selections[n].acknowledged.push(false);
+        }
+    }
+    let mut dice = Dice::new("CRASH_SEED");
+    let (mut round, mut stopped, mut in_flight, mut took_effect) = (0, 0, 0, 0);
+    let mut slowest = Duration::ZERO;
+    for point in 0..POINTS {
+        let sender = Sender {
+            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            base: format!("http://{}", server.address()),
+            key: key.clone(),
+        };
+        let mut clients = JoinSet::new();
+        for n in 0..3 {
+            let name = move |k| {
+                let name = format!("{n}-{point}-{k}");
+                (name.clone(), format!("{SYSTEMS}/{}", n + 2), json!({ "name": name }))
+            };
+            clients.spawn(sender.clone().keep_writing(shared.clone(), "PUT", move |k| &mut k.names[n], name));
+            let path = format!("{SYSTEMS}/1/containers/{}", chosen[n]);
+            let select = move |k: usize| (k % 2 == 0, path.clone(), json!({ "selected": k % 2 == 0 }));
+            clients.spawn(sender.clone().keep_writing(shared.clone(), "PUT", move |k| &mut k.selections[n], select));
+        }
+        for n in 0..2 {
+            let create = move |k| {
+                let name = format!("new-{n}-{point}-{k}");
+                (name.clone(), SYSTEMS.to_owned(), json!({ "name": name, "connectorDefinitionId": 3 }))
+            };
+            clients.spawn(sender.clone().keep_writing(shared.clone(), "POST", move |k| &mut k.created[n], create));
+        }
+        let (directory, from) = (sandbox.clone(), round);
+        let import = move |k: usize| {
+            turn(&directory, from + k);
+            (from + k + 1, format!("{SYSTEMS}/1/import-hierarchy"), json!({}))
+        };
+        clients.spawn(sender.keep_writing(shared.clone(), "POST", |k| &mut k.rounds, import));
+
+        tokio::time::sleep(Duration::from_millis(10 + dice.below(400))).await;
+        server.kill();
+        while let Some(ended) = clients.join_next().await {
+            ended.expect("a client ends with its server");
+        }
+        let told = place.run(&["check"]).told();
+        assert!(!told.contains("FAULT"), "point {point}:\n{told}");
+        let begun = Instant::now();
+        server = Process::start(place.command(&["serve"]));
+        server.address();
+        slowest = slowest.max(begun.elapsed());
+
+        let db = beside();
+        let mut known = shared.lock().expect("knowledge");
+        round = known.rounds.asked.expect("an import was asked for");
+        let last = *known.rounds.acknowledged.last().expect("a first import");
+        let stored: BTreeSet<String> =
+            rows(&db, "SELECT external_id FROM containers", |r| r.get(0)).into_iter().collect();
+        let (old, new) = (stored == model(last), stored == model(round));
+        assert!(old || new, "point {point}: a half-applied import between {last} and {round}: {stored:?}");
+        let now_stopped = count(&db, "SELECT count(*) FROM activities WHERE error_message = 'server stopped'");
+        assert!(now_stopped - stopped <= i64::from(old), "point {point}: an applied import is closed as failed");
+        in_flight += now_stopped - stopped;
+        took_effect += i64::from(new);
+        stopped = now_stopped;
+        known.rounds = Known { acknowledged: vec![if new { round } else { last }], asked: None };
+        assert_eq!(count(&db, "SELECT count(*) FROM activities WHERE status = 'InProgress'"), 0, "point {point}");
+
+        for n in 0..3 {
+            let name: String =
+                rows(&db, &format!("SELECT name FROM connected_systems WHERE id = {}", n + 2), |r| r.get(0)).remove(0);
+            known.names[n].holds(name, point);
+            let sql = format!("SELECT selected FROM containers WHERE id = {}", chosen[n]);
+            let selected: bool = rows(&db, &sql, |r| r.get(0)).remove(0);
+            known.selections[n].holds(selected, point);
+        }
+        let all: BTreeSet<String> =
+            rows(&db, "SELECT name FROM connected_systems WHERE name LIKE 'new-%'", |r| r.get(0)).into_iter().collect();
+        let acknowledged: BTreeSet<String> = known.created.iter().flat_map(|k| k.acknowledged.clone()).collect();
+        let lost: Vec<&String> = acknowledged.difference(&all).collect();
+        assert!(lost.is_empty(), "point {point}: acknowledged and lost: {lost:?}");
+        for extra in all.difference(&acknowledged) {
+            let slot = known.created.iter_mut().find(|k| k.asked.as_ref() == Some(extra));
+            let slot = slot.unwrap_or_else(|| panic!("point {point}: {extra} was never asked for"));
+            slot.acknowledged.extend(slot.asked.take());
+        }
+        let created = count(&db, "SELECT count(*) FROM activities WHERE target_operation = 'Create'");
+        assert_eq!(created, count(&db, "SELECT count(*) FROM connected_systems"), "point {point}: activity and change");
+        drop(known);
+        client_ready(&server, &key).await;
+    }
+    let writes = shared.lock().expect("knowledge").writes;
+    println!(
+        "{POINTS} kills, {writes} acknowledged writes, {round} imports; of those asked for at a kill {in_flight} were \
+         running and {took_effect} took effect; slowest start {slowest:?}"
+    );
+    assert!(writes > POINTS && in_flight > 0, "the load was no load");
+    assert_eq!(server.stop().code, Some(0));
+    assert!(!place.run(&["check"]).told().contains("FAULT"));
+}
+
+async fn client_ready(server: &Process, key: &str) {
+    server.client(key).get("/api/v1/health/ready").await.expect_status(200);
+}
+
+impl<T: Clone + PartialEq + std::fmt::Debug> Known<T> {
+    /// The stored value is the last acknowledged one or the one that was on its way.
+    #[track_caller]
+    fn holds(&mut self, stored: T, point: usize) {
+        let fits = self.acknowledged.last() == Some(&stored) || self.asked.as_ref() == Some(&stored);
+        assert!(
+            fits,
+            "point {point}: {stored:?} is stored, {:?} on its way, {:?}",
+            self.asked,
+            self.acknowledged.last()
+        );
+        *self = Known { acknowledged: vec![stored], asked: None };
+    }
+}
