@@ -10,6 +10,7 @@ mod import_faults;
 mod import_hierarchy;
 mod openldap;
 mod api_key_command;
+mod bodies;
 mod check_command;
 mod crash;
 mod demo;
