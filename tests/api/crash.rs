@@ -148,7 +148,7 @@ async fn a1_killed_at_random_moments() {
         }
     }
     let mut dice = Dice::new("CRASH_SEED");
-    let (mut round, mut stopped, mut in_flight, mut took_effect) = (0, 0, 0, 0);
+    let mut tally = Tally::default();
     let mut slowest = Duration::ZERO;
     for point in 0..POINTS {
         let sender = Sender {
@@ -157,14 +157,14 @@ async fn a1_killed_at_random_moments() {
             key: key.clone(),
         };
         let mut clients = JoinSet::new();
-        for n in 0..3 {
+        for (n, row) in chosen.iter().enumerate() {
             let name = move |k| {
                 let name = format!("{n}-{point}-{k}");
                 (name.clone(), format!("{SYSTEMS}/{}", n + 2), json!({ "name": name }))
             };
             clients.spawn(sender.clone().keep_writing(shared.clone(), "PUT", move |k| &mut k.names[n], name));
-            let path = format!("{SYSTEMS}/1/containers/{}", chosen[n]);
-            let select = move |k: usize| (k % 2 == 0, path.clone(), json!({ "selected": k % 2 == 0 }));
+            let path = format!("{SYSTEMS}/1/containers/{row}");
+            let select = move |k: usize| (k & 1 == 0, path.clone(), json!({ "selected": k & 1 == 0 }));
             clients.spawn(sender.clone().keep_writing(shared.clone(), "PUT", move |k| &mut k.selections[n], select));
         }
         for n in 0..2 {
@@ -174,7 +174,7 @@ async fn a1_killed_at_random_moments() {
             };
             clients.spawn(sender.clone().keep_writing(shared.clone(), "POST", move |k| &mut k.created[n], create));
         }
-        let (directory, from) = (sandbox.clone(), round);
+        let (directory, from) = (sandbox.clone(), tally.round);
         let import = move |k: usize| {
             turn(&directory, from + k);
             (from + k + 1, format!("{SYSTEMS}/1/import-hierarchy"), json!({}))
@@ -193,45 +193,10 @@ async fn a1_killed_at_random_moments() {
         server.address();
         slowest = slowest.max(begun.elapsed());
 
-        let db = beside();
-        let mut known = shared.lock().expect("knowledge");
-        round = known.rounds.asked.expect("an import was asked for");
-        let last = *known.rounds.acknowledged.last().expect("a first import");
-        let stored: BTreeSet<String> =
-            rows(&db, "SELECT external_id FROM containers", |r| r.get(0)).into_iter().collect();
-        let (old, new) = (stored == model(last), stored == model(round));
-        assert!(old || new, "point {point}: a half-applied import between {last} and {round}: {stored:?}");
-        let now_stopped = count(&db, "SELECT count(*) FROM activities WHERE error_message = 'server stopped'");
-        assert!(now_stopped - stopped <= i64::from(old), "point {point}: an applied import is closed as failed");
-        in_flight += now_stopped - stopped;
-        took_effect += i64::from(new);
-        stopped = now_stopped;
-        known.rounds = Known { acknowledged: vec![if new { round } else { last }], asked: None };
-        assert_eq!(count(&db, "SELECT count(*) FROM activities WHERE status = 'InProgress'"), 0, "point {point}");
-
-        for n in 0..3 {
-            let name: String =
-                rows(&db, &format!("SELECT name FROM connected_systems WHERE id = {}", n + 2), |r| r.get(0)).remove(0);
-            known.names[n].holds(name, point);
-            let sql = format!("SELECT selected FROM containers WHERE id = {}", chosen[n]);
-            let selected: bool = rows(&db, &sql, |r| r.get(0)).remove(0);
-            known.selections[n].holds(selected, point);
-        }
-        let all: BTreeSet<String> =
-            rows(&db, "SELECT name FROM connected_systems WHERE name LIKE 'new-%'", |r| r.get(0)).into_iter().collect();
-        let acknowledged: BTreeSet<String> = known.created.iter().flat_map(|k| k.acknowledged.clone()).collect();
-        let lost: Vec<&String> = acknowledged.difference(&all).collect();
-        assert!(lost.is_empty(), "point {point}: acknowledged and lost: {lost:?}");
-        for extra in all.difference(&acknowledged) {
-            let slot = known.created.iter_mut().find(|k| k.asked.as_ref() == Some(extra));
-            let slot = slot.unwrap_or_else(|| panic!("point {point}: {extra} was never asked for"));
-            slot.acknowledged.extend(slot.asked.take());
-        }
-        let created = count(&db, "SELECT count(*) FROM activities WHERE target_operation = 'Create'");
-        assert_eq!(created, count(&db, "SELECT count(*) FROM connected_systems"), "point {point}: activity and change");
-        drop(known);
+        inspect(&beside(), &mut shared.lock().expect("knowledge"), &chosen, &mut tally, point);
         client_ready(&server, &key).await;
     }
+    let Tally { round, in_flight, took_effect, .. } = tally;
     let writes = shared.lock().expect("knowledge").writes;
     println!(
         "{POINTS} kills, {writes} acknowledged writes, {round} imports; of those asked for at a kill {in_flight} were \
@@ -240,6 +205,53 @@ async fn a1_killed_at_random_moments() {
     assert!(writes > POINTS && in_flight > 0, "the load was no load");
     assert_eq!(server.stop().code, Some(0));
     assert!(!place.run(&["check"]).told().contains("FAULT"));
+}
+
+/// What the kills met with.
+#[derive(Default)]
+struct Tally {
+    round: usize,
+    stopped: i64,
+    in_flight: i64,
+    took_effect: i64,
+}
+
+/// Holds what is stored after a restart against what the clients know.
+fn inspect(db: &Connection, known: &mut Knowledge, chosen: &[i64], tally: &mut Tally, point: usize) {
+    let round = known.rounds.asked.expect("an import was asked for");
+    tally.round = round;
+    let last = *known.rounds.acknowledged.last().expect("a first import");
+    let stored: BTreeSet<String> = rows(db, "SELECT external_id FROM containers", |r| r.get(0)).into_iter().collect();
+    let (old, new) = (stored == model(last), stored == model(round));
+    assert!(old || new, "point {point}: a half-applied import between {last} and {round}: {stored:?}");
+    let now_stopped = count(db, "SELECT count(*) FROM activities WHERE error_message = 'server stopped'");
+    assert!(now_stopped - tally.stopped <= i64::from(old), "point {point}: an applied import is closed as failed");
+    tally.in_flight += now_stopped - tally.stopped;
+    tally.took_effect += i64::from(new);
+    tally.stopped = now_stopped;
+    known.rounds = Known { acknowledged: vec![if new { round } else { last }], asked: None };
+    assert_eq!(count(db, "SELECT count(*) FROM activities WHERE status = 'InProgress'"), 0, "point {point}");
+
+    for (n, row) in chosen.iter().enumerate() {
+        let name: String =
+            rows(db, &format!("SELECT name FROM connected_systems WHERE id = {}", n + 2), |r| r.get(0)).remove(0);
+        known.names[n].holds(name, point);
+        let sql = format!("SELECT selected FROM containers WHERE id = {row}");
+        let selected: bool = rows(db, &sql, |r| r.get(0)).remove(0);
+        known.selections[n].holds(selected, point);
+    }
+    let all: BTreeSet<String> =
+        rows(db, "SELECT name FROM connected_systems WHERE name LIKE 'new-%'", |r| r.get(0)).into_iter().collect();
+    let acknowledged: BTreeSet<String> = known.created.iter().flat_map(|k| k.acknowledged.clone()).collect();
+    let lost: Vec<&String> = acknowledged.difference(&all).collect();
+    assert!(lost.is_empty(), "point {point}: acknowledged and lost: {lost:?}");
+    for extra in all.difference(&acknowledged) {
+        let slot = known.created.iter_mut().find(|k| k.asked.as_ref() == Some(extra));
+        let slot = slot.unwrap_or_else(|| panic!("point {point}: {extra} was never asked for"));
+        slot.acknowledged.extend(slot.asked.take());
+    }
+    let created = count(db, "SELECT count(*) FROM activities WHERE target_operation = 'Create'");
+    assert_eq!(created, count(db, "SELECT count(*) FROM connected_systems"), "point {point}: activity and change");
 }
 
 async fn client_ready(server: &Process, key: &str) {
