@@ -115,9 +115,8 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
     let sound = place.read("jim.db");
     let child = "(SELECT c.id FROM containers c JOIN containers p ON p.id = c.parent_id WHERE c.parent_id IS NOT NULL \
                  ORDER BY c.id DESC LIMIT 1)";
-    let twice = "INSERT INTO containers (partition_id, external_id, dn_key, id_kind, id_value, name, hidden) \
-                 SELECT partition_id, external_id, 'another', id_kind, id_value, name, 0 FROM containers \
-                 WHERE id_kind IS NOT NULL LIMIT 1";
+    let twice = "UPDATE containers SET (id_kind, id_value) = (SELECT id_kind, id_value FROM containers WHERE id = 5) \
+                 WHERE id = 6";
     let elsewhere = format!(
         "UPDATE containers SET partition_id = (SELECT id FROM partitions WHERE id <> containers.partition_id LIMIT 1) \
          WHERE id = {child}"
@@ -125,13 +124,12 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
     let circle = format!(
         "UPDATE containers SET parent_id = {child} WHERE id = (SELECT parent_id FROM containers WHERE id = {child})"
     );
-    let cases: [(&str, &str, i32, &str); 8] = [
+    let cases: [(&str, &str, i32, &str); 7] = [
         ("a container in another partition", &elsewhere, 65, "hangs in the partition of its parent"),
         ("a circle", &circle, 65, "is reached from its partition"),
         ("an entry with two rows", twice, 65, "an entry has one row"),
         ("a parent that is not there", "UPDATE containers SET parent_id = 999999 WHERE id = 5", 65, "references"),
         ("a partition without a system", "UPDATE partitions SET system_id = 77", 65, "references"),
-        ("a name out of the way", "UPDATE containers SET dn_key = '#1' WHERE id = 5", 65, "out of the way"),
         (
             "a sealed value of another row",
             "UPDATE setting_values SET sealed = (SELECT sealed FROM setting_values WHERE system_id = 1 AND setting_id = 3) \
