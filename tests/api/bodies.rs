@@ -125,16 +125,17 @@ async fn push(server: &Process, key: Option<&str>, form: Form) -> Cost {
         done.store(true, SeqCst);
         (answer, answers)
     });
-    let (mut read, mut grew) = (0, 0);
+    let (mut read, mut grew, mut last) = (0, 0, (0, (0, None)));
     let begun = Instant::now();
     // Until the answer is whole, and then for as long as the server lingers over what is still under way.
     while !pushing.is_finished() && begun.elapsed() < HANG {
         grew = grew.max(server.memory().saturating_sub(before));
-        let taken = sent.load(SeqCst);
-        if let (unsent, Some(unread)) = waiting(ports.0, ports.1) {
-            // What was sent between the two looks can only make this smaller.
+        let look = (sent.load(SeqCst), waiting(ports.0, ports.1));
+        // The two queues are not seen at the same moment: only what did not move between two looks counts.
+        if let ((taken, (unsent, Some(unread))), true) = (look, look == last) {
             read = read.max(taken.saturating_sub(unsent + unread));
         }
+        last = look;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     pushing.await.expect("the sender ends");
@@ -159,7 +160,7 @@ async fn h4_half_a_gibibyte_is_refused_and_hardly_read() {
         let cost = push(&server, None, form).await;
         println!("{form:?} without a key: {cost}");
         assert_eq!((cost.status, cost.body["code"].as_str()), (401, Some("UNAUTHORISED")));
-        assert!(cost.read <= 64 * 1024, "{form:?}: {} bytes were read", cost.read);
+        assert!((1..=64 * 1024).contains(&cost.read), "{form:?}: {} bytes were read", cost.read);
         assert!(cost.accepted < 4 * 1024 * 1024, "{form:?}: {} bytes left this side", cost.accepted);
         assert!(cost.grew <= 1024 + MARGIN, "{form:?}: {} KiB", cost.grew);
 
