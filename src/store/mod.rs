@@ -145,7 +145,7 @@ impl Db {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         if let Ok(_permit) = self.inner.permits.try_acquire()
-            && let Some(connection) = self.inner.readers.try_get()
+            && let Some(connection) = self.inner.readers.as_ref().and_then(Pool::try_get)
         {
             return f(&connection);
         }

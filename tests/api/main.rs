@@ -5,15 +5,15 @@
 
 mod support;
 
-mod import_errors;
-mod import_faults;
-mod import_hierarchy;
-mod openldap;
 mod api_key_command;
 mod bodies;
 mod check_command;
 mod crash;
 mod demo;
 mod files;
+mod import_errors;
+mod import_faults;
+mod import_hierarchy;
+mod openldap;
 mod pages;
 mod program;

@@ -4,8 +4,8 @@
 
 pub mod case;
 pub mod client;
-pub mod slapd;
 pub mod program;
+pub mod slapd;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
