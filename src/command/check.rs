@@ -11,16 +11,16 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let report = check::run(&config.database, &config.keyring)?;
     for line in &report.checked {
-        println!("ok      {line}");
+        say!("ok      {line}");
     }
     for line in report.damaged.iter().chain(&report.misconfigured) {
-        println!("FAULT   {line}");
+        say!("FAULT   {line}");
     }
-    println!("last {} activities, newest first:", report.activities.len());
+    say!("last {} activities, newest first:", report.activities.len());
     for a in &report.activities {
         let target = a.target.as_deref().unwrap_or("-");
         let message = a.message.as_deref().unwrap_or_default().replace('\n', "; ");
-        println!("  {}  {:<19}  {:<15}  {target}: {message}", a.created, a.status, a.operation);
+        say!("  {}  {:<19}  {:<15}  {target}: {message}", a.created, a.status, a.operation);
     }
     if !report.damaged.is_empty() {
         return Err(Exit::damaged("the database is damaged; restore it from a backup"));

@@ -80,14 +80,14 @@ const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
 impl Demo {
     async fn show(&self) -> Result<(), Exit> {
         let (api, ldap) = (self.address, self.sandbox.addr());
-        println!("jim serves a temporary database, and a small LDAP directory runs beside it.\n");
-        println!("  JIM=http://{api}\n  KEY={}\n", self.key);
+        say!("jim serves a temporary database, and a small LDAP directory runs beside it.\n");
+        say!("  JIM=http://{api}\n  KEY={}\n", self.key);
 
         title("1. Create a connected system");
         let body = json!({ "name": "Demo directory", "connectorDefinitionId": 3 });
         let created = self.call("POST", SYSTEMS, Some(body)).await?;
         let id = created["id"].as_i64().unwrap_or_default();
-        println!("  -> 201, id {id}, settingValuesValid {}\n", created["settingValuesValid"]);
+        say!("  -> 201, id {id}, settingValuesValid {}\n", created["settingValuesValid"]);
         let system = format!("{SYSTEMS}/{id}");
 
         title("2. Tell it where the directory is (settings 1 Host, 2 Username, 3 Password)");
@@ -97,57 +97,57 @@ impl Demo {
             "3": { "stringValue": self.sandbox.password() },
         } });
         self.call("PUT", &system, Some(body)).await?;
-        println!("  -> 200; the password is sealed and never shown again\n");
+        say!("  -> 200; the password is sealed and never shown again\n");
 
         title("3. Import the hierarchy");
         let imported = self.call("POST", &format!("{system}/import-hierarchy"), None).await?;
         report(&imported);
         let partitions = self.get(&format!("{system}/partitions")).await?;
-        println!("{}", tree(&partitions));
+        say!("{}", tree(&partitions));
 
         title("4. Choose a partition and a branch of it");
         let demo = find(&partitions, "dc=demo,dc=example");
         let engineering = container(&demo["containers"], "Engineering").cloned().unwrap_or_default();
         let partition = demo["id"].as_i64().unwrap_or_default();
         self.call("PUT", &format!("{system}/partitions/{partition}"), Some(json!({ "selected": true }))).await?;
-        println!("  -> 200");
+        say!("  -> 200");
         let mut ids = Vec::new();
         collect_ids(&engineering, &mut ids);
         let wanted: serde_json::Map<String, Value> =
             ids.iter().map(|id| (id.to_string(), json!({ "selected": true }))).collect();
         let body = json!({ "containers": wanted });
         let bulk = self.call("POST", &format!("{system}/containers/bulk-update"), Some(body)).await?;
-        println!("  -> 200, {} containers selected\n", bulk["updatedCount"]);
+        say!("  -> 200, {} containers selected\n", bulk["updatedCount"]);
 
         title("5. Somebody renames an organisational unit in the directory");
         let old = engineering["externalId"].as_str().unwrap_or_default().to_owned();
-        println!(
+        say!(
             "  $ ldapmodrdn -x -H ldap://{ldap} -D '{}' -w '{}' -r \\",
             self.sandbox.bind_dn(),
             self.sandbox.password()
         );
-        println!("      '{old}' 'ou=Engineering & Design'");
+        say!("      '{old}' 'ou=Engineering & Design'");
         self.sandbox
             .rename(&old, "ou=Engineering & Design", None)
             .map_err(|e| Exit::io(format!("the directory refused the rename: {} {}", e.code, e.message)))?;
-        println!();
+        say!();
 
         title("6. Import again: the rename is seen as one, and the choice is kept");
         let imported = self.call("POST", &format!("{system}/import-hierarchy"), None).await?;
         report(&imported);
         let partitions = self.get(&format!("{system}/partitions")).await?;
-        println!("{}", tree(&partitions));
+        say!("{}", tree(&partitions));
 
         title("Try it yourself");
-        println!("  curl -s http://{api}{system}/partitions -H 'X-Api-Key: {}'", self.key);
-        println!(
+        say!("  curl -s http://{api}{system}/partitions -H 'X-Api-Key: {}'", self.key);
+        say!(
             "  ldapsearch -x -LLL -H ldap://{ldap} -D '{}' -w '{}' -b dc=demo,dc=example '(objectClass=organizationalUnit)' entryUUID",
             self.sandbox.bind_dn(),
             self.sandbox.password()
         );
-        println!("\n  API key: {}\n  API:     http://{api}", self.key);
-        println!("  Everything is gone when you press Ctrl-C.\n");
-        println!("demo ready");
+        say!("\n  API key: {}\n  API:     http://{api}", self.key);
+        say!("  Everything is gone when you press Ctrl-C.\n");
+        say!("demo ready");
         std::future::pending().await
     }
 
@@ -164,7 +164,7 @@ impl Demo {
             let _ =
                 write!(line, " \\\n      -H 'Content-Type: application/json' -d '{}'", shown.replace('\'', "'\\''"));
         }
-        println!("{line}");
+        say!("{line}");
         self.send(method, path, text).await
     }
 
@@ -199,11 +199,11 @@ impl Demo {
 }
 
 fn title(text: &str) {
-    println!("{text}");
+    say!("{text}");
 }
 
 fn report(result: &Value) {
-    println!(
+    say!(
         "  -> {}: {} partitions, {} containers",
         result["summary"].as_str().unwrap_or_default(),
         result["totalPartitions"],
@@ -212,18 +212,18 @@ fn report(result: &Value) {
     for (kind, sign) in [("addedPartitions", "+"), ("addedContainers", "+"), ("removedContainers", "-")] {
         let items = result[kind].as_array().map(Vec::as_slice).unwrap_or_default();
         for item in items.iter().take(SHOWN) {
-            println!("     {sign} {}", item["externalId"].as_str().unwrap_or_default());
+            say!("     {sign} {}", item["externalId"].as_str().unwrap_or_default());
         }
         if items.len() > SHOWN {
-            println!("     {sign} and {} more", items.len() - SHOWN);
+            say!("     {sign} and {} more", items.len() - SHOWN);
         }
     }
     for item in result["renamedContainers"].as_array().into_iter().flatten() {
         let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
         let selected = if item["wasSelected"] == true { "selected, stays selected" } else { "not selected" };
-        println!("     ~ {} -> {} ({selected})", text("oldName"), text("newName"));
+        say!("     ~ {} -> {} ({selected})", text("oldName"), text("newName"));
     }
-    println!();
+    say!();
 }
 
 /// The tree with a tick on what is selected.

@@ -1,5 +1,13 @@
 //! What the program can be told to do, one file per command. Everything of substance is in the library.
 
+/// Prints a line; a reader that went away (`jim check | head`) is no fault.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 pub mod api_key;
 pub mod check;
 pub mod demo;
@@ -53,7 +61,8 @@ impl Exit {
     /// Tells the message on standard error.
     pub fn report(self) -> ExitCode {
         for line in self.message.lines() {
-            eprintln!("jim: {line}");
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr(), "jim: {line}");
         }
         ExitCode::from(self.code)
     }

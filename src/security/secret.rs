@@ -81,13 +81,12 @@ impl Keyring {
         let kid = u32::from_be_bytes(random());
         let created = time::OffsetDateTime::now_utc().unix_timestamp();
         let line = Zeroizing::new(format!("{kid:08x}:{created}:{}\n", STANDARD.encode(*key)));
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fault)?;
-        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
-        written.map_err(|e| {
-            // A piece of a keyring would keep the next start from making a whole one.
-            let _ = std::fs::remove_file(path);
-            fault(e)
-        })?;
+        // Under its own name there is only ever a whole keyring: a piece of one, left by a crash, would keep the next
+        // start from making another.
+        let part = path.with_file_name(format!(".jim-keys-{:08x}.part", u32::from_be_bytes(random())));
+        let whole = write_new(&part, line.as_bytes()).and_then(|()| std::fs::hard_link(&part, path));
+        let _ = std::fs::remove_file(&part);
+        whole.and_then(|()| sync_folder(path)).map_err(fault)?;
         Ok(Keyring { path: path.to_owned(), keys: vec![MasterKey { kid, key }] })
     }
 
@@ -215,6 +214,13 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     let bytes = Zeroizing::new(STANDARD.decode(key).ok()?);
     let key = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
     Some(MasterKey { kid: u32::from_str_radix(kid, 16).ok()?, key })
+}
+
+/// Makes a file that only its owner can read, safely on the disk.
+fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// A new file is safe only when its folder is.
