@@ -75,6 +75,19 @@ impl From<&DeValue<'_>> for Value {
 }
 
 impl Config {
+    /// Everything in one folder and at its default, on a free loopback port: for the demonstration and for tests.
+    pub fn in_folder(folder: &Path) -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            database: folder.join("jim.db"),
+            keyring: folder.join("jim.keys"),
+            trust_dir: None,
+            log_format: LogFormat::Text,
+            log_filter: "warn".to_owned(),
+            unknown_variables: Vec::new(),
+        }
+    }
+
     /// Reads the named file, or `./jim.toml` if it is there, and lets the environment override it.
     ///
     /// # Errors

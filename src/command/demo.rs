@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -39,7 +38,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     let sandbox = Sandbox::start(Options::sample()).await.map_err(cannot)?;
     let listener = listen(arguments.listen).await?;
     // Without the operator's key, or there would be no bootstrap key to show.
-    let server = Server::start(&config(arguments.listen, folder.path()), listener, None).await?;
+    let server = Server::start(&Config::in_folder(folder.path()), listener, None).await?;
     let key = server.bootstrap.as_ref().map(|k| k.expose().to_owned()).unwrap_or_default();
     let demo = Demo { address: server.address, key, sandbox };
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
@@ -55,18 +54,6 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     demo.sandbox.stop().await;
     folder.close().map_err(cannot)?;
     shown
-}
-
-fn config(listen: SocketAddr, folder: &Path) -> Config {
-    Config {
-        listen,
-        database: folder.join("jim.db"),
-        keyring: folder.join("jim.keys"),
-        trust_dir: None,
-        log_format: LogFormat::Text,
-        log_filter: "warn".to_owned(),
-        unknown_variables: Vec::new(),
-    }
 }
 
 struct Demo {

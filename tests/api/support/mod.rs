@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jim::app::App;
-use jim::config::{Config, LogFormat};
+use jim::config::Config;
 use jim::http::{self, serve};
 use jim::ops::start;
 use jim::sandbox::{Options, Sandbox};
@@ -57,7 +57,7 @@ impl TestApp {
     }
 
     async fn start_in(folder: TempDir, setup: Setup) -> TestApp {
-        let mut config = config(folder.path());
+        let mut config = Config::in_folder(folder.path());
         config.trust_dir = setup.trust_dir;
         let secret = setup.infrastructure_key.map(Secret::new);
         let (mut app, bootstrap) = start::start(&config, secret).await.expect("the server starts");
@@ -178,19 +178,6 @@ impl TestApp {
         if let Some(serving) = self.serving.take() {
             let _ = serving.await;
         }
-    }
-}
-
-/// A configuration on a folder, with a free port.
-pub fn config(folder: &Path) -> Config {
-    Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        database: folder.join("jim.db"),
-        keyring: folder.join("jim.keys"),
-        trust_dir: None,
-        log_format: LogFormat::Text,
-        log_filter: "warn".to_owned(),
-        unknown_variables: Vec::new(),
     }
 }
 
