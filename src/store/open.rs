@@ -112,30 +112,49 @@ pub fn open(path: &Path) -> Result<Db, OpenFault> {
     }
     inspect_place(path)?;
     let lock = FileLock::take(path)?;
-    let is_new = inspect_file(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut writer = Connection::open_with_flags(path, flags).map_err(|e| classify(path, &e))?;
-    prepare(path, &mut writer, is_new).inspect_err(|_| {
-        if is_new {
-            // Nothing of worth can be in a file that this very start made and could not fill.
-            let _ = std::fs::remove_file(path);
-        }
-    })?;
+    if inspect_file(path)? {
+        make(path)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let writer = Connection::open_with_flags(path, flags).map_err(|e| classify(path, &e))?;
+    prepare(path, &writer)?;
     Db::new(path, writer, lock)
 }
 
-fn prepare(path: &Path, writer: &mut Connection, is_new: bool) -> Result<(), OpenFault> {
+/// Makes a new database under another name and moves it into place when it is whole: a crash leaves either no
+/// database or an empty one that can be used, and never something in between that the next start has to refuse.
+fn make(path: &Path) -> Result<(), OpenFault> {
+    let part = beside(path, "part");
+    let fault = |e: rusqlite::Error| OpenFault::io(&format!("cannot make {}", path.display()), e);
+    let io = |e: std::io::Error| OpenFault::io(&format!("cannot make {}", path.display()), e);
+    // What an earlier attempt left, which the lock says is over.
+    let _ = std::fs::remove_file(&part);
+    let made = Connection::open(&part).map_err(fault).and_then(|mut new| {
+        upgrade::create(&mut new).map_err(fault)?;
+        new.close().map_err(|(_, e)| fault(e))
+    });
+    let moved = made.and_then(|()| {
+        File::open(&part).and_then(|f| f.sync_all()).map_err(io)?;
+        std::fs::rename(&part, path).map_err(io)?;
+        File::open(folder_of(path)).and_then(|f| f.sync_all()).map_err(io)
+    });
+    moved.inspect_err(|_| {
+        let _ = std::fs::remove_file(&part);
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn prepare(path: &Path, writer: &Connection) -> Result<(), OpenFault> {
     let fault = |e: rusqlite::Error| classify(path, &e);
-    if !is_new {
-        verify(path, writer)?;
-    }
+    verify(path, writer)?;
     set_pragmas(writer).map_err(fault)?;
     read_back(writer)?;
+    // Enough for the index pages of a large import; given back after it.
     writer.pragma_update(None, "cache_size", -16_384).map_err(fault)?;
     writer.set_prepared_statement_cache_capacity(64);
-    if is_new {
-        upgrade::create(writer).map_err(fault)?;
-    }
     Ok(())
 }
 
@@ -200,10 +219,7 @@ fn read_back(connection: &Connection) -> Result<(), OpenFault> {
 
 /// The folder must not let others swap the file.
 pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let meta = std::fs::metadata(folder)
         .map_err(|e| OpenFault::io(&format!("the folder of the database, {}, cannot be used", folder.display()), e))?;
     if !meta.is_dir() {
