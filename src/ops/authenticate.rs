@@ -47,30 +47,28 @@ async fn verify(app: &App, presented: &str, digest: Digest) -> Result<Arc<Record
         app.keys.refuse(digest);
         return Err(REFUSED);
     };
-    let key_id = key.id;
-    let verified = app
-        .keys
-        .single_flight(digest, || async {
-            let (hasher, presented) = (app.hasher.clone(), zeroize::Zeroizing::new(presented.to_owned()));
-            let right = app.keys.with_place(move || hasher.verify(&presented, &key.hash)).await?;
-            if app.keys.is_idle() {
-                // Verifications are rare; their 19 MiB are better spent elsewhere until the next one.
-                app.hasher.release_memory();
-            }
-            Ok(right.then_some(key_id))
-        })
-        .await?;
-    let Some(id) = verified else {
+    let verified = app.keys.single_flight(digest, || run_argon2(app, presented, digest, key)).await?;
+    verified.ok_or(REFUSED)
+}
+
+/// The expensive part: at most once per key and process, unless the key is wrong.
+async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey) -> Result<Option<Arc<Record>>> {
+    let id = key.id;
+    let (hasher, presented) = (app.hasher.clone(), zeroize::Zeroizing::new(presented.to_owned()));
+    let right = app.keys.with_place(move || hasher.verify(&presented, &key.hash)).await?;
+    if app.keys.is_idle() {
+        // Verifications are rare; their 19 MiB are better spent elsewhere until the next one.
+        app.hasher.release_memory();
+    }
+    if !right {
         app.keys.refuse(digest);
-        tracing::warn!(api_key.id = %key_id, "an API key with a wrong secret was refused");
-        return Err(REFUSED);
-    };
+        tracing::warn!(api_key.id = %id, "an API key with a wrong secret was refused");
+        return Ok(None);
+    }
     // The key may have been changed while argon2 ran. Reading it and remembering it happen on the writer, which
     // also makes changes known, so that neither can overtake the other.
     let keys = app.keys.clone();
-    let remembered =
-        app.db.write(move |tx| Ok(api_keys::find(tx, id)?.map(|key| keys.remember(digest, record(&key))))).await?;
-    remembered.ok_or(REFUSED)
+    app.db.write(move |tx| Ok(api_keys::find(tx, id)?.map(|key| keys.remember(digest, record(&key))))).await
 }
 
 /// What the cache keeps of a stored key.

@@ -89,7 +89,7 @@ struct State {
     verified: HashMap<Digest, Verified>,
     records: HashMap<Uuid, Arc<Record>>,
     refused: HashMap<Digest, Instant>,
-    flights: HashMap<Digest, Arc<OnceCell<Option<Uuid>>>>,
+    flights: HashMap<Digest, Arc<OnceCell<Option<Arc<Record>>>>>,
     used: HashMap<Uuid, (OffsetDateTime, IpAddr)>,
 }
 
@@ -141,15 +141,21 @@ impl KeyCache {
         }
     }
 
-    /// Runs one verification per digest at a time; the others wait for its result. `verify` answers the key's id,
-    /// or `None` for a wrong secret.
-    pub async fn single_flight<F, V>(&self, digest: Digest, verify: F) -> Result<Option<Uuid>>
+    /// Runs one verification per digest at a time; the others wait for its result. `verify` answers the key's record
+    /// and has it remembered, or `None` for a key that is not accepted.
+    pub async fn single_flight<F, V>(&self, digest: Digest, verify: F) -> Result<Option<Arc<Record>>>
     where
         F: FnOnce() -> V,
-        V: Future<Output = Result<Option<Uuid>>>,
+        V: Future<Output = Result<Option<Arc<Record>>>>,
     {
         let flight = self.state().flights.entry(digest).or_default().clone();
-        let result = flight.get_or_try_init(verify).await.copied();
+        let late_or_first = async || match self.known(&digest) {
+            // The flight that this one just missed has landed.
+            Known::Verified(record) => Ok(Some(record)),
+            Known::Refused => Ok(None),
+            Known::Nothing => verify().await,
+        };
+        let result = flight.get_or_try_init(late_or_first).await.cloned();
         let mut state = self.state();
         // The last one out takes the flight down: two hold it then, the map and this call.
         if Arc::strong_count(&flight) <= 2 || result.is_ok() {

@@ -6,6 +6,7 @@
 mod support;
 
 mod api_key_command;
+mod authorisation;
 mod bodies;
 mod check_command;
 mod crash;
@@ -14,6 +15,8 @@ mod files;
 mod import_errors;
 mod import_faults;
 mod import_hierarchy;
+mod keys_under_load;
 mod openldap;
 mod pages;
 mod program;
+mod secrets;

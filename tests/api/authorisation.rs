@@ -1,0 +1,158 @@
+//! Who may call what: every route of the table against every kind of credential. A new route cannot be forgotten,
+//! because the table is read from the source that makes the routes.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, SYSTEMS, TestApp, sample};
+
+/// One line of the route table.
+struct Row {
+    method: &'static str,
+    path: String,
+    access: &'static str,
+}
+
+/// The route table as the program has it, with ids that exist.
+fn table(system: i64, partition: i64, container: i64, key: &str) -> Vec<Row> {
+    let source = include_str!("../../src/http/mod.rs");
+    let mut rows = Vec::new();
+    for line in source.lines().filter(|l| l.trim_start().starts_with("r.add(")) {
+        let mut parts = line.split(',');
+        let method = parts.next().and_then(|p| p.split('(').nth(1)).expect("a method").trim();
+        let template = line.split('"').nth(1).expect("a path");
+        let access = line.rsplit_once('"').expect("a path").1.split(',').nth(1).expect("an access").trim();
+        let ids = template
+            .replace("connected-systems/{id}", &format!("connected-systems/{system}"))
+            .replace("partitions/{id}", &format!("partitions/{partition}"))
+            .replace("containers/{id}", &format!("containers/{container}"))
+            .replace("object-types/{id}", "object-types/1")
+            .replace("connector-definitions/{id}", "connector-definitions/3")
+            .replace("apikeys/{id}", &format!("apikeys/{key}"))
+            .replace("{name}", "JIM%20LDAP%20Connector");
+        assert!(!ids.contains('{'), "{ids}");
+        rows.push(Row { method, path: ids, access });
+    }
+    assert!(rows.len() > 20);
+    rows
+}
+
+/// The key's own characters, one of the secret's changed and the check digits made right again.
+fn wrong_secret(key: &str) -> String {
+    let mut body = key[..key.len() - 6].to_owned();
+    let last = if body.ends_with('A') { 'B' } else { 'A' };
+    body.pop();
+    body.push(last);
+    with_crc(&body)
+}
+
+fn with_crc(body: &str) -> String {
+    const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut n = crc32fast::hash(body.as_bytes());
+    let mut digits = [0u8; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62[(n % 62) as usize];
+        n /= 62;
+    }
+    format!("{body}{}", String::from_utf8_lossy(&digits))
+}
+
+fn stable(mut body: Value) -> Value {
+    body["timestamp"] = Value::Null;
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h10_every_route_with_every_credential() {
+    let app = TestApp::start().await;
+    let sandbox = sample().await;
+    let system = app.connected_to(&sandbox).await;
+    app.import(system, "").await.expect_status(200);
+    let partitions = app.partitions(system).await;
+    let (partition, container) = (&partitions[0]["id"], &partitions[0]["containers"][0]["id"]);
+
+    let admin = app.admin();
+    let disabled = app.with_roles("disabled", &[1]).await;
+    let expired = app.with_roles("expired", &[1]).await;
+    let nobody = app.with_roles("nobody", &[]).await;
+    let reader = app.with_roles("reader", &[2]).await;
+    let keys = admin.get("/api/v1/apikeys").await.expect_status(200);
+    let id_of = |name: &str| {
+        let found = keys.as_array().expect("keys").iter().find(|k| k["name"] == name).expect("the key");
+        found["id"].as_str().expect("an id").to_owned()
+    };
+    let change = json!({ "name": "disabled", "roleIds": [1], "isEnabled": false });
+    admin.put(&format!("/api/v1/apikeys/{}", id_of("disabled")), &change).await.expect_status(200);
+    let change = json!({ "name": "expired", "roleIds": [1], "isEnabled": true, "expiresAt": "2020-01-01T00:00:00Z" });
+    admin.put(&format!("/api/v1/apikeys/{}", id_of("expired")), &change).await.expect_status(200);
+
+    let bad_crc = {
+        let mut key = app.key.clone();
+        let last = if key.ends_with('0') { '1' } else { '0' };
+        key.pop();
+        key.push(last);
+        key
+    };
+    let unknown = with_crc(&format!("jim_{}_{}", "0".repeat(12), "1".repeat(43)));
+    let refused: Vec<(&str, Option<String>)> = vec![
+        ("garbage", Some("jim_nonsense".to_owned())),
+        ("bad check digits", Some(bad_crc)),
+        ("unknown id", Some(unknown)),
+        ("wrong secret", Some(wrong_secret(&app.key))),
+        ("disabled", Some(disabled.key().to_owned())),
+        ("expired", Some(expired.key().to_owned())),
+    ];
+
+    let before = app.dump();
+    let sandbox_before = sandbox.connections();
+    for row in table(system, partition.as_i64().expect("id"), container.as_i64().expect("id"), &id_of("reader")) {
+        let Row { method, path, access } = &row;
+        // A body that would be accepted, so that only the credential can be what is refused.
+        let body = matches!(*method, "POST" | "PUT").then(|| json!({ "selected": true, "name": "x" }).to_string());
+        let send = |client: Client, headers: Vec<(&'static str, String)>| {
+            let (method, path, body) = (*method, path.clone(), body.clone());
+            async move {
+                let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+                client.send_with(method, &path, body, &headers).await
+            }
+        };
+        if *access == "Anonymous" {
+            for (what, key) in &refused {
+                let client = app.stranger().with_key(key.as_deref().unwrap_or_default());
+                let answer = send(client, vec![]).await;
+                assert!(matches!(answer.status, 200 | 503), "{method} {path} with {what}: {}", answer.status);
+            }
+            continue;
+        }
+        let mut bodies = Vec::new();
+        for (what, key) in &refused {
+            let answer = send(app.stranger().with_key(key.as_deref().unwrap_or_default()), vec![]).await;
+            assert_eq!(answer.status, 401, "{method} {path} with {what}");
+            bodies.push(stable(answer.body));
+        }
+        assert!(bodies.windows(2).all(|two| two[0] == two[1]), "{method} {path}: {bodies:?}");
+        let bearer = send(app.stranger(), vec![("Authorization", format!("Bearer {}", app.key))]).await;
+        assert!(bearer.expect_error(401, "UNAUTHORISED").contains("X-Api-Key"), "{method} {path}");
+        let none = send(app.stranger(), vec![]).await;
+        none.expect_error(401, "UNAUTHORISED");
+        let two = send(app.admin(), vec![("X-Api-Key", app.key.clone())]).await;
+        two.expect_error(401, "UNAUTHORISED");
+
+        let without_role = send(nobody.clone(), vec![]).await;
+        match *access {
+            "AnyKey" => assert_eq!(without_role.status, 200, "{method} {path}"),
+            _ => drop(without_role.expect_error(403, "FORBIDDEN")),
+        }
+        let as_reader = send(reader.clone(), vec![]).await;
+        match *access {
+            "Administrator" => drop(as_reader.expect_error(403, "FORBIDDEN")),
+            _ => assert_eq!(as_reader.status, 200, "{method} {path}"),
+        }
+    }
+    assert_eq!(app.dump(), before, "a refused request changed something");
+    assert_eq!(sandbox.connections(), sandbox_before, "a refused request reached the directory");
+    let keys_after = admin.get("/api/v1/apikeys").await.expect_status(200);
+    assert_eq!(keys_after.as_array().map(Vec::len), keys.as_array().map(Vec::len));
+    // With both headers the key decides.
+    let both = admin.send_with("GET", SYSTEMS, None, &[("Authorization", "Bearer nonsense")]).await;
+    both.expect_status(200);
+}
