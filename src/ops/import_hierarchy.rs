@@ -77,13 +77,6 @@ pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Resul
         };
         fail(app, activity, text).await;
     }
-    // What a large write left in the page cache goes back without the caller waiting for it.
-    let db = app.db.clone();
-    tokio::spawn(async move {
-        if let Err(e) = db.settle().await {
-            tracing::warn!(error = e.chain(), "the write-ahead file could not be merged after an import");
-        }
-    });
     result
 }
 

@@ -17,7 +17,7 @@ pub struct Inspection {
 }
 
 /// Rules of our own that SQL cannot state, as queries that find offenders.
-const RULES: [(&str, &str); 4] = [
+const RULES: [(&str, &str); 6] = [
     (
         "every container hangs in the partition of its parent",
         "SELECT 'container ' || c.id FROM containers c JOIN containers p ON p.id = c.parent_id
@@ -32,13 +32,21 @@ const RULES: [(&str, &str); 4] = [
     ),
     (
         "no import left a name out of the way",
-        "SELECT 'container ' || id FROM containers WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'
-            UNION ALL SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'",
+        "SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'",
     ),
     (
         "an entry has one row",
         "SELECT 'containers of ' || p.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
             WHERE c.id_kind IS NOT NULL GROUP BY p.system_id, c.id_kind, c.id_value HAVING count(*) > 1",
+    ),
+    (
+        "a name has one row",
+        "SELECT 'containers of partition ' || partition_id FROM containers
+            GROUP BY partition_id, external_id HAVING count(*) > 1",
+    ),
+    (
+        "ids of containers are never used twice",
+        "SELECT 'container ' || id FROM containers WHERE id >= (SELECT next FROM container_ids)",
     ),
 ];
 

@@ -148,7 +148,6 @@ fn touch(tx: &Connection, system: i64) -> Result<()> {
 /// Carries out a plan. The rows must be those that it was made from.
 pub fn apply(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
     let partitions = insert_partitions(tx, system, seen, plan)?;
-    park(tx, plan)?;
     let containers = insert_containers(tx, seen, plan, &partitions)?;
     update_containers(tx, seen, plan, &partitions, &containers)?;
     let mut delete = tx.prepare_cached("DELETE FROM containers WHERE id = ?1")?;
@@ -195,40 +194,32 @@ fn insert_partitions(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan
     Ok(rows)
 }
 
-/// Takes the old names of all changed rows out of the way: two containers may have swapped them.
-fn park(tx: &Transaction<'_>, plan: &Plan) -> Result<()> {
-    let mut park = tx.prepare_cached("UPDATE containers SET dn_print = ?2 WHERE id = ?1")?;
-    let updated = plan.updated.iter().map(|u| u.row);
-    for row in updated.chain(plan.retargeted.iter().map(|r| r.row)).chain(plan.removed.iter().copied()) {
-        park.execute((row, parked(row)))?;
-    }
-    Ok(())
-}
-
 fn insert_containers(tx: &Transaction<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]) -> Result<Vec<RowId>> {
     // Positions, not names: looking names up costs a fifth of the time of a large import.
-    const SQL: &str = "INSERT INTO containers (partition_id, parent_id, external_id, dn_print, id_kind, id_value, name,
+    const SQL: &str = "INSERT INTO containers (id, partition_id, parent_id, external_id, id_kind, id_value, name,
             description, hidden)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let first: RowId = tx.query_row("SELECT next FROM container_ids", [], |r| r.get(0))?;
     let mut insert = tx.prepare_cached(SQL)?;
     let mut rows = Vec::with_capacity(plan.added.len());
-    for added in &plan.added {
+    for (added, id) in plan.added.iter().zip(first..) {
         let (partition, parent) = place(added, partitions, &rows)?;
         let container = added.entry.of(seen);
         let (kind, value) = id_columns(container.ids.best());
         insert.execute((
+            id,
             partition,
             parent,
             &*container.external_id,
-            container.key.fingerprint(),
             kind,
             value,
             &*container.name,
             container.description.as_deref(),
             added.hidden,
         ))?;
-        rows.push(tx.last_insert_rowid());
+        rows.push(id);
     }
+    tx.execute("UPDATE container_ids SET next = next + ?1", [rows.len() as i64])?;
     Ok(rows)
 }
 
@@ -239,8 +230,8 @@ fn update_containers(
     partitions: &[RowId],
     containers: &[RowId],
 ) -> Result<()> {
-    const UPDATE: &str = "UPDATE containers SET partition_id = ?2, parent_id = ?3, external_id = ?4, dn_print = ?5,
-            id_kind = ?6, id_value = ?7, name = ?8, description = ?9, hidden = ?10
+    const UPDATE: &str = "UPDATE containers SET partition_id = ?2, parent_id = ?3, external_id = ?4, id_kind = ?5,
+            id_value = ?6, name = ?7, description = ?8, hidden = ?9
         WHERE id = ?1";
     let mut update = tx.prepare_cached(UPDATE)?;
     for changed in &plan.updated {
@@ -252,7 +243,6 @@ fn update_containers(
             partition,
             parent,
             &*container.external_id,
-            container.key.fingerprint(),
             kind,
             value,
             &*container.name,
@@ -260,11 +250,11 @@ fn update_containers(
             changed.to.hidden,
         ))?;
     }
-    const RETARGET: &str = "UPDATE containers SET partition_id = ?2, external_id = ?3, dn_print = ?4 WHERE id = ?1";
+    const RETARGET: &str = "UPDATE containers SET partition_id = ?2, external_id = ?3 WHERE id = ?1";
     let mut retarget = tx.prepare_cached(RETARGET)?;
     for kept in &plan.retargeted {
         let partition = partition_row(kept.partition, partitions)?;
-        retarget.execute((kept.row, partition, &*kept.external_id, kept.key.fingerprint()))?;
+        retarget.execute((kept.row, partition, &*kept.external_id))?;
     }
     Ok(())
 }

@@ -36,6 +36,9 @@ const READERS: u32 = 4;
 /// How long a write waits for its turn before it is refused with "busy".
 const WRITER_WAIT: Duration = Duration::from_secs(5);
 
+/// How long nothing must have been written before the writer tidies up.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// A transaction of the writer.
 pub type Tx<'a> = Transaction<'a>;
 
@@ -163,7 +166,7 @@ impl Db {
     }
 
     /// Like [`Db::write`], for a transaction of many pages: they stay in the write-ahead file for now, so that the
-    /// answer does not wait until they are moved. Call [`Db::settle`] afterwards.
+    /// answer does not wait until they are moved.
     pub async fn write_large<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -178,15 +181,10 @@ impl Db {
         .await
     }
 
-    /// Gives memory that a large write left in the page cache back, and moves what the write-ahead file holds
-    /// into the database.
+    /// Merges the write-ahead file into the database and gives the memory of the page cache back. The writer does so
+    /// by itself when it has been quiet for a while.
     pub async fn settle(&self) -> Result<()> {
-        self.on_writer(|connection| {
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            connection.execute_batch("PRAGMA shrink_memory")?;
-            Ok(())
-        })
-        .await
+        self.on_writer(|connection| settle(connection)).await
     }
 
     /// Whether a transaction can be opened right now.
@@ -221,9 +219,30 @@ impl Db {
 }
 
 fn write_loop(mut connection: Connection, queue: &mpsc::Receiver<Job>) {
-    while let Ok(job) = queue.recv() {
+    let mut settled = true;
+    loop {
+        // Once it is quiet, the write-ahead file is merged and the memory of the page cache given back.
+        let next = match settled {
+            true => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            false => queue.recv_timeout(QUIET),
+        };
+        let run: Job = match next {
+            Ok(job) => {
+                settled = false;
+                job
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                settled = true;
+                Box::new(|connection| {
+                    if let Err(e) = settle(connection) {
+                        tracing::warn!(error = e.chain(), "the write-ahead file was not merged");
+                    }
+                })
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        };
         // A panicking closure drops its reply, which its caller sees; its transaction rolls back as it unwinds.
-        let run = std::panic::AssertUnwindSafe(|| job(&mut connection));
+        let run = std::panic::AssertUnwindSafe(|| run(&mut connection));
         if std::panic::catch_unwind(run).is_err() {
             tracing::error!("a writing closure panicked; its transaction was rolled back");
         }
@@ -231,6 +250,12 @@ fn write_loop(mut connection: Connection, queue: &mpsc::Receiver<Job>) {
     if let Err((_, e)) = connection.close() {
         tracing::warn!(error = %e, "the database did not close cleanly");
     }
+}
+
+fn settle(connection: &Connection) -> Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.execute_batch("PRAGMA shrink_memory")?;
+    Ok(())
 }
 
 fn in_transaction<T>(connection: &mut Connection, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
