@@ -176,9 +176,9 @@ fn setting_values(body: &mut Body) -> Option<SettingInputs> {
     let mut inputs = SettingInputs::new();
     for (key, node) in members {
         let shown = key.chars().filter(|c| !c.is_control()).take(32).collect::<String>();
-        let input = match key.parse::<i64>() {
-            Ok(_) => setting_input(node),
-            Err(_) => Err("Keys of settingValues are setting ids, written as integers.".to_owned()),
+        let input = match json::key(&key) {
+            Some(_) => setting_input(node),
+            None => Err("Keys of settingValues are setting ids, written as integers.".to_owned()),
         };
         inputs.entry(shown).and_modify(|i| *i = Err("Must be given only once.".to_owned())).or_insert(input);
     }

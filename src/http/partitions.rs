@@ -62,10 +62,10 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
             for (key, node) in members {
                 let path =
                     format!("containers.{}", key.chars().filter(|c| !c.is_control()).take(32).collect::<String>());
-                match (key.parse::<i64>(), wish(&node)) {
-                    (Err(_), _) => body.fault(&path, "Keys of containers are container ids, written as integers."),
+                match (json::key(&key), wish(&node)) {
+                    (None, _) => body.fault(&path, "Keys of containers are container ids, written as integers."),
                     (_, Err(fault)) => body.fault(&path, fault),
-                    (Ok(id), Ok(wish)) => {
+                    (Some(id), Ok(wish)) => {
                         if wanted.insert(id, wish).is_some() {
                             body.fault(&path, "Must be given only once.");
                         }

@@ -18,7 +18,7 @@ use warp::reply::{Reply, Response};
 use super::filters::Call;
 use crate::error::{Error, Faults, Result};
 
-pub use node::{Node, integer};
+pub use node::{Node, integer, key};
 
 /// The largest body that is read.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
