@@ -125,7 +125,10 @@ fn matches(row: &Value, filter: &str, columns: &[(&'static str, Kind)]) -> bool 
 /// `None` for an operator that the column does not know.
 fn compare(cell: &Value, kind: Kind, operator: &str, wanted: &str) -> Option<bool> {
     if kind == Kind::Integer {
-        let (Some(cell), Ok(wanted)) = (cell.as_i64(), wanted.parse::<i64>()) else { return Some(operator == "ne") };
+        let known = ["eq", "ne", "gt", "gte", "lt", "lte"].contains(&operator);
+        let (Some(cell), Ok(wanted)) = (cell.as_i64(), wanted.parse::<i64>()) else {
+            return known.then_some(operator == "ne");
+        };
         return Some(match operator {
             "eq" => cell == wanted,
             "ne" => cell != wanted,
