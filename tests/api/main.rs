@@ -19,6 +19,7 @@ mod import_hierarchy;
 mod keys_under_load;
 mod openldap;
 mod pages;
+mod partitions;
 mod program;
 mod secrets;
 mod system;
