@@ -1,0 +1,227 @@
+//! What holds for every endpoint: how paths match, request ids, media types, and which check answers first.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, SYSTEMS, TestApp};
+
+const BAD_KEY: &str = "jim_not-a-key";
+const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_ignore_case_tolerate_one_slash_and_are_decoded_once() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let admin = app.admin();
+    for path in [
+        format!("{SYSTEMS}/"),
+        SYSTEMS.to_uppercase(),
+        SYSTEMS.replace("synchro", "%73ynchro"),
+        format!("{SYSTEMS}?unknown=1&PAGE=1&pAgEsIzE=5"),
+        format!("{SYSTEMS}/{id}/"),
+        format!("{SYSTEMS}/%{:x}", u32::from(b'0') + u32::try_from(id).expect("a small id")),
+        format!("{SYSTEMS}/{id}/Partitions/"),
+    ] {
+        let answer = admin.get(&path).await;
+        assert!(answer.header("location").is_empty());
+        answer.expect_status(200);
+    }
+    let partition_ids = ["x", "1.0", "0x1", "%201", "9223372036854775808", "99999999999999999999", "-1", "0", "%00"];
+    let mut missing: Vec<String> = partition_ids.iter().map(|i| format!("{SYSTEMS}/{i}")).collect();
+    missing.extend(partition_ids.iter().map(|i| format!("{SYSTEMS}/{i}/partitions")));
+    missing
+        .extend(["x", "1", UNKNOWN_ID, "00000000-0000-4000-8000-00000000000g"].map(|i| format!("/api/v1/apikeys/{i}")));
+    for path in &missing {
+        admin.get(path).await.expect_error(404, "NOT_FOUND");
+    }
+    let unknown = [
+        "/api",
+        "/api/",
+        "/api/v1",
+        "/api/v1/nothing",
+        "/api/v2/health",
+        "/api/v1/health//",
+        "/api/v1//health",
+        "/api/v1/health%2Flive",
+        "/api/v1/health%252Flive",
+        "/api/v1/healt%68%FF",
+        "/api/v1/synchronisation",
+    ];
+    for path in unknown {
+        for client in [&admin, &app.stranger(), &app.stranger().with_key(BAD_KEY)] {
+            for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+                client.send(method, path, None).await.expect_error(404, "NOT_FOUND");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_verb_is_told_the_right_ones_and_head_is_a_get_without_body() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let table = [
+        (SYSTEMS.to_owned(), vec!["GET", "POST", "HEAD"]),
+        (format!("{SYSTEMS}/{id}/"), vec!["GET", "PUT", "DELETE", "HEAD"]),
+        (format!("{SYSTEMS}/999"), vec!["GET", "PUT", "DELETE", "HEAD"]),
+        (format!("{SYSTEMS}/{id}/partitions/1"), vec!["PUT"]),
+        (format!("{SYSTEMS}/{id}/containers/bulk-update"), vec!["PUT", "POST"]),
+        (format!("{SYSTEMS}/{id}/import-hierarchy"), vec!["POST"]),
+        ("/api/v1/health".to_owned(), vec!["GET", "HEAD"]),
+        ("/api/v1/apikeys/x".to_owned(), vec!["GET", "PUT", "DELETE", "HEAD"]),
+    ];
+    for (path, mut allowed) in table {
+        allowed.sort_unstable();
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "LINK"] {
+            if allowed.contains(&method) {
+                continue;
+            }
+            for client in [app.admin(), app.stranger()] {
+                let answer = client.send(method, &path, None).await;
+                let mut told: Vec<&str> = answer.header("allow").split(", ").collect();
+                told.sort_unstable();
+                assert_eq!(told, allowed, "{method} {path}");
+                answer.expect_error(405, "METHOD_NOT_ALLOWED");
+            }
+        }
+        let (head, get) = (app.admin().send("HEAD", &path, None).await, app.admin().get(&path).await);
+        assert_eq!((head.status, head.header("content-length")), (get.status, get.header("content-length")), "{path}");
+        assert!(head.raw.is_empty(), "{path}");
+    }
+    let refused = app.stranger().send("HEAD", SYSTEMS, None).await;
+    assert_eq!((refused.status, refused.raw.len()), (401, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_id_is_echoed_or_replaced() {
+    let app = TestApp::start().await;
+    let (long, longest) = ("x".repeat(65), "x".repeat(64));
+    let table = [
+        ("a", true),
+        ("Az09._-", true),
+        (longest.as_str(), true),
+        (long.as_str(), false),
+        ("", false),
+        ("a b", false),
+        ("a/b", false),
+        ("<script>", false),
+        ("käse", false),
+    ];
+    for (given, echoed) in table {
+        for path in [SYSTEMS, "/api/v1/health", "/api/v1/nothing", "/api/v1/auth/config"] {
+            for client in [app.admin(), app.stranger()] {
+                let answer = client.send_with("GET", path, None, &[("X-Request-ID", given)]).await;
+                let id = answer.header("x-request-id");
+                assert_eq!(id == given, echoed, "{given}: {id}");
+                assert!(echoed || uuid::Uuid::try_parse(id).is_ok(), "{id}");
+            }
+        }
+    }
+    let ids = [app.admin().get(SYSTEMS).await, app.admin().get(SYSTEMS).await].map(|a| a.header("x-request-id").len());
+    assert_eq!(ids, [36, 36]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_json_unless_it_says_otherwise() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let path = format!("{SYSTEMS}/{id}");
+    let table = [
+        (Some("application/json"), 200),
+        (Some("Application/JSON; charset=utf-8"), 200),
+        (Some("application/merge-patch+json"), 200),
+        (None, 200),
+        (Some("text/plain"), 415),
+        (Some("text/json-not"), 415),
+        (Some("application/xml"), 415),
+        (Some("application/x-www-form-urlencoded"), 415),
+        (Some("multipart/form-data; boundary=x"), 415),
+        (Some("application/jsonp"), 415),
+    ];
+    for (kind, status) in table {
+        for (body, expected) in [(r#"{"name":"HR"}"#, status), ("", 400)] {
+            let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+            let url = format!("http://{}{path}", app.address);
+            let mut request = http.put(url).header("X-Api-Key", &app.key).body(body);
+            if let Some(kind) = kind {
+                request = request.header("Content-Type", kind);
+            }
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status().as_u16(), expected, "{kind:?} {body:?}");
+        }
+    }
+    let form = [("Content-Type", "text/plain")];
+    let refused = app.admin().send_with("PUT", &path, Some("x".to_owned()), &form).await;
+    refused.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
+    // The import reads no body: none of these is worth an error of its own.
+    let import = format!("{path}/import-hierarchy");
+    let plain = app.import(id, "").await.expect_error(400, "BAD_REQUEST");
+    for (body, kind) in [("", "application/json"), ("{", "application/json"), ("x", "text/plain"), ("[1]", "a/b")] {
+        let answer = app.admin().send_with("POST", &import, Some(body.to_owned()), &[("Content-Type", kind)]).await;
+        assert_eq!(answer.expect_error(400, "BAD_REQUEST"), plain, "{kind} {body}");
+    }
+}
+
+/// The check that answers a PUT of one system, a POST of a new one and a PUT of a container: the first that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_failing_check_answers() {
+    let app = TestApp::start().await;
+    app.create_system("HR").await;
+    let (reader, nobody) = (app.with_roles("reader", &[2]).await, app.with_roles("nobody", &[]).await);
+    let (stranger, bad, admin) = (app.stranger(), app.stranger().with_key(BAD_KEY), app.admin());
+    let dump = app.dump();
+    let plain = ("Content-Type", "text/plain");
+    let json_type = ("Content-Type", "application/json");
+    let huge = "x".repeat(2 * 1024 * 1024 + 1);
+    let check = async |client: &crate::support::Client, method: &str, path: &str, body: &str, kind| -> Answer {
+        client.send_with(method, path, Some(body.to_owned()), &[kind]).await
+    };
+    for (method, path) in [
+        ("PUT", format!("{SYSTEMS}/999")),
+        ("PUT", format!("{SYSTEMS}/x")),
+        ("POST", SYSTEMS.to_owned()),
+        ("PUT", format!("{SYSTEMS}/999/containers/1")),
+        ("PUT", format!("{SYSTEMS}/999/partitions/x")),
+        ("POST", format!("{SYSTEMS}/999/containers/bulk-update")),
+        ("PUT", format!("{SYSTEMS}/999/object-types/1")),
+        ("POST", "/api/v1/apikeys".to_owned()),
+        ("PUT", format!("/api/v1/apikeys/{UNKNOWN_ID}")),
+    ] {
+        // Key and role come before anything about the body.
+        for (body, kind) in [("{", json_type), ("x", plain), ("", json_type), ("{}", json_type)] {
+            for client in [&stranger, &bad] {
+                check(client, method, &path, body, kind).await.expect_error(401, "UNAUTHORISED");
+            }
+            for client in [&reader, &nobody] {
+                check(client, method, &path, body, kind).await.expect_error(403, "FORBIDDEN");
+            }
+        }
+        // Then size and media type, then form, then existence.
+        check(&admin, method, &path, "x", plain).await.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
+        check(&admin, method, &path, &huge, plain).await.expect_error(413, "PAYLOAD_TOO_LARGE");
+        for body in ["{", "", "null", "[]", "7", "\"x\""] {
+            check(&admin, method, &path, body, json_type).await.expect_fault("body");
+        }
+        if path.contains("999") && !path.contains("bulk") {
+            check(&admin, method, &path, "{}", json_type).await.expect_error(404, "NOT_FOUND");
+        }
+    }
+    // A fault of the query comes before the missing system, too.
+    for (method, query, field) in [
+        ("POST", "/import-hierarchy?preview=maybe", "preview"),
+        ("POST", "/import-hierarchy?acceptRemovals=1", "acceptRemovals"),
+        ("DELETE", "?deleteChangeHistory=", "deleteChangeHistory"),
+    ] {
+        let path = format!("{SYSTEMS}/999{query}");
+        stranger.send(method, &path, None).await.expect_error(401, "UNAUTHORISED");
+        reader.send(method, &path, None).await.expect_error(403, "FORBIDDEN");
+        admin.send(method, &path, None).await.expect_fault(field);
+    }
+    let switched = format!("{SYSTEMS}/999/import-hierarchy?PREVIEW=TrUe&x=y");
+    admin.send("POST", &switched, None).await.expect_error(404, "NOT_FOUND");
+    // A referenced resource is looked for when the form is right.
+    admin.post(SYSTEMS, &json!({ "name": "", "connectorDefinitionId": 99 })).await.expect_fault("name");
+    admin.post(SYSTEMS, &json!({ "name": "x", "connectorDefinitionId": 99 })).await.expect_error(404, "NOT_FOUND");
+    admin.put(&format!("{SYSTEMS}/999"), &json!({ "settingValues": 1 })).await.expect_fault("settingValues");
+    assert_eq!(app.dump(), dump, "a refused request writes nothing");
+    assert_eq!(admin.get(SYSTEMS).await.expect_status(200)["totalCount"], Value::from(1));
+}

@@ -1,0 +1,159 @@
+//! How request bodies are read: numbers, switches, lengths, repeated names, odd texts; no error repeats a value.
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, SYSTEMS, TestApp};
+
+/// In every value that is refused, so that an answer that repeats one is noticed.
+const MARK: &str = "s3cr3t";
+
+async fn put(client: &Client, path: &str, body: &str) -> crate::support::Answer {
+    let answer = client.send("PUT", path, Some(body.to_owned())).await;
+    let text = String::from_utf8_lossy(&answer.raw);
+    assert!(answer.status < 400 || !text.contains(MARK), "{body}: {text}");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let (path, admin) = (format!("{SYSTEMS}/{id}"), app.admin());
+    let most = "maxExportParallelism";
+    for (body, field, stored) in [
+        (r#"{"maxExportParallelism":16}"#, most, json!(16)),
+        (r#"{"MAXEXPORTPARALLELISM":"1"}"#, most, json!(1)),
+        (r#"{"maxExportParallelism":null}"#, most, json!(1)),
+        ("{}", most, json!(1)),
+        (" \r\n\t{ } \n", most, json!(1)),
+        (r#"{"id":99,"status":"s3cr3t","created":5,"x":{"y":[{}]}}"#, "id", json!(id)),
+        (r#"{"name":"  Two  words \u00e9\ud83d\ude00 "}"#, "name", json!("Two  words é😀")),
+        (r#"{"description":""}"#, "description", json!("")),
+        (r#"{"description":null,"name":null}"#, "description", json!("")),
+        // Only names that are known are looked at.
+        (r#"{"other":1e400,"deep":"\u0000","x":1,"x":2,"X":3}"#, "name", json!("Two  words é😀")),
+    ] {
+        assert_eq!(put(&admin, &path, body).await.expect_status(200)[field], stored, "{body}");
+    }
+    let dump = app.dump();
+    let port = "settingValues.4";
+    let switch = "settingValues.5";
+    for (body, field) in [
+        (r#"{"maxExportParallelism":1.5}"#, most),
+        (r#"{"maxExportParallelism":2.0}"#, most),
+        (r#"{"maxExportParallelism":1e0}"#, most),
+        (r#"{"maxExportParallelism":"1.5s3cr3t"}"#, most),
+        (r#"{"maxExportParallelism":" 1"}"#, most),
+        (r#"{"maxExportParallelism":"+1"}"#, most),
+        (r#"{"maxExportParallelism":""}"#, most),
+        (r#"{"maxExportParallelism":"s3cr3t"}"#, most),
+        (r#"{"maxExportParallelism":0}"#, most),
+        (r#"{"maxExportParallelism":17}"#, most),
+        (r#"{"maxExportParallelism":4294967297}"#, most),
+        (r#"{"maxExportParallelism":9223372036854775808}"#, most),
+        (r#"{"maxExportParallelism":"99999999999999999999"}"#, most),
+        (r#"{"maxExportParallelism":-9223372036854775809}"#, most),
+        (r#"{"maxExportParallelism":true}"#, most),
+        (r#"{"maxExportParallelism":[1]}"#, most),
+        (r#"{"maxExportParallelism":{"s3cr3t":1}}"#, most),
+        (r#"{"maxExportParallelism":1,"maxExportParallelism":1}"#, most),
+        (r#"{"name":"a","NAME":"s3cr3t"}"#, "name"),
+        (r#"{"name":5}"#, "name"),
+        (r#"{"name":["s3cr3t"]}"#, "name"),
+        (r#"{"name":" \t\n "}"#, "name"),
+        (r#"{"name":"s3cr3t\u0000"}"#, "name"),
+        (r#"{"description":"s3cr3t\u0000"}"#, "description"),
+        (r#"{"description":false}"#, "description"),
+        (r#"{"settingValues":[]}"#, "settingValues"),
+        (r#"{"settingValues":"s3cr3t"}"#, "settingValues"),
+        (r#"{"settingValues":{"4":{"intValue":1.5}}}"#, port),
+        (r#"{"settingValues":{"4":{"intValue":"s3cr3t"}}}"#, port),
+        (r#"{"settingValues":{"4":{"intValue":65536}}}"#, port),
+        (r#"{"settingValues":{"4":{"intValue":1,"IntValue":2}}}"#, port),
+        (r#"{"settingValues":{"4":{"intValue":1},"4":{"intValue":2}}}"#, port),
+        (r#"{"settingValues":{"4":"s3cr3t"}}"#, port),
+        (r#"{"settingValues":{"5":{"checkboxValue":"true"}}}"#, switch),
+        (r#"{"settingValues":{"5":{"checkboxValue":1}}}"#, switch),
+        (r#"{"settingValues":{"5":{"checkboxValue":"s3cr3t"}}}"#, switch),
+        (r#"{"settingValues":{"3":{"stringValue":["s3cr3t"]}}}"#, "settingValues.3"),
+        (r#"{"settingValues":{"+4":{"intValue":1}}}"#, "settingValues.+4"),
+        (r#"{"settingValues":{"04":{"intValue":1}}}"#, "settingValues.04"),
+        (r#"{"settingValues":{"4.0":{"intValue":1}}}"#, "settingValues.4.0"),
+        (r#"{"settingValues":{"Port":{"intValue":1}}}"#, "settingValues.Port"),
+        (r#"{"settingValues":{"99":{"intValue":1}}}"#, "settingValues.99"),
+        (r#"{"name":"\ud800s3cr3t"}"#, "body"),
+        (r#"{"name":"s3cr3t"#, "body"),
+        (r#"{"name":"x"}{}"#, "body"),
+        (r#"{"name":"x",}"#, "body"),
+        (r#"{'name':'s3cr3t'}"#, "body"),
+        (r#"{"name":NaN}"#, "body"),
+        ("{\"name\":\"s3cr3t\n\"}", "body"),
+        ("\u{feff}{\"name\":\"s3cr3t\"}", "body"),
+        ("", "body"),
+        ("null", "body"),
+        ("[]", "body"),
+        (r#"[{"name":"s3cr3t"}]"#, "body"),
+        (r#""s3cr3t""#, "body"),
+        ("true", "body"),
+        ("5", "body"),
+    ] {
+        put(&admin, &path, body).await.expect_fault(field);
+    }
+    assert_eq!(app.dump(), dump, "a refused request writes nothing");
+    // Every fault is told at once.
+    let faults = put(
+        &admin,
+        &path,
+        r#"{"name":5,"description":5,"maxExportParallelism":0,"settingValues":{"4":{"intValue":0}}}"#,
+    );
+    let faults = faults.await.expect_status(400)["validationErrors"].clone();
+    let fields: Vec<&String> = faults.as_object().expect("faults").keys().collect();
+    assert_eq!(fields, ["description", most, "name", port]);
+    // Numbers as text are taken inside settings as well.
+    let taken = put(&admin, &path, r#"{"settingValues":{"4":{"INTVALUE":"0636"}}}"#).await.expect_status(200);
+    assert_eq!(taken["settingValues"]["4"]["intValue"], 636);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lengths_count_code_points_and_depth_counts_brackets() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let (path, admin) = (format!("{SYSTEMS}/{id}"), app.admin());
+    for letter in ["x", "漢", "😀", "é"] {
+        for (field, most) in [("name", 200), ("description", 1000)] {
+            let longest = letter.repeat(most);
+            // A name is trimmed before it is counted.
+            let sent = if field == "name" { format!("  {longest}\n") } else { longest.clone() };
+            let answer = admin.put(&path, &json!({ field: sent })).await.expect_status(200);
+            assert_eq!(answer[field], longest);
+            admin.put(&path, &json!({ field: letter.repeat(most + 1) })).await.expect_fault(field);
+        }
+        let body = json!({ "name": letter.repeat(201), "connectorDefinitionId": 3 });
+        admin.post(SYSTEMS, &body).await.expect_fault("name");
+    }
+    for (open, close) in [("[", "]"), (r#"{"x":"#, "}")] {
+        for (depth, fine) in [(64, true), (65, false), (5000, false)] {
+            let inner = if open == "[" { "" } else { "1" };
+            let body = format!(r#"{{"x":{}{inner}{}}}"#, open.repeat(depth - 1), close.repeat(depth - 1));
+            let answer = put(&admin, &path, &body).await;
+            match fine {
+                true => drop(answer.expect_status(200)),
+                false => drop(answer.expect_fault("body")),
+            }
+        }
+    }
+    // Brackets in texts are no depth.
+    let text = "[{\\\"".repeat(40);
+    put(&admin, &path, &format!(r#"{{"name":"{text}"}}"#)).await.expect_status(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_fields_cost_nothing_however_many() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let fields: Vec<String> = (0..200_000).map(|n| format!("\"{n:x}\":0")).collect();
+    let body = format!("{{{},\"name\":\"Renamed\"}}", fields.join(","));
+    assert!(body.len() < 2 * 1024 * 1024, "{}", body.len());
+    let answer = put(&app.admin(), &format!("{SYSTEMS}/{id}"), &body).await.expect_status(200);
+    assert_eq!(answer["name"], Value::from("Renamed"));
+}
