@@ -76,3 +76,25 @@ async fn userinfo_tells_any_accepted_key_who_it_is() {
     app.stranger().get("/api/v1/userinfo").await.expect_error(401, "UNAUTHORISED");
     app.stranger().with_key(BAD_KEY).get("/api/v1/userinfo").await.expect_error(401, "UNAUTHORISED");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storage_that_takes_no_changes_is_not_ready() {
+    let app = TestApp::start().await;
+    let other = rusqlite::Connection::open(app.database()).expect("the database opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let mut body = timeless(app.stranger().get("/api/v1/health/ready").await.expect_status(503));
+    assert!(body["message"].take().is_string());
+    let expected = json!({
+        "code": "SERVICE_UNAVAILABLE",
+        "message": null,
+        "details": null,
+        "validationErrors": null,
+        "timestamp": null,
+        "status": "not_ready",
+        "reason": "error",
+    });
+    assert_eq!(body, expected);
+    app.stranger().get("/api/v1/health/live").await.expect_status(200);
+    other.execute_batch("ROLLBACK").expect("unlocked");
+    app.stranger().get("/api/v1/health/ready").await.expect_status(200);
+}
