@@ -31,7 +31,7 @@ async fn values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
         (r#"{"description":""}"#, "description", json!("")),
         (r#"{"description":null,"name":null}"#, "description", json!("")),
         // Only names that are known are looked at.
-        (r#"{"other":1e400,"deep":"\u0000","x":1,"x":2,"X":3}"#, "name", json!("Two  words é😀")),
+        (r#"{"other":1e400,"nul":"\u0000","half":"\ud800","x":1,"x":2,"X":3}"#, "name", json!("Two  words é😀")),
     ] {
         assert_eq!(put(&admin, &path, body).await.expect_status(200)[field], stored, "{body}");
     }
@@ -156,4 +156,20 @@ async fn unknown_fields_cost_nothing_however_many() {
     assert!(body.len() < 2 * 1024 * 1024, "{}", body.len());
     let answer = put(&app.admin(), &format!("{SYSTEMS}/{id}"), &body).await.expect_status(200);
     assert_eq!(answer["name"], Value::from("Renamed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_text_are_no_json() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    for field in ["name", "other"] {
+        for bytes in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xc0\x80"] {
+            let body = [b"{\"", field.as_bytes(), b"\":\"s3cr3t", bytes, b"\"}"].concat();
+            let request = http.put(format!("http://{}{SYSTEMS}/{id}", app.address)).header("X-Api-Key", &app.key);
+            let answer = request.body(body).send().await.expect("an answer");
+            let (status, text) = (answer.status().as_u16(), answer.text().await.expect("text"));
+            assert!(status == 400 && text.contains("VALIDATION_ERROR") && !text.contains(MARK), "{field}: {text}");
+        }
+    }
 }

@@ -162,7 +162,8 @@ fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body> {
     if too_deep(bytes) {
         return Err(Error::field("body", format!("Must not nest deeper than {MAX_DEPTH}.")));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::field("body", "Is not valid UTF-8."))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = TopLevel { known }.deserialize(&mut deserializer).and_then(|b| deserializer.end().map(|()| b));
     let mut body = parsed.map_err(|e| match e.classify() {
         serde_json::error::Category::Data => Error::field("body", "Must be a JSON object."),
