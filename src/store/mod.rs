@@ -37,7 +37,7 @@ const READERS: u32 = 4;
 const WRITER_WAIT: Duration = Duration::from_secs(5);
 
 /// How long nothing must have been written before the writer tidies up.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A transaction of the writer.
 pub type Tx<'a> = Transaction<'a>;

@@ -153,7 +153,7 @@ fn prepare(path: &Path, writer: &Connection) -> Result<(), OpenFault> {
     set_pragmas(writer).map_err(fault)?;
     read_back(writer)?;
     // Enough for the index pages of a large import; given back after it.
-    writer.pragma_update(None, "cache_size", -16_384).map_err(fault)?;
+    writer.pragma_update(None, "cache_size", -8_192).map_err(fault)?;
     writer.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
