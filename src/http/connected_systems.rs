@@ -175,12 +175,15 @@ fn setting_values(body: &mut Body) -> Option<SettingInputs> {
     };
     let mut inputs = SettingInputs::new();
     for (key, node) in members {
-        let shown = key.chars().filter(|c| !c.is_control()).take(32).collect::<String>();
-        let input = match json::key(&key) {
-            Some(_) => setting_input(node),
-            None => Err("Keys of settingValues are setting ids, written as integers.".to_owned()),
+        let (shown, input) = match json::key(&key) {
+            Some(id) => (id.to_string(), setting_input(node).map_err(|fault| format!("Setting {id}: {fault}"))),
+            None => {
+                let shown = key.chars().filter(|c| !c.is_control()).take(32).collect();
+                (shown, Err("Keys of settingValues are setting ids, written as integers.".to_owned()))
+            }
         };
-        inputs.entry(shown).and_modify(|i| *i = Err("Must be given only once.".to_owned())).or_insert(input);
+        let twice = format!("Setting {shown} must be given only once.");
+        inputs.entry(shown).and_modify(|i| *i = Err(twice)).or_insert(input);
     }
     Some(inputs)
 }
@@ -189,7 +192,7 @@ fn setting_input(node: Node) -> Result<Input, String> {
     let members = match node {
         Node::Null => return Ok(Input::default()),
         Node::Object(members) => members,
-        _ => return Err("Must be an object with stringValue, intValue or checkboxValue.".to_owned()),
+        _ => return Err("must be an object with stringValue, intValue or checkboxValue.".to_owned()),
     };
     let mut input = Input::default();
     let mut seen = Vec::new();
