@@ -11,6 +11,7 @@ mod bodies;
 mod check_command;
 mod connector_definitions;
 mod conventions;
+mod connected_systems;
 mod crash;
 mod demo;
 mod files;
