@@ -52,15 +52,19 @@ pub fn date(at: OffsetDateTime) -> String {
     text
 }
 
-/// Reads a point in time: `Z`, an offset, or none (UTC), with 0-7 fraction digits.
+/// Reads a point in time: `Z`, an offset, or none (UTC), with 0-7 fraction digits. In UTC it must lie in the years
+/// 1-9999, the only ones that can be written again.
 pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
     use time::format_description::well_known::Iso8601;
     let fraction = text.split_once('.').map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count());
     if fraction > 7 || !text.contains('T') {
         return None;
     }
-    let with_offset = OffsetDateTime::parse(text, &Iso8601::PARSING);
-    with_offset.ok().or_else(|| Some(time::PrimitiveDateTime::parse(text, &Iso8601::PARSING).ok()?.assume_utc()))
+    let with_offset = OffsetDateTime::parse(text, &Iso8601::PARSING).ok();
+    let at =
+        with_offset.or_else(|| Some(time::PrimitiveDateTime::parse(text, &Iso8601::PARSING).ok()?.assume_utc()))?;
+    let at = at.checked_to_offset(time::UtcOffset::UTC)?;
+    (1..=9999).contains(&at.year()).then_some(at)
 }
 
 /// A 200 with a JSON body.
