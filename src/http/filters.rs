@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use futures_util::future::ready;
 use futures_util::{Stream, TryStreamExt};
 use percent_encoding::percent_decode_str;
+use time::OffsetDateTime;
 use uuid::Uuid;
 use warp::Filter;
 use warp::http::header::AUTHORIZATION;
@@ -228,7 +229,9 @@ async fn authorise(app: &App, access: Access, headers: &HeaderMap, arrival: &Arr
         _ => None,
     };
     if access == Access::Anonymous {
-        if let Some(Known::Verified(record)) = key.map(|k| app.keys.known(&app.keys.digest(k))) {
+        if let Some(Known::Verified(record)) = key.map(|k| app.keys.known(&app.keys.digest(k)))
+            && record.is_usable(OffsetDateTime::now_utc())
+        {
             app.keys.note_use(record.id, arrival.peer);
         }
         return Ok(None);
