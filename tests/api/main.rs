@@ -7,6 +7,7 @@ mod support;
 
 mod api_key_command;
 mod authorisation;
+mod api_keys;
 mod bodies;
 mod check_command;
 mod connector_definitions;
