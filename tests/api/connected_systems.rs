@@ -178,7 +178,7 @@ async fn all_faults_are_told_together_and_nothing_is_stored() {
         (json!("1"), "settingValues"),
         (json!({ "one": {} }), "settingValues.one"),
         (json!({ "1.0": {} }), "settingValues.1.0"),
-        (json!({ "1": text("a"), "01": text("b") }), "settingValues.1"),
+        (json!({ "1": text("a"), "01": text("b") }), "settingValues.01"),
         (json!({ "99": null }), "settingValues.99"),
         (json!({ "-1": {} }), "settingValues.-1"),
         (json!({ "1": { "stringValue": "a", "StringValue": "b" } }), "settingValues.1"),

@@ -6,13 +6,13 @@
 mod support;
 
 mod api_key_command;
-mod authorisation;
 mod api_keys;
+mod authorisation;
 mod bodies;
 mod check_command;
+mod connected_systems;
 mod connector_definitions;
 mod conventions;
-mod connected_systems;
 mod crash;
 mod demo;
 mod files;
