@@ -84,7 +84,11 @@ async fn a_wrong_verb_is_told_the_right_ones_and_head_is_a_get_without_body() {
             }
         }
         let (head, get) = (app.admin().send("HEAD", &path, None).await, app.admin().get(&path).await);
-        assert_eq!((head.status, head.header("content-length")), (get.status, get.header("content-length")), "{path}");
+        assert_eq!(head.status, get.status, "{path}");
+        // An error tells the time, whose length varies.
+        if get.status == 200 && !path.contains("health") {
+            assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
+        }
         assert!(head.raw.is_empty(), "{path}");
     }
     let refused = app.stranger().send("HEAD", SYSTEMS, None).await;
