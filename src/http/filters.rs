@@ -237,10 +237,10 @@ async fn authorise(app: &App, access: Access, headers: &HeaderMap, arrival: &Arr
         return Ok(None);
     }
     let Some(key) = key else {
-        return Err(Error::Unauthorised(match headers.contains_key(AUTHORIZATION) {
-            true => "bearer tokens are not accepted here; send an API key in the X-Api-Key header",
-            false => "authentication required; send an API key in the X-Api-Key header",
-        }));
+        return Err(match headers.contains_key(AUTHORIZATION) {
+            true => Error::Unauthorised("bearer tokens are not accepted here; send an API key in the X-Api-Key header"),
+            false => authenticate::REFUSED,
+        });
     };
     let caller = authenticate::authenticate(app, key, arrival.peer).await?;
     let allowed = match access {

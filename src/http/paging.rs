@@ -86,7 +86,14 @@ pub fn page<T: Serialize>(
     let wanted = paging.sort_by.as_deref().unwrap_or(own_order);
     let column =
         columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map_or(own_order, |(name, _)| *name);
-    rows.sort_by_cached_key(|row| (sort_key(&row[column]), row["id"].as_i64()));
+    rows.sort_by_cached_key(|row| {
+        let mut key = sort_key(&row[column]);
+        if column == "created" {
+            // Fractions are written without trailing zeros: the mark behind them must not take part.
+            key.1.pop();
+        }
+        (key, row["id"].as_i64())
+    });
     if paging.descending {
         rows.reverse();
     }

@@ -14,7 +14,7 @@ use crate::security::key_cache::{Digest, Known, Record};
 use crate::store::api_keys::{self, ApiKey};
 
 /// The one answer to every credential that is not accepted: it does not tell which part was wrong.
-const REFUSED: Error = Error::Unauthorised("the API key is not accepted");
+pub const REFUSED: Error = Error::Unauthorised("an accepted API key is required in the X-Api-Key header");
 
 /// Verifies a presented key. Malformed and unknown keys cost no argon2 run; a verified one is remembered.
 pub async fn authenticate(app: &App, presented: &str, from: IpAddr) -> Result<Caller> {

@@ -88,15 +88,14 @@ async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Resul
         return Err(Error::BadRequest(format!("the connector {} has no hierarchy", connector.name)));
     }
     let unusable = |why: String| Error::BadRequest(format!("Connector settings are invalid: {why}"));
+    // First of all: whatever else is wrong with the new target, the password was not entered for it.
+    if matches!(settings.sealed(ldap_setting::PASSWORD), Some((_, true))) {
+        return Err(Error::BadRequest("password must be re-entered because the connection target changed".to_owned()));
+    }
     let ldap = LdapSettings::read(&settings.values()).map_err(unusable)?;
     let password = match settings.sealed(ldap_setting::PASSWORD) {
         None => return Err(unusable("Password is required".to_owned())),
-        Some((_, true)) => {
-            return Err(Error::BadRequest(
-                "password must be re-entered because the connection target changed".to_owned(),
-            ));
-        }
-        Some((sealed, false)) => app
+        Some((sealed, _)) => app
             .keyring
             .open_setting(id, ldap_setting::PASSWORD, sealed)
             .map_err(|e| Error::internal("the stored password does not open", e))?,
