@@ -48,7 +48,8 @@
 //!    the plan is made again with the verdicts.
 //! 6. One transaction: if selections changed since the rows were loaded, plan once more on the rows as they are;
 //!    apply, set the flags, close the activity, commit.
-//! 7. The report goes back as JSON; the page cache and the write-ahead file are brought back to size.
+//! 7. The report goes back as JSON, written while it is sent. Once nothing was written for a second, the writer merges
+//!    the write-ahead file and gives the memory of its page cache back.
 //!
 //! # Where to add
 //!
