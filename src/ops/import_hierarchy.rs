@@ -13,6 +13,7 @@ use super::Caller;
 use crate::app::{App, RunLock};
 use crate::connectors::definitions::{self, ldap_setting};
 use crate::connectors::ldap::hierarchy::discover;
+use crate::connectors::ldap::partitions;
 use crate::connectors::ldap::removal::verify;
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Access, Failure, FailureKind};
@@ -133,14 +134,15 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
         tokio::spawn(async move { load(&db, id).await })
     };
     let clock = Instant::now();
-    let (session, root) = ready.access.connect().await.map_err(external)?;
+    let (mut session, root) = ready.access.connect().await.map_err(external)?;
     let remarks = ready.access.transport_remarks(&session);
     for remark in &remarks {
         tracing::warn!(connected_system.id = id, "{remark}");
     }
     let before = stored.await.map_err(|e| Error::internal("the stored hierarchy could not be read", e))??;
     let known: Vec<_> = before.tree.partitions.iter().map(|p| p.key.clone()).collect();
-    let discovery = discover(&ready.access, session, &root, &known).await.map_err(external)?;
+    let listed = partitions::list(&ready.access, &mut session, &root).await.map_err(external)?;
+    let discovery = discover(&ready.access, session, &root, &listed, &known).await.map_err(external)?;
     let seen = Arc::new(discovery.seen);
     let read = clock.elapsed();
     let no_verdicts = Verdicts::default();

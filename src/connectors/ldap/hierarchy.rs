@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::Access;
 use super::entry::Entry;
 use super::failure::{Failure, Stage, result_name};
+use super::partitions::Listed;
 use super::root_dse::{Kind, RootDse};
 use super::session::{End, Scope, SearchEnd, Session};
 use crate::domain::dn::{DnKey, key_and_name};
-use crate::domain::hierarchy::{EntryId, EntryIds, IdKind, Seen, SeenContainer, SeenPartition, View};
+use crate::domain::hierarchy::{Advice, EntryId, EntryIds, IdKind, Seen, SeenContainer, SeenPartition, View};
 
 /// Every class that is a container somewhere; classes that a server does not know do no harm.
 pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)\
@@ -26,6 +27,7 @@ const SMALL_PAGE: u32 = 100;
 const AT_ONCE: usize = 4;
 
 const UNREADABLE_ROOT: &str = "root entry not found or not readable";
+const NOT_HELD: &str = "listed but not held by this server";
 
 /// What one import saw, and the connection to go on with, if it is still good.
 pub struct Discovery {
@@ -41,8 +43,8 @@ struct PartitionRead {
     failure: Option<Failure>,
 }
 
-/// Reads every partition that is not left out. `known` are the partitions that are stored: these are read even if
-/// they are technical.
+/// Reads every listed partition that is not left out. `known` are the partitions that are stored: these are read even
+/// if they are technical.
 ///
 /// # Errors
 /// No partition could be read at all, or a time limit is over.
@@ -50,17 +52,27 @@ pub async fn discover(
     access: &Access,
     session: Session,
     root: &RootDse,
+    listed: &[Listed],
     known: &[DnKey],
 ) -> Result<Discovery, Failure> {
-    let wanted: Vec<&(String, DnKey)> = root
-        .contexts
-        .iter()
-        .filter(|(_, key)| !access.settings.skip_hidden || !root.is_technical(key) || known.contains(key))
-        .collect();
+    let mut seen = Seen { listed: listed.len(), advice: advice(root.kind), ..Seen::default() };
+    let mut wanted = Vec::with_capacity(listed.len());
+    for partition in listed {
+        if known.contains(&partition.key) || (partition.held && !(partition.hidden && access.settings.skip_hidden)) {
+            wanted.push(partition);
+        } else {
+            seen.others.push(partition.key.clone());
+            if !partition.held {
+                seen.warnings.push(format!("{}: {NOT_HELD}, and not added", partition.dn));
+            }
+        }
+    }
     let mut main = Some(session);
-    let reads: Vec<_> = wanted.iter().map(|(dn, key)| read_partition(access, root, dn, key, main.take())).collect();
+    let reads: Vec<_> = wanted
+        .iter()
+        .map(|listed| read_partition(access, root, listed, main.take_if(|_| listed.held)))
+        .collect();
     let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
-    let mut seen = Seen { partitions: Vec::with_capacity(wanted.len()), listed: root.contexts.len() };
     let (mut good_session, mut first_failure, mut any_read) = (None, None, false);
     while let Some(read) = reads.next().await {
         let read = read?;
@@ -76,22 +88,41 @@ pub async fn discover(
     }
 }
 
+/// What an administrator can do on this kind of directory where it does not show enough.
+fn advice(kind: Kind) -> Advice {
+    let (see_all, read_ids) = match kind {
+        Kind::ActiveDirectory | Kind::AdLds | Kind::SambaAd => {
+            ("grant the account List Contents on the parent entries", "grant the account read on objectGUID")
+        }
+        Kind::Ds389 => {
+            ("grant the account read on all attributes of the parent entries", "grant the account read on nsUniqueId")
+        }
+        Kind::OpenLdap => ("grant the account read on the parent entries", "grant the account read on entryUUID"),
+        Kind::Generic => ("grant the account read on the parent entries", "grant the account read on entryUUID, if it is kept"),
+    };
+    Advice { see_all, read_ids }
+}
+
 /// Reads one partition. Fails only where the whole import has to: when a time limit is over.
 async fn read_partition(
     access: &Access,
     root: &RootDse,
-    dn: &str,
-    key: &DnKey,
+    listed: &Listed,
     session: Option<Session>,
 ) -> Result<PartitionRead, Failure> {
+    let dn = &*listed.dn;
     let mut partition = SeenPartition {
-        external_id: Arc::from(dn),
-        key: key.clone(),
+        external_id: listed.dn.clone(),
+        key: listed.key.clone(),
         ids: EntryIds::default(),
-        hidden: root.is_technical(key),
+        hidden: listed.hidden,
         view: View::Complete,
         containers: Vec::new(),
     };
+    if !listed.held {
+        let failure = Failure::new(Stage::Containers, &access.target(), format!("{dn}: {NOT_HELD}"));
+        return Ok(PartitionRead::failed(partition, NOT_HELD.to_owned(), failure, None));
+    }
     let opened = match session {
         Some(session) => Ok(session),
         None => access.another().await,
@@ -120,7 +151,7 @@ async fn read_partition(
     let (end, unreadable) = search(access, &mut session, root, dn, &mut partition.containers).await?;
     let failure = session.failure(&end.outcome);
     let usable = matches!(end.outcome, End::Result { .. });
-    match judge(&end, unreadable) {
+    match judge(&end, unreadable, root.kind) {
         Ok(view) => {
             partition.view = view;
             Ok(PartitionRead { partition, session: usable.then_some(session), failure: None })
@@ -182,18 +213,14 @@ async fn search(
 }
 
 /// What may be concluded from how a search ended: a view, or why there is none.
-fn judge(end: &SearchEnd, unreadable: u64) -> Result<View, String> {
+fn judge(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
     let dropped = end.skipped + unreadable;
     let k = end.entries;
     match &end.outcome {
         End::Result { code: 0, .. } if dropped == 0 => Ok(View::Complete),
         End::Result { code: 0, .. } => Ok(View::Incomplete(format!("{dropped} entries could not be read, {k} could"))),
         End::Result { code, .. } if matches!(code, 3 | 4 | 11 | 51 | 52) && k > 0 => {
-            let remedy = match code {
-                4 => "; raise the size limit of the bind account (OpenLDAP: size.soft, size.hard, size.prtotal)",
-                3 => "; raise the time limit of the bind account",
-                _ => "",
-            };
+            let remedy = remedy(*code, kind);
             Ok(View::Incomplete(format!("{} after {k} entries{remedy}", result_name(*code))))
         }
         End::Result { code, .. } => Err(format!("{} after {k} entries", result_name(*code))),
@@ -204,17 +231,31 @@ fn judge(end: &SearchEnd, unreadable: u64) -> Result<View, String> {
     }
 }
 
-fn id_attributes(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::ActiveDirectory => &["objectGUID"],
-        _ => &["entryUUID", "nsUniqueId"],
+/// What to change on the directory so that the next view is complete.
+fn remedy(code: u32, kind: Kind) -> &'static str {
+    match (code, kind) {
+        (4, Kind::OpenLdap) => "; raise the size limit of the bind account (size.soft, size.hard, size.prtotal)",
+        (4, Kind::Ds389) => "; raise the size limit of the bind account (nsSizeLimit)",
+        (4, _) => "; raise the size limit of the bind account",
+        (3, Kind::OpenLdap) => "; raise the time limit of the bind account (time.soft, time.hard)",
+        (3, Kind::Ds389) => "; raise the time limit of the bind account (nsTimeLimit)",
+        (3, _) => "; raise the time limit of the bind account",
+        (11, Kind::OpenLdap) => "; raise the page size that the bind account may ask for (size.pr)",
+        (11, Kind::Ds389) => "; raise the look-through limit of the bind account (nsLookThroughLimit)",
+        (11, _) => "; raise the limits of the bind account",
+        _ => "",
     }
 }
 
+fn id_attributes(kind: Kind) -> &'static [&'static str] {
+    if kind.is_ad_family() { &["objectGUID"] } else { &["entryUUID", "nsUniqueId"] }
+}
+
 fn container_attributes(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::ActiveDirectory => &["objectGUID", "description", "showInAdvancedViewOnly"],
-        _ => &["entryUUID", "nsUniqueId", "description"],
+    if kind.is_ad_family() {
+        &["objectGUID", "description", "showInAdvancedViewOnly"]
+    } else {
+        &["entryUUID", "nsUniqueId", "description"]
     }
 }
 
@@ -310,25 +351,21 @@ mod tests {
     #[test]
     fn only_success_is_a_complete_view() {
         let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
-        let end = |outcome, entries, first_page_done| SearchEnd {
-            entries,
-            pages: 1,
-            first_page_done,
-            outcome,
-            skipped: 0,
-            referrals: 0,
+        let judged = |outcome, entries, first_page_done, unreadable| {
+            let end = SearchEnd { entries, pages: 1, first_page_done, outcome, skipped: 0, referrals: 0 };
+            judge(&end, unreadable, Kind::OpenLdap)
         };
-        assert_eq!(judge(&end(result(0), 5, true), 0), Ok(View::Complete));
-        assert!(matches!(judge(&end(result(0), 5, true), 1), Ok(View::Incomplete(_))));
+        assert_eq!(judged(result(0), 5, true, 0), Ok(View::Complete));
+        assert!(matches!(judged(result(0), 5, true, 1), Ok(View::Incomplete(_))));
         for code in [3, 4, 11, 51, 52] {
-            assert!(matches!(judge(&end(result(code), 5, true), 0), Ok(View::Incomplete(_))), "{code}");
-            assert!(judge(&end(result(code), 0, true), 0).is_err(), "{code}");
+            assert!(matches!(judged(result(code), 5, true, 0), Ok(View::Incomplete(_))), "{code}");
+            assert!(judged(result(code), 0, true, 0).is_err(), "{code}");
         }
         for code in [1, 10, 32, 50, 53, 80] {
-            assert!(judge(&end(result(code), 5, true), 0).is_err(), "{code}");
+            assert!(judged(result(code), 5, true, 0).is_err(), "{code}");
         }
-        assert!(matches!(judge(&end(End::Lost, 5, true), 0), Ok(View::Incomplete(_))));
-        assert!(judge(&end(End::Lost, 5, false), 0).is_err());
-        assert!(judge(&end(End::Guard("answer not understood"), 5, true), 0).is_err());
+        assert!(matches!(judged(End::Lost, 5, true, 0), Ok(View::Incomplete(_))));
+        assert!(judged(End::Lost, 5, false, 0).is_err());
+        assert!(judged(End::Guard("answer not understood"), 5, true, 0).is_err());
     }
 }

@@ -3,6 +3,7 @@
 //! `connect`, `guard`, `pump` and `session` carry bytes and know no meaning; `settings`, `root_dse`, `hierarchy` and
 //! `removal` know what directories are. Nothing here touches the database.
 
+pub mod access_list;
 pub mod address;
 pub mod ber;
 pub mod connect;
@@ -11,6 +12,7 @@ pub mod failure;
 pub mod guard;
 pub mod hierarchy;
 pub mod limits;
+pub mod partitions;
 mod pump;
 pub mod removal;
 pub mod root_dse;

@@ -1,15 +1,23 @@
 //! Asking a directory about what was not seen. Gone is only what the directory itself says is not there, where it is
 //! known to answer differently about what it hides.
+//!
+//! Two proofs. Directories in general name the nearest entry that exists when one does not (`matchedDN`, RFC 4511
+//! 4.1.9); whether this one does so honestly is probed with a name that cannot exist. The Active Directory family
+//! names nothing, but lets accounts read who may list what lies below an entry.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::Access;
+use super::access_list::{Account, grants_list_contents};
 use super::failure::{Failure, Stage};
 use super::hierarchy::id_filter;
 use super::root_dse::{Kind, RootDse};
-use super::session::{BaseRead, End, Scope, Session};
+use super::session::{BaseRead, End, Question, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
-use crate::domain::hierarchy::{Candidate, RowId, Seen, Verdict, Verdicts};
+use crate::domain::hierarchy::{Candidate, IdKind, RowId, Seen, Verdict, Verdicts};
 use crate::security::random;
 
 /// Look-ups of one import; what is beyond is kept.
@@ -17,12 +25,10 @@ const MOST: usize = 2_000;
 /// Ids in one search for entries that were renamed while we read.
 const IDS_A_SEARCH: usize = 50;
 const NO_SUCH_OBJECT: u32 = 32;
-const ANY: &str = "(objectClass=*)";
-const NOTHING: &[&str] = &["1.1"];
 
-/// How a directory answers about an entry that cannot exist: once per parent.
+/// How a directory answers about an entry that is not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Probe {
+enum Said {
     /// "No such object", naming the parent as the nearest entry that exists.
     NamesParent,
     /// "No such object", naming nothing.
@@ -31,99 +37,157 @@ enum Probe {
     Other,
 }
 
+/// What is known about one parent, and with that about whatever it does not show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Evidence {
+    /// How the directory answers about an entry below it that cannot exist.
+    Probe(Said),
+    /// Whether the account may list what lies below it.
+    ListContents(bool),
+}
+
 struct Inquiry<'a> {
     access: &'a Access,
     session: &'a mut Session,
     kind: Kind,
-    probes: HashMap<DnKey, Probe>,
-    readable: HashMap<String, bool>,
 }
 
 /// Looks up every candidate and returns what the directory said.
 ///
 /// # Errors
-/// Only when the time of the whole import is over: any other trouble keeps the rows.
+/// Only when a time limit is over: any other trouble keeps the rows.
 pub async fn verify(
     access: &Access,
     session: &mut Session,
     root: &RootDse,
     seen: &Seen,
     candidates: &[Candidate],
-    partitions: &[(RowId, std::sync::Arc<str>)],
+    partitions: &[(RowId, Arc<str>)],
 ) -> Result<Verdicts, Failure> {
-    let mut inquiry = Inquiry { access, session, kind: root.kind, probes: HashMap::new(), readable: HashMap::new() };
+    session.enter(Stage::Containers);
+    let mut inquiry = Inquiry { access, session, kind: root.kind };
     let mut verdicts = Verdicts::default();
-    for (row, dn) in partitions {
-        verdicts.partitions.insert(*row, inquiry.partition(dn).await?);
+    let names: Vec<&str> = partitions.iter().map(|(_, dn)| &**dn).collect();
+    let answers = inquiry.ask(&names, Question::Presence).await?;
+    for ((row, _), answer) in partitions.iter().zip(&answers) {
+        verdicts.partitions.insert(*row, partition(answer.as_ref()));
     }
-    for (i, candidate) in candidates.iter().enumerate() {
-        let verdict = if i < MOST { inquiry.container(candidate).await? } else { Verdict::NotAsked };
-        verdicts.containers.insert(candidate.row, verdict);
+    let (asked, beyond) = candidates.split_at(candidates.len().min(MOST));
+    verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
+    inquiry.containers(asked, &mut verdicts.containers).await?;
+    if !root.kind.is_ad_family() {
+        inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
     }
-    inquiry.renamed_meanwhile(seen, candidates, &mut verdicts).await?;
     Ok(verdicts)
 }
 
+fn partition(answer: Option<&BaseRead>) -> Verdict {
+    match answer {
+        Some(answer) if answer.entry.is_some() || answer.skipped => Verdict::Answers,
+        Some(answer) if answer.code == NO_SUCH_OBJECT => Verdict::Gone,
+        _ => Verdict::Unclear,
+    }
+}
+
+/// What an entry is asked for by: the id, which follows it, where the directory takes that as a name (MS-ADTS
+/// 3.1.1.3.1.2.4).
+fn name_of(candidate: &Candidate) -> String {
+    match candidate.entry_id {
+        Some(id) if id.kind == IdKind::ObjectGuid => format!("<GUID={}>", Uuid::from_bytes(id.value)),
+        _ => candidate.dn.clone(),
+    }
+}
+
 impl Inquiry<'_> {
-    async fn partition(&mut self, dn: &str) -> Result<Verdict, Failure> {
-        Ok(match self.read(dn).await? {
-            Some(answer) if answer.entry.is_some() || answer.skipped => Verdict::Answers,
-            Some(answer) if answer.code == NO_SUCH_OBJECT => Verdict::Gone,
-            _ => Verdict::Unclear,
-        })
+    async fn containers(
+        &mut self,
+        candidates: &[Candidate],
+        verdicts: &mut HashMap<RowId, Verdict>,
+    ) -> Result<(), Failure> {
+        let unread = candidates.iter().filter(|c| !c.parent_read).map(|c| c.parent_dn.as_str());
+        let shown = self.about_each(unread, Question::Presence).await?;
+        let readable = |c: &Candidate| {
+            let answers = |a: &Option<BaseRead>| a.as_ref().is_some_and(|a| a.code == 0 && a.entry.is_some());
+            c.parent_read || shown.get(c.parent_dn.as_str()).is_some_and(answers)
+        };
+        let (asked, hidden): (Vec<_>, Vec<_>) = candidates.iter().partition(|c| readable(c));
+        verdicts.extend(hidden.iter().map(|c| (c.row, Verdict::Hidden)));
+        let names: Vec<String> = asked.iter().map(|c| name_of(c)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let answers = self.ask(&names, Question::Presence).await?;
+        let absent = asked.iter().zip(&answers).filter(|(_, a)| a.as_ref().is_some_and(is_absent));
+        let parents = absent.map(|(c, _)| c.parent_dn.as_str()).collect();
+        let evidence = self.evidence(parents).await?;
+        for (candidate, answer) in asked.iter().zip(&answers) {
+            let evidence = evidence.get(candidate.parent_dn.as_str()).copied();
+            let verdict = self.judge(candidate, answer.as_ref(), evidence);
+            verdicts.insert(candidate.row, verdict);
+        }
+        Ok(())
     }
 
-    async fn container(&mut self, candidate: &Candidate) -> Result<Verdict, Failure> {
-        if !candidate.parent_read && !self.is_readable(&candidate.parent_dn).await? {
-            return Ok(Verdict::Hidden);
-        }
-        let Some(answer) = self.read(&candidate.dn).await? else { return Ok(Verdict::Unclear) };
+    fn judge(&self, candidate: &Candidate, answer: Option<&BaseRead>, evidence: Option<Evidence>) -> Verdict {
+        let Some(answer) = answer else { return Verdict::Unclear };
         if answer.entry.is_some() || answer.skipped {
-            return Ok(Verdict::Answers);
+            return Verdict::Answers;
         }
         if answer.code == 0 {
-            return Ok(Verdict::Hidden);
+            // 389 Directory Server answers so about what it hides, and about everything to an account that may not
+            // read all attributes of the parent.
+            return Verdict::Hidden;
         }
-        if answer.code != NO_SUCH_OBJECT {
-            return Ok(Verdict::Unclear);
+        if !is_absent(answer) {
+            return Verdict::Unclear;
         }
-        if self.kind == Kind::ActiveDirectory {
-            // "No such object" is also what it says of what it hides.
-            return Ok(Verdict::Unprovable);
-        }
-        let Ok(parent) = Dn::parse(&candidate.parent_dn).map(|dn| dn.key()) else { return Ok(Verdict::Unclear) };
-        let said = probe_of(&answer, &parent);
-        let probe = self.probe(&candidate.parent_dn, &parent).await?;
-        Ok(match (said, probe) {
-            (Probe::NamesParent, Probe::NamesParent) => Verdict::Gone,
-            (Probe::NamesNothing, Probe::NamesParent) => Verdict::Hidden,
-            (Probe::NamesNothing, Probe::NamesNothing) if self.kind != Kind::Generic => Verdict::Unprovable,
-            (Probe::NamesNothing, Probe::NamesNothing) if candidate.parent_read => Verdict::GoneUnproved,
-            (Probe::NamesNothing, Probe::NamesNothing) => Verdict::Unprovable,
+        let probe = match evidence {
+            Some(Evidence::ListContents(true)) => return Verdict::Gone,
+            Some(Evidence::ListContents(false)) => return Verdict::Hidden,
+            Some(Evidence::Probe(said)) => said,
+            None => return Verdict::Unclear,
+        };
+        match (said_of(answer, &candidate.parent_dn), probe) {
+            (Said::NamesParent, Said::NamesParent) => Verdict::Gone,
+            (Said::NamesNothing, Said::NamesParent) => Verdict::Hidden,
+            (Said::NamesNothing, Said::NamesNothing) if self.kind != Kind::Generic => Verdict::Unprovable,
+            (Said::NamesNothing, Said::NamesNothing) if candidate.parent_read => Verdict::GoneUnproved,
+            (Said::NamesNothing, Said::NamesNothing) => Verdict::Unprovable,
             _ => Verdict::Unclear,
-        })
+        }
     }
 
-    async fn probe(&mut self, parent_dn: &str, parent: &DnKey) -> Result<Probe, Failure> {
-        if let Some(known) = self.probes.get(parent) {
-            return Ok(*known);
+    /// What can be learned about each parent, once per parent.
+    async fn evidence<'p>(&mut self, parents: BTreeSet<&'p str>) -> Result<HashMap<&'p str, Evidence>, Failure> {
+        let parents: Vec<&str> = parents.into_iter().collect();
+        if parents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        if self.kind.is_ad_family() {
+            let account = self.account().await?;
+            let answers = self.ask(&parents, Question::AccessList).await?;
+            let granted = |answer: &Option<BaseRead>| {
+                let descriptor = answer.as_ref()?.entry.as_ref()?.first("nTSecurityDescriptor")?;
+                grants_list_contents(descriptor, &account)
+            };
+            let evidence = answers.iter().map(|a| Evidence::ListContents(granted(a).unwrap_or(false)));
+            return Ok(parents.into_iter().zip(evidence).collect());
         }
         let name: String = random::<16>().iter().map(|b| format!("{b:02x}")).collect();
-        let probe = match self.read(&format!("ou={name},{parent_dn}")).await? {
-            Some(answer) => probe_of(&answer, parent),
-            None => Probe::Other,
-        };
-        self.probes.insert(parent.clone(), probe);
-        Ok(probe)
+        let probes: Vec<String> = parents.iter().map(|parent| format!("ou={name},{parent}")).collect();
+        let probes: Vec<&str> = probes.iter().map(String::as_str).collect();
+        let answers = self.ask(&probes, Question::Presence).await?;
+        let said = parents.iter().zip(&answers).map(|(parent, answer)| {
+            Evidence::Probe(answer.as_ref().map_or(Said::Other, |answer| said_of(answer, parent)))
+        });
+        Ok(parents.iter().copied().zip(said).collect())
     }
 
-    async fn is_readable(&mut self, dn: &str) -> Result<bool, Failure> {
-        if let Some(known) = self.readable.get(dn) {
-            return Ok(*known);
-        }
-        let readable = self.read(dn).await?.is_some_and(|answer| answer.code == 0 && answer.entry.is_some());
-        self.readable.insert(dn.to_owned(), readable);
-        Ok(readable)
+    /// Who the directory takes us for (`tokenGroups` of the root entry, MS-ADTS 3.1.1.3.2.38).
+    async fn account(&mut self) -> Result<Account, Failure> {
+        let session = &mut *self.session;
+        let step = async { Ok(session.read("", "(objectClass=*)", &["tokenGroups"]).await.ok()) };
+        let answer = self.access.within(Stage::Containers, step).await?;
+        let sids = answer.and_then(|a| a.entry).map(|e| e.get("tokenGroups").to_vec()).unwrap_or_default();
+        Ok(if sids.is_empty() { Account::Unknown } else { Account::Known(sids.into_iter().collect()) })
     }
 
     /// Entries that were renamed between their page and our look-up are not gone: their ids still answer.
@@ -131,9 +195,9 @@ impl Inquiry<'_> {
         &mut self,
         seen: &Seen,
         candidates: &[Candidate],
-        verdicts: &mut Verdicts,
+        verdicts: &mut HashMap<RowId, Verdict>,
     ) -> Result<(), Failure> {
-        let is_gone = |row| matches!(verdicts.containers.get(row), Some(Verdict::Gone | Verdict::GoneUnproved));
+        let is_gone = |row| matches!(verdicts.get(row), Some(Verdict::Gone | Verdict::GoneUnproved));
         let gone: Vec<&Candidate> = candidates.iter().filter(|c| c.entry_id.is_some() && is_gone(&c.row)).collect();
         let mut by_partition: HashMap<usize, Vec<&Candidate>> = HashMap::new();
         for candidate in gone {
@@ -146,7 +210,7 @@ impl Inquiry<'_> {
                 let doubt = self.any_answers(&base, &format!("(|{ids})")).await?;
                 if let Some(verdict) = doubt {
                     // Which of them it was does not matter: the next import sees it under its new name.
-                    verdicts.containers.extend(some.iter().map(|c| (c.row, verdict)));
+                    verdicts.extend(some.iter().map(|c| (c.row, verdict)));
                 }
             }
         }
@@ -155,7 +219,14 @@ impl Inquiry<'_> {
 
     async fn any_answers(&mut self, base: &str, filter: &str) -> Result<Option<Verdict>, Failure> {
         let session = &mut *self.session;
-        let search = async { Ok(session.search_paged(base, Scope::Subtree, filter, NOTHING, None, &mut |_| {}).await) };
+        let nothing = &["1.1"];
+        let search = async {
+            let end = session.search_paged(base, Scope::Subtree, filter, nothing, None, &mut |_| {}).await;
+            match end.outcome {
+                End::Idle(_) => Err(session.failure(&end.outcome)),
+                _ => Ok(end),
+            }
+        };
         let end = self.access.within(Stage::Containers, search).await?;
         Ok(match end.outcome {
             _ if end.entries > 0 => Some(Verdict::Answers),
@@ -164,21 +235,41 @@ impl Inquiry<'_> {
         })
     }
 
-    /// One base read; `None` if there was no result.
-    async fn read(&mut self, dn: &str) -> Result<Option<BaseRead>, Failure> {
+    /// The answers about distinct entries, by name.
+    async fn about_each<'p>(
+        &mut self,
+        dns: impl Iterator<Item = &'p str>,
+        question: Question,
+    ) -> Result<HashMap<&'p str, Option<BaseRead>>, Failure> {
+        let distinct: Vec<&str> = dns.collect::<BTreeSet<_>>().into_iter().collect();
+        let answers = self.ask(&distinct, question).await?;
+        Ok(distinct.into_iter().zip(answers).collect())
+    }
+
+    /// One base read each; `None` where no result came.
+    async fn ask(&mut self, dns: &[&str], question: Question) -> Result<Vec<Option<BaseRead>>, Failure> {
         let session = &mut *self.session;
-        let step = async { Ok(session.read(dn, ANY, NOTHING).await.ok()) };
+        let step = async {
+            let answers = session.read_each(dns, question).await;
+            match answers.iter().find_map(|a| a.as_ref().err().filter(|end| matches!(end, End::Idle(_)))) {
+                Some(idle) => Err(session.failure(idle)),
+                None => Ok(answers.into_iter().map(Result::ok).collect()),
+            }
+        };
         self.access.within(Stage::Containers, step).await
     }
 }
 
-fn probe_of(answer: &BaseRead, parent: &DnKey) -> Probe {
-    if answer.code != NO_SUCH_OBJECT || answer.entry.is_some() {
-        return Probe::Other;
-    }
+fn is_absent(answer: &BaseRead) -> bool {
+    answer.code == NO_SUCH_OBJECT && answer.entry.is_none() && !answer.skipped
+}
+
+fn said_of(answer: &BaseRead, parent_dn: &str) -> Said {
+    let parent: Option<DnKey> = Dn::parse(parent_dn).ok().map(|dn| dn.key());
     match Dn::parse(&answer.matched) {
-        Ok(dn) if dn.rdns().is_empty() => Probe::NamesNothing,
-        Ok(dn) if dn.key() == *parent => Probe::NamesParent,
-        _ => Probe::Other,
+        _ if !is_absent(answer) => Said::Other,
+        Ok(dn) if dn.rdns().is_empty() => Said::NamesNothing,
+        Ok(dn) if parent.as_ref() == Some(&dn.key()) => Said::NamesParent,
+        _ => Said::Other,
     }
 }

@@ -4,13 +4,18 @@
 
 use super::failure::{Failure, Stage, result_name};
 use super::session::Session;
+use super::entry::Entry;
 use crate::domain::dn::{Dn, DnKey};
 
 /// Which rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Active Directory, AD LDS or Samba AD.
+    /// Active Directory.
     ActiveDirectory,
+    /// Active Directory Lightweight Directory Services.
+    AdLds,
+    /// Samba as a domain controller.
+    SambaAd,
     /// OpenLDAP.
     OpenLdap,
     /// 389 Directory Server.
@@ -19,17 +24,44 @@ pub enum Kind {
     Generic,
 }
 
+impl Kind {
+    /// Whether the rules of Active Directory apply.
+    pub fn is_ad_family(self) -> bool {
+        matches!(self, Kind::ActiveDirectory | Kind::AdLds | Kind::SambaAd)
+    }
+
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::ActiveDirectory => "Active Directory",
+            Kind::AdLds => "AD LDS",
+            Kind::SambaAd => "Samba AD",
+            Kind::OpenLdap => "OpenLDAP",
+            Kind::Ds389 => "389 Directory Server",
+            Kind::Generic => "Generic LDAP",
+        }
+    }
+}
+
 /// What the root entry said.
 #[derive(Debug, Clone)]
 pub struct RootDse {
     /// Which rules apply.
     pub kind: Kind,
+    /// What the server calls itself, where it does.
+    pub vendor: Option<String>,
     /// Whether searches can be paged (RFC 2696).
     pub paging: bool,
     /// The listed naming contexts: DN as sent and its normal form, each once.
     pub contexts: Vec<(String, DnKey)>,
+    /// The configuration naming context of the Active Directory family.
+    pub configuration: Option<String>,
+    /// Its schema naming context.
+    pub schema: Option<String>,
+    /// The entry that holds the schema (RFC 4512, section 4.4).
+    pub subschema: Option<String>,
     /// Naming contexts that hold no organisation.
-    technical: Vec<DnKey>,
+    pub(super) technical: Vec<DnKey>,
 }
 
 const ATTRIBUTES: &[&str] = &[
@@ -40,15 +72,26 @@ const ATTRIBUTES: &[&str] = &[
     "namingContexts",
     "configurationNamingContext",
     "schemaNamingContext",
+    "subschemaSubentry",
     "vendorName",
     "vendorVersion",
 ];
 const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 const CAPABILITY_AD: &str = "1.2.840.113556.1.4.800";
 const CAPABILITY_AD_LDS: &str = "1.2.840.113556.1.4.1851";
+/// A server's name of itself is shown to people, and it is a stranger's text.
+const MOST_VENDOR: usize = 100;
 const TECHNICAL: [&str; 6] = ["cn=config", "cn=schema", "cn=monitor", "cn=changelog", "cn=accesslog", "o=netscaperoot"];
 
 impl RootDse {
+    /// A root entry that says nothing but what server it is of.
+    #[cfg(test)]
+    pub(super) fn of(kind: Kind) -> Self {
+        let contexts = Vec::new();
+        let technical = Vec::new();
+        RootDse { kind, vendor: None, paging: true, contexts, configuration: None, schema: None, subschema: None, technical }
+    }
+
     /// Whether a naming context is technical.
     pub fn is_technical(&self, key: &DnKey) -> bool {
         TECHNICAL.contains(&key.as_str()) || self.technical.contains(key)
@@ -64,17 +107,7 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
         return Err(if matches!(answer.code, 51 | 52) { failure.worth_a_retry() } else { failure });
     };
     let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
-    let starts =
-        |name: &str, prefix: &str| entry.first_text(name).is_some_and(|v| v.to_ascii_lowercase().starts_with(prefix));
-    let kind = if has("supportedCapabilities", CAPABILITY_AD) || has("supportedCapabilities", CAPABILITY_AD_LDS) {
-        Kind::ActiveDirectory
-    } else if has("objectClass", "OpenLDAProotDSE") || has("structuralObjectClass", "OpenLDAProotDSE") {
-        Kind::OpenLdap
-    } else if starts("vendorName", "389") || starts("vendorVersion", "389-directory") {
-        Kind::Ds389
-    } else {
-        Kind::Generic
-    };
+    let text = |name: &str| entry.first_text(name).map(str::to_owned).filter(|t| !t.trim().is_empty());
     let mut contexts: Vec<(String, DnKey)> = Vec::new();
     for dn in entry.texts("namingContexts").filter(|dn| !dn.trim().is_empty()) {
         match Dn::parse(dn) {
@@ -87,9 +120,85 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
             Err(fault) => tracing::warn!(%fault, "a listed naming context is not readable and is left out"),
         }
     }
-    let technical = ["configurationNamingContext", "schemaNamingContext"]
-        .iter()
-        .filter_map(|name| Some(Dn::parse(entry.first_text(name)?).ok()?.key()))
-        .collect();
-    Ok(RootDse { kind, paging: has("supportedControl", PAGED_RESULTS), contexts, technical })
+    let (configuration, schema) = (text("configurationNamingContext"), text("schemaNamingContext"));
+    let technical =
+        [&configuration, &schema].into_iter().filter_map(|dn| Some(Dn::parse(dn.as_ref()?).ok()?.key())).collect();
+    Ok(RootDse {
+        kind: kind(&entry),
+        vendor: vendor(&entry),
+        paging: has("supportedControl", PAGED_RESULTS),
+        contexts,
+        configuration,
+        schema,
+        subschema: text("subschemaSubentry"),
+        technical,
+    })
+}
+
+/// Which rules apply; the first that fits.
+fn kind(entry: &Entry) -> Kind {
+    let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
+    let starts =
+        |name: &str, prefix: &str| entry.first_text(name).is_some_and(|v| v.to_ascii_lowercase().starts_with(prefix));
+    let samba = || entry.first_text("vendorName").is_some_and(|v| v.to_ascii_lowercase().contains("samba"));
+    if has("supportedCapabilities", CAPABILITY_AD) && samba() {
+        Kind::SambaAd
+    } else if has("supportedCapabilities", CAPABILITY_AD_LDS) {
+        Kind::AdLds
+    } else if has("supportedCapabilities", CAPABILITY_AD) {
+        Kind::ActiveDirectory
+    } else if has("objectClass", "OpenLDAProotDSE") || has("structuralObjectClass", "OpenLDAProotDSE") {
+        Kind::OpenLdap
+    } else if starts("vendorName", "389") || starts("vendorVersion", "389-directory") {
+        Kind::Ds389
+    } else {
+        Kind::Generic
+    }
+}
+
+/// Name and version as the server tells them, without what could disturb a terminal or a page.
+fn vendor(entry: &Entry) -> Option<String> {
+    let parts: Vec<&str> = ["vendorName", "vendorVersion"].iter().filter_map(|name| entry.first_text(name)).collect();
+    let text: String = parts.join(", ").chars().filter(|c| !c.is_control()).take(MOST_VENDOR).collect();
+    Some(text).filter(|t| !t.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_known_by_what_its_root_entry_says() {
+        let attribute = |(name, values): &(&str, &[&str])| {
+            ((*name).to_owned(), values.iter().map(|v| v.as_bytes().to_vec()).collect())
+        };
+        let ad: &[&str] = &["1.2.840.113556.1.4.1670", CAPABILITY_AD];
+        for (attributes, expected) in [
+            (vec![("supportedCapabilities", ad)], Kind::ActiveDirectory),
+            (
+                vec![("SUPPORTEDCAPABILITIES", ad), ("vendorName", &["Samba Team (https://www.samba.org)"])],
+                Kind::SambaAd,
+            ),
+            (vec![("supportedCapabilities", &[CAPABILITY_AD_LDS])], Kind::AdLds),
+            (vec![("objectClass", &["top", "openldaprootdse"])], Kind::OpenLdap),
+            (vec![("structuralObjectClass", &["OpenLDAProotDSE"])], Kind::OpenLdap),
+            (vec![("vendorName", &["389 Project"])], Kind::Ds389),
+            (vec![("vendorVersion", &["389-Directory/2.3.1"])], Kind::Ds389),
+            (vec![("vendorName", &["Samba Team"])], Kind::Generic),
+            (vec![], Kind::Generic),
+        ] {
+            let attributes: Vec<(&str, &[&str])> = attributes;
+            let entry = Entry::new("", attributes.iter().map(attribute).collect());
+            assert_eq!(kind(&entry), expected, "{attributes:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_calls_itself_is_made_fit_to_be_shown() {
+        let of = |name: &str| vendor(&Entry::new("", vec![("vendorName".to_owned(), vec![name.as_bytes().to_vec()])]));
+        assert_eq!(of("389 Project"), Some("389 Project".to_owned()));
+        assert_eq!(of("a\u{1b}[31mb\n"), Some("a[31mb".to_owned()));
+        assert_eq!(of(&"x".repeat(500)).map(|v| v.len()), Some(MOST_VENDOR));
+        assert_eq!(of(" "), None);
+    }
 }

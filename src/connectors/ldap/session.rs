@@ -9,7 +9,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::controls::PagedResults;
+use futures_util::StreamExt;
+use ldap3::controls::{PagedResults, RawControl};
 use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchOptions, StdStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,6 +28,12 @@ pub use ldap3::Scope;
 
 /// How long a directory may take to close.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Single entries that are asked for at the same time on one connection.
+const READS_AT_ONCE: usize = 8;
+/// Asks for the access list of an entry and not for its owner or its audit rules, which ordinary accounts may not
+/// read: LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION (MS-ADTS 3.1.1.3.4.1.11).
+const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
+const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 /// The code with which a filter of ours that is none is answered, as LDAP client libraries do.
 const FILTER_ERROR: u32 = 87;
 
@@ -108,6 +115,15 @@ struct Query<'a> {
     attributes: &'a [&'a str],
 }
 
+/// What is asked of a single entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Only whether it is there: no attribute (RFC 4511, section 4.5.1.8).
+    Presence,
+    /// Who may do what with it (`nTSecurityDescriptor`, access list only); the Active Directory family.
+    AccessList,
+}
+
 /// Takes the entries of a search as they come.
 pub type OnEntry<'a> = dyn FnMut(Entry) + Send + 'a;
 
@@ -169,6 +185,52 @@ impl Session {
                 Ok(BaseRead { entry, code, matched, diagnostic, skipped: end.skipped > 0 })
             }
             other => Err(self.failure(&other)),
+        }
+    }
+
+    /// Asks the same of many entries, a few at a time on this one connection, and returns the answers in their order.
+    ///
+    /// # Errors
+    /// Of each read: the connection was lost or given up before its result came.
+    pub async fn read_each(&mut self, dns: &[&str], question: Question) -> Vec<Result<BaseRead, End>> {
+        if self.searching {
+            return dns.iter().map(|_| Err(End::Lost)).collect();
+        }
+        self.searching = true;
+        let attributes: &[&str] = match question {
+            Question::Presence => &["1.1"],
+            Question::AccessList => &["nTSecurityDescriptor"],
+        };
+        let this = &*self;
+        let reads: Vec<_> = dns
+            .iter()
+            .map(|dn| async move {
+                let mut ldap = this.ldap.clone();
+                if question == Question::AccessList {
+                    let val = Some(ACCESS_LIST_ONLY.to_vec());
+                    ldap.with_controls(RawControl { ctype: SD_FLAGS.to_owned(), crit: true, val });
+                }
+                let query = Query { base: dn, scope: Scope::Base, filter: "(objectClass=*)", attributes };
+                this.read_one(&mut ldap, &query).await
+            })
+            .collect();
+        let answers = futures_util::stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
+        self.searching = false;
+        answers
+    }
+
+    async fn read_one(&self, ldap: &mut Ldap, query: &Query<'_>) -> Result<BaseRead, End> {
+        let (mut entry, skipped) = (None, self.flow.skipped());
+        let (result, _) = self
+            .page(ldap, query, &mut 0, &mut |e| {
+                entry.get_or_insert(e);
+            })
+            .await?;
+        // Reads that run beside each other cannot tell whose entry was dropped; it then counts for all of them.
+        let skipped = self.flow.skipped() > skipped;
+        match result {
+            End::Result { code, matched, diagnostic } => Ok(BaseRead { entry, code, matched, diagnostic, skipped }),
+            other => Err(other),
         }
     }
 
@@ -283,13 +345,14 @@ impl Session {
             if end.pages >= self.limits.pages {
                 return End::Guard(EXCEEDS);
             }
+            let mut ldap = self.ldap.clone();
             if let Some(size) = page_size {
                 let size = i32::try_from(size).unwrap_or(i32::MAX);
-                self.ldap.with_controls(PagedResults { size, cookie: cookie.clone() });
+                ldap.with_controls(PagedResults { size, cookie: cookie.clone() });
             }
             let before = (end.entries, self.flow.skipped());
             self.searching = true;
-            let page = self.page(query, &mut end.entries, on_entry).await;
+            let page = self.page(&mut ldap, query, &mut end.entries, on_entry).await;
             let (result, next) = match page {
                 Ok(done) => done,
                 Err(stopped) => return stopped,
@@ -311,7 +374,8 @@ impl Session {
 
     /// One page: its result and the cookie of the next. Fails with the reason if no result came.
     async fn page(
-        &mut self,
+        &self,
+        ldap: &mut Ldap,
         query: &Query<'_>,
         entries: &mut u64,
         on_entry: &mut OnEntry<'_>,
@@ -319,7 +383,7 @@ impl Session {
         let options = SearchOptions::new().deref(DerefAliases::Never).typesonly(false).timelimit(0).sizelimit(0);
         let Query { base, scope, filter, attributes } = *query;
         let started =
-            self.ldap.with_search_options(options).streaming_search(base, scope, filter, attributes.to_vec()).await;
+            ldap.with_search_options(options).streaming_search(base, scope, filter, attributes.to_vec()).await;
         let mut stream = match started {
             Ok(stream) => stream,
             Err(LdapError::FilterParsing) => {

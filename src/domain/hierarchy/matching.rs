@@ -126,10 +126,11 @@ fn distinct_entries(seen: &Seen) -> (Vec<Entry<'_>>, HashMap<&str, u32>) {
     (entries, by_key)
 }
 
-/// For each partition the suffixes of other partitions inside it: their entries are theirs alone.
+/// For each partition the suffixes of other listed partitions inside it: their entries are theirs alone.
 fn inner_suffixes(seen: &Seen) -> Vec<Vec<&str>> {
     let keys: Vec<&str> = seen.partitions.iter().map(|p| p.key.as_str()).collect();
-    keys.iter().map(|outer| keys.iter().copied().filter(|k| dn::is_below(k, outer)).collect()).collect()
+    let all = || keys.iter().copied().chain(seen.others.iter().map(|k| k.as_str()));
+    keys.iter().map(|outer| all().filter(|k| dn::is_below(k, outer)).collect()).collect()
 }
 
 fn match_partitions(stored: &StoredTree, seen: &Seen) -> (Vec<u32>, Vec<u32>) {

@@ -172,6 +172,21 @@ pub struct Seen {
     pub partitions: Vec<SeenPartition>,
     /// How many the directory listed in all.
     pub listed: usize,
+    /// Those that it listed and that were left out: entries below them are not the outer partition's to tell.
+    pub others: Vec<DnKey>,
+    /// What an administrator should know of the listing itself.
+    pub warnings: Vec<String>,
+    /// What to do where the directory does not show enough.
+    pub advice: Advice,
+}
+
+/// What an administrator can change on the directory at hand, to be put into warnings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Advice {
+    /// So that what is hidden can be told from what is gone.
+    pub see_all: &'static str,
+    /// So that immutable ids can be read.
+    pub read_ids: &'static str,
 }
 
 /// What the directory answered when it was asked about one missing row by itself.

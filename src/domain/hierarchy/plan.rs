@@ -301,29 +301,30 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn view_warnings(&mut self) {
-        let warnings = &mut self.plan.warnings;
+        let told = &mut self.plan.warnings;
+        told.extend(self.seen.warnings.iter().cloned());
         if self.seen.listed == 0 {
-            warnings.push("the directory lists no partition".to_owned());
+            told.push("the directory lists no partition".to_owned());
         }
         for partition in &self.seen.partitions {
             let name = &partition.external_id;
             match &partition.view {
                 View::Complete => {}
                 View::Incomplete(why) => {
-                    warnings.push(format!("{name}: {why}; nothing was removed from this partition"));
+                    told.push(format!("{name}: {why}; nothing was removed from this partition"));
                 }
-                View::Failed(why) => warnings.push(format!("{name}: {why}; this partition stays as it was")),
+                View::Failed(why) => told.push(format!("{name}: {why}; this partition stays as it was")),
             }
             let read = !matches!(partition.view, View::Failed(_)) && !partition.containers.is_empty();
             if read && partition.containers.iter().all(|c| c.ids.best().is_none()) {
-                warnings.push(format!("{name}: no immutable id readable: renames show as removed and added"));
+                told.push(warnings::no_ids(name, self.seen.advice.read_ids));
             }
         }
     }
 
     pub(super) fn finish(mut self) -> Plan {
         let kept = std::mem::take(&mut self.kept);
-        self.plan.warnings.extend(kept.texts());
+        self.plan.warnings.extend(kept.texts(self.seen.advice.see_all));
         self.plan.total_partitions =
             self.stored.partitions.len() + self.plan.partitions_added.len() - self.plan.partitions_removed.len();
         self.plan.total_containers = self.stored.containers.len() + self.plan.added.len() - self.plan.removed.len();

@@ -48,7 +48,7 @@ impl World {
         };
         let mut world = World {
             stored: StoredTree::default(),
-            seen: Seen { partitions: vec![partition], listed: 1 },
+            seen: Seen { partitions: vec![partition], listed: 1, ..Seen::default() },
             verdicts: Verdicts::default(),
             accept: false,
         };

@@ -37,8 +37,9 @@ impl Reason {
         }
     }
 
-    fn text(self, count: usize) -> String {
+    fn text(self, count: usize, see_all: &str) -> String {
         let n = if count == 1 { "1 container".to_owned() } else { format!("{count} containers") };
+        let see_all = if see_all.is_empty() { "grant the account read access" } else { see_all };
         let accept = "call the import with acceptRemovals=true to remove what is really gone";
         match self {
             Reason::Recreated => {
@@ -49,10 +50,10 @@ impl Reason {
             }
             Reason::Answers => format!("{n} kept: not listed as a container, but the entry still answers"),
             Reason::Hidden => format!(
-                "{n} kept: not seen, but possibly hidden from the account; grant it read access to the parent entries, or {accept}"
+                "{n} kept: not seen, but possibly hidden from the account; {see_all}, or {accept}"
             ),
             Reason::Unprovable => format!(
-                "{n} kept: not seen, but this directory does not let the account tell hidden from absent; grant it read access, or {accept}"
+                "{n} kept: not seen, but this directory does not let the account tell hidden from absent; {see_all}, or {accept}"
             ),
             Reason::Unclear => {
                 format!("{n} kept: not seen, but the look-up that would prove it failed; import again, or {accept}")
@@ -78,13 +79,18 @@ impl Kept {
         }
     }
 
-    pub fn texts(self) -> impl Iterator<Item = String> {
-        self.groups.into_iter().map(|((partition, reason), (count, named))| {
+    pub fn texts(self, see_all: &str) -> impl Iterator<Item = String> {
+        self.groups.into_iter().map(move |((partition, reason), (count, named))| {
             let more = count - named.len();
             let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
-            format!("{partition}: {}: {}{tail}", reason.text(count), named.join("; "))
+            format!("{partition}: {}: {}{tail}", reason.text(count, see_all), named.join("; "))
         })
     }
+}
+
+pub(super) fn no_ids(partition: &str, advice: &str) -> String {
+    let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
+    format!("{partition}: no immutable id readable: renames show as removed and added{advice}")
 }
 
 /// Why the guard stopped an import.

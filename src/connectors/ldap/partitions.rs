@@ -1,0 +1,137 @@
+//! Which partitions a directory holds: the cross-references of the Active Directory family, the naming contexts of
+//! the root entry elsewhere.
+//!
+//! Only lists. What the partitions hold is read elsewhere, and what is missing from the list concludes nothing here.
+
+use std::sync::Arc;
+
+use super::Access;
+use super::entry::Entry;
+use super::failure::{Failure, Stage};
+use super::root_dse::{Kind, RootDse};
+use super::session::{End, Scope, Session};
+use crate::domain::dn::{Dn, DnKey};
+
+const CROSS_REFERENCES: &str = "(objectClass=crossRef)";
+const ATTRIBUTES: &[&str] = &["nCName", "systemFlags", "Enabled"];
+const PAGE: u32 = 500;
+/// FLAG_CR_NTDS_NC: a partition of this forest and not of somebody else's directory (MS-ADTS 2.2.10).
+const OF_THIS_FOREST: i32 = 1;
+/// FLAG_CR_NTDS_DOMAIN: a domain.
+const DOMAIN: i32 = 2;
+
+/// A partition that the directory lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The DN as listed.
+    pub dn: Arc<str>,
+    /// Its normal form.
+    pub key: DnKey,
+    /// Technical: no organisation lives there.
+    pub hidden: bool,
+    /// Whether this server holds a copy of it.
+    pub held: bool,
+}
+
+/// Lists the partitions, each once.
+///
+/// # Errors
+/// The list could not be read to its end: half a list would make the other half look like removed.
+pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Result<Vec<Listed>, Failure> {
+    if !root.kind.is_ad_family() {
+        let listed = root.contexts.iter().map(|(dn, key)| Listed {
+            dn: Arc::from(dn.as_str()),
+            key: key.clone(),
+            hidden: root.is_technical(key),
+            held: true,
+        });
+        return Ok(listed.collect());
+    }
+    session.enter(Stage::Partitions);
+    let failure = |why: &str| Failure::new(Stage::Partitions, &access.target(), why);
+    let configuration =
+        root.configuration.as_deref().ok_or_else(|| failure("the root entry names no configuration naming context"))?;
+    let base = format!("CN=Partitions,{configuration}");
+    let mut entries = Vec::new();
+    let search = async {
+        let page = root.paging.then_some(PAGE);
+        let end = session
+            .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |e| entries.push(e))
+            .await;
+        match end.outcome {
+            End::Result { code: 0, .. } if end.skipped == 0 => Ok(()),
+            End::Result { code: 0, .. } => Err(failure("the list of partitions cannot be read as a whole")),
+            ref other => Err(session.failure(other)),
+        }
+    };
+    access.within(Stage::Partitions, search).await?;
+    let mut listed: Vec<Listed> = Vec::new();
+    for entry in &entries {
+        if let Some(partition) = cross_reference(entry, root).filter(|p| !listed.iter().any(|l| l.key == p.key)) {
+            listed.push(partition);
+        }
+    }
+    Ok(listed)
+}
+
+/// The partition that a cross-reference stands for; `None` for another forest's and for one that is switched off.
+fn cross_reference(entry: &Entry, root: &RootDse) -> Option<Listed> {
+    let flags = entry.first_text("systemFlags").and_then(|v| v.trim().parse::<i32>().ok()).unwrap_or(0);
+    let enabled = !entry.first_text("Enabled").is_some_and(|v| v.trim().eq_ignore_ascii_case("FALSE"));
+    let dn = entry.first_text("nCName").filter(|_| flags & OF_THIS_FOREST != 0 && enabled)?;
+    let key = match Dn::parse(dn) {
+        Ok(parsed) if !parsed.rdns().is_empty() => parsed.key(),
+        _ => {
+            tracing::warn!(cross_reference = entry.dn, "the name of a listed partition is not readable");
+            return None;
+        }
+    };
+    let hidden = match root.kind {
+        Kind::AdLds => root.is_technical(&key),
+        _ => flags & DOMAIN == 0,
+    };
+    let held = root.contexts.iter().any(|(_, context)| *context == key);
+    Some(Listed { dn: Arc::from(dn), key, hidden, held })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(nc: &str, flags: &str, enabled: Option<&str>) -> Entry {
+        let value = |name: &str, v: &str| (name.to_owned(), vec![v.as_bytes().to_vec()]);
+        let mut attributes = vec![value("nCName", nc), value("systemFlags", flags)];
+        attributes.extend(enabled.map(|e| value("Enabled", e)));
+        Entry::new("CN=x,CN=Partitions,CN=Configuration,DC=lab,DC=test", attributes)
+    }
+
+    fn root(kind: Kind) -> RootDse {
+        let context = |dn: &str| (dn.to_owned(), Dn::parse(dn).expect("dn").key());
+        RootDse {
+            contexts: vec![context("DC=lab,DC=test"), context("CN=Configuration,DC=lab,DC=test"), context("O=app")],
+            technical: vec![Dn::parse("cn=configuration,dc=lab,dc=test").expect("dn").key()],
+            ..RootDse::of(kind)
+        }
+    }
+
+    #[test]
+    fn cross_references_say_what_is_technical_held_and_ours() {
+        for (kind, nc, flags, enabled, expected) in [
+            (Kind::ActiveDirectory, "DC=lab,DC=test", "3", None, Some((false, true))),
+            (Kind::SambaAd, "CN=Configuration,DC=lab,DC=test", "1", None, Some((true, true))),
+            (Kind::SambaAd, "DC=DomainDnsZones,DC=lab,DC=test", "5", None, Some((true, false))),
+            (Kind::ActiveDirectory, "DC=child,DC=lab,DC=test", "3", Some("TRUE"), Some((false, false))),
+            // Other bits may be set, the sign bit too.
+            (Kind::ActiveDirectory, "DC=lab,DC=test", "-2147483645", None, Some((false, true))),
+            (Kind::ActiveDirectory, "DC=elsewhere", "0", None, None),
+            (Kind::ActiveDirectory, "DC=elsewhere", "two", None, None),
+            (Kind::ActiveDirectory, "DC=lab,DC=test", "3", Some("FALSE"), None),
+            (Kind::ActiveDirectory, "no name", "3", None, None),
+            (Kind::AdLds, "O=app", "5", None, Some((false, true))),
+            (Kind::AdLds, "CN=Configuration,DC=lab,DC=test", "1", None, Some((true, true))),
+        ] {
+            let listed = cross_reference(&entry(nc, flags, enabled), &root(kind));
+            assert_eq!(listed.map(|l| (l.hidden, l.held)), expected, "{kind:?} {nc} {flags}");
+        }
+    }
+}
