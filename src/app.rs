@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::security::api_key::Hasher;
 use crate::security::key_cache::KeyCache;
 use crate::security::secret::Keyring;
@@ -24,13 +26,23 @@ pub struct App {
     pub trust: Arc<ClientTrust>,
     /// Which systems an import is running on.
     pub imports: RunLocks,
+    /// Turns for connection tests.
+    pub tests: Arc<Semaphore>,
     /// Bounds on what a directory may send and how long it may take to send it.
     pub ldap_limits: crate::connectors::ldap::Limits,
 }
 
-/// One run per connected system at a time.
-#[derive(Clone, Default)]
-pub struct RunLocks(Arc<Mutex<HashSet<i64>>>);
+/// Imports that read directories at the same time; more wait in line.
+const RUNS_AT_ONCE: usize = 8;
+/// Connection tests at the same time; they wait for people, not in line behind imports.
+pub const TESTS_AT_ONCE: usize = 8;
+
+/// One run per connected system at a time, and a few at a time over all systems.
+#[derive(Clone)]
+pub struct RunLocks {
+    running: Arc<Mutex<HashSet<i64>>>,
+    turns: Arc<Semaphore>,
+}
 
 /// Holds the run of one system until dropped.
 pub struct RunLock {
@@ -38,16 +50,27 @@ pub struct RunLock {
     system: i64,
 }
 
+impl Default for RunLocks {
+    fn default() -> Self {
+        RunLocks { running: Arc::default(), turns: Arc::new(Semaphore::new(RUNS_AT_ONCE)) }
+    }
+}
+
 impl RunLocks {
     /// Takes the run of a system; `None` while another one runs.
     pub fn take(&self, system: i64) -> Option<RunLock> {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.insert(system).then(|| RunLock { locks: self.clone(), system })
+    }
+
+    /// Waits in line for a turn, which lasts until what is returned is dropped. The line is never closed.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.turns.clone().acquire_owned().await.ok()
     }
 }
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        self.locks.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.system);
+        self.locks.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.system);
     }
 }

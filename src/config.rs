@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::connectors::ldap::address::Policy;
+
 /// The file that is read if it is there and no other is named.
 pub const DEFAULT_FILE: &str = "jim.toml";
 /// The environment variable of the operator's key; no configuration key.
@@ -31,6 +33,8 @@ pub struct Config {
     pub keyring: PathBuf,
     /// A folder of PEM files that are trusted beside the system's store.
     pub trust_dir: Option<PathBuf>,
+    /// Which directories may be connected to.
+    pub allowed_directories: Policy,
     /// Log form.
     pub log_format: LogFormat,
     /// Log filter, as tracing-subscriber reads it.
@@ -40,12 +44,13 @@ pub struct Config {
 }
 
 /// Every key with its default, as it stands in the file.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 8] = [
     ("server", "listen"),
     ("server", "insecure_http"),
     ("database", "path"),
     ("keys", "path"),
     ("ldap", "trust_dir"),
+    ("ldap", "allow"),
     ("log", "format"),
     ("log", "filter"),
 ];
@@ -61,6 +66,7 @@ struct Given {
 enum Value {
     Text(String),
     Flag(bool),
+    List(Vec<String>),
     Other,
 }
 
@@ -69,6 +75,10 @@ impl From<&DeValue<'_>> for Value {
         match value {
             DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
             DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Array(values) => {
+                let texts = values.iter().map(|v| v.get_ref().as_str().map(str::to_owned));
+                texts.collect::<Option<_>>().map_or(Value::Other, Value::List)
+            }
             _ => Value::Other,
         }
     }
@@ -82,6 +92,7 @@ impl Config {
             database: folder.join("jim.db"),
             keyring: folder.join("jim.keys"),
             trust_dir: None,
+            allowed_directories: Policy::default(),
             log_format: LogFormat::Text,
             log_filter: "warn".to_owned(),
             unknown_variables: Vec::new(),
@@ -203,6 +214,7 @@ impl Reader<'_> {
             let origin = self.origin("ldap", "trust_dir");
             self.problems.push(format!("{origin}: {} is not a folder; name a folder of PEM files", dir.display()));
         }
+        let allowed_directories = self.policy();
         let log_format = match self.text("log", "format").as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -215,7 +227,7 @@ impl Reader<'_> {
         if !crate::telemetry::is_filter(&log_filter) {
             self.fault("log", "filter", "is not a filter such as info or jim=debug");
         }
-        Config { listen, database, keyring, trust_dir, log_format, log_filter, unknown_variables }
+        Config { listen, database, keyring, trust_dir, allowed_directories, log_format, log_filter, unknown_variables }
     }
 
     fn listen(&mut self) -> SocketAddr {
@@ -238,6 +250,28 @@ impl Reader<'_> {
             );
         }
         listen
+    }
+
+    /// In the environment the list is one text with commas.
+    fn policy(&mut self) -> Policy {
+        let texts = match self.given.get(&("ldap", "allow")).map(|g| (&g.value, g.from_environment)) {
+            None => return Policy::default(),
+            Some((Value::List(texts), _)) => texts.clone(),
+            Some((Value::Text(text), true)) => text.split(',').map(|t| t.trim().to_owned()).collect(),
+            Some(_) => {
+                self.fault("ldap", "allow", "must be a list of texts such as [\"10.0.0.0/8\", \"*.corp.example:636\"]");
+                return Policy::default();
+            }
+        };
+        let policy = Policy::parse(texts.iter().map(String::as_str));
+        policy.unwrap_or_else(|bad| {
+            self.fault(
+                "ldap",
+                "allow",
+                &format!("holds {bad:?}, which is no network, address or name with or without a port"),
+            );
+            Policy::default()
+        })
     }
 
     fn origin(&self, section: &'static str, key: &'static str) -> String {
@@ -309,7 +343,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_told_at_once_with_its_line() {
-        let text = "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n[log]\nformat = \"xml\"\n[colour]\nred = 1\n[ldap]\ntrust_dir = 5\n";
+        let text = "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n[log]\nformat = \"xml\"\n[colour]\nred = 1\n[ldap]\ntrust_dir = 5\nallow = [\"10.0.0.0/8\", \"10.0.0.0/40\"]\n";
         let problems = load(text, &[]).expect_err("refused");
         for wanted in [
             "jim.toml:2: [server] listen is not a loopback address",
@@ -317,6 +351,7 @@ mod tests {
             "jim.toml:5: [log] format must be text or json",
             "unknown section [colour]",
             "jim.toml:9: [ldap] trust_dir must be a text in quotes",
+            "jim.toml:10: [ldap] allow holds \"10.0.0.0/40\", which is no network",
         ] {
             assert!(problems.contains(wanted), "{wanted} is not in:\n{problems}");
         }
@@ -329,6 +364,7 @@ mod tests {
             ("JIM_SERVER_LISTEN", "0.0.0.0:0"),
             ("JIM_SERVER_INSECURE_HTTP", "TRUE"),
             ("JIM_DATABASE_PATH", "here.db"),
+            ("JIM_LDAP_ALLOW", "10.0.0.0/8, *.corp.example:636"),
             ("JIM_COLOUR_RED", "1"),
             (INFRASTRUCTURE_KEY, "jim_x"),
         ];
@@ -337,6 +373,7 @@ mod tests {
         assert_eq!(config.listen.port(), 0);
         assert_eq!(config.database, Path::new("here.db"));
         assert!(config.keyring.is_absolute() && config.keyring.ends_with("my.keys"));
+        assert_eq!(Ok(config.allowed_directories), Policy::parse(["10.0.0.0/8", "*.corp.example:636"]));
         assert_eq!(config.unknown_variables, ["JIM_COLOUR_RED"]);
     }
 

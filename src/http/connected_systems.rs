@@ -165,7 +165,7 @@ fn parallelism(body: &mut Body) -> Option<i64> {
 }
 
 /// Setting values as they were sent. Faults of form are carried along, so that all faults are told together.
-fn setting_values(body: &mut Body) -> Option<SettingInputs> {
+pub(super) fn setting_values(body: &mut Body) -> Option<SettingInputs> {
     let members = match body.take("settingValues")? {
         Node::Object(members) => members,
         _ => {

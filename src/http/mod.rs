@@ -15,6 +15,7 @@ mod paging;
 mod partitions;
 pub mod serve;
 mod system;
+mod test_connection;
 mod tree;
 
 use warp::http::Method;
@@ -42,6 +43,7 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}", Reader, connected_systems::get);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::update);
     r.add(DELETE, "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::delete);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/test-connection", Administrator, test_connection::test);
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/object-types", Reader, object_types::list);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/object-types/{id}", Administrator, object_types::update);
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/partitions", Reader, partitions::list);

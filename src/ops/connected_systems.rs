@@ -160,20 +160,10 @@ fn store_settings(
     system: i64,
     connector: &Definition,
     inputs: SettingInputs,
-    mut faults: Faults,
+    faults: Faults,
     keyring: &Keyring,
 ) -> Result<Vec<String>> {
-    let mut changes: Vec<(&'static Setting, Change)> = Vec::new();
-    for (key, input) in inputs {
-        let checked = input.and_then(|input| check(connector, &key, &input));
-        match checked {
-            Ok(change) => changes.push(change),
-            Err(fault) => faults.entry(format!("settingValues.{key}")).or_default().push(fault),
-        }
-    }
-    if !faults.is_empty() {
-        return Err(Error::Invalid(faults));
-    }
+    let changes = check_all(connector, inputs, faults)?;
     let stored = systems::settings(tx, system)?;
     let mut changed = Vec::new();
     let (mut target_moved, mut secret_sent) = (false, false);
@@ -209,6 +199,25 @@ fn store_settings(
         systems::require_reentry(tx, system)?;
     }
     Ok(changed)
+}
+
+/// Checks every value that was sent.
+///
+/// # Errors
+/// All faults together.
+pub(super) fn check_all(
+    connector: &Definition,
+    inputs: SettingInputs,
+    mut faults: Faults,
+) -> Result<Vec<(&'static Setting, Change)>> {
+    let mut changes = Vec::with_capacity(inputs.len());
+    for (key, input) in inputs {
+        match input.and_then(|input| check(connector, &key, &input)) {
+            Ok(change) => changes.push(change),
+            Err(fault) => faults.entry(format!("settingValues.{key}")).or_default().push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(changes) } else { Err(Error::Invalid(faults)) }
 }
 
 fn check(connector: &Definition, key: &str, input: &Input) -> Result<(&'static Setting, Change), String> {

@@ -12,13 +12,16 @@ use uuid::Uuid;
 use super::Caller;
 use crate::app::{App, RunLock};
 use crate::connectors::definitions::{self, ldap_setting};
+use crate::connectors::ldap::connect::NOT_ALLOWED;
 use crate::connectors::ldap::hierarchy::discover;
 use crate::connectors::ldap::partitions;
 use crate::connectors::ldap::removal::verify;
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Access, Failure, FailureKind};
+use crate::domain::connected_system::Settings;
 use crate::domain::hierarchy::{Changes, Plan, Seen, StoredTree, Terms, Verdicts, plan, summary};
 use crate::error::{Error, Result};
+use crate::security::secret::Secret;
 use crate::store::Tx;
 use crate::store::activities::{self, Initiator, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
@@ -58,7 +61,8 @@ struct Before {
 
 /// A system that is ready to be imported: settings checked, run taken, nothing opened yet.
 struct Ready {
-    access: Access,
+    settings: LdapSettings,
+    password: Secret,
     system: System,
     activity: Option<Uuid>,
     _lock: RunLock,
@@ -82,25 +86,18 @@ pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Resul
 }
 
 async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Ready> {
-    let (system, settings) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
+    let (system, stored) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
     let connector = definitions::by_id(system.connector_id)
         .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))?;
     if !connector.capabilities.partitions {
         return Err(Error::BadRequest(format!("the connector {} has no hierarchy", connector.name)));
     }
-    let unusable = |why: String| Error::BadRequest(format!("Connector settings are invalid: {why}"));
     // First of all: whatever else is wrong with the new target, the password was not entered for it.
-    if matches!(settings.sealed(ldap_setting::PASSWORD), Some((_, true))) {
-        return Err(Error::BadRequest("password must be re-entered because the connection target changed".to_owned()));
+    if matches!(stored.sealed(ldap_setting::PASSWORD), Some((_, true))) {
+        return Err(Error::BadRequest(REENTER.to_owned()));
     }
-    let ldap = LdapSettings::read(&settings.values()).map_err(unusable)?;
-    let password = match settings.sealed(ldap_setting::PASSWORD) {
-        None => return Err(unusable("Password is required".to_owned())),
-        Some((sealed, _)) => app
-            .keyring
-            .open_setting(id, ldap_setting::PASSWORD, sealed)
-            .map_err(|e| Error::internal("the stored password does not open", e))?,
-    };
+    let settings = LdapSettings::read(&stored.values()).map_err(unusable)?;
+    let password = ready_to_connect(app, id, &settings, &stored, None)?;
     let lock = app
         .imports
         .take(id)
@@ -109,8 +106,36 @@ async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Resul
         true => None,
         false => Some(open_activity(app, id, system.name.clone(), caller.initiator()).await?),
     };
-    let access = Access::new(ldap, password, app.trust.clone(), app.ldap_limits.clone());
-    Ok(Ready { access, system, activity, _lock: lock })
+    Ok(Ready { settings, password, system, activity, _lock: lock })
+}
+
+/// A stored password whose target changed is not used until it is sent again.
+pub(super) const REENTER: &str = "password must be re-entered because the connection target changed";
+
+pub(super) fn unusable(why: String) -> Error {
+    Error::BadRequest(format!("Connector settings are invalid: {why}"))
+}
+
+/// The last checks before anything is opened: the host may be connected to, and there is a password for it.
+pub(super) fn ready_to_connect(
+    app: &App,
+    id: i64,
+    ldap: &LdapSettings,
+    stored: &Settings,
+    sent: Option<Secret>,
+) -> Result<Secret> {
+    if app.ldap_limits.hosts.refuses(ldap.target.bare_host(), ldap.target.port) {
+        return Err(unusable(format!("Host: {NOT_ALLOWED}")));
+    }
+    match (sent, stored.sealed(ldap_setting::PASSWORD)) {
+        (Some(sent), _) => Ok(sent),
+        (None, None) => Err(unusable("Password is required".to_owned())),
+        (None, Some((_, true))) => Err(Error::BadRequest(REENTER.to_owned())),
+        (None, Some((sealed, false))) => app
+            .keyring
+            .open_setting(id, ldap_setting::PASSWORD, sealed)
+            .map_err(|e| Error::internal("the stored password does not open", e)),
+    }
 }
 
 async fn open_activity(app: &App, id: i64, name: String, by: Initiator) -> Result<Uuid> {
@@ -127,22 +152,25 @@ async fn fail(app: &App, activity: Uuid, error: String) {
 }
 
 async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
-    let id = ready.system.id;
-    let revision = ready.system.settings_revision;
+    let _turn = app.imports.turn().await;
+    let Ready { settings, password, system, activity, _lock } = ready;
+    // The clock of the import starts with its turn.
+    let access = Access::new(settings, password, app.trust.clone(), app.ldap_limits.clone());
+    let (id, revision) = (system.id, system.settings_revision);
     let stored = {
         let db = app.db.clone();
         tokio::spawn(async move { load(&db, id).await })
     };
     let clock = Instant::now();
-    let (mut session, root) = ready.access.connect().await.map_err(external)?;
-    let remarks = ready.access.transport_remarks(&session);
+    let (mut session, root) = access.connect().await.map_err(external)?;
+    let remarks = access.transport_remarks(&session);
     for remark in &remarks {
         tracing::warn!(connected_system.id = id, "{remark}");
     }
     let before = stored.await.map_err(|e| Error::internal("the stored hierarchy could not be read", e))??;
     let known: Vec<_> = before.tree.partitions.iter().map(|p| p.key.clone()).collect();
-    let listed = partitions::list(&ready.access, &mut session, &root).await.map_err(external)?;
-    let discovery = discover(&ready.access, session, &root, &listed, &known).await.map_err(external)?;
+    let listed = partitions::list(&access, &mut session, &root).await.map_err(external)?;
+    let discovery = discover(&access, session, &root, &listed, &known).await.map_err(external)?;
     let seen = Arc::new(discovery.seen);
     let read = clock.elapsed();
     let no_verdicts = Verdicts::default();
@@ -154,12 +182,11 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     } else {
         let mut session = match discovery.session {
             Some(session) => session,
-            None => ready.access.connect().await.map_err(external)?.0,
+            None => access.connect().await.map_err(external)?.0,
         };
-        let verdicts =
-            verify(&ready.access, &mut session, &root, &seen, &first.candidates, &first.partition_candidates)
-                .await
-                .map_err(external)?;
+        let verdicts = verify(&access, &mut session, &root, &seen, &first.candidates, &first.partition_candidates)
+            .await
+            .map_err(external)?;
         session.close().await;
         let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
         (plan(&before.tree, &seen, terms), verdicts)
@@ -168,7 +195,8 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
         return Ok(report(plan, &before.tree, remarks, "Preview: "));
     }
     let planned = clock.elapsed() - read;
-    let report = finish(&app, ready, Finish { before, seen, plan, verdicts, remarks, options, revision }).await?;
+    let work = Finish { before, seen, plan, verdicts, remarks, options, revision };
+    let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
     tracing::info!(
         connected_system.id = id,
         read_ms = read.as_millis() as u64,
@@ -191,13 +219,6 @@ struct Finish {
     remarks: Vec<String>,
     options: Options,
     revision: i64,
-}
-
-async fn finish(app: &App, ready: Ready, work: Finish) -> Result<Report> {
-    let (id, activity) = (ready.system.id, ready.activity);
-    let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
-    drop(ready);
-    Ok(report)
 }
 
 fn apply(tx: &Tx<'_>, id: i64, activity: Option<Uuid>, work: Finish) -> Result<Report> {

@@ -10,6 +10,7 @@ pub mod connected_systems;
 pub mod import_hierarchy;
 pub mod partitions;
 pub mod start;
+pub mod test_connection;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::app::App;
+use tokio::sync::Semaphore;
+
+use crate::app::{App, TESTS_AT_ONCE};
 use crate::config::Config;
+use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
 use crate::ops::api_keys;
 use crate::security::api_key::Hasher;
@@ -105,7 +108,8 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
         keys: Arc::new(KeyCache::default()),
         trust: Arc::new(trust),
         imports: Default::default(),
-        ldap_limits: Default::default(),
+        tests: Arc::new(Semaphore::new(TESTS_AT_ONCE)),
+        ldap_limits: Limits { hosts: Arc::new(config.allowed_directories.clone()), ..Limits::default() },
     };
     Ok((app, bootstrap))
 }

@@ -2,6 +2,7 @@
 //! type that can be printed or serialised.
 
 pub mod api_key;
+pub mod certificate;
 pub mod key_cache;
 pub mod secret;
 pub mod tls;

@@ -4,9 +4,10 @@
 //! own texts stay in here.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::OnceCell;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -20,6 +21,7 @@ use tokio_rustls::rustls::{
 #[derive(Debug)]
 pub struct ClientTrust {
     own: RootCertStore,
+    roots: OnceCell<Arc<RootCertStore>>,
     verifying: OnceCell<Arc<ClientConfig>>,
     accepting: OnceCell<Arc<ClientConfig>>,
 }
@@ -43,7 +45,7 @@ impl ClientTrust {
                 return Err(bad());
             }
         }
-        Ok(ClientTrust { own, verifying: OnceCell::new(), accepting: OnceCell::new() })
+        Ok(ClientTrust { own, roots: OnceCell::new(), verifying: OnceCell::new(), accepting: OnceCell::new() })
     }
 
     /// The configuration for a connection. With `verify` false any certificate is accepted, though the connection is
@@ -53,17 +55,36 @@ impl ClientTrust {
     /// A fault of ours, for the log only.
     pub async fn config(&self, verify: bool) -> Result<Arc<ClientConfig>, String> {
         let cell = if verify { &self.verifying } else { &self.accepting };
-        cell.get_or_try_init(|| async {
-            if !verify {
-                return accepting().map(Arc::new);
-            }
+        let made = cell.get_or_try_init(|| async { client(self.verifier(verify).await?).map(Arc::new) }).await;
+        made.cloned()
+    }
+
+    /// The same for one connection, whose certificate is remembered whether it is trusted or not.
+    ///
+    /// # Errors
+    /// A fault of ours, for the log only.
+    pub async fn witnessed(&self, verify: bool) -> Result<(Arc<ClientConfig>, Arc<Witness>), String> {
+        let witness = Arc::new(Witness { verifier: self.verifier(verify).await?, presented: OnceLock::new() });
+        Ok((Arc::new(client(witness.clone())?), witness))
+    }
+
+    async fn verifier(&self, verify: bool) -> Result<Arc<dyn ServerCertVerifier>, String> {
+        let provider = Arc::new(ring::default_provider());
+        if !verify {
+            return Ok(Arc::new(Fixed { accepts: true, provider }));
+        }
+        let roots = self.roots.get_or_try_init(|| async {
             let own = self.own.clone();
             // The system's store is a file of some hundred kilobytes, or a folder of as many files.
-            let built = tokio::task::spawn_blocking(move || verifying(own)).await;
-            built.map_err(|e| e.to_string())?.map(Arc::new)
-        })
-        .await
-        .cloned()
+            tokio::task::spawn_blocking(move || Arc::new(all_roots(own))).await.map_err(|e| e.to_string())
+        });
+        let roots = roots.await?.clone();
+        if roots.is_empty() {
+            // The library would refuse to verify at all, and the reason would be lost.
+            return Ok(Arc::new(Fixed { accepts: false, provider }));
+        }
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
+        Ok(verifier.build().map_err(|e| e.to_string())?)
     }
 }
 
@@ -100,47 +121,51 @@ fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn verifying(mut roots: RootCertStore) -> Result<ClientConfig, String> {
+fn all_roots(mut roots: RootCertStore) -> RootCertStore {
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
         tracing::debug!(%error, "a certificate of the system cannot be read");
     }
     let (added, ignored) = roots.add_parsable_certificates(system.certs);
     tracing::debug!(added, ignored, "certificates of the system");
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(|e| e.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
+    roots
 }
 
-fn accepting() -> Result<ClientConfig, String> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
+fn client(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, String> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|e| e.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(config)
 }
 
-/// Accepts any certificate, but insists that the peer holds its key.
+/// Judges as another one does, and remembers what was presented.
 #[derive(Debug)]
-struct AcceptAny(Arc<CryptoProvider>);
+pub struct Witness {
+    verifier: Arc<dyn ServerCertVerifier>,
+    presented: OnceLock<Vec<u8>>,
+}
 
-impl ServerCertVerifier for AcceptAny {
+impl Witness {
+    /// The certificate that the directory showed, in DER form, if it came so far.
+    pub fn presented(&self) -> Option<&[u8]> {
+        self.presented.get().map(Vec::as_slice)
+    }
+}
+
+impl ServerCertVerifier for Witness {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+        let _ = self.presented.set(end_entity.to_vec());
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -149,7 +174,7 @@ impl ServerCertVerifier for AcceptAny {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        self.verifier.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -158,11 +183,54 @@ impl ServerCertVerifier for AcceptAny {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        self.verifier.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// Accepts any certificate or none, but insists that the peer holds its key.
+#[derive(Debug)]
+struct Fixed {
+    accepts: bool,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Fixed {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let untrusted = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        if self.accepts { Ok(ServerCertVerified::assertion()) } else { Err(untrusted) }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

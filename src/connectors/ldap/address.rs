@@ -1,9 +1,133 @@
 //! To which addresses a connection may go. Directories live in private networks, so those are allowed; ranges that
-//! are never a directory, and through which a cloud machine's own credentials can be read, are not.
+//! are never a directory, and through which a cloud machine's own credentials can be read, are not. An operator may
+//! narrow it further.
 //!
 //! Pure: names are resolved elsewhere.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The directories that the operator lists (`[ldap] allow`). Without a list every address outside the denied ranges
+/// will do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy(Vec<Rule>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    place: Place,
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// Addresses that share so many bits with this one.
+    Network(IpAddr, u8),
+    /// This name.
+    Name(String),
+    /// Every name that ends like this, dot included.
+    Below(String),
+}
+
+impl Policy {
+    /// Reads the operator's list: networks (`10.0.0.0/8`), addresses, names and names with one leading `*.`, each
+    /// with or without a port (`*.corp.example:636`, `[fd00::/8]:636`).
+    ///
+    /// # Errors
+    /// The first text that is none of these.
+    pub fn parse<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Policy, String> {
+        texts.into_iter().map(|t| rule(t).ok_or_else(|| t.to_owned())).collect::<Result<_, _>>().map(Policy)
+    }
+
+    /// Whether it can be said of a host, before its name is resolved, that it is not among the directories listed
+    /// or lies in a denied range.
+    pub fn refuses(&self, host: &str, port: u16) -> bool {
+        match host.parse() {
+            Ok(address) => !self.permits(host, SocketAddr::new(address, port)),
+            Err(_) => {
+                let any_network = |r: &Rule| matches!(r.place, Place::Network(..)) && r.covers_port(port);
+                !self.0.is_empty() && !self.0.iter().any(any_network) && !self.names(host, port)
+            }
+        }
+    }
+
+    /// Whether this address, to which the host was resolved, may be connected to.
+    pub fn permits(&self, host: &str, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip(), address.port());
+        let listed = |r: &Rule| match r.place {
+            Place::Network(network, bits) => r.covers_port(port) && within(ip.to_canonical(), network, bits),
+            _ => false,
+        };
+        allowed(ip) && (self.0.is_empty() || self.0.iter().any(listed) || self.names(host, port))
+    }
+
+    fn names(&self, host: &str, port: u16) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        self.0.iter().filter(|r| r.covers_port(port)).any(|r| match &r.place {
+            Place::Network(..) => false,
+            Place::Name(name) => host == *name,
+            Place::Below(end) => host.len() > end.len() && host.ends_with(end.as_str()),
+        })
+    }
+}
+
+impl Rule {
+    fn covers_port(&self, port: u16) -> bool {
+        self.port.is_none_or(|p| p == port)
+    }
+}
+
+fn rule(text: &str) -> Option<Rule> {
+    let text = text.trim();
+    if let Some((inside, behind)) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+        let port = if behind.is_empty() { None } else { Some(port(behind.strip_prefix(':')?)?) };
+        return network(inside).map(|place| Rule { place, port });
+    }
+    if let Some(place) = network(text) {
+        return Some(Rule { place, port: None });
+    }
+    let (place, port) = match text.split_once(':') {
+        Some((place, digits)) => (place, Some(port(digits)?)),
+        None => (text, None),
+    };
+    network(place).or_else(|| name(place)).map(|place| Rule { place, port })
+}
+
+fn port(digits: &str) -> Option<u16> {
+    digits.parse().ok().filter(|p| *p > 0 && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn network(text: &str) -> Option<Place> {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.unwrap_or(most);
+    (bits <= most).then_some(Place::Network(address, bits))
+}
+
+fn name(text: &str) -> Option<Place> {
+    let good = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+    };
+    let lower = text.to_ascii_lowercase();
+    match lower.strip_prefix("*.") {
+        Some(rest) => good(rest).then(|| Place::Below(format!(".{rest}"))),
+        None => good(&lower).then_some(Place::Name(lower)),
+    }
+}
+
+/// Whether two addresses of one family share their first bits.
+fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    let (address, network, width) = match (address, network) {
+        (IpAddr::V4(a), IpAddr::V4(n)) => (u128::from(a.to_bits()), u128::from(n.to_bits()), 32),
+        (IpAddr::V6(a), IpAddr::V6(n)) => (a.to_bits(), n.to_bits(), 128),
+        _ => return false,
+    };
+    // Shifting by the full width of 128 bits is what `checked_shr` refuses: then nothing is compared.
+    (address ^ network).checked_shr(width - u32::from(bits)).unwrap_or(0) == 0
+}
 
 /// Whether this address may be connected to. IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64) are
 /// judged as what they lead to.
@@ -47,6 +171,71 @@ fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn permits(rules: &[&str], host: &str, address: &str) -> bool {
+        let policy = Policy::parse(rules.iter().copied()).expect("rules");
+        let address: SocketAddr = address.parse().expect("an address");
+        let permitted = policy.permits(host, address);
+        assert!(!(permitted && policy.refuses(host, address.port())), "{rules:?} {host}");
+        permitted
+    }
+
+    #[test]
+    fn a_list_narrows_but_never_widens() {
+        let list = ["10.0.0.0/8", "*.Corp.example:636", "[fd00::/8]:636", "dc1.lab.test", "192.168.1.7:389"];
+        for (host, address, expected) in [
+            ("x", "10.1.2.3:389", true),
+            ("x", "[::ffff:10.1.2.3]:389", true),
+            ("x", "11.1.2.3:389", false),
+            ("a.b.corp.EXAMPLE.", "192.0.2.1:636", true),
+            ("a.corp.example", "192.0.2.1:389", false),
+            ("corp.example", "192.0.2.1:636", false),
+            ("evilcorp.example", "192.0.2.1:636", false),
+            ("x", "[fd12::1]:636", true),
+            ("x", "[fd12::1]:389", false),
+            ("DC1.lab.test", "127.0.0.1:389", true),
+            ("192.168.1.7", "192.168.1.7:389", true),
+            ("192.168.1.7", "192.168.1.7:390", false),
+            ("localhost", "127.0.0.1:389", false),
+            // What is denied stays so, whatever the list says.
+            ("dc1.lab.test", "169.254.169.254:389", false),
+        ] {
+            assert_eq!(permits(&list, host, address), expected, "{host} {address}");
+        }
+        assert!(permits(&[], "anything", "127.0.0.1:389"));
+        assert!(permits(&["0.0.0.0/0"], "x", "8.8.8.8:389") && permits(&["::/0"], "x", "[2001:db8::1]:389"));
+        assert!(!permits(&["169.254.0.0/16"], "x", "169.254.0.1:389"));
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_listed_is_refused_before_it_is_resolved() {
+        let names = Policy::parse(["*.corp.example", "dc1"]).expect("rules");
+        assert!(names.refuses("elsewhere.example", 389) && !names.refuses("dc1", 389));
+        assert!(names.refuses("10.0.0.1", 389));
+        let networks = Policy::parse(["10.0.0.0/8:636"]).expect("rules");
+        assert!(!networks.refuses("any.name", 636) && networks.refuses("any.name", 389));
+        assert!(Policy::default().refuses("169.254.169.254", 389) && !Policy::default().refuses("any.name", 389));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_named() {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "fd00::/129",
+            "*",
+            "*.",
+            "a b",
+            "x:0",
+            "x:99999",
+            "[10.0.0.1",
+            "*.*.x",
+            "x/8",
+            "ldap://x",
+        ] {
+            assert_eq!(Policy::parse(["ok", bad]), Err(bad.to_owned()), "{bad}");
+        }
+    }
 
     #[test]
     fn only_the_denied_ranges_are_denied() {

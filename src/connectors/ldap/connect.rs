@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,9 +14,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::address;
+use super::address::Policy;
 use super::ber::{Fault, frame_length};
 use super::failure::{EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, result_name};
 use super::guard::{Guard, Verdict, result_code};
@@ -24,6 +26,9 @@ use crate::security::tls::{ClientTrust, NOT_COVERED, handshake_reason};
 
 /// The StartTLS request (RFC 4511, section 4.14.1): message 1, extended request 1.3.6.1.4.1.1466.20037.
 const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+
+/// The operator, or the house, does not want connections to this address.
+pub const NOT_ALLOWED: &str = "address not allowed";
 
 /// How the bytes travel. What the settings say is what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +62,8 @@ impl Target {
         if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
     }
 
-    fn bare_host(&self) -> &str {
+    /// The host without the brackets of an address.
+    pub fn bare_host(&self) -> &str {
         self.host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&self.host)
     }
 }
@@ -115,48 +121,77 @@ pub(super) async fn connect(
     limits: &Limits,
     deadline: Deadline,
 ) -> Result<Wire, Failure> {
-    let at = target.label();
-    let addresses = deadline.bound(Stage::Resolve, &at, resolve(target, &at)).await?;
-    let mut tcp = dial(&addresses, &at, deadline).await?;
-    // A page is asked for when the last one is read: waiting to fill a packet would cost a round trip each time.
-    let _ = tcp.set_nodelay(true);
+    let addresses = resolve(target, &limits.hosts, deadline).await?;
+    let tcp = dial(&addresses, target, deadline).await?;
     if target.security == Transport::Plain {
         return Ok(Wire::Plain(tcp));
     }
-    let secured = async {
-        if target.security == Transport::StartTls {
-            start_tls(&mut tcp, &at, limits.message).await?;
-        }
-        handshake(tcp, target, trust, &at).await
-    };
-    Ok(Wire::Tls(Box::new(deadline.bound(Stage::Tls, &at, secured).await?)))
+    let config = client_config(target, trust.config(target.verify)).await?;
+    secure(tcp, target, config, limits, deadline).await
 }
 
 /// All addresses of the host, each of which may be connected to.
-async fn resolve(target: &Target, at: &str) -> Result<Vec<SocketAddr>, Failure> {
-    let unknown = || Failure::new(Stage::Resolve, at, "name not found");
-    let found = tokio::net::lookup_host((target.bare_host(), target.port)).await.map_err(|_| unknown())?;
-    let addresses: Vec<SocketAddr> = found.collect();
+pub(super) async fn resolve(target: &Target, hosts: &Policy, deadline: Deadline) -> Result<Vec<SocketAddr>, Failure> {
+    let (at, host) = (target.label(), target.bare_host());
+    let unknown = || Failure::new(Stage::Resolve, &at, "name not found");
+    let denied = || Failure::new(Stage::Resolve, &at, NOT_ALLOWED).of_settings();
+    if hosts.refuses(host, target.port) {
+        return Err(denied());
+    }
+    let look_up = async { tokio::net::lookup_host((host, target.port)).await.map_err(|_| unknown()) };
+    let addresses: Vec<SocketAddr> = deadline.bound(Stage::Resolve, &at, look_up).await?.collect();
     if addresses.is_empty() {
         return Err(unknown());
     }
     // One denied address spoils the name: which of them is taken is up to whoever answers for it.
-    if !addresses.iter().all(|a| address::allowed(a.ip())) {
-        return Err(Failure::new(Stage::Resolve, at, "address not allowed").of_settings());
-    }
-    Ok(addresses)
+    if addresses.iter().all(|a| hosts.permits(host, *a)) { Ok(addresses) } else { Err(denied()) }
+}
+
+/// A fault of ours in setting up TLS is told as a handshake that failed; the log knows more.
+pub(super) async fn client_config<T>(
+    target: &Target,
+    made: impl Future<Output = Result<T, String>>,
+) -> Result<T, Failure> {
+    made.await.map_err(|error| {
+        tracing::error!(error, "TLS cannot be set up");
+        Failure::new(Stage::Tls, &target.label(), "handshake failed")
+    })
+}
+
+/// Puts TLS on an open connection, after a StartTLS exchange where the settings ask for it.
+pub(super) async fn secure(
+    mut tcp: TcpStream,
+    target: &Target,
+    config: Arc<ClientConfig>,
+    limits: &Limits,
+    deadline: Deadline,
+) -> Result<Wire, Failure> {
+    let at = target.label();
+    let secured = async {
+        if target.security == Transport::StartTls {
+            start_tls(&mut tcp, &at, limits.message).await?;
+        }
+        handshake(tcp, target, config, &at).await
+    };
+    Ok(Wire::Tls(Box::new(deadline.bound(Stage::Tls, &at, secured).await?)))
 }
 
 /// The first address that answers. Each gets its share of the time, so that one that swallows packets does not keep
 /// the others from their turn.
-async fn dial(addresses: &[SocketAddr], at: &str, deadline: Deadline) -> Result<TcpStream, Failure> {
+pub(super) async fn dial(addresses: &[SocketAddr], target: &Target, deadline: Deadline) -> Result<TcpStream, Failure> {
+    let at = &target.label();
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     let mut failure = Failure::new(Stage::Connect, at, "not reachable");
     for address in addresses {
         let now = Instant::now();
         let share = now + deadline.at.saturating_duration_since(now) / left.max(1);
         match timeout_at(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Ok(stream)) => {
+                // A page is asked for when the last one is read: waiting to fill a packet would cost a round trip
+                // each time.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
             Ok(Err(error)) => {
                 tracing::debug!(%address, %error, "a directory's address is not reachable");
                 failure = Failure::new(Stage::Connect, at, "not reachable");
@@ -209,14 +244,10 @@ async fn start_tls(tcp: &mut TcpStream, at: &str, limit: usize) -> Result<(), Fa
 async fn handshake(
     tcp: TcpStream,
     target: &Target,
-    trust: &ClientTrust,
+    config: Arc<ClientConfig>,
     at: &str,
 ) -> Result<TlsStream<TcpStream>, Failure> {
     let failed = |reason: &str| Failure::new(Stage::Tls, at, reason);
-    let config = trust.config(target.verify).await.map_err(|error| {
-        tracing::error!(error, "TLS cannot be set up");
-        failed("handshake failed")
-    })?;
     let host = target.bare_host();
     let name = match ServerName::try_from(host.strip_suffix('.').unwrap_or(host).to_owned()) {
         Ok(name) => name,

@@ -68,10 +68,8 @@ pub async fn discover(
         }
     }
     let mut main = Some(session);
-    let reads: Vec<_> = wanted
-        .iter()
-        .map(|listed| read_partition(access, root, listed, main.take_if(|_| listed.held)))
-        .collect();
+    let reads: Vec<_> =
+        wanted.iter().map(|listed| read_partition(access, root, listed, main.take_if(|_| listed.held))).collect();
     let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
     let (mut good_session, mut first_failure, mut any_read) = (None, None, false);
     while let Some(read) = reads.next().await {
@@ -98,7 +96,9 @@ fn advice(kind: Kind) -> Advice {
             ("grant the account read on all attributes of the parent entries", "grant the account read on nsUniqueId")
         }
         Kind::OpenLdap => ("grant the account read on the parent entries", "grant the account read on entryUUID"),
-        Kind::Generic => ("grant the account read on the parent entries", "grant the account read on entryUUID, if it is kept"),
+        Kind::Generic => {
+            ("grant the account read on the parent entries", "grant the account read on entryUUID, if it is kept")
+        }
     };
     Advice { see_all, read_ids }
 }
@@ -210,6 +210,23 @@ async fn search(
             return Ok((end, unreadable));
         }
     }
+}
+
+/// The size of the pages that the directory gives this account, tried on one entry; `None` if it refuses every one.
+///
+/// # Errors
+/// The connection was lost, or the entry cannot be searched at all.
+pub async fn page_size(session: &mut Session, base: &str) -> Result<Option<u32>, Failure> {
+    for size in [Some(PAGE), Some(SMALL_PAGE), None] {
+        let end = session.search_paged(base, Scope::Base, "(objectClass=*)", &["1.1"], size, &mut |_| {}).await;
+        match end.outcome {
+            End::Result { code: 11, .. } if size.is_some() => {}
+            // Whether the entry itself can be read is another question.
+            End::Result { code: 0 | 32, .. } => return Ok(size),
+            ref other => return Err(session.failure(other)),
+        }
+    }
+    Ok(None)
 }
 
 /// What may be concluded from how a search ended: a view, or why there is none.

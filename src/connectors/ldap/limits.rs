@@ -1,12 +1,17 @@
-//! How much a directory may send: the limits of one connection and the budget that the connections of one import
+//! Which directories may be asked and how much they may send: the limits of one connection and the budget that the connections of one import
 //! share. Nothing here waits or talks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use super::address::Policy;
 
 /// Limits of every connection. The default is what the product promises; an operator may narrow them.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Which directories may be connected to.
+    pub hosts: Arc<Policy>,
     /// The longest silence of the directory while an answer is due.
     pub idle: Duration,
     /// The longest message, in bytes.
@@ -24,6 +29,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
+            hosts: Arc::default(),
             idle: Duration::from_secs(60),
             message: 4 * 1024 * 1024,
             bytes: 512 * 1024 * 1024,

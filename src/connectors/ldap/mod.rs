@@ -13,7 +13,9 @@ pub mod guard;
 pub mod hierarchy;
 pub mod limits;
 pub mod partitions;
+pub mod probe;
 mod pump;
+mod remedy;
 pub mod removal;
 pub mod root_dse;
 #[cfg(test)]

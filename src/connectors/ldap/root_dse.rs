@@ -2,9 +2,9 @@
 //!
 //! The kind only chooses rules. A wrong guess must never delete anything.
 
+use super::entry::Entry;
 use super::failure::{Failure, Stage, result_name};
 use super::session::Session;
-use super::entry::Entry;
 use crate::domain::dn::{Dn, DnKey};
 
 /// Which rules apply.
@@ -89,7 +89,16 @@ impl RootDse {
     pub(super) fn of(kind: Kind) -> Self {
         let contexts = Vec::new();
         let technical = Vec::new();
-        RootDse { kind, vendor: None, paging: true, contexts, configuration: None, schema: None, subschema: None, technical }
+        RootDse {
+            kind,
+            vendor: None,
+            paging: true,
+            contexts,
+            configuration: None,
+            schema: None,
+            subschema: None,
+            technical,
+        }
     }
 
     /// Whether a naming context is technical.

@@ -3,14 +3,14 @@
 //! Between network and LDAP library stands the guard; both run in tasks of their own, which end with the session.
 //! Referrals are never followed and aliases never dereferenced. What entries mean is not known here.
 
+mod single;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use ldap3::controls::{PagedResults, RawControl};
+use ldap3::controls::PagedResults;
 use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchOptions, StdStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -25,15 +25,10 @@ use crate::security::secret::Secret;
 use crate::security::tls::ClientTrust;
 
 pub use ldap3::Scope;
+pub use single::{BaseRead, Question};
 
 /// How long a directory may take to close.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Single entries that are asked for at the same time on one connection.
-const READS_AT_ONCE: usize = 8;
-/// Asks for the access list of an entry and not for its owner or its audit rules, which ordinary accounts may not
-/// read: LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION (MS-ADTS 3.1.1.3.4.1.11).
-const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
-const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 /// The code with which a filter of ours that is none is answered, as LDAP client libraries do.
 const FILTER_ERROR: u32 = 87;
 
@@ -92,36 +87,12 @@ pub struct SearchEnd {
     pub referrals: u64,
 }
 
-/// The answer to a read of one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseRead {
-    /// The entry, if it was shown.
-    pub entry: Option<Entry>,
-    /// The result code.
-    pub code: u32,
-    /// The nearest entry that exists, as the directory spelled it; often empty.
-    pub matched: String,
-    /// The directory's text, fit to be shown.
-    pub diagnostic: String,
-    /// An entry came but could not be read: its absence here proves nothing.
-    pub skipped: bool,
-}
-
 /// One search of the wire: a page, or the whole of an unpaged one.
 struct Query<'a> {
     base: &'a str,
     scope: Scope,
     filter: &'a str,
     attributes: &'a [&'a str],
-}
-
-/// What is asked of a single entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Question {
-    /// Only whether it is there: no attribute (RFC 4511, section 4.5.1.8).
-    Presence,
-    /// Who may do what with it (`nTSecurityDescriptor`, access list only); the Active Directory family.
-    AccessList,
 }
 
 /// Takes the entries of a search as they come.
@@ -143,14 +114,27 @@ impl Session {
         deadline: Deadline,
     ) -> Result<Session, Failure> {
         let at = target.label();
-        for (what, text) in [("username", username), ("password", password.expose())] {
-            if text.is_empty() {
-                return Err(Failure::new(Stage::Bind, &at, format!("{what} is empty")).of_settings());
-            }
-        }
+        not_empty(&at, username, password)?;
         let wire = connect(target, trust, limits, deadline).await?;
-        let mut session = Session::start(wire, at.clone(), Cleaner::new(password), limits, budget).await?;
-        deadline.bound(Stage::Bind, &at, session.bind(username, password)).await?;
+        deadline.bound(Stage::Bind, &at, Session::bound(wire, target, username, password, limits, budget)).await
+    }
+
+    /// Binds on a connection that is open and, where asked for, secured.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub(super) async fn bound(
+        wire: Wire,
+        target: &Target,
+        username: &str,
+        password: &Secret,
+        limits: &Limits,
+        budget: &Arc<Budget>,
+    ) -> Result<Session, Failure> {
+        let at = target.label();
+        not_empty(&at, username, password)?;
+        let mut session = Session::start(wire, at, Cleaner::new(password), limits, budget).await?;
+        session.bind(username, password).await?;
         Ok(session)
     }
 
@@ -167,71 +151,6 @@ impl Session {
     /// What failures of this session are ascribed to from now on.
     pub fn enter(&mut self, stage: Stage) {
         self.stage = stage;
-    }
-
-    /// Reads one entry. Which attributes must be said: `*` leaves out the operational ones.
-    ///
-    /// # Errors
-    /// The connection was lost or given up. A result of the directory, whatever its code, is no error here.
-    pub async fn read(&mut self, dn: &str, filter: &str, attributes: &[&str]) -> Result<BaseRead, Failure> {
-        let mut entry = None;
-        let end = self
-            .search_paged(dn, Scope::Base, filter, attributes, None, &mut |e| {
-                entry.get_or_insert(e);
-            })
-            .await;
-        match end.outcome {
-            End::Result { code, matched, diagnostic } => {
-                Ok(BaseRead { entry, code, matched, diagnostic, skipped: end.skipped > 0 })
-            }
-            other => Err(self.failure(&other)),
-        }
-    }
-
-    /// Asks the same of many entries, a few at a time on this one connection, and returns the answers in their order.
-    ///
-    /// # Errors
-    /// Of each read: the connection was lost or given up before its result came.
-    pub async fn read_each(&mut self, dns: &[&str], question: Question) -> Vec<Result<BaseRead, End>> {
-        if self.searching {
-            return dns.iter().map(|_| Err(End::Lost)).collect();
-        }
-        self.searching = true;
-        let attributes: &[&str] = match question {
-            Question::Presence => &["1.1"],
-            Question::AccessList => &["nTSecurityDescriptor"],
-        };
-        let this = &*self;
-        let reads: Vec<_> = dns
-            .iter()
-            .map(|dn| async move {
-                let mut ldap = this.ldap.clone();
-                if question == Question::AccessList {
-                    let val = Some(ACCESS_LIST_ONLY.to_vec());
-                    ldap.with_controls(RawControl { ctype: SD_FLAGS.to_owned(), crit: true, val });
-                }
-                let query = Query { base: dn, scope: Scope::Base, filter: "(objectClass=*)", attributes };
-                this.read_one(&mut ldap, &query).await
-            })
-            .collect();
-        let answers = futures_util::stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
-        self.searching = false;
-        answers
-    }
-
-    async fn read_one(&self, ldap: &mut Ldap, query: &Query<'_>) -> Result<BaseRead, End> {
-        let (mut entry, skipped) = (None, self.flow.skipped());
-        let (result, _) = self
-            .page(ldap, query, &mut 0, &mut |e| {
-                entry.get_or_insert(e);
-            })
-            .await?;
-        // Reads that run beside each other cannot tell whose entry was dropped; it then counts for all of them.
-        let skipped = self.flow.skipped() > skipped;
-        match result {
-            End::Result { code, matched, diagnostic } => Ok(BaseRead { entry, code, matched, diagnostic, skipped }),
-            other => Err(other),
-        }
     }
 
     /// Searches page by page (RFC 2696), or all at once with `page_size` `None`. The control is not critical, so a
@@ -427,6 +346,16 @@ impl Session {
             Stop::Idle => End::Idle(self.limits.idle.as_secs()),
         }
     }
+}
+
+/// A bind with a name and an empty password would be anonymous.
+fn not_empty(at: &str, username: &str, password: &Secret) -> Result<(), Failure> {
+    for (what, text) in [("username", username), ("password", password.expose())] {
+        if text.is_empty() {
+            return Err(Failure::new(Stage::Bind, at, format!("{what} is empty")).of_settings());
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Session {

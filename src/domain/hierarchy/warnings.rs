@@ -49,9 +49,9 @@ impl Reason {
                 format!("{n} removed although this directory cannot tell hidden from absent")
             }
             Reason::Answers => format!("{n} kept: not listed as a container, but the entry still answers"),
-            Reason::Hidden => format!(
-                "{n} kept: not seen, but possibly hidden from the account; {see_all}, or {accept}"
-            ),
+            Reason::Hidden => {
+                format!("{n} kept: not seen, but possibly hidden from the account; {see_all}, or {accept}")
+            }
             Reason::Unprovable => format!(
                 "{n} kept: not seen, but this directory does not let the account tell hidden from absent; {see_all}, or {accept}"
             ),

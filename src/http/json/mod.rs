@@ -123,11 +123,14 @@ pub struct Body {
 impl Call {
     /// Reads the body as an object and keeps the fields named here, whose names are matched ignoring case.
     pub async fn json(&mut self, known: &'static [&'static str]) -> Result<Body> {
+        let body = self.json_if_any(known).await?;
+        body.ok_or_else(|| Error::field("body", "A JSON object is required."))
+    }
+
+    /// The same where a request may do without a body.
+    pub async fn json_if_any(&mut self, known: &'static [&'static str]) -> Result<Option<Body>> {
         let bytes = self.collect_body().await?;
-        if bytes.is_empty() {
-            return Err(Error::field("body", "A JSON object is required."));
-        }
-        parse(&bytes, known)
+        if bytes.is_empty() { Ok(None) } else { parse(&bytes, known).map(Some) }
     }
 
     async fn collect_body(&mut self) -> Result<BytesMut> {

@@ -1,0 +1,291 @@
+//! Trying a directory out, stage by stage, as an import would use it, and saying for each stage what came of it and
+//! what to do about it. Nothing is tried twice: a person is waiting, and a refused password must not lock an account.
+//!
+//! Nothing is stored here. The stages after `bind` go through the same code as an import.
+
+use std::time::Instant;
+
+use tokio_rustls::rustls::ClientConfig;
+
+use super::Access;
+use super::connect::{Deadline, Transport, Wire, client_config, dial, resolve, secure};
+use super::failure::{Failure, Stage, result_name};
+use super::hierarchy::page_size;
+use super::partitions::{self, Listed};
+use super::remedy::explain;
+use super::root_dse::{self, RootDse};
+use super::session::Session;
+use crate::security::certificate::Certificate;
+use crate::security::tls::Witness;
+
+/// Partitions whose own entry is read; more are listed without.
+const MOST_PARTITIONS: usize = 100;
+
+/// The stages in the order in which they are tried.
+pub const STAGES: [&str; 8] = ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
+
+/// What came of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It works; with a remark, where there is one.
+    Ok(Option<String>),
+    /// It does not: a short name of the fault, what happened, what to do.
+    Failed {
+        /// A name that programs can compare.
+        code: String,
+        /// What happened.
+        message: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// It was not come to, or not asked for.
+    Skipped(Option<String>),
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageReport {
+    /// One of [`STAGES`].
+    pub name: &'static str,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+/// A partition as an administrator would come to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamingContext {
+    /// The DN as listed.
+    pub name: String,
+    /// Technical.
+    pub hidden: bool,
+    /// Whether its own entry could be read.
+    pub readable: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// What answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// The kind whose rules are used.
+    pub kind: &'static str,
+    /// What the server calls itself.
+    pub vendor: Option<String>,
+    /// Its partitions.
+    pub naming_contexts: Vec<NamingContext>,
+}
+
+/// What came of everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// All stages, in order.
+    pub stages: Vec<StageReport>,
+    /// The certificate that was presented, trusted or not.
+    pub certificate: Option<Certificate>,
+    /// What answered, from the root entry on.
+    pub directory: Option<Directory>,
+}
+
+impl Report {
+    /// Whether no stage failed or was left out for one that did.
+    pub fn success(&self) -> bool {
+        !self.stages.iter().any(|s| matches!(s.outcome, Outcome::Failed { .. }))
+    }
+}
+
+/// Tries the directory out within the times of its settings.
+pub async fn probe(access: &Access) -> Report {
+    let mut probe = Probe { access, report: Report { stages: Vec::new(), certificate: None, directory: None } };
+    // A stage that failed has been noted where it did.
+    let _ = probe.run().await;
+    for name in STAGES.into_iter().skip(probe.report.stages.len()) {
+        probe.report.stages.push(StageReport { name, outcome: Outcome::Skipped(None), milliseconds: 0 });
+    }
+    probe.report
+}
+
+struct Probe<'a> {
+    access: &'a Access,
+    report: Report,
+}
+
+/// A stage failed; what and why is in the report.
+struct Stopped;
+
+impl Probe<'_> {
+    async fn run(&mut self) -> Result<(), Stopped> {
+        let access = self.access;
+        let (settings, target) = (&access.settings, &access.settings.target);
+        let deadline = Deadline::after(settings.connect_seconds);
+        let begun = Instant::now();
+        let addresses = self.note(begun, resolve(target, &access.limits.hosts, deadline).await, |_| None)?;
+        let begun = Instant::now();
+        let tcp = self.note(begun, dial(&addresses, target, deadline).await, |_| None)?;
+        let begun = Instant::now();
+        let wire = if target.security == Transport::Plain {
+            self.push(begun, Outcome::Skipped(Some("not asked for by the settings".to_owned())));
+            Wire::Plain(tcp)
+        } else {
+            let made = client_config(target, access.trust.witnessed(target.verify)).await;
+            let secured = match made {
+                Ok((config, witness)) => self.handshake(tcp, config, &witness, deadline).await,
+                Err(failure) => Err(failure),
+            };
+            let remark = (!target.verify).then(|| "certificate validation is off: this could be anybody".to_owned());
+            self.note(begun, secured, |_| remark)?
+        };
+        let begun = Instant::now();
+        let bound = Session::bound(wire, target, &settings.username, &access.password, &access.limits, &access.budget);
+        let bound = deadline.bound(Stage::Bind, &access.target(), bound).await;
+        let mut session = self.note(begun, bound, |session| {
+            access.transport_remarks(session).into_iter().find(|r| r.starts_with("the password"))
+        })?;
+        session.enter(Stage::Root);
+        let begun = Instant::now();
+        let root = access.within(Stage::Root, root_dse::read(&mut session)).await;
+        let root = self.note(begun, root, |root| Some(root.kind.name().to_owned()))?;
+        self.report.directory =
+            Some(Directory { kind: root.kind.name(), vendor: root.vendor.clone(), naming_contexts: Vec::new() });
+        self.paging(&mut session, &root).await?;
+        self.partitions(&mut session, &root).await?;
+        self.schema(&mut session, &root).await?;
+        session.close().await;
+        Ok(())
+    }
+
+    async fn handshake(
+        &mut self,
+        tcp: tokio::net::TcpStream,
+        config: std::sync::Arc<ClientConfig>,
+        witness: &Witness,
+        deadline: Deadline,
+    ) -> Result<Wire, Failure> {
+        let access = self.access;
+        let secured = secure(tcp, &access.settings.target, config, &access.limits, deadline).await;
+        self.report.certificate = witness.presented().and_then(Certificate::read);
+        secured
+    }
+
+    /// Reads the first partition's own entry page by page: what limits the account is told at once.
+    async fn paging(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
+        let begun = Instant::now();
+        session.enter(Stage::Partitions);
+        let base = root.contexts.iter().find(|(_, key)| !root.is_technical(key)).or(root.contexts.first());
+        let Some((base, _)) = base.filter(|_| root.paging) else {
+            let why =
+                if root.paging { "no partition to try it on" } else { "not offered: partitions are read unpaged" };
+            self.push(begun, Outcome::Ok(Some(why.to_owned())));
+            return Ok(());
+        };
+        let tried = self.access.within(Stage::Containers, page_size(session, base)).await;
+        self.note(begun, tried, |size| {
+            Some(match size {
+                Some(size) => format!("pages of {size}"),
+                None => "every page size was refused: partitions are read unpaged".to_owned(),
+            })
+        })?;
+        Ok(())
+    }
+
+    async fn partitions(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
+        let begun = Instant::now();
+        let listed = match partitions::list(self.access, session, root).await {
+            Ok(listed) => listed,
+            failed => return self.note(begun, failed, |_| None).map(|_| ()),
+        };
+        let contexts = match self.contexts(session, &listed).await {
+            Ok(contexts) => contexts,
+            failed => return self.note(begun, failed, |_| None).map(|_| ()),
+        };
+        let readable = contexts.iter().filter(|c| c.readable).count();
+        let (count, unreadable) =
+            (contexts.len(), contexts.iter().find_map(|c| c.reason.clone().filter(|_| !c.readable)));
+        if let Some(directory) = &mut self.report.directory {
+            directory.naming_contexts = contexts;
+        }
+        let outcome = match unreadable {
+            _ if count == 0 => Ok("the directory lists no partition".to_owned()),
+            Some(why) if readable == 0 => {
+                let why = format!("none of {count} partitions can be read: {why}");
+                Err(Failure::new(Stage::Partitions, session.target(), why))
+            }
+            _ => Ok(format!("{readable} of {count} can be read")),
+        };
+        self.note(begun, outcome, |remark| Some(remark.clone())).map(|_| ())
+    }
+
+    async fn contexts(&self, session: &mut Session, listed: &[Listed]) -> Result<Vec<NamingContext>, Failure> {
+        let mut contexts = Vec::with_capacity(listed.len());
+        for (i, partition) in listed.iter().enumerate() {
+            let reason = if !partition.held {
+                Some("not held by this server".to_owned())
+            } else if i >= MOST_PARTITIONS {
+                Some("not tried".to_owned())
+            } else {
+                let read = session.read(&partition.dn, "(objectClass=*)", &["1.1"]);
+                let answer = self.access.within(Stage::Partitions, read).await?;
+                match (answer.code, answer.entry) {
+                    (0, Some(_)) => None,
+                    (0, None) => Some("its own entry is not shown".to_owned()),
+                    (code, _) => Some(result_name(code)),
+                }
+            };
+            contexts.push(NamingContext {
+                name: partition.dn.to_string(),
+                hidden: partition.hidden,
+                readable: reason.is_none(),
+                reason,
+            });
+        }
+        Ok(contexts)
+    }
+
+    async fn schema(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
+        let begun = Instant::now();
+        session.enter(Stage::Schema);
+        let failure = |why: String| Failure::new(Stage::Schema, &self.access.target(), why);
+        let named = if root.kind.is_ad_family() { root.schema.as_deref() } else { root.subschema.as_deref() };
+        let read = match named {
+            None => Err(failure("the root entry names no schema".to_owned())),
+            Some(dn) => {
+                let read = session.read(dn, "(objectClass=*)", &["1.1"]);
+                match self.access.within(Stage::Schema, read).await {
+                    Ok(answer) if answer.code == 0 && answer.entry.is_some() => Ok(()),
+                    Ok(answer) if answer.code == 0 => Err(failure("no entry".to_owned())),
+                    Ok(answer) => Err(failure(result_name(answer.code))),
+                    Err(failure) => Err(failure),
+                }
+            }
+        };
+        self.note(begun, read, |_| None)
+    }
+
+    /// Notes what came of the stage that is next, and passes it on if it is good.
+    fn note<T>(
+        &mut self,
+        begun: Instant,
+        result: Result<T, Failure>,
+        remark: impl FnOnce(&T) -> Option<String>,
+    ) -> Result<T, Stopped> {
+        match result {
+            Ok(good) => {
+                self.push(begun, Outcome::Ok(remark(&good)));
+                Ok(good)
+            }
+            Err(failure) => {
+                tracing::info!(%failure, "a connection test failed");
+                let (code, remedy) = explain(&failure);
+                self.push(begun, Outcome::Failed { code, message: failure.to_string(), remedy: remedy.to_owned() });
+                Err(Stopped)
+            }
+        }
+    }
+
+    fn push(&mut self, begun: Instant, outcome: Outcome) {
+        let name = STAGES.get(self.report.stages.len()).copied().unwrap_or_default();
+        let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.report.stages.push(StageReport { name, outcome, milliseconds });
+    }
+}
