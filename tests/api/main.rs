@@ -28,3 +28,4 @@ mod partitions;
 mod program;
 mod secrets;
 mod system;
+mod test_connection;
