@@ -165,3 +165,35 @@ async fn an_import_outlives_its_caller() {
     assert!(case.tree().await.contains(&" ou=New,dc=x *".to_owned()));
     assert_eq!(case.changes("").await, [""; 0], "the run is free again");
 }
+
+/// Eight directories are read at a time; the ninth import stands in line, and its clock has not begun to run.
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_of_many_systems_stand_in_line() {
+    let app = TestApp::start().await;
+    let case = Case::new(&app, tree()).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let mut systems = vec![case.id];
+    for _ in 0..10 {
+        systems.push(app.connected_to(&case.sandbox).await);
+    }
+    case.sandbox.set_faults(Faults { gate: Some(Arc::clone(&gate)), ..Faults::default() });
+    let imports = systems.iter().map(|id| app.import(*id, ""));
+    let work = async {
+        while case.sandbox.waiting() < 8 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        // Time enough for a ninth to come, were it let in.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(case.sandbox.connections(), 8);
+        // An import that waits has its run too.
+        for id in &systems {
+            app.import(*id, "").await.expect_error(409, "CONFLICT");
+        }
+        gate.close();
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(imports), work);
+    for answer in answers {
+        assert_eq!(answer.expect_status(200)["totalContainers"], 3);
+    }
+    assert_eq!(case.sandbox.connections(), 11);
+}

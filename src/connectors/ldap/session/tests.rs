@@ -3,6 +3,7 @@
 mod fake;
 mod hostile;
 mod secured;
+mod single;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
