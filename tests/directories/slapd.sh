@@ -26,6 +26,9 @@
 #   SLAPD_DEBUG                          slapd's -d (0); 256 writes a line for each operation to standard error
 set -euo pipefail
 
+readonly script=slapd.sh
+source "$(dirname "${BASH_SOURCE[0]}")/shared.sh"
+
 # An ordinary account has no sbin in its path, and that is where Debian keeps slapd.
 PATH="$PATH:/usr/sbin:/sbin"
 
@@ -34,21 +37,9 @@ readonly PARTNERS="o=partners"
 readonly SERVICE="cn=svc,$SUFFIX"
 readonly LIMITED="cn=limited,$SUFFIX"
 
-die() {
-    echo "slapd.sh: $*" >&2
-    exit 1
-}
-
 usage() {
     echo "usage: slapd.sh prepare DIR PORT [LDIF...] | slapd.sh start DIR PORT [--until-eof]" >&2
     exit 2
-}
-
-need() {
-    local program
-    for program in "$@"; do
-        command -v "$program" >/dev/null || die "$program is not installed; tests/run.sh installs what the tests need"
-    done
 }
 
 # An argument of slapd.conf: in quotes, where backslashes and quotes are escaped once more than in the DN itself.
@@ -73,54 +64,6 @@ context_of() {
 # Named after the suffix, so that a naming context that is taken away and given back finds its entries again.
 database_folder() {
     printf '%s/data/%s' "$dir" "$(printf '%s' "${1,,}" | tr -c 'a-z0-9' '-')"
-}
-
-write_certificates() {
-    local names expiry=()
-    if [[ ! -e $dir/ca.pem ]]; then
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=Test CA" \
-            -keyout "$dir/ca.key" -out "$dir/ca.pem.new" \
-            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>"$dir/openssl.log" ||
-            die "openssl made no CA: $(tail -n 5 "$dir/openssl.log")"
-        mv "$dir/ca.pem.new" "$dir/ca.pem"
-    fi
-    case ${SLAPD_CERT:-good} in
-    good) names="DNS:localhost,IP:127.0.0.1" ;;
-    wrong-name) names="DNS:wrong.example" ;;
-    expired)
-        names="DNS:localhost,IP:127.0.0.1"
-        expiry=(-startdate 20200101000000Z -enddate 20210101000000Z)
-        ;;
-    *) die "SLAPD_CERT is good, wrong-name or expired, not ${SLAPD_CERT}" ;;
-    esac
-    # `openssl ca`, because `openssl x509` of OpenSSL 3.0 cannot date a certificate in the past.
-    cat >"$dir/ca.conf" <<CONF
-[ca]
-default_ca = test
-[test]
-database = $dir/ca.index
-new_certs_dir = $dir/issued
-rand_serial = yes
-unique_subject = no
-default_md = sha256
-default_days = 825
-policy = any
-x509_extensions = server
-[any]
-commonName = supplied
-[server]
-basicConstraints = CA:FALSE
-extendedKeyUsage = serverAuth
-subjectAltName = $names
-CONF
-    mkdir -p "$dir/issued"
-    : >"$dir/ca.index"
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=slapd" \
-        -keyout "$dir/srv.key" -out "$dir/srv.csr" 2>"$dir/openssl.log" &&
-        openssl ca -batch -notext -config "$dir/ca.conf" -cert "$dir/ca.pem" -keyfile "$dir/ca.key" \
-            -in "$dir/srv.csr" -out "$dir/srv.pem" "${expiry[@]}" >>"$dir/openssl.log" 2>&1 ||
-        die "openssl made no server certificate: $(tail -n 5 "$dir/openssl.log")"
-    chmod 600 "$dir/srv.key" "$dir/ca.key"
 }
 
 write_configuration() {
@@ -220,7 +163,7 @@ prepare() {
     for suffix in "${suffixes[@]}"; do
         mkdir -p "$(database_folder "$suffix")"
     done
-    write_certificates
+    write_certificates "${SLAPD_CERT:-good}" "DNS:localhost,IP:127.0.0.1"
     write_configuration
     for suffix in "${suffixes[@]}"; do
         folder=$(database_folder "$suffix")
@@ -239,31 +182,6 @@ prepare() {
     done
 }
 
-# Ends slapd when the given file descriptor reaches its end. It runs as a child of the process that becomes slapd,
-# and asks before each signal whether that is still its parent: a process number may be somebody else's by now.
-end_at_eof() { # SLAPD'S PID
-    local slapd=$1 _ i
-    while read -r _; do :; done
-    for i in {1..50}; do
-        is_my_parent "$slapd" || return 0
-        kill -TERM "$slapd" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    is_my_parent "$slapd" || return 0
-    kill -KILL "$slapd" 2>/dev/null || true
-}
-
-is_my_parent() {
-    local name value
-    while read -r name value; do
-        if [[ $name == PPid: ]]; then
-            [[ $value == "$1" ]]
-            return
-        fi
-    done <"/proc/$BASHPID/status" 2>/dev/null
-    return 1
-}
-
 start() {
     need slapd
     dir=$(cd "$dir" && pwd)
@@ -271,13 +189,7 @@ start() {
     # slapd sizes its tables by the limit on open files: a huge one makes it slow and fat.
     ulimit -n 4096
     case ${1:-} in
-    --until-eof)
-        # Bash gives a background job an empty standard input unless it is told otherwise. The rest of what the job
-        # inherits is closed, or whoever reads slapd's output would wait for the watcher too.
-        exec 3<&0
-        end_at_eof $$ <&3 3<&- >/dev/null 2>&1 &
-        exec 3<&-
-        ;;
+    --until-eof) end_at_eof ;;
     "") ;;
     *) usage ;;
     esac
