@@ -1,6 +1,10 @@
 //! What the benchmarks share: the server as a process of its own, requests to it, a directory of any size, and tables.
 #![allow(dead_code)]
 
+#[path = "../../tests/api/support/administrator.rs"]
+pub mod administrator;
+#[path = "../../tests/api/support/daemon.rs"]
+pub mod daemon;
 #[path = "../../tests/api/support/slapd.rs"]
 pub mod slapd;
 

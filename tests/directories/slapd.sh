@@ -17,7 +17,7 @@
 # ou=Hidden,dc=example,dc=com is hidden whenever it exists.
 #
 # Environment, read by prepare:
-#   SLAPD_CERT=good|wrong-name|expired   the certificate the server shows (good)
+#   SLAPD_CERT=good|wrong-name|expired|none   the certificate the server shows (good); none: it knows no TLS
 #   SLAPD_HIDDEN                         more entries nobody may read, one DN a line
 #   SLAPD_LIMITS                         slapd's `limits` for cn=limited, for example "size.soft=50 size.hard=50"
 #   SLAPD_EXTRA_SUFFIX                   a third naming context, for example "dc=third"
@@ -67,7 +67,11 @@ database_folder() {
 }
 
 write_configuration() {
-    local suffix hidden dn
+    local suffix hidden dn tls=""
+    if [[ ${SLAPD_CERT:-good} != none ]]; then
+        printf -v tls 'TLSCertificateFile %s\nTLSCertificateKeyFile %s' \
+            "$(quoted "$dir/srv.pem")" "$(quoted "$dir/srv.key")"
+    fi
     {
         cat <<CONF
 include /etc/ldap/schema/core.schema
@@ -77,8 +81,7 @@ include /etc/ldap/schema/inetorgperson.schema
 objectclass ( 1.2.840.113556.1.3.23 NAME 'container' SUP top STRUCTURAL MUST cn MAY description )
 modulepath /usr/lib/ldap
 moduleload back_mdb
-TLSCertificateFile $(quoted "$dir/srv.pem")
-TLSCertificateKeyFile $(quoted "$dir/srv.key")
+$tls
 sizelimit 500
 access to dn.base="" by * read
 access to dn.base="cn=Subschema" by * read
@@ -163,7 +166,8 @@ prepare() {
     for suffix in "${suffixes[@]}"; do
         mkdir -p "$(database_folder "$suffix")"
     done
-    write_certificates "${SLAPD_CERT:-good}" "DNS:localhost,IP:127.0.0.1"
+    [[ ${SLAPD_CERT:-good} == none ]] ||
+        write_certificates "${SLAPD_CERT:-good}" "DNS:localhost,IP:127.0.0.1"
     write_configuration
     for suffix in "${suffixes[@]}"; do
         folder=$(database_folder "$suffix")
@@ -193,8 +197,11 @@ start() {
     "") ;;
     *) usage ;;
     esac
-    exec slapd -f "$dir/slapd.conf" -h "ldap://127.0.0.1:$port/ ldaps://127.0.0.1:$((port + 1))/" \
-        -d "${SLAPD_DEBUG:-0}" </dev/null
+    local addresses="ldap://127.0.0.1:$port/"
+    if grep -q '^TLSCertificateFile' "$dir/slapd.conf"; then
+        addresses+=" ldaps://127.0.0.1:$((port + 1))/"
+    fi
+    exec slapd -f "$dir/slapd.conf" -h "$addresses" -d "${SLAPD_DEBUG:-0}" </dev/null
 }
 
 [[ $# -ge 3 ]] || usage

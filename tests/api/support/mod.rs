@@ -2,9 +2,14 @@
 
 #![allow(dead_code, reason = "each chapter uses its own part")]
 
+pub mod administrator;
 pub mod case;
 pub mod client;
+pub mod daemon;
+pub mod ds389;
 pub mod program;
+pub mod samba;
+pub mod server;
 pub mod slapd;
 
 use std::net::SocketAddr;

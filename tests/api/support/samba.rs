@@ -1,0 +1,187 @@
+//! A real Samba Active Directory domain for the tests: `tests/directories/samba.sh` with its folder, its address, its
+//! end. It needs root.
+//!
+//! A domain is full of containers of its own; what a test adds goes below the domain as organizational units, which
+//! a new domain has one of. The tests of one process take turns at one shared domain, see [`super::server`].
+
+use std::collections::HashSet;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+
+use ldap3::controls::RawControl;
+use ldap3::{Mod, Scope};
+
+use super::administrator::Administrator;
+use super::daemon::{Certificate, Daemon, random};
+
+pub const BASE: &str = "DC=lab,DC=test";
+/// An ordinary user.
+pub const SERVICE_ACCOUNT: &str = "svc@lab.test";
+pub const SERVICE_PASSWORD: &str = "Svc-Passw0rd1";
+const SERVICE_DN: &str = "CN=svc,CN=Users,DC=lab,DC=test";
+const ADMIN_ACCOUNT: &str = "Administrator@lab.test";
+const ADMIN_PASSWORD: &str = "Passw0rd!lab";
+/// The organizational unit that every domain has.
+pub const STOCK_OU: &str = "OU=Domain Controllers,DC=lab,DC=test";
+
+const PORT: u16 = 389;
+const TLS_PORT: u16 = 636;
+
+/// Asks for, or sets, the access list of a security descriptor and nothing else of it.
+const ACCESS_LIST_ONLY: (&str, [u8; 5]) = ("1.2.840.113556.1.4.801", [0x30, 3, 2, 1, 4]);
+const DESCRIPTOR: &str = "nTSecurityDescriptor";
+/// Rights of an access list: List Contents, Read Property.
+pub const LIST: u32 = 0x4;
+pub const READ: u32 = 0x10;
+
+/// A running domain controller (unless stopped).
+pub struct Samba {
+    daemon: Daemon,
+    certificate: Certificate,
+    /// The access lists as they were before a test changed them.
+    lists: Vec<(String, Vec<u8>)>,
+}
+
+impl Samba {
+    pub fn start(certificate: Certificate, shared: bool) -> Samba {
+        for _ in 0..5 {
+            let daemon = Daemon::new("samba.sh", free_address(), PORT, shared);
+            let mut samba = Samba { daemon, certificate, lists: Vec::new() };
+            // A domain takes five seconds to make, so there is one to copy from, for as long as the build folder lives.
+            let template = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("samba-template-1");
+            samba.daemon.prepare(&samba.place(), &[template], &[("SAMBA_CERT", certificate.word())]);
+            match samba.run() {
+                Ok(()) => return samba,
+                // Somebody took the address meanwhile.
+                Err(why) if why.contains("in use") || why.contains("ADDRESS_ALREADY") => continue,
+                Err(why) => panic!("samba did not start: {why}"),
+            }
+        }
+        panic!("samba found no free address in five attempts");
+    }
+
+    pub fn url(&self) -> String {
+        format!("ldap://{}", self.daemon.address)
+    }
+
+    pub fn host(&self) -> String {
+        self.place()
+    }
+
+    pub fn ca_pem(&self) -> PathBuf {
+        self.daemon.folder().join("ca.pem")
+    }
+
+    /// Ends Samba; its data is kept.
+    pub fn stop(&mut self) {
+        self.daemon.stop();
+    }
+
+    /// Starts it again, at the same address with the same data.
+    pub fn resume(&mut self) {
+        assert!(!self.daemon.runs(), "samba was not stopped");
+        if let Err(why) = self.run() {
+            panic!("samba did not start again: {why}");
+        }
+    }
+
+    pub fn administrator(&self) -> Administrator {
+        Administrator { url: self.url(), account: ADMIN_ACCOUNT.to_owned(), password: ADMIN_PASSWORD }
+    }
+
+    /// Denies the service account these rights on an entry, before all that the entry grants.
+    pub async fn deny(&mut self, dn: &str, rights: u32) {
+        let administrator = self.administrator();
+        let before = self.access_list(dn).await;
+        let account = administrator.values(SERVICE_DN, "objectSid", Vec::new()).await.remove(0);
+        self.set_access_list(dn, denying(&before, rights, &account)).await;
+        self.lists.push((dn.to_owned(), before));
+    }
+
+    /// Takes back what was denied.
+    pub async fn allow_again(&mut self) {
+        while let Some((dn, list)) = self.lists.pop() {
+            self.set_access_list(&dn, list).await;
+        }
+    }
+
+    /// As new: no entry of a test is left and nothing is denied.
+    pub async fn restore(&mut self) {
+        if !self.daemon.runs() {
+            self.resume();
+        }
+        let administrator = self.administrator();
+        let units = "(|(objectClass=organizationalUnit)(objectClass=locality))";
+        for dn in administrator.search(BASE, Scope::OneLevel, units).await.iter().filter(|dn| *dn != STOCK_OU) {
+            self.lists.retain(|(changed, _)| !changed.ends_with(dn));
+            administrator.delete_tree(dn).await;
+        }
+        self.allow_again().await;
+    }
+
+    async fn access_list(&self, dn: &str) -> Vec<u8> {
+        self.administrator().values(dn, DESCRIPTOR, vec![access_list_only()]).await.remove(0)
+    }
+
+    async fn set_access_list(&self, dn: &str, list: Vec<u8>) {
+        let change = Mod::Replace(DESCRIPTOR.as_bytes().to_vec(), HashSet::from([list]));
+        self.administrator().modify(dn, change, vec![access_list_only()]).await;
+    }
+
+    fn place(&self) -> String {
+        self.daemon.address.to_string()
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let tls_port = Some(TLS_PORT).filter(|_| self.certificate != Certificate::Missing);
+        self.daemon.run(&self.place(), tls_port, &[])
+    }
+}
+
+fn access_list_only() -> RawControl {
+    let (oid, value) = ACCESS_LIST_ONLY;
+    RawControl { ctype: oid.to_owned(), crit: true, val: Some(value.to_vec()) }
+}
+
+/// A security descriptor of an access list alone, with one more entry in front: denied to the account [MS-DTYP 2.4].
+fn denying(descriptor: &[u8], rights: u32, account: &[u8]) -> Vec<u8> {
+    let number = |at: usize, bytes: usize| {
+        descriptor[at..at + bytes].iter().rev().fold(0_usize, |all, byte| all << 8 | usize::from(*byte))
+    };
+    let list = number(16, 4);
+    let entries = &descriptor[list + 8..list + number(list + 2, 2)];
+    let size = 8 + account.len() as u16;
+    let mut denied = vec![1, 0];
+    denied.extend(size.to_le_bytes());
+    denied.extend(rights.to_le_bytes());
+    denied.extend(account);
+    let mut new = descriptor[..4].to_vec();
+    new.extend([[0; 4], [0; 4], [0; 4], 20_u32.to_le_bytes()].concat());
+    new.extend(&descriptor[list..list + 2]);
+    new.extend((8 + size + entries.len() as u16).to_le_bytes());
+    new.extend((number(list + 4, 2) as u16 + 1).to_le_bytes());
+    new.extend([0, 0]);
+    new.extend(denied);
+    new.extend(entries);
+    new
+}
+
+/// An address of this machine for one domain alone: Samba cannot choose its ports.
+fn free_address() -> Ipv4Addr {
+    let mut last = None;
+    for _ in 0..20 {
+        let [a, b, c, _] = random().to_ne_bytes();
+        let address = Ipv4Addr::new(127, 64 + a % 64, b, 1 + c % 254);
+        match TcpListener::bind((address, PORT)).and_then(|_| TcpListener::bind((address, TLS_PORT))) {
+            Ok(_) => return address,
+            Err(why) if why.kind() == ErrorKind::PermissionDenied => {
+                panic!("Samba takes root: it serves on port {PORT} and has no setting for another");
+            }
+            Err(why) => last = Some(why),
+        }
+    }
+    panic!(
+        "port {PORT} or {TLS_PORT} is taken on every loopback address, perhaps by a server on all of them: {last:?}"
+    );
+}
