@@ -27,5 +27,6 @@ mod pages;
 mod partitions;
 mod program;
 mod secrets;
+mod situations;
 mod system;
 mod test_connection;

@@ -107,11 +107,14 @@ impl Server {
     }
 
     /// Whether a line of a tree or of what is told is about something of the tests': a domain has containers of its
-    /// own.
+    /// own, and OpenLDAP has a second naming context.
     pub fn is_ours(&self, line: &str) -> bool {
-        let Server::Samba(_) = self else { return true };
+        let Server::Samba(_) = self else { return !line.ends_with(slapd::PARTNERS) };
+        if !line.starts_with([' ', '+', '-', '~', '>']) {
+            return true; // a partition
+        }
         let stock = ["CN=", "OU=Domain Controllers"];
-        let dn = line.trim_start_matches([' ', '+', '-', '~', '>', '!', '*']).split(" *").next().unwrap_or_default();
+        let dn = line.trim_start_matches([' ', '+', '-', '~', '>']).split(" *").next().unwrap_or_default();
         let dn = dn.trim_end_matches(" h");
         match dn.strip_suffix(&format!(",{}", samba::BASE)) {
             Some(rdns) => !stock.iter().any(|s| rdns.rsplit(',').next().is_some_and(|last| last.starts_with(s))),
@@ -132,6 +135,15 @@ impl Server {
         match self {
             Server::Sandbox(s) => s.add(&self.dn(name), attributes).expect("added"),
             _ => self.administrator().add(&self.dn(name), attributes).await,
+        }
+    }
+
+    /// Sets the entry's description, or takes it away.
+    pub async fn describe(&self, name: &str, text: Option<&str>) {
+        let values: Vec<&str> = text.into_iter().collect();
+        match self {
+            Server::Sandbox(s) => s.set_attribute(&self.dn(name), "description", &values).expect("set"),
+            _ => self.administrator().set(&self.dn(name), "description", &values).await,
         }
     }
 

@@ -1,0 +1,177 @@
+//! Situations and directories: one table, in which every cell is a test or says why there is none.
+//!
+//! A cell of a real directory is `#[ignore]`d and run by `tests/run.sh`; Samba also takes root. The tests are named
+//! after the situation and the directory, for example `situations::rename::samba`.
+
+mod changes;
+mod contexts;
+mod hidden;
+mod limits;
+mod names;
+mod secured;
+mod sizes;
+
+use serde_json::Value;
+
+use crate::support::TestApp;
+use crate::support::case::{import, told, tree, warnings};
+use crate::support::server::{Kind, Server};
+
+macro_rules! cell {
+    ($run:path, $directory:ident, $why:literal) => {
+        const _: &str = $why;
+    };
+    ($run:path, openldap, test) => {
+        #[tokio::test(flavor = "multi_thread")]
+        #[ignore = "needs slapd; tests/run.sh runs it"]
+        async fn openldap() {
+            $run(Kind::OpenLdap).await;
+        }
+    };
+    ($run:path, samba, test) => {
+        #[tokio::test(flavor = "multi_thread")]
+        #[ignore = "needs samba and root; tests/run.sh runs it"]
+        async fn samba() {
+            $run(Kind::Samba).await;
+        }
+    };
+    ($run:path, ds389, test) => {
+        #[tokio::test(flavor = "multi_thread")]
+        #[ignore = "needs ns-slapd; tests/run.sh runs it"]
+        async fn ds389() {
+            $run(Kind::Ds389).await;
+        }
+    };
+    ($run:path, sandbox, test) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn sandbox() {
+            $run(Kind::Sandbox).await;
+        }
+    };
+}
+
+macro_rules! table {
+    ($($name:ident = $run:path: $openldap:tt, $samba:tt, $ds389:tt, $sandbox:tt;)+) => {
+        $(mod $name {
+            #[allow(unused_imports, reason = "a row may have reasons only")]
+            use super::*;
+            cell!($run, openldap, $openldap);
+            cell!($run, samba, $samba);
+            cell!($run, ds389, $ds389);
+            cell!($run, sandbox, $sandbox);
+        })+
+    };
+}
+
+table! {
+    // Situation: OpenLDAP, Samba AD, 389 Directory Server, the sandbox.
+    nothing_changed = changes::nothing: test, test, test, test;
+    rename = changes::rename: test, test, test, test;
+    rename_of_case_only = changes::rename_of_case_only: test, test, test, test;
+    moved = changes::moved: test, test, test, test;
+    renamed_and_moved = changes::renamed_and_moved: test, test, test, test;
+    ancestor_renamed = changes::ancestor_renamed: test, test, test, test;
+    swap_of_names = changes::swap_of_names: test, test, test, test;
+    swap_of_parents = changes::swap_of_parents: test, test, test, test;
+    parent_and_child_swapped = changes::parent_and_child_swapped: test, test, test, test;
+    dn_used_again = changes::dn_used_again: test, test, test, test;
+    deleted = changes::deleted: test, test, test, test;
+    subtree_deleted = changes::subtree_deleted: test, test, test, test;
+    recreated = changes::recreated: test, test, test, test;
+    described = changes::described: test, test, test, test;
+}
+
+/// A connected system at a directory of its own.
+struct Cell {
+    app: TestApp,
+    server: Server,
+    id: i64,
+}
+
+/// The tree that most situations begin with.
+const USUAL: [&str; 6] = ["ou=A", "ou=A1,ou=A", "ou=A2,ou=A", "ou=deep,ou=A1,ou=A", "ou=B", "ou=B1,ou=B"];
+
+impl Cell {
+    /// At a directory that is as new. Nothing is imported.
+    async fn new(kind: Kind) -> Cell {
+        Cell::at(TestApp::start().await, Server::start(kind).await).await
+    }
+
+    async fn at(app: TestApp, server: Server) -> Cell {
+        let id = app.create_system("Directory").await;
+        app.set(id, &server.settings()).await.expect_status(200);
+        Cell { app, server, id }
+    }
+
+    /// With the usual tree, imported, and these of its containers selected.
+    async fn usual(kind: Kind, selected: &[&str]) -> Cell {
+        let cell = Cell::new(kind).await;
+        cell.server.grow(&USUAL).await;
+        cell.changes("").await;
+        cell.select(selected).await;
+        cell
+    }
+
+    async fn select(&self, names: &[&str]) {
+        for name in names {
+            self.app.select(self.id, &self.server.dn(name)).await;
+        }
+    }
+
+    /// An import that answers 200, held against its preview and the state before and after.
+    async fn import(&self, query: &str) -> Value {
+        import(&self.app, self.id, query).await
+    }
+
+    /// What an import tells of the entries of the test; a second import must tell nothing at all.
+    async fn changes(&self, query: &str) -> Vec<String> {
+        let result = self.import(query).await;
+        assert_eq!(result["success"], true, "{result}");
+        let stored = self.tree().await;
+        let again = self.import(query).await;
+        assert_eq!(told(&again), [""; 0], "a second import");
+        assert_eq!(again["summary"], "No changes detected");
+        assert_eq!(self.tree().await, stored, "a second import");
+        self.told(&result)
+    }
+
+    fn told(&self, result: &Value) -> Vec<String> {
+        told(result).into_iter().filter(|line| self.server.is_ours(line)).collect()
+    }
+
+    /// The stored containers of the test below its naming context, as the directory writes them.
+    async fn tree(&self) -> Vec<String> {
+        let lines = tree(&self.app.partitions(self.id).await);
+        lines.into_iter().filter(|line| self.server.is_ours(line)).collect()
+    }
+
+    fn lines(&self, short: &[&str]) -> Vec<String> {
+        short.iter().map(|line| self.server.text(line)).collect()
+    }
+
+    /// An import tells exactly this, and a second one nothing.
+    async fn tells(&self, expected: &[&str]) {
+        assert_eq!(self.changes("").await, self.lines(expected));
+    }
+
+    /// Exactly this is stored.
+    async fn holds(&self, expected: &[&str]) {
+        assert_eq!(self.tree().await, self.lines(expected));
+    }
+
+    /// Two imports, one of them with the administrator's word, remove nothing, change nothing, and name these
+    /// entries and words in their warnings.
+    async fn keeps(&self, words: &[&str]) {
+        let before = self.tree().await;
+        for _ in 0..2 {
+            let result = self.import("").await;
+            assert_eq!(told(&result), [""; 0], "{result}");
+            assert_eq!(result["success"], true);
+            let text = warnings(&result);
+            for word in words {
+                assert!(text.contains(&self.server.text(word)), "{word:?} in {text:?}");
+            }
+            assert_eq!(self.tree().await, before);
+        }
+    }
+}
