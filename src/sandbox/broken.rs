@@ -18,6 +18,8 @@ pub enum Broken {
     },
     /// A well-formed entry with one value of this size.
     EntryOfSize(u64),
+    /// A well-formed entry whose DN has a value of this many bytes.
+    LongDn(usize),
     /// `30 00`.
     EmptySequence,
     /// A search result of indefinite length, which LDAP forbids.
@@ -73,6 +75,7 @@ impl Broken {
                 (head, then)
             }
             Broken::EntryOfSize(size) => (outsized(id, size), size),
+            Broken::LongDn(size) => whole(ber::entry(id, &[b"ou=", vec![b'd'; size].as_slice()].concat(), &[])),
             Broken::EmptySequence => whole(vec![ber::SEQUENCE, 0]),
             Broken::IndefiniteLength => {
                 let mut out = vec![ber::SEQUENCE, 0x80];

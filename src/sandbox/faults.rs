@@ -21,6 +21,10 @@ pub struct Faults {
     pub pace: Option<Pace>,
     /// Where the whole output of a connection ends.
     pub cut: Option<Cut>,
+    /// Bytes of a connection's output that are sent as others: how many came before, and the bits that are turned.
+    pub spoiled: Vec<(u64, u8)>,
+    /// What stands in the clear right behind the answer to StartTLS, as somebody on the way might put it.
+    pub before_tls: Vec<u8>,
     /// The answer to every bind, whatever the credentials.
     pub bind: Option<Answer>,
     /// The answer to the base read of a DN; the empty DN stands for the root DSE.
@@ -29,6 +33,8 @@ pub struct Faults {
     pub searches: Vec<SearchFault>,
     /// What is wrong with the paging cookie.
     pub paging: Option<PagingFault>,
+    /// The most entries of a page, whatever the client asks for.
+    pub page_size: Option<u64>,
     /// The directory does not know paging: not offered, refused when critical. The codec does not report
     /// criticality, so every paged search is refused with result 12.
     pub no_paging: bool,

@@ -158,7 +158,9 @@ impl Output {
             }
             _ => (bytes, None),
         };
+        let spoiled = spoil(now, self.bytes, &faults.spoiled);
         self.bytes += now.len() as u64;
+        let now = spoiled.as_deref().unwrap_or(now);
         match faults.pace {
             Some(pace) => self.in_pieces(now, pace).await?,
             None => {
@@ -212,4 +214,17 @@ impl Output {
             let _ = writer.shutdown().await;
         }
     }
+}
+
+/// The bytes with some turned; `None` if none of those is among them. `before` is how much was sent before them.
+fn spoil(bytes: &[u8], before: u64, spoiled: &[(u64, u8)]) -> Option<Vec<u8>> {
+    let mut changed = None;
+    for (at, bits) in spoiled {
+        let place = at.checked_sub(before).and_then(|place| usize::try_from(place).ok());
+        if let Some(place) = place.filter(|place| *place < bytes.len()) {
+            let copy = changed.get_or_insert_with(|| bytes.to_vec());
+            copy.get_mut(place).into_iter().for_each(|byte| *byte ^= bits);
+        }
+    }
+    changed
 }

@@ -170,7 +170,7 @@ impl Session {
         let asked = usize::try_from(request.sizelimit).ok().filter(|limit| *limit > 0);
         let allowed = self.shared.size_limit;
         let limit = asked.into_iter().chain(allowed).min().map(|limit| limit as u64);
-        let size = size as u64;
+        let size = (size as u64).min(self.faults().page_size.unwrap_or(u64::MAX));
         while walk.on_page < size {
             let Some(&found) = walk.ids.get(walk.next) else { break };
             let Some(bytes) = self.encode(&self.shared.tree(), found, id, selection) else {
@@ -243,18 +243,18 @@ impl Session {
                     }
                 }
                 Mischief::References(urls) => self.out.message(&ber::reference(id, urls)).await?,
-                Mischief::Entry(dn) => self.out.message(&invented(id, dn, selection)).await?,
+                Mischief::Entry(dn) => self.out.message(&self.invented(id, dn, selection)).await?,
                 Mischief::Flood(count) => {
+                    let mut block = Block::new(self.invented(id, &Block::first(&request.base), selection));
                     for number in 0..*count {
-                        let dn = format!("ou=flood{number},{}", request.base);
-                        self.out.message(&invented(id, &dn, selection)).await?;
+                        self.out.message(block.entry(number)).await?;
                     }
                 }
                 Mischief::Trickle(every) => {
                     let mut number = 0u64;
                     while !self.abandoned(id) {
                         let dn = format!("ou=trickle{number},{}", request.base);
-                        self.out.message(&invented(id, &dn, selection)).await?;
+                        self.out.message(&self.invented(id, &dn, selection)).await?;
                         self.out.flush().await?;
                         number += 1;
                         tokio::time::sleep(*every).await;
@@ -311,6 +311,22 @@ impl Session {
         entry.operational(self.shared.ids.load(Ordering::SeqCst), &self.shared.account)
     }
 
+    /// An entry that is not in the tree.
+    fn invented(&self, id: i32, dn: &str, selection: &Selection) -> Vec<u8> {
+        let parsed = parse(dn);
+        let name = parsed.as_ref().map(|dn| dn.name()).unwrap_or_default();
+        let user = [
+            ("objectClass".to_owned(), vec![b"top".to_vec(), b"organizationalUnit".to_vec()]),
+            ("ou".to_owned(), vec![name.into_bytes()]),
+        ];
+        let mut operational = Vec::new();
+        if self.shared.ids.load(Ordering::SeqCst) {
+            let uuid = parsed.map(|dn| super::tree::fixed_id(&dn.key())).unwrap_or_default();
+            operational.push(("entryUUID".to_owned(), vec![uuid.hyphenated().to_string().into_bytes()]));
+        }
+        ber::entry(id, dn.as_bytes(), &selection.choose(&user, &operational))
+    }
+
     fn encode(&self, tree: &Tree, found: u64, id: i32, selection: &Selection) -> Option<Vec<u8>> {
         let entry = tree.entries.get(&found).filter(|_| tree.visible(found))?;
         let operational = if selection.wants_operational() { self.operational(entry) } else { Vec::new() };
@@ -318,14 +334,44 @@ impl Session {
     }
 }
 
-/// An entry that is not in the tree.
-fn invented(id: i32, dn: &str, selection: &Selection) -> Vec<u8> {
-    let name = crate::domain::dn::Dn::parse(dn).map(|dn| dn.name()).unwrap_or_default();
-    let user = [
-        ("objectClass".to_owned(), vec![b"top".to_vec(), b"organizationalUnit".to_vec()]),
-        ("ou".to_owned(), vec![name.into_bytes()]),
-    ];
-    let uuid = parse(dn).map(|dn| super::tree::fixed_id(&dn.key())).unwrap_or_default();
-    let operational = [("entryUUID".to_owned(), vec![uuid.hyphenated().to_string().into_bytes()])];
-    ber::entry(id, dn.as_bytes(), &selection.choose(&user, &operational))
+/// A message whose number can be changed in place, so that millions of entries cost no more than their bytes.
+struct Block {
+    bytes: Vec<u8>,
+    /// Where the last digits of the number stand.
+    ends: Vec<usize>,
+}
+
+impl Block {
+    const NUMBER: &'static str = "flood000000000";
+
+    /// The DN of the first entry.
+    fn first(base: &str) -> String {
+        format!("ou={},{base}", Block::NUMBER)
+    }
+
+    fn new(bytes: Vec<u8>) -> Block {
+        let ends = |text: &[u8]| {
+            let found = bytes.windows(text.len()).enumerate().filter(|(_, w)| *w == text);
+            found.map(|(at, w)| at + w.len()).collect::<Vec<_>>()
+        };
+        let mut all = ends(Block::NUMBER.as_bytes());
+        // The value of entryUUID is the last in the message, and its last group has twelve digits.
+        if !ends(b"entryUUID").is_empty() {
+            all.push(bytes.len());
+        }
+        Block { ends: all, bytes }
+    }
+
+    fn entry(&mut self, number: u64) -> &[u8] {
+        for end in &self.ends {
+            let mut left = number;
+            for place in (end.saturating_sub(9)..*end).rev() {
+                if let Some(digit) = self.bytes.get_mut(place) {
+                    *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+                }
+                left /= 10;
+            }
+        }
+        &self.bytes
+    }
 }

@@ -236,6 +236,7 @@ impl Session {
         let Some(Tls::StartTls(config)) = self.shared.tls.clone() else { return None };
         let done = ber::extended(id, &Answer::default(), Some(START_TLS), None);
         self.out.message(&done).await.ok()?;
+        self.out.put(&self.faults().before_tls).await.ok()?;
         self.out.flush().await.ok()?;
         let writer = self.out.take_writer()?;
         let Stream::Plain(tcp) = reader.into_inner().unsplit(writer) else { return None };

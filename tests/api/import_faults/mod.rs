@@ -4,3 +4,4 @@ mod broken;
 mod codes;
 mod cut;
 mod hang;
+mod hostile;

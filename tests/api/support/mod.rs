@@ -7,7 +7,9 @@ pub mod case;
 pub mod client;
 pub mod daemon;
 pub mod ds389;
+pub mod outside;
 pub mod program;
+pub mod rogue;
 pub mod samba;
 pub mod server;
 pub mod slapd;
@@ -114,6 +116,14 @@ impl TestApp {
     /// Every table but activities and API keys as text: equal dumps mean that nothing was changed.
     pub fn dump(&self) -> String {
         dump(&self.database())
+    }
+
+    /// What is stored breaks none of the rules that `jim check` knows.
+    #[track_caller]
+    pub fn is_sound(&self) {
+        let keyring = self.folder.path().join("jim.keys");
+        let report = jim::ops::check::run(&self.database(), &keyring).expect("the database opens");
+        assert!(report.damaged.is_empty() && report.misconfigured.is_empty(), "{report:?}");
     }
 
     /// Creates a system and points it at a sandbox.
