@@ -34,7 +34,7 @@ pub struct Faults {
     /// What is wrong with the paging cookie.
     pub paging: Option<PagingFault>,
     /// The most entries of a page, whatever the client asks for.
-    pub page_size: Option<u64>,
+    pub page_size: Option<usize>,
     /// The directory does not know paging: not offered, refused when critical. The codec does not report
     /// criticality, so every paged search is refused with result 12.
     pub no_paging: bool,

@@ -146,7 +146,9 @@ impl Session {
         }
         walk.page += 1;
         walk.on_page = 0;
-        let ended = self.entries(id, request, selection, &mut walk, size.unwrap_or(usize::MAX)).await?;
+        let most = self.faults().page_size.unwrap_or(usize::MAX);
+        let room = size.map_or(usize::MAX, |size| size.min(most));
+        let ended = self.entries(id, request, selection, &mut walk, room).await?;
         let answer = match ended {
             Ended::Silently => return Ok(()),
             Ended::With(answer) => answer,
@@ -170,7 +172,7 @@ impl Session {
         let asked = usize::try_from(request.sizelimit).ok().filter(|limit| *limit > 0);
         let allowed = self.shared.size_limit;
         let limit = asked.into_iter().chain(allowed).min().map(|limit| limit as u64);
-        let size = (size as u64).min(self.faults().page_size.unwrap_or(u64::MAX));
+        let size = size as u64;
         while walk.on_page < size {
             let Some(&found) = walk.ids.get(walk.next) else { break };
             let Some(bytes) = self.encode(&self.shared.tree(), found, id, selection) else {

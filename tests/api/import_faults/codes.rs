@@ -61,6 +61,7 @@ async fn l7_a_partition_that_ends_in_a_code() {
     }
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, ["- ou=A,dc=x *", "~ ou=C2,ou=B,dc=x: C to C2 *"]);
+    app.is_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,6 +85,74 @@ async fn l7_a_code_after_entries() {
         let renamed: Vec<String> = stored.iter().map(|l| l.replace("ou=B,", "ou=B2,")).collect();
         assert_eq!(case.tree().await, if incomplete { renamed } else { stored }, "{code}");
     }
+}
+
+/// Four pages in each naming context; the code ends the second or the last one, in one of them and in both.
+#[tokio::test(flavor = "multi_thread")]
+async fn l7_a_code_on_a_later_page() {
+    let app = TestApp::start().await;
+    let tree = ["dc=x", "o=y"]
+        .into_iter()
+        .fold(Tree::new(), |tree, suffix| (0..7).fold(tree.suffix(suffix), |t, i| t.ou(&format!("ou=n{i},{suffix}"))));
+    let case = Case::imported(&app, tree, &["ou=n0,dc=x", "ou=n1,dc=x", "ou=n6,dc=x", "ou=n6,o=y"]).await;
+    // One that would be missed before the code, one after it, and a new name that comes before it.
+    case.sandbox.remove("ou=n1,dc=x").expect("removed");
+    case.sandbox.remove("ou=n6,dc=x").expect("removed");
+    let mut name = 0;
+    for code in CODES {
+        for page in [2, 3] {
+            let fault = |suffix: &str| {
+                SearchFault::new(Mischief::Answer(Answer::new(code, ""))).under(suffix).on_page(page).after(1)
+            };
+            let faults = |suffixes: &[&str]| Faults {
+                searches: suffixes.iter().map(|s| fault(s)).collect(),
+                page_size: Some(2),
+                ..Faults::default()
+            };
+            let what = format!("{code} on page {page}");
+            let incomplete = matches!(code, 3 | 4 | 11 | 51 | 52);
+            name += 1;
+            let renamed = format!("ou=r{name},dc=x");
+            case.sandbox.rename(&format!("ou={},dc=x", before(name)), &format!("ou=r{name}"), None).expect("renamed");
+            for query in ["", "?acceptRemovals=true"] {
+                let dump = app.dump();
+                case.sandbox.set_faults(faults(&["dc=x", "o=y"]));
+                let answer = app.import(case.id, query).await;
+                let mut expected = Vec::new();
+                if incomplete {
+                    if query.is_empty() {
+                        expected.push(format!("~ {renamed}: {} to r{name} *", before(name)));
+                    }
+                    assert_eq!(told(&answer.expect_status(200)), expected, "{what}");
+                } else {
+                    answer.expect_error(500, "INTERNAL_ERROR");
+                    same(&app.dump(), &dump, &what);
+                }
+                // The other one is whole: it merges, with what it removes.
+                let (fresh, dump) = (format!("ou=new{name},o=y"), app.dump());
+                case.sandbox.add_ou(&fresh).expect("added");
+                case.sandbox.set_faults(faults(&["dc=x"]));
+                let result = case.import(query).await;
+                assert_eq!(told(&result), [format!("+ {fresh}")], "{what}");
+                assert!(warnings(&result).contains(&format!("({code}) after")), "{what}: {result}");
+                case.sandbox.remove(&fresh).expect("removed");
+                assert_eq!(told(&case.import(query).await), [format!("- {fresh}")], "{what}");
+                assert_eq!(rows(&app.dump(), "dc=x"), rows(&dump, "dc=x"), "{what}");
+            }
+            if !incomplete {
+                case.sandbox.rename(&renamed, &format!("ou={}", before(name)), None).expect("renamed back");
+                name -= 1;
+            }
+        }
+    }
+    case.sandbox.set_faults(Faults::default());
+    assert_eq!(case.changes("").await, ["- ou=n1,dc=x *", "- ou=n6,dc=x *"]);
+    app.is_sound();
+}
+
+/// The name of the unit before its `n`-th renaming.
+fn before(n: u32) -> String {
+    if n == 1 { "n0".to_owned() } else { format!("r{}", n - 1) }
 }
 
 /// Of an incomplete view only that is placed whose parent was read or is stored.

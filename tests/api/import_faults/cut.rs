@@ -90,5 +90,52 @@ async fn l6_disconnected_in_any_of_twenty_pages() {
     assert_eq!(told(&result), [format!("- {}", dn(42)), format!("- {} *", dn(5_000))]);
     let stored = case.tree().await;
     let kept = stored.iter().filter(|l| l.ends_with('*')).collect::<Vec<_>>();
+    app.is_sound();
     assert_eq!((stored.len(), kept), (9_998, vec![&format!(" {} *", dn(3)), &format!(" {} *", dn(9_998))]));
+}
+
+/// The same with small pages, so that the connection can end after every single message: entries, the results of
+/// pages, and everything before them.
+#[tokio::test(flavor = "multi_thread")]
+async fn l6_cut_after_every_message_of_twenty_pages() {
+    let app = TestApp::start().await;
+    let dn = |i: usize| format!("ou=n{i:02},dc=x");
+    let tree = (0..41).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&dn(i)));
+    let selected = [dn(3), dn(20), dn(38)];
+    let case = Case::imported(&app, tree, &selected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    case.set(json!({ "11": { "intValue": 0 } })).await;
+    case.sandbox.remove(&dn(20)).expect("removed");
+    case.sandbox.remove(&dn(7)).expect("removed");
+    case.sandbox.rename(&dn(38), "ou=renamed", None).expect("renamed");
+    // Bind, root entry, naming context, 40 entries and 20 results.
+    let (before, whole) = (5, 65);
+    let (mut failed, mut incomplete) = (0, 0);
+    for at in 0..whole {
+        let how = if at % 2 == 0 { Ending::Close } else { Ending::Reset };
+        let cut = Some(Cut { at: CutAt::Messages(at), how });
+        case.sandbox.set_faults(Faults { cut, page_size: Some(2), ..Faults::default() });
+        let dump = app.dump();
+        let answer = app.import(case.id, "?acceptRemovals=true").await;
+        if answer.status == 200 {
+            nothing_removed(&answer.body);
+            incomplete += 1;
+        } else {
+            failed += 1;
+            answer.expect_error(500, "INTERNAL_ERROR");
+            same(&app.dump(), &dump, &format!("{how:?} after {at} messages"));
+        }
+        let stored = case.tree().await;
+        let kept: Vec<&str> = stored.iter().filter_map(|l| l.strip_suffix(" *")).map(str::trim).collect();
+        let last = if stored.contains(&" ou=renamed,dc=x *".to_owned()) { "ou=renamed,dc=x" } else { &selected[2] };
+        let (first, second) = (selected[0].as_str(), selected[1].as_str());
+        assert_eq!((stored.len(), kept), (42, vec![first, second, last]), "{how:?} after {at} messages");
+    }
+    println!("l6 {whole} cuts: {failed} failed, {incomplete} incomplete, 0 removals");
+    assert_eq!(failed, before + 3, "nothing is known before the result of the first page");
+    case.sandbox.set_faults(Faults::default());
+    let result = app.import(case.id, "").await.expect_status(200);
+    assert_eq!(told(&result), [format!("- {}", dn(7)), format!("- {} *", dn(20))]);
+    let stored = case.tree().await;
+    assert_eq!((stored.len(), stored.contains(&" ou=renamed,dc=x *".to_owned())), (40, true));
+    app.is_sound();
 }

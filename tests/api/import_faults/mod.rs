@@ -5,3 +5,4 @@ mod codes;
 mod cut;
 mod hang;
 mod hostile;
+mod large;

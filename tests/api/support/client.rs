@@ -40,9 +40,14 @@ const CODES: [(u16, &[&str]); 12] = [
 
 impl Client {
     pub fn new(address: SocketAddr) -> Client {
+        Client::waiting(address, std::time::Duration::from_secs(60))
+    }
+
+    /// One that waits this long for an answer.
+    pub fn waiting(address: SocketAddr, longest: std::time::Duration) -> Client {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(std::time::Duration::from_secs(60))
+            .timeout(longest)
             .no_proxy()
             .build()
             .expect("a client");

@@ -22,7 +22,8 @@ impl Outside {
     pub fn start() -> Outside {
         let place = Place::new().with("JIM_LOG_FILTER", "info");
         let server = place.serve();
-        let client = server.client(&server.key());
+        // In a build that is not optimised the largest import takes minutes.
+        let client = Client::waiting(server.address(), Duration::from_secs(600)).with_key(&server.key());
         Outside { place, server, client }
     }
 
@@ -35,7 +36,7 @@ impl Outside {
         values["9"] = json!({ "intValue": seconds });
         values["11"] = json!({ "intValue": 0 });
         self.set(id, values).await;
-        self.import(id).await.expect_status(200);
+        self.import(id, "").await.expect_status(200);
         self.select(id, selected).await;
         id
     }
@@ -54,8 +55,8 @@ impl Outside {
         self.client.put(&format!("{SYSTEMS}/{id}"), &body).await.expect_status(200);
     }
 
-    pub async fn import(&self, id: i64) -> Answer {
-        self.client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await
+    pub async fn import(&self, id: i64, query: &str) -> Answer {
+        self.client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy{query}"), None).await
     }
 
     pub async fn partitions(&self, id: i64) -> Value {
