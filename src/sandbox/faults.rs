@@ -29,6 +29,8 @@ pub struct Faults {
     pub bind: Option<Answer>,
     /// The answer to the base read of a DN; the empty DN stands for the root DSE.
     pub base_reads: Vec<(String, Answer)>,
+    /// Naming contexts that the root DSE does not list, although they are served.
+    pub unlisted: Vec<String>,
     /// What happens in one-level and subtree searches. Several at one point happen in the order given.
     pub searches: Vec<SearchFault>,
     /// What is wrong with the paging cookie.

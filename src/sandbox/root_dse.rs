@@ -14,7 +14,8 @@ impl Session {
         match key {
             "" => {
                 let tree = self.shared.tree();
-                let suffixes: Vec<&str> = tree.suffixes().collect();
+                let unlisted = &self.faults().unlisted;
+                let suffixes: Vec<&str> = tree.suffixes().filter(|s| !unlisted.iter().any(|u| u == s)).collect();
                 let mut operational = vec![attribute("structuralObjectClass", &["OpenLDAProotDSE"])];
                 if !suffixes.is_empty() {
                     operational.push(attribute("namingContexts", &suffixes));

@@ -6,3 +6,8 @@ mod cut;
 mod hang;
 mod hostile;
 mod large;
+mod names;
+mod partitions;
+mod referrals;
+mod strangers;
+mod transport;
