@@ -18,11 +18,11 @@ fn main() {
 
     let filled = tempfile::tempdir().expect("a temporary folder");
     let jim = Server::jim(filled.path());
-    let slapd = support::directory(containers);
-    let id = jim.create_system("filled", &slapd);
-    jim.import_hierarchy(id, containers + 1);
+    let directory = support::directories::Directory::open_ldap(containers);
+    let id = jim.create_system("filled", &directory);
+    assert_eq!(jim.import_hierarchy(id).1, containers + 1);
     jim.stop();
-    drop(slapd);
+    drop(directory);
 
     let (mut on_empty, mut on_filled) = (Samples::default(), Samples::default());
     for _ in 0..rounds {

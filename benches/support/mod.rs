@@ -5,14 +5,18 @@
 pub mod administrator;
 #[path = "../../tests/api/support/daemon.rs"]
 pub mod daemon;
+pub mod directories;
+#[path = "../../tests/api/support/ds389.rs"]
+pub mod ds389;
+#[path = "../../tests/api/support/samba.rs"]
+pub mod samba;
 #[path = "../../tests/api/support/slapd.rs"]
 pub mod slapd;
 
+use directories::Directory;
 use serde_json::{Value, json};
-use slapd::{PARTNERS, SERVICE_DN, SERVICE_PASSWORD, SUFFIX, Setup, Slapd};
-use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -102,7 +106,8 @@ impl Server {
         }
     }
 
-    fn exchange(&self, method: &str, path: &str, body: Option<Value>) -> std::io::Result<(u16, String)> {
+    /// The status and the body of an answer as it came.
+    pub fn exchange(&self, method: &str, path: &str, body: Option<Value>) -> std::io::Result<(u16, String)> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         if let Some(key) = &self.key {
             head += &format!("X-Api-Key: {key}\r\n");
@@ -124,23 +129,23 @@ impl Server {
     }
 
     /// A connected system with settings for the directory; its id.
-    pub fn create_system(&self, name: &str, slapd: &Slapd) -> i64 {
+    pub fn create_system(&self, name: &str, directory: &Directory) -> i64 {
         let created = self.ask("POST", SYSTEMS, Some(json!({"name": name, "connectorDefinitionId": 3})), 201);
         let id = created["id"].as_i64().expect("the new system's id");
         let text = |value: &str| json!({"stringValue": value});
-        let settings = json!({"1": text(&slapd.url()), "2": text(SERVICE_DN), "3": text(SERVICE_PASSWORD)});
+        let settings = json!({"1": text(&directory.url), "2": text(directory.account), "3": text(directory.password)});
         self.ask("PUT", &format!("{SYSTEMS}/{id}"), Some(json!({"settingValues": settings})), 200);
         id
     }
 
-    /// Imports the hierarchy, and takes the time until the whole answer has arrived.
-    pub fn import_hierarchy(&self, id: i64, containers: usize) -> Duration {
+    /// Imports the hierarchy: how long it took until the whole answer had arrived, and the containers there are now.
+    pub fn import_hierarchy(&self, id: i64) -> (Duration, usize) {
         let begun = Instant::now();
         let answer = self.ask("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None, 200);
         let took = begun.elapsed();
         assert_eq!(answer["success"], json!(true), "{answer}");
-        assert_eq!(answer["totalContainers"], json!(containers), "import-hierarchy found another number of containers");
-        took
+        let containers = answer["totalContainers"].as_u64().and_then(|n| usize::try_from(n).ok());
+        (took, containers.expect("totalContainers"))
     }
 
     /// A line of the kernel's account of the process in bytes, for example `VmHWM`, the most memory it ever held.
@@ -151,6 +156,11 @@ impl Server {
             Some(kib) => kib * 1024,
             None => panic!("/proc/PID/status has no {line}"),
         }
+    }
+
+    /// Forgets the most memory it ever held, so that `VmHWM` begins anew.
+    pub fn reset_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").expect("the peak is reset");
     }
 
     /// Ends it as an operator would, so that the database is left as it usually is.
@@ -218,45 +228,6 @@ fn join_chunks(mut body: &str) -> String {
     joined
 }
 
-/// A directory with this many organizational units below the first suffix and one below the second.
-pub fn directory(units: usize) -> Slapd {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let ldif = vec![write_units(folder.path(), units), write_partner(folder.path())];
-    Slapd::start_with(Setup { ldif, ..Setup::default() })
-}
-
-/// Ten units at the top and ten below each unit, parents first, until there are enough: six levels at a million.
-fn write_units(folder: &Path, units: usize) -> PathBuf {
-    assert!((1..=1_111_110).contains(&units), "from 1 to 1,111,110 units, which is six levels, not {units}");
-    let path = folder.join("units.ldif");
-    let mut file = BufWriter::new(File::create(&path).expect("units.ldif created"));
-    let mut entry = String::new();
-    for unit in 0..units {
-        entry.clear();
-        let _ = write!(entry, "dn: ou=Unit {unit:07}");
-        let mut below = unit;
-        while below >= 10 {
-            below = below / 10 - 1;
-            let _ = write!(entry, ",ou=Unit {below:07}");
-        }
-        let _ = write!(entry, ",{SUFFIX}\nobjectClass: organizationalUnit\nou: Unit {unit:07}\n");
-        if unit % 10 == 0 {
-            let _ = writeln!(entry, "description: The {unit}th unit, with a description like any other");
-        }
-        entry.push('\n');
-        file.write_all(entry.as_bytes()).expect("units.ldif written");
-    }
-    file.flush().expect("units.ldif written");
-    path
-}
-
-fn write_partner(folder: &Path) -> PathBuf {
-    let path = folder.join("partner.ldif");
-    let text = format!("dn: ou=Suppliers,{PARTNERS}\nobjectClass: organizationalUnit\nou: Suppliers\n");
-    std::fs::write(&path, text).expect("partner.ldif written");
-    path
-}
-
 /// The arguments after `--`, as `--name value`, or `--name` alone for a switch.
 pub struct Arguments(Vec<String>);
 
@@ -318,6 +289,12 @@ impl Samples {
     pub fn median(&self) -> f64 {
         let (below, above) = (self.0[(self.0.len() - 1) / 2], self.0[self.0.len() / 2]);
         (below + above) / 2.0
+    }
+
+    /// The sample that this share of all does not exceed.
+    pub fn at(&self, share: f64) -> f64 {
+        let last = self.0.len() - 1;
+        self.0[((last as f64 * share).ceil() as usize).min(last)]
     }
 
     /// The median and, in brackets, the least and the most.

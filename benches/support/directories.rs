@@ -1,0 +1,141 @@
+//! The directories that are read in the benchmarks, filled to any size: OpenLDAP, a Samba domain, 389 Directory
+//! Server, each started by the project's own scripts.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::daemon::Certificate;
+use super::ds389::{self, Ds389};
+use super::samba::{self, Samba};
+use super::slapd::{self, PARTNERS, Setup, Slapd};
+
+/// What counts as a container; the same search that an import makes.
+const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)\
+    (objectClass=locality)(objectClass=country)(objectClass=domain)(objectClass=builtinDomain)\
+    (objectClass=lostAndFound)(objectClass=nsContainer))";
+
+/// A running directory and the ordinary account that reads it.
+pub struct Directory {
+    pub name: &'static str,
+    pub url: String,
+    pub account: &'static str,
+    pub password: &'static str,
+    base: &'static str,
+    attributes: &'static [&'static str],
+    _server: Running,
+}
+
+/// Ends the server when it is dropped.
+enum Running {
+    OpenLdap { _server: Slapd },
+    Samba { _server: Samba },
+    Ds389 { _server: Ds389 },
+}
+
+impl Directory {
+    /// OpenLDAP with this many organizational units below the first suffix and one below the second.
+    pub fn open_ldap(units: usize) -> Directory {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ldif = vec![write_units(folder.path(), slapd::SUFFIX, units), write_partner(folder.path())];
+        let server = Slapd::start_with(Setup { ldif, ..Setup::default() });
+        Directory {
+            name: "OpenLDAP",
+            url: server.url(),
+            account: slapd::SERVICE_DN,
+            password: slapd::SERVICE_PASSWORD,
+            base: slapd::SUFFIX,
+            attributes: &["entryUUID", "nsUniqueId", "description"],
+            _server: Running::OpenLdap { _server: server },
+        }
+    }
+
+    /// A Samba domain with this many organizational units beside its own containers. They are added over LDAP, some
+    /// hundred a second.
+    pub fn samba(units: usize) -> Directory {
+        let server = Samba::start(Certificate::Good, false);
+        let dns: Vec<String> = (0..units).map(|unit| dn(unit, samba::BASE)).collect();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(server.administrator().add_ous(&dns));
+        Directory {
+            name: "Samba AD",
+            url: server.url(),
+            account: samba::SERVICE_ACCOUNT,
+            password: samba::SERVICE_PASSWORD,
+            base: samba::BASE,
+            attributes: &["objectGUID", "description", "showInAdvancedViewOnly"],
+            _server: Running::Samba { _server: server },
+        }
+    }
+
+    /// 389 Directory Server with this many organizational units.
+    pub fn ds389(units: usize) -> Directory {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ldif = write_units(folder.path(), ds389::BASE, units);
+        let server = Ds389::start_with(Certificate::Good, false, Some(ldif));
+        Directory {
+            name: "389 DS",
+            url: server.url(),
+            account: ds389::SERVICE_DN,
+            password: ds389::SERVICE_PASSWORD,
+            base: ds389::BASE,
+            attributes: &["entryUUID", "nsUniqueId", "description"],
+            _server: Running::Ds389 { _server: server },
+        }
+    }
+
+    /// One reading of everything an import asks for by `ldapsearch`, which throws away what it prints.
+    pub fn ldapsearch(&self) -> Duration {
+        let mut command = Command::new("ldapsearch");
+        command.args(["-x", "-H", &self.url, "-D", self.account, "-w", self.password, "-b", self.base]);
+        command.args(["-E", "pr=1000/noprompt", "-LLL", CONTAINERS]).args(self.attributes);
+        // A domain controller continues into its other partitions; nobody follows.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let begun = Instant::now();
+        let status = command.status();
+        let took = begun.elapsed();
+        match status {
+            Ok(status) => assert!(status.success(), "ldapsearch: {status}"),
+            Err(why) => panic!("cannot run ldapsearch: {why}; tests/run.sh installs it"),
+        }
+        took
+    }
+}
+
+/// Ten units at the top and ten below each unit, parents first: six levels at a million.
+fn dn(unit: usize, suffix: &str) -> String {
+    let mut dn = format!("ou=Unit {unit:07}");
+    let mut below = unit;
+    while below >= 10 {
+        below = below / 10 - 1;
+        let _ = write!(dn, ",ou=Unit {below:07}");
+    }
+    let _ = write!(dn, ",{suffix}");
+    dn
+}
+
+fn write_units(folder: &Path, suffix: &str, units: usize) -> PathBuf {
+    assert!((1..=1_111_110).contains(&units), "from 1 to 1,111,110 units, which is six levels, not {units}");
+    let path = folder.join("units.ldif");
+    let mut file = BufWriter::new(File::create(&path).expect("units.ldif created"));
+    for unit in 0..units {
+        let mut entry = format!("dn: {}\nobjectClass: organizationalUnit\nou: Unit {unit:07}\n", dn(unit, suffix));
+        if unit % 10 == 0 {
+            let _ = writeln!(entry, "description: The {unit}th unit, with a description like any other");
+        }
+        entry.push('\n');
+        file.write_all(entry.as_bytes()).expect("units.ldif written");
+    }
+    file.flush().expect("units.ldif written");
+    path
+}
+
+fn write_partner(folder: &Path) -> PathBuf {
+    let path = folder.join("partner.ldif");
+    let text = format!("dn: ou=Suppliers,{PARTNERS}\nobjectClass: organizationalUnit\nou: Suppliers\n");
+    std::fs::write(&path, text).expect("partner.ldif written");
+    path
+}
