@@ -19,7 +19,7 @@ use crate::connectors::ldap::removal::verify;
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Access, Failure, FailureKind};
 use crate::domain::connected_system::Settings;
-use crate::domain::hierarchy::{Changes, Plan, Seen, StoredTree, Terms, Verdicts, plan, summary};
+use crate::domain::hierarchy::{Changes, Known, Plan, Seen, StoredTree, Terms, Verdicts, plan, summary};
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 use crate::store::Tx;
@@ -168,9 +168,8 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
         tracing::warn!(connected_system.id = id, "{remark}");
     }
     let before = stored.await.map_err(|e| Error::internal("the stored hierarchy could not be read", e))??;
-    let known: Vec<_> = before.tree.partitions.iter().map(|p| p.key.clone()).collect();
     let listed = partitions::list(&access, &mut session, &root).await.map_err(external)?;
-    let discovery = discover(&access, session, &root, &listed, &known).await.map_err(external)?;
+    let discovery = discover(&access, session, &root, &listed, &Known::new(&before.tree)).await.map_err(external)?;
     let seen = Arc::new(discovery.seen);
     let read = clock.elapsed();
     let no_verdicts = Verdicts::default();

@@ -285,7 +285,6 @@ fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {
         partition_id: r.get(1)?,
         parent_id: r.get(2)?,
         external_id: Arc::from(text(r, 3)?),
-        key: key(text(r, 3)?),
         entry_id: entry_id(r, 4, 5)?,
         name: Arc::from(text(r, 6)?),
         description: optional_text(r, 7)?,

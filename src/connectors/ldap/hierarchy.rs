@@ -14,7 +14,7 @@ use super::partitions::Listed;
 use super::root_dse::{Kind, RootDse};
 use super::session::{End, Scope, SearchEnd, Session};
 use crate::domain::dn::{DnKey, key_and_name};
-use crate::domain::hierarchy::{Advice, EntryId, EntryIds, IdKind, Seen, SeenContainer, SeenPartition, View};
+use crate::domain::hierarchy::{Advice, EntryId, EntryIds, IdKind, Known, Seen, SeenContainer, SeenPartition, View};
 
 /// Every class that is a container somewhere; classes that a server does not know do no harm.
 pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)\
@@ -43,8 +43,7 @@ struct PartitionRead {
     failure: Option<Failure>,
 }
 
-/// Reads every listed partition that is not left out. `known` are the partitions that are stored: these are read even
-/// if they are technical.
+/// Reads every listed partition that is not left out. Partitions that are stored are read even if they are technical.
 ///
 /// # Errors
 /// No partition could be read at all, or a time limit is over.
@@ -53,12 +52,13 @@ pub async fn discover(
     session: Session,
     root: &RootDse,
     listed: &[Listed],
-    known: &[DnKey],
+    known: &Known<'_>,
 ) -> Result<Discovery, Failure> {
     let mut seen = Seen { listed: listed.len(), advice: advice(root.kind), ..Seen::default() };
     let mut wanted = Vec::with_capacity(listed.len());
     for partition in listed {
-        if known.contains(&partition.key) || (partition.held && !(partition.hidden && access.settings.skip_hidden)) {
+        if known.has_partition(&partition.key) || (partition.held && !(partition.hidden && access.settings.skip_hidden))
+        {
             wanted.push(partition);
         } else {
             seen.others.push(partition.key.clone());
@@ -68,8 +68,10 @@ pub async fn discover(
         }
     }
     let mut main = Some(session);
-    let reads: Vec<_> =
-        wanted.iter().map(|listed| read_partition(access, root, listed, main.take_if(|_| listed.held))).collect();
+    let reads: Vec<_> = wanted
+        .iter()
+        .map(|listed| read_partition(access, root, listed, known, main.take_if(|_| listed.held)))
+        .collect();
     let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
     let (mut good_session, mut first_failure, mut any_read) = (None, None, false);
     while let Some(read) = reads.next().await {
@@ -108,6 +110,7 @@ async fn read_partition(
     access: &Access,
     root: &RootDse,
     listed: &Listed,
+    known: &Known<'_>,
     session: Option<Session>,
 ) -> Result<PartitionRead, Failure> {
     let dn = &*listed.dn;
@@ -148,7 +151,7 @@ async fn read_partition(
             return Ok(PartitionRead::failed(partition, why, failure, Some(session)));
         }
     }
-    let (end, unreadable) = search(access, &mut session, root, dn, &mut partition.containers).await?;
+    let (end, unreadable) = search(access, &mut session, root, dn, known, &mut partition.containers).await?;
     let failure = session.failure(&end.outcome);
     let usable = matches!(end.outcome, End::Result { .. });
     match judge(&end, unreadable, root.kind) {
@@ -183,6 +186,7 @@ async fn search(
     session: &mut Session,
     root: &RootDse,
     base: &str,
+    known: &Known<'_>,
     containers: &mut Vec<SeenContainer>,
 ) -> Result<(SearchEnd, u64), Failure> {
     let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE), Some(SMALL_PAGE), None] } else { &[None] };
@@ -193,7 +197,7 @@ async fn search(
     let mut sizes = sizes.iter().copied().peekable();
     loop {
         let size = sizes.next().flatten();
-        let mut take = |entry: Entry| match container(entry) {
+        let mut take = |entry: Entry| match container(entry, known) {
             Some(c) if inside(&c.key) => containers.push(c),
             _ => unreadable += 1,
         };
@@ -277,7 +281,7 @@ fn container_attributes(kind: Kind) -> &'static [&'static str] {
 }
 
 /// `None` for an entry whose name cannot be read.
-fn container(entry: Entry) -> Option<SeenContainer> {
+fn container(entry: Entry, known: &Known<'_>) -> Option<SeenContainer> {
     let (key, name) = match key_and_name(&entry.dn) {
         Ok((key, name)) if !key.as_str().is_empty() => (key, name),
         Ok(_) => return None,
@@ -287,13 +291,17 @@ fn container(entry: Entry) -> Option<SeenContainer> {
         }
     };
     let description = entry.get("description").iter().min().and_then(|d| std::str::from_utf8(d).ok());
+    let (external_id, name) = match known.container(&entry.dn) {
+        Some(row) if *row.name == *name => (row.external_id.clone(), row.name.clone()),
+        _ => (Arc::from(entry.dn.as_str()), Arc::from(name)),
+    };
     Some(SeenContainer {
+        external_id,
         key,
-        name: Arc::from(name),
+        name,
         ids: ids(&entry),
         description: description.map(Box::from),
         hidden: entry.first_text("showInAdvancedViewOnly").is_some_and(|v| v.eq_ignore_ascii_case("TRUE")),
-        external_id: Arc::from(entry.dn),
     })
 }
 

@@ -1,8 +1,7 @@
 //! Which stored row is which seen entry: by immutable id first, by normalised DN second.
 
-use std::collections::HashMap;
-
-use super::{EntryId, EntryIds, Seen, SeenContainer, StoredTree};
+use super::index::Index;
+use super::{EntryId, EntryIds, Seen, SeenContainer, StoredContainer, StoredTree};
 use crate::domain::dn;
 
 /// Marks "no partner".
@@ -18,8 +17,7 @@ pub(super) struct Entry<'a> {
 pub(super) struct Matching<'a> {
     /// Entries that count: each DN once, each id once, each in its own partition.
     pub entries: Vec<Entry<'a>>,
-    /// Entry by DN key.
-    pub by_key: HashMap<&'a str, u32>,
+    by_key: Index,
     /// Stored container index per entry.
     pub row_of: Vec<u32>,
     /// Entry per stored container index.
@@ -32,7 +30,7 @@ pub(super) struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     pub fn new(stored: &StoredTree, seen: &'a Seen) -> Self {
-        let (entries, by_key) = distinct_entries(seen);
+        let Entries { list: entries, by_key, by_id } = Entries::distinct(seen);
         let (stored_partition_of, seen_partition_of) = match_partitions(stored, seen);
         let mut matching = Matching {
             row_of: vec![NONE; entries.len()],
@@ -42,8 +40,13 @@ impl<'a> Matching<'a> {
             stored_partition_of,
             seen_partition_of,
         };
-        matching.match_containers(stored);
+        matching.match_containers(stored, &by_id);
         matching
+    }
+
+    /// The entry with this DN key.
+    pub fn entry_at(&self, key: &str) -> Option<usize> {
+        self.by_key.find(key, |e| self.entries[e].seen.key.as_str() == key)
     }
 
     pub fn entry_of_row(&self, row: usize) -> Option<usize> {
@@ -59,18 +62,13 @@ impl<'a> Matching<'a> {
         self.entry_of[row] = entry as u32;
     }
 
-    fn match_containers(&mut self, stored: &StoredTree) {
-        let mut by_id: HashMap<EntryId, u32> = HashMap::with_capacity(self.entries.len());
-        for (i, entry) in self.entries.iter().enumerate() {
-            by_id.extend(entry.seen.ids.iter().map(|id| (id, i as u32)));
-        }
+    fn match_containers(&mut self, stored: &StoredTree, by_id: &Index) {
         // A row with the entry's own DN is the better partner where two rows fit; then the lowest row.
-        let entry_by_id = |row: usize| stored.containers[row].entry_id.and_then(|id| by_id.get(&id).copied());
         for exact in [true, false] {
-            for row in 0..stored.containers.len() {
-                let Some(entry) = entry_by_id(row).map(|e| e as usize) else { continue };
-                let same_dn = self.entries[entry].seen.key == stored.containers[row].key;
-                if self.row_of[entry] == NONE && self.entry_of[row] == NONE && (same_dn || !exact) {
+            for (row, container) in stored.containers.iter().enumerate() {
+                let Some(id) = container.entry_id.filter(|_| self.entry_of[row] == NONE) else { continue };
+                let Some(entry) = by_id.find(&id, |e| self.entries[e].has(id)) else { continue };
+                if self.row_of[entry] == NONE && (!exact || same_dn(self.entries[entry].seen, container)) {
                     self.pair(entry, row);
                 }
             }
@@ -79,7 +77,7 @@ impl<'a> Matching<'a> {
             if self.entry_of[row] != NONE {
                 continue;
             }
-            let Some(entry) = self.by_key.get(container.key.as_str()).map(|e| *e as usize) else { continue };
+            let Some(entry) = self.entry_at(container.key().as_str()) else { continue };
             if self.row_of[entry] == NONE && !self.entries[entry].seen.ids.contradicts(container.entry_id) {
                 self.pair(entry, row);
             }
@@ -87,43 +85,69 @@ impl<'a> Matching<'a> {
     }
 }
 
+/// The text is compared first: nearly always it is the same, and a key has to be made of it otherwise.
+fn same_dn(seen: &SeenContainer, stored: &StoredContainer) -> bool {
+    seen.external_id == stored.external_id || seen.key == stored.key()
+}
+
 /// Turns the marker into an option.
 pub(super) fn present(index: u32) -> Option<usize> {
     (index != NONE).then_some(index as usize)
 }
 
-fn distinct_entries(seen: &Seen) -> (Vec<Entry<'_>>, HashMap<&str, u32>) {
-    let total = seen.partitions.iter().map(|p| p.containers.len()).sum();
-    // An entry renamed while pages were read comes twice: its last place counts.
-    let mut last_by_id: HashMap<EntryId, (usize, usize)> = HashMap::with_capacity(total);
-    let inner = inner_suffixes(seen);
-    // A search may return more than its own: what lies outside, or in a naming context inside, is not its to tell.
-    let belongs = |p: usize, container: &SeenContainer| {
-        let key = container.key.as_str();
-        let elsewhere = inner[p].iter().any(|suffix| key == *suffix || dn::is_below(key, suffix));
-        !elsewhere && container.key.is_below(seen.partitions[p].key.as_str())
-    };
-    for (p, partition) in seen.partitions.iter().enumerate() {
-        for (c, container) in partition.containers.iter().enumerate() {
-            if let Some(id) = container.ids.best().filter(|_| belongs(p, container)) {
-                last_by_id.insert(id, (p, c));
-            }
-        }
-    }
-    let mut entries = Vec::with_capacity(total);
-    let mut by_key = HashMap::with_capacity(total);
-    for (p, partition) in seen.partitions.iter().enumerate() {
-        for (c, container) in partition.containers.iter().enumerate() {
+/// What was seen, less what does not count, and where to find it.
+struct Entries<'a> {
+    list: Vec<Entry<'a>>,
+    by_key: Index,
+    by_id: Index,
+}
+
+impl<'a> Entries<'a> {
+    fn distinct(seen: &'a Seen) -> Self {
+        let inner = inner_suffixes(seen);
+        // A search may return more than its own: what lies outside, or in a naming context inside, is not its to tell.
+        let belongs = |p: usize, container: &SeenContainer| {
             let key = container.key.as_str();
-            let superseded = container.ids.best().is_some_and(|id| last_by_id.get(&id) != Some(&(p, c)));
-            if superseded || !belongs(p, container) || by_key.contains_key(key) {
-                continue;
+            let elsewhere = inner[p].iter().any(|suffix| key == *suffix || dn::is_below(key, suffix));
+            !elsewhere && container.key.is_below(seen.partitions[p].key.as_str())
+        };
+        let mut list = Vec::with_capacity(seen.partitions.iter().map(|p| p.containers.len()).sum());
+        for (partition, p) in seen.partitions.iter().enumerate() {
+            let own = p.containers.iter().filter(|c| belongs(partition, c));
+            list.extend(own.map(|seen| Entry { partition, seen }));
+        }
+        loop {
+            let mut by_id = Index::for_items(2 * list.len());
+            for (i, entry) in list.iter().enumerate() {
+                entry.seen.ids.iter().for_each(|id| by_id.put(&id, i, |e| list[e].has(id)));
             }
-            by_key.insert(key, entries.len() as u32);
-            entries.push(Entry { partition: p, seen: container });
+            let mut by_key = Index::for_items(list.len());
+            let mut counts = vec![true; list.len()];
+            for (i, entry) in list.iter().enumerate() {
+                let key = entry.seen.key.as_str();
+                let is = |e: usize| list[e].seen.key.as_str() == key;
+                // An entry renamed while pages were read comes twice: its last place counts. Of one DN the first.
+                let best = entry.seen.ids.best();
+                let superseded = best.is_some_and(|id| by_id.find(&id, |e| list[e].has(id)) != Some(i));
+                if superseded || by_key.find(key, is).is_some() {
+                    counts[i] = false;
+                } else {
+                    by_key.put(key, i, is);
+                }
+            }
+            if counts.iter().all(|c| *c) {
+                return Entries { list, by_key, by_id };
+            }
+            let mut counts = counts.into_iter();
+            list.retain(|_| counts.next().unwrap_or_default());
         }
     }
-    (entries, by_key)
+}
+
+impl Entry<'_> {
+    fn has(&self, id: EntryId) -> bool {
+        self.seen.ids.iter().any(|i| i == id)
+    }
 }
 
 /// For each partition the suffixes of other listed partitions inside it: their entries are theirs alone.

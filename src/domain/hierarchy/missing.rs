@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::matching::NONE;
-use super::plan::{Candidate, Fate, PartitionFate, PartitionRef, Planner, Retarget, sort_by_place};
+use super::plan::{Above, Candidate, Fate, PartitionFate, PartitionRef, Planner, Retarget, Standing, sort_by_place};
 use super::report::{Place, Touched};
 use super::warnings::{self, Reason};
 use super::{RowId, Verdict, View};
@@ -27,8 +27,8 @@ impl<'a> Planner<'a> {
             }
             for r in path.into_iter().rev() {
                 self.fates[r] = self.fate_of_missing(r);
-                if let Fate::Kept { key, .. } = &self.fates[r] {
-                    self.kept_by_key.insert(key.clone(), r as u32);
+                if let Fate::Kept(place) = &self.fates[r] {
+                    self.kept_by_key.insert(place.key.clone(), r as u32);
                 }
             }
         }
@@ -47,12 +47,12 @@ impl<'a> Planner<'a> {
             return self.stays_as_it_is(row);
         }
         let kept = self.under_its_parent(row);
-        let Fate::Kept { key, dn, .. } = &kept else { return kept };
+        let Fate::Kept(place) = &kept else { return kept };
         if *view != View::Complete {
             return kept;
         }
         let name = &self.seen.partitions[partition].external_id;
-        if self.matching.by_key.contains_key(key.as_str()) {
+        if self.matching.entry_at(place.key.as_str()).is_some() {
             self.kept.add(name, Reason::Recreated, &container.external_id);
             return Fate::Gone;
         }
@@ -61,7 +61,7 @@ impl<'a> Planner<'a> {
         }
         match self.terms.verdicts.containers.get(&container.id) {
             None => {
-                let candidate = self.candidate(row, partition, key, dn);
+                let candidate = self.candidate(row, partition, &place.key, &place.dn);
                 self.plan.candidates.push(candidate);
                 kept
             }
@@ -87,7 +87,7 @@ impl<'a> Planner<'a> {
             dn: dn.to_owned(),
             parent_dn,
             parent_read: parent_key == self.seen.partitions[partition].key.as_str()
-                || self.matching.by_key.contains_key(parent_key),
+                || self.matching.entry_at(parent_key).is_some(),
             entry_id: self.stored.containers[row].entry_id,
         }
     }
@@ -95,60 +95,67 @@ impl<'a> Planner<'a> {
     /// An unseen row with its own RDNs under the DN that its parent row has now.
     pub(super) fn under_its_parent(&self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
-        let (old_key, new_key, new_dn) = self.place_of_parent(row);
-        if old_key == new_key {
+        let above = self.place_of_parent(row);
+        if above.was == above.is {
             return self.stays_as_it_is(row);
         }
-        let own = container.key.as_str().strip_suffix(old_key).unwrap_or_default();
+        let key = container.key();
+        let own = key.as_str().strip_suffix(above.was.as_str()).unwrap_or_default();
         let count = dn::depth(own) - 1;
-        let dn = Dn::parse(&container.external_id).map(|d| d.first_rdns_under(count, new_dn));
-        match dn {
-            Ok(dn) => {
-                Fate::Kept { key: DnKey::from(format!("{own}{new_key}")), dn: Arc::from(dn), moved_with_parent: true }
-            }
+        match Dn::parse(&container.external_id).map(|d| d.first_rdns_under(count, &above.dn)) {
+            Ok(dn) => Fate::Kept(Box::new(Standing {
+                key: DnKey::from(format!("{own}{}", above.is.as_str())),
+                dn: Arc::from(dn),
+                moved_with_parent: true,
+            })),
             Err(_) => self.stays_as_it_is(row),
         }
     }
 
-    /// The parent of a row that survives: its key as stored, its key and DN from now on.
-    pub(super) fn place_of_parent(&self, row: usize) -> (&str, &str, &str) {
+    /// Where the nearest row above that survives was, and where it is from now on.
+    pub(super) fn place_of_parent(&self, row: usize) -> Above {
         let mut parent = self.parent_row(row);
         while let Some(p) = parent {
-            let old = self.stored.containers[p].key.as_str();
+            let container = &self.stored.containers[p];
+            let was = || container.key();
             match (&self.fates[p], self.matching.entry_of_row(p)) {
-                (Fate::Kept { key, dn, .. }, _) => return (old, key.as_str(), dn),
+                (Fate::Kept(place), _) => return Above { was: was(), is: place.key.clone(), dn: place.dn.clone() },
                 (Fate::Matched, Some(e)) if !self.left_out[e] => {
                     let seen = self.matching.entries[e].seen;
-                    return (old, seen.key.as_str(), &seen.external_id);
+                    return Above { was: was(), is: seen.key.clone(), dn: seen.external_id.clone() };
                 }
-                (Fate::Matched, _) => return (old, old, &self.stored.containers[p].external_id),
+                (Fate::Matched, _) => return Above { was: was(), is: was(), dn: container.external_id.clone() },
                 _ => parent = self.parent_row(p),
             }
         }
         let index = self.partition_index[&self.stored.containers[row].partition_id];
         let partition = &self.stored.partitions[index];
-        let old = partition.key.as_str();
+        let (was, same) = (partition.key.clone(), partition.key.clone());
         match self.partition_fates[index] {
             PartitionFate::Listed(i) => {
                 let seen = &self.seen.partitions[i];
-                (old, seen.key.as_str(), &seen.external_id)
+                Above { was, is: seen.key.clone(), dn: seen.external_id.clone() }
             }
-            _ => (old, old, &partition.external_id),
+            _ => Above { was, is: same, dn: partition.external_id.clone() },
         }
     }
 
     pub(super) fn stays_as_it_is(&self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
-        Fate::Kept { key: container.key.clone(), dn: container.external_id.clone(), moved_with_parent: false }
+        let (key, dn) = (container.key(), container.external_id.clone());
+        Fate::Kept(Box::new(Standing { key, dn, moved_with_parent: false }))
     }
 
     pub(super) fn retarget(&mut self, row: usize) {
-        let Fate::Kept { key, dn, moved_with_parent: true } = &self.fates[row] else { return };
+        let Fate::Kept(place) = &self.fates[row] else { return };
+        if !place.moved_with_parent {
+            return;
+        }
         self.plan.retargeted.push(Retarget {
             row: self.stored.containers[row].id,
             partition: self.partition_of_kept(row),
-            external_id: dn.clone(),
-            key: key.clone(),
+            external_id: place.dn.clone(),
+            key: place.key.clone(),
         });
     }
 
@@ -169,7 +176,7 @@ impl<'a> Planner<'a> {
         let stored = self.stored;
         sort_by_place(&mut gone, |row| {
             let c = &stored.containers[*row];
-            Place::new(c.key.as_str(), &c.name, &c.external_id)
+            Place::new(c.key().as_str(), &c.name, &c.external_id)
         });
         for row in &gone {
             let container = &stored.containers[*row];

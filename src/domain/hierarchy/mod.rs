@@ -4,6 +4,8 @@
 //! [`plan`] is a pure function. It never decides that something is gone because it was not seen: it names
 //! candidates, and only a verdict that the directory gave for a candidate removes anything.
 
+mod index;
+mod known;
 mod matching;
 mod missing;
 mod placing;
@@ -17,8 +19,9 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::dn::DnKey;
+use super::dn::{self, DnKey};
 
+pub use known::Known;
 pub use plan::{
     Addition, Candidate, EntryRef, ParentRef, PartitionAddition, PartitionRef, PartitionUpdate, Plan, Retarget, Terms,
     Update, plan,
@@ -97,8 +100,6 @@ pub struct StoredContainer {
     pub parent_id: Option<RowId>,
     /// The DN as the directory sent it.
     pub external_id: Arc<str>,
-    /// Its normal form.
-    pub key: DnKey,
     /// The immutable id, where the directory showed one.
     pub entry_id: Option<EntryId>,
     /// Unescaped value of the first RDN.
@@ -111,6 +112,15 @@ pub struct StoredContainer {
     pub selected: bool,
 }
 
+impl StoredContainer {
+    /// The normal form of its DN, made when it is needed: in most imports nearly no row is asked for it.
+    pub fn key(&self) -> DnKey {
+        // What is stored was read once; should it no longer be, it compares as what it is.
+        let read = dn::key_and_name(&self.external_id).map(|(key, _)| key);
+        read.unwrap_or_else(|_| DnKey::from(self.external_id.to_lowercase()))
+    }
+}
+
 /// All that is stored of one system's hierarchy. Containers are ordered by row.
 #[derive(Debug, Clone, Default)]
 pub struct StoredTree {
@@ -118,6 +128,19 @@ pub struct StoredTree {
     pub partitions: Vec<StoredPartition>,
     /// The containers of all of them.
     pub containers: Vec<StoredContainer>,
+}
+
+impl StoredTree {
+    /// Where a row is in the list.
+    pub fn row_of(&self, id: RowId) -> Option<usize> {
+        self.containers.binary_search_by_key(&id, |c| c.id).ok()
+    }
+
+    /// For each container the place in the list of the one above it.
+    fn parents(&self) -> Vec<u32> {
+        let above = |c: &StoredContainer| c.parent_id.and_then(|id| self.row_of(id));
+        self.containers.iter().map(|c| above(c).map_or(matching::NONE, |r| r as u32)).collect()
+    }
 }
 
 /// How much of a partition was seen, and with that what may be concluded from an absence.

@@ -8,7 +8,7 @@ use super::matching::NONE;
 use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionRef, Planner, Update, sort_by_place};
 use super::report::{Moved, Place, Renamed, Touched};
 use super::warnings::Reason;
-use crate::domain::dn;
+use crate::domain::dn::{self, DnKey};
 
 impl<'a> Planner<'a> {
     /// In an incomplete view an entry is placed only under something that was read or is stored, and never on
@@ -20,7 +20,7 @@ impl<'a> Planner<'a> {
         if incomplete.is_empty() {
             return;
         }
-        let stored_keys: HashSet<&str> = self.stored.containers.iter().map(|c| c.key.as_str()).collect();
+        let stored_keys: HashSet<DnKey> = self.stored.containers.iter().map(|c| c.key()).collect();
         let mut order: Vec<usize> = (0..self.matching.entries.len())
             .filter(|e| incomplete.contains(&self.matching.entries[*e].partition))
             .collect();
@@ -30,8 +30,8 @@ impl<'a> Planner<'a> {
             let partition = &self.seen.partitions[entry.partition];
             let parent = entry.seen.key.parent().unwrap_or_default();
             let placed = parent == partition.key.as_str()
-                || match self.matching.by_key.get(parent) {
-                    Some(p) => !self.left_out[*p as usize],
+                || match self.matching.entry_at(parent) {
+                    Some(p) => !self.left_out[p],
                     None => stored_keys.contains(parent),
                 };
             if !placed || self.kept_by_key.contains_key(entry.seen.key.as_str()) {
@@ -127,7 +127,6 @@ impl<'a> Planner<'a> {
         let same = !elsewhere
             && seen.external_id == container.external_id
             && seen.name == container.name
-            && seen.key == container.key
             && seen.description == container.description
             && to.hidden == container.hidden
             && entry_id == container.entry_id;
@@ -138,11 +137,12 @@ impl<'a> Planner<'a> {
 
     /// Whether the entry left its place, and not only its ancestors theirs.
     pub(super) fn moved_by_itself(&self, row: usize, e: usize) -> bool {
-        let (old_key, new_key, _) = self.place_of_parent(row);
-        let was = self.stored.containers[row].key.parent().unwrap_or_default();
-        let between = was.strip_suffix(old_key).unwrap_or(was);
+        let above = self.place_of_parent(row);
+        let own = self.stored.containers[row].key();
+        let was = own.parent().unwrap_or_default();
+        let between = was.strip_suffix(above.was.as_str()).unwrap_or(was);
         let is = self.matching.entries[e].seen.key.parent().unwrap_or_default();
-        is.strip_suffix(new_key) != Some(between)
+        is.strip_suffix(above.is.as_str()) != Some(between)
     }
 
     pub(super) fn addition(&self, e: usize, refs: &[EntryRef], index_of_new: &[u32]) -> Addition {
@@ -167,7 +167,7 @@ impl<'a> Planner<'a> {
 
     /// The container that has this key from now on.
     pub(super) fn container_at(&self, key: &str) -> Option<At> {
-        if let Some(e) = self.matching.by_key.get(key).map(|e| *e as usize).filter(|e| !self.left_out[*e]) {
+        if let Some(e) = self.matching.entry_at(key).filter(|e| !self.left_out[*e]) {
             return Some(At::Entry(e));
         }
         if self.kept_by_key.is_empty() {
@@ -211,9 +211,9 @@ impl<'a> Planner<'a> {
             ParentRef::Root => None,
             ParentRef::New(i) => Some(self.plan.added[i].entry.of(self.seen).external_id.clone()),
             ParentRef::Row(id) => {
-                let row = self.row_index[&id] as usize;
+                let row = self.stored.row_of(id)?;
                 match (&self.fates[row], self.matching.entry_of_row(row)) {
-                    (Fate::Kept { dn, .. }, _) => Some(dn.clone()),
+                    (Fate::Kept(place), _) => Some(place.dn.clone()),
                     (_, Some(e)) if !self.left_out[e] => Some(self.matching.entries[e].seen.external_id.clone()),
                     _ => Some(self.stored.containers[row].external_id.clone()),
                 }

@@ -177,7 +177,7 @@ pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
         stored,
         seen,
         terms,
-        row_index: stored.containers.iter().enumerate().map(|(i, c)| (c.id, i as u32)).collect(),
+        parents: stored.parents(),
         partition_index: stored.partitions.iter().enumerate().map(|(i, p)| (p.id, i)).collect(),
         fates: vec![Fate::Unknown; stored.containers.len()],
         left_out: vec![false; matching.entries.len()],
@@ -202,7 +202,22 @@ pub(super) enum Fate {
     Unknown,
     Matched,
     Gone,
-    Kept { key: DnKey, dn: Arc<str>, moved_with_parent: bool },
+    Kept(Box<Standing>),
+}
+
+/// Where a row that was not seen stands from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Standing {
+    pub(super) key: DnKey,
+    pub(super) dn: Arc<str>,
+    pub(super) moved_with_parent: bool,
+}
+
+/// What a row hangs under: its key as stored, its key and DN from now on.
+pub(super) struct Above {
+    pub(super) was: DnKey,
+    pub(super) is: DnKey,
+    pub(super) dn: Arc<str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,7 +232,8 @@ pub(super) struct Planner<'a> {
     pub(super) seen: &'a Seen,
     pub(super) terms: Terms<'a>,
     pub(super) matching: Matching<'a>,
-    pub(super) row_index: HashMap<RowId, u32>,
+    /// The row above each row.
+    pub(super) parents: Vec<u32>,
     pub(super) partition_index: HashMap<RowId, usize>,
     pub(super) partition_fates: Vec<PartitionFate>,
     pub(super) partition_refs: Vec<PartitionRef>,
@@ -333,8 +349,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn parent_row(&self, row: usize) -> Option<usize> {
-        let parent = self.stored.containers[row].parent_id?;
-        self.row_index.get(&parent).map(|r| *r as usize)
+        present(self.parents[row])
     }
 
     pub(super) fn partition_fate(&self, row: usize) -> PartitionFate {

@@ -138,7 +138,6 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
             partition_id: partition(to.partition),
             parent_id: parent(to.parent),
             external_id: c.external_id,
-            key: c.key,
             entry_id,
             name: c.name,
             description: c.description,
@@ -152,7 +151,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
     }
     for retarget in &plan.retargeted {
         let old = stored.containers.iter_mut().find(|c| c.id == retarget.row).expect("row");
-        (old.external_id, old.key) = (retarget.external_id.clone(), retarget.key.clone());
+        old.external_id = retarget.external_id.clone();
         old.partition_id = partition(retarget.partition);
     }
     stored.containers.retain(|c| !plan.removed.contains(&c.id));
@@ -167,7 +166,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
     let ids: HashMap<RowId, RowId> = stored.containers.iter().map(|c| (c.id, c.partition_id)).collect();
     let mut keys = std::collections::HashSet::new();
     for c in &stored.containers {
-        assert!(keys.insert((c.partition_id, c.key.clone())), "two rows for {}", c.external_id);
+        assert!(keys.insert((c.partition_id, c.key())), "two rows for {}", c.external_id);
         assert!(stored.partitions.iter().any(|p| p.id == c.partition_id));
         if let Some(parent) = c.parent_id {
             assert_eq!(ids.get(&parent), Some(&c.partition_id), "{} hangs in another partition", c.external_id);

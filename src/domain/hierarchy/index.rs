@@ -1,0 +1,84 @@
+//! Finds items of a list by something that is in them, without holding it a second time: a tree of half a million
+//! containers would pay for every copy of its names.
+//!
+//! Open addressing with linear probing; nothing is ever taken out. Hashes are keyed at random, so that a directory
+//! cannot contrive names that meet.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+
+/// Marks a slot without an item.
+const FREE: u32 = u32::MAX;
+
+/// Positions in a list, by the hash of what is looked for. What a position holds is the caller's to compare.
+#[derive(Debug, Clone)]
+pub(super) struct Index {
+    /// A part of the hash, so that most comparisons are spared, and the position.
+    slots: Vec<(u32, u32)>,
+    hasher: RandomState,
+    held: usize,
+}
+
+impl Index {
+    /// For at most so many items.
+    pub fn for_items(count: usize) -> Self {
+        let slots = (count.saturating_mul(3) / 2 + 8).next_power_of_two();
+        Index { slots: vec![(0, FREE); slots], hasher: RandomState::new(), held: 0 }
+    }
+
+    /// The position of the item with this key; `is` says whether one at a position has it.
+    pub fn find<K: Hash + ?Sized>(&self, key: &K, is: impl FnMut(usize) -> bool) -> Option<usize> {
+        let (slot, _) = self.slot(key, is);
+        let (_, position) = self.slots[slot];
+        (position != FREE).then_some(position as usize)
+    }
+
+    /// Puts an item in; one with the same key that is there already is replaced.
+    pub fn put<K: Hash + ?Sized>(&mut self, key: &K, position: usize, is: impl FnMut(usize) -> bool) {
+        let (slot, tag) = self.slot(key, is);
+        if self.slots[slot].1 == FREE {
+            self.held += 1;
+            // Without a free slot no search for something absent would end.
+            assert!(self.held < self.slots.len(), "an index holds no more than it was made for");
+        }
+        self.slots[slot] = (tag, position as u32);
+    }
+
+    /// The slot that holds the key, or the free one where it would go, and the part of the hash that goes there.
+    fn slot<K: Hash + ?Sized>(&self, key: &K, mut is: impl FnMut(usize) -> bool) -> (usize, u32) {
+        let hash = self.hasher.hash_one(key);
+        let (mask, tag) = (self.slots.len() - 1, (hash >> 32) as u32);
+        let mut slot = hash as usize & mask;
+        loop {
+            match self.slots[slot] {
+                (_, FREE) => return (slot, tag),
+                (t, position) if t == tag && is(position as usize) => return (slot, tag),
+                _ => slot = (slot + 1) & mask,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_is_found_and_nothing_else() {
+        let words: Vec<String> = (0..10_000).map(|n| format!("word {n}")).collect();
+        let mut index = Index::for_items(words.len());
+        for (i, word) in words.iter().enumerate() {
+            assert_eq!(index.find(word.as_str(), |p| words[p] == *word), None);
+            index.put(word.as_str(), i, |p| words[p] == *word);
+        }
+        for (i, word) in words.iter().enumerate() {
+            assert_eq!(index.find(word.as_str(), |p| words[p] == *word), Some(i));
+        }
+        assert_eq!(index.find("elsewhere", |p| words[p] == "elsewhere"), None);
+        let same = ["a", "b", "a"];
+        let mut index = Index::for_items(3);
+        (0..3).for_each(|i| index.put(same[i], i, |p| same[p] == same[i]));
+        assert_eq!(index.find("a", |p| same[p] == "a"), Some(2));
+        assert_eq!(Index::for_items(0).find("a", |_| true), None);
+    }
+}
