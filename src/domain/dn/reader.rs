@@ -9,7 +9,8 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(text: &'a str) -> Self {
-        Reader { rest: text.trim_matches(' ') }
+        // A blank at the end may belong to the last value, if it was escaped.
+        Reader { rest: text.trim_start_matches(' ') }
     }
 
     pub fn is_at_end(&self) -> bool {

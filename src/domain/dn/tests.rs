@@ -87,6 +87,15 @@ fn formatting_can_be_read_back() {
 }
 
 #[test]
+fn an_escaped_blank_at_the_very_end_is_part_of_the_name() {
+    let dn = Dn::parse("ou=a,o=x\\ ").expect("a name");
+    assert_eq!(dn.rdns()[1].pairs()[0].value(), "x ");
+    assert_eq!(dn.to_string(), "ou=a,o=x\\ ");
+    assert_eq!(Dn::parse("ou=a,o=x\\   "), Ok(dn));
+    assert_eq!(Dn::parse(" o=\"x\"  ").map(|dn| dn.to_string()), Ok("o=x".to_owned()));
+}
+
+#[test]
 fn the_short_way_and_the_long_way_agree() {
     let parts = [
         "ou", "OU", "dc", "2.5.4.3", "x y", "=", ",", " ", "a", "B  c", "é", "\\,", "\\2C", "+", ";", "\"", "#00",
