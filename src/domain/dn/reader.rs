@@ -145,7 +145,9 @@ fn sorted(mut pairs: Vec<Ava>) -> Vec<Ava> {
 /// Brings an attribute type to lower case and to its usual short name.
 pub(super) fn canonical_attribute(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
-    let bare = lower.strip_prefix("oid.").unwrap_or(&lower);
+    // Only an OID has the prefix, and one only: a text that loses it is never shortened again.
+    let oid = lower.strip_prefix("oid.").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let bare = oid.unwrap_or(&lower);
     match bare {
         "2.5.4.3" | "commonname" => "cn",
         "2.5.4.6" | "countryname" => "c",

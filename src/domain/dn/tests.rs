@@ -96,6 +96,15 @@ fn an_escaped_blank_at_the_very_end_is_part_of_the_name() {
 }
 
 #[test]
+fn only_an_oid_has_a_prefix_to_lose() {
+    for (text, written) in [("OID.2.5.4.3=a", "cn=a"), ("oid.1.2=a", "1.2=a"), ("oid.oid.1.2=a", "oid.oid.1.2=a")] {
+        let dn = Dn::parse(text).expect(text);
+        assert_eq!(dn.to_string(), written);
+        assert_eq!(Dn::parse(written), Ok(dn));
+    }
+}
+
+#[test]
 fn the_short_way_and_the_long_way_agree() {
     let parts = [
         "ou", "OU", "dc", "2.5.4.3", "x y", "=", ",", " ", "a", "B  c", "é", "\\,", "\\2C", "+", ";", "\"", "#00",
