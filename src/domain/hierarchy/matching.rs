@@ -62,6 +62,13 @@ impl<'a> Matching<'a> {
         self.entry_of[row] = entry as u32;
     }
 
+    /// Takes an entry and its row apart; answers the row.
+    pub fn part(&mut self, entry: usize) -> Option<usize> {
+        let row = self.row_of_entry(entry)?;
+        (self.row_of[entry], self.entry_of[row]) = (NONE, NONE);
+        Some(row)
+    }
+
     fn match_containers(&mut self, stored: &StoredTree, by_id: &Index) {
         // A row with the entry's own DN is the better partner where two rows fit; then the lowest row.
         for exact in [true, false] {

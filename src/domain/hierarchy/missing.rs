@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::matching::NONE;
 use super::plan::{Above, Candidate, Fate, PartitionFate, PartitionRef, Planner, Retarget, Standing, sort_by_place};
 use super::report::{Place, Touched};
 use super::warnings::{self, Reason};
@@ -14,7 +13,7 @@ impl<'a> Planner<'a> {
     /// Decides for every unmatched row, the rows above it first.
     pub(super) fn fates_of_missing(&mut self) {
         for row in 0..self.stored.containers.len() {
-            if self.matching.entry_of[row] != NONE {
+            if self.matching.entry_of_row(row).is_some() {
                 self.fates[row] = Fate::Matched;
             }
         }
@@ -36,23 +35,23 @@ impl<'a> Planner<'a> {
 
     pub(super) fn fate_of_missing(&mut self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
-        let Some(partition) = self.listed_partition(row) else {
-            return match self.partition_fate(row) {
-                PartitionFate::Removed => Fate::Gone,
-                _ => self.stays_as_it_is(row),
-            };
-        };
-        let view = &self.seen.partitions[partition].view;
-        if matches!(view, View::Failed(_)) {
-            return self.stays_as_it_is(row);
+        let home = self.partition_of_missing(row);
+        if home == PartitionFate::Removed {
+            return Fate::Gone;
         }
         let kept = self.under_its_parent(row);
         let Fate::Kept(place) = &kept else { return kept };
-        if *view != View::Complete {
+        // Where the parent went to another partition, the row's own one must tell as well that it is not there.
+        let PartitionFate::Listed(partition) = home else { return kept };
+        let own_tells = match self.partition_fate(row) {
+            PartitionFate::Listed(own) => self.seen.partitions[own].view == View::Complete,
+            own => own == PartitionFate::Removed,
+        };
+        if !own_tells || self.seen.partitions[partition].view != View::Complete || self.spared[row] {
             return kept;
         }
         let name = &self.seen.partitions[partition].external_id;
-        if self.matching.entry_at(place.key.as_str()).is_some() {
+        if self.matching.entry_at(place.key.as_str()).is_some_and(|e| !self.left_out[e]) {
             self.kept.add(name, Reason::Recreated, &container.external_id);
             return Fate::Gone;
         }
@@ -120,11 +119,10 @@ impl<'a> Planner<'a> {
             let was = || container.key();
             match (&self.fates[p], self.matching.entry_of_row(p)) {
                 (Fate::Kept(place), _) => return Above { was: was(), is: place.key.clone(), dn: place.dn.clone() },
-                (Fate::Matched, Some(e)) if !self.left_out[e] => {
+                (Fate::Matched, Some(e)) => {
                     let seen = self.matching.entries[e].seen;
                     return Above { was: was(), is: seen.key.clone(), dn: seen.external_id.clone() };
                 }
-                (Fate::Matched, _) => return Above { was: was(), is: was(), dn: container.external_id.clone() },
                 _ => parent = self.parent_row(p),
             }
         }
@@ -153,22 +151,25 @@ impl<'a> Planner<'a> {
         }
         self.plan.retargeted.push(Retarget {
             row: self.stored.containers[row].id,
-            partition: self.partition_of_kept(row),
+            partition: match self.partition_of_missing(row) {
+                PartitionFate::Listed(i) => self.partition_refs[i],
+                _ => PartitionRef::Row(self.stored.containers[row].partition_id),
+            },
             external_id: place.dn.clone(),
             key: place.key.clone(),
         });
     }
 
-    /// The partition of an unseen row: that of the row above it, which may have moved.
-    pub(super) fn partition_of_kept(&self, row: usize) -> PartitionRef {
+    /// The partition of an unseen row, whose view tells about it: that of the row above, which may have moved.
+    fn partition_of_missing(&self, row: usize) -> PartitionFate {
         let mut current = row;
         while let Some(p) = self.parent_row(current) {
-            if let Some(e) = self.matching.entry_of_row(p).filter(|e| !self.left_out[*e]) {
-                return self.partition_refs[self.matching.entries[e].partition];
+            if let Some(e) = self.matching.entry_of_row(p) {
+                return PartitionFate::Listed(self.matching.entries[e].partition);
             }
             current = p;
         }
-        PartitionRef::Row(self.stored.containers[row].partition_id)
+        self.partition_fate(row)
     }
 
     pub(super) fn removals(&mut self) {

@@ -1,5 +1,6 @@
 //! Where seen containers belong: what is new, renamed, moved, and what cannot be placed.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -7,37 +8,81 @@ use super::View;
 use super::matching::NONE;
 use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionRef, Planner, Update, sort_by_place};
 use super::report::{Moved, Place, Renamed, Touched};
-use super::warnings::Reason;
+use super::warnings::{Kept, Reason};
 use crate::domain::dn::{self, DnKey};
 
+/// How often one entry without a place may take another one's. Each round looks at everything, and a hostile
+/// directory could make the chain as long as its tree.
+const MOST_ROUNDS: usize = 32;
+
 impl<'a> Planner<'a> {
-    /// In an incomplete view an entry is placed only under something that was read or is stored, and never on
-    /// the place of a row that may not be removed.
-    pub(super) fn leave_out_misplaced(&mut self) {
+    /// Decides which rows stay and which entries cannot be placed. What is left out counts as not seen, so that its
+    /// row stays too, and then something else may have no place: both are asked until nothing changes.
+    pub(super) fn settle(&mut self) {
+        self.fates_of_missing();
+        let (mut rounds, stored_keys) = (0, OnceCell::new());
+        while self.leave_out_misplaced(&stored_keys) {
+            rounds += 1;
+            if rounds == MOST_ROUNDS {
+                // Nobody's directory looks like this; what it shows is not worth more time.
+                (0..self.left_out.len()).for_each(|e| self.leave_out(e));
+            }
+            self.fates.fill(Fate::Unknown);
+            self.kept_by_key.clear();
+            self.kept = Kept::default();
+            self.plan.candidates.clear();
+            self.fates_of_missing();
+        }
+        for e in (0..self.left_out.len()).filter(|e| self.left_out[*e]) {
+            let entry = &self.matching.entries[e];
+            let partition = &self.seen.partitions[entry.partition].external_id;
+            self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
+        }
+    }
+
+    /// No entry is placed where a row stays; in an incomplete view, only under something that was read or is stored.
+    /// Answers whether one more is left out.
+    fn leave_out_misplaced(&mut self, stored_keys: &OnceCell<HashSet<DnKey>>) -> bool {
+        let at = |key: &DnKey| self.matching.entry_at(key.as_str());
+        let taken: Vec<usize> = self.kept_by_key.keys().filter_map(at).filter(|e| !self.left_out[*e]).collect();
+        let mut more = !taken.is_empty();
+        for e in taken {
+            self.leave_out(e);
+        }
         let incomplete: HashSet<usize> = (0..self.seen.partitions.len())
             .filter(|i| matches!(self.seen.partitions[*i].view, View::Incomplete(_)))
             .collect();
         if incomplete.is_empty() {
-            return;
+            return more;
         }
-        let stored_keys: HashSet<DnKey> = self.stored.containers.iter().map(|c| c.key()).collect();
+        let stored_keys = || stored_keys.get_or_init(|| self.stored.containers.iter().map(|c| c.key()).collect());
         let mut order: Vec<usize> = (0..self.matching.entries.len())
-            .filter(|e| incomplete.contains(&self.matching.entries[*e].partition))
+            .filter(|e| !self.left_out[*e] && incomplete.contains(&self.matching.entries[*e].partition))
             .collect();
         order.sort_by_key(|e| dn::depth(self.matching.entries[*e].seen.key.as_str()));
         for e in order {
             let entry = &self.matching.entries[e];
-            let partition = &self.seen.partitions[entry.partition];
             let parent = entry.seen.key.parent().unwrap_or_default();
-            let placed = parent == partition.key.as_str()
+            let placed = parent == self.seen.partitions[entry.partition].key.as_str()
                 || match self.matching.entry_at(parent) {
                     Some(p) => !self.left_out[p],
-                    None => stored_keys.contains(parent),
+                    None => stored_keys().contains(parent),
                 };
-            if !placed || self.kept_by_key.contains_key(entry.seen.key.as_str()) {
-                self.left_out[e] = true;
-                self.kept.add(&partition.external_id, Reason::Misplaced, &entry.seen.external_id);
+            if !placed {
+                self.leave_out(e);
+                more = true;
             }
+        }
+        more
+    }
+
+    /// The row of what is left out does not go, and neither does anything above it: the entry itself was seen.
+    fn leave_out(&mut self, e: usize) {
+        self.left_out[e] = true;
+        let mut spared = self.matching.part(e);
+        while let Some(row) = spared {
+            self.spared[row] = true;
+            spared = self.parent_row(row);
         }
     }
 
@@ -69,11 +114,11 @@ impl<'a> Planner<'a> {
         let mut moved = Vec::new();
         for row in 0..self.stored.containers.len() {
             match self.matching.entry_of_row(row) {
-                Some(e) if !self.left_out[e] => {
+                Some(e) => {
                     let to = self.addition(e, &refs, &index_of_new);
                     self.update(row, e, to, &mut renamed, &mut moved);
                 }
-                _ => self.retarget(row),
+                None => self.retarget(row),
             }
         }
         // By where they are now, as the elements tell it: a moved parent may have been below its child.
@@ -214,7 +259,7 @@ impl<'a> Planner<'a> {
                 let row = self.stored.row_of(id)?;
                 match (&self.fates[row], self.matching.entry_of_row(row)) {
                     (Fate::Kept(place), _) => Some(place.dn.clone()),
-                    (_, Some(e)) if !self.left_out[e] => Some(self.matching.entries[e].seen.external_id.clone()),
+                    (_, Some(e)) => Some(self.matching.entries[e].seen.external_id.clone()),
                     _ => Some(self.stored.containers[row].external_id.clone()),
                 }
             }

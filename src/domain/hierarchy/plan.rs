@@ -181,6 +181,7 @@ pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
         partition_index: stored.partitions.iter().enumerate().map(|(i, p)| (p.id, i)).collect(),
         fates: vec![Fate::Unknown; stored.containers.len()],
         left_out: vec![false; matching.entries.len()],
+        spared: vec![false; stored.containers.len()],
         kept_by_key: HashMap::new(),
         partition_fates: Vec::new(),
         partition_refs: Vec::new(),
@@ -189,8 +190,7 @@ pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
         matching,
     };
     planner.partitions();
-    planner.fates_of_missing();
-    planner.leave_out_misplaced();
+    planner.settle();
     planner.containers();
     planner.removals();
     planner.view_warnings();
@@ -238,8 +238,10 @@ pub(super) struct Planner<'a> {
     pub(super) partition_fates: Vec<PartitionFate>,
     pub(super) partition_refs: Vec<PartitionRef>,
     pub(super) fates: Vec<Fate>,
-    /// Entries of an incomplete view that cannot be placed.
+    /// Entries that cannot be placed.
     pub(super) left_out: Vec<bool>,
+    /// Rows of such entries, and the rows above them.
+    pub(super) spared: Vec<bool>,
     /// Unseen rows that stay, by the key they will have.
     pub(super) kept_by_key: HashMap<DnKey, u32>,
     pub(super) kept: Kept,
@@ -354,13 +356,6 @@ impl<'a> Planner<'a> {
 
     pub(super) fn partition_fate(&self, row: usize) -> PartitionFate {
         self.partition_fates[self.partition_index[&self.stored.containers[row].partition_id]]
-    }
-
-    pub(super) fn listed_partition(&self, row: usize) -> Option<usize> {
-        match self.partition_fate(row) {
-            PartitionFate::Listed(i) => Some(i),
-            _ => None,
-        }
     }
 }
 

@@ -321,6 +321,59 @@ fn an_incomplete_view_adds_only_what_it_can_place() {
 }
 
 #[test]
+fn what_cannot_be_placed_counts_as_not_seen() {
+    // "b" went below an OU that was not read, and "c" below it is hidden: both rows stay as they are.
+    let mut world = World::imported(&["ou=a", "ou=b,ou=a", "ou=c,ou=b,ou=a"]);
+    world.now(2, "ou=b,ou=unread");
+    world.unseen(3);
+    world.seen.partitions[0].view = View::Incomplete("cut".to_owned());
+    let before = world.stored.clone();
+    let plan = world.import();
+    assert!(plan.is_empty() && !plan.changes.any(), "{plan:?}");
+    assert!(plan.warnings.iter().any(|w| w.contains("left as stored")), "{:?}", plan.warnings);
+    // With the whole view both follow.
+    world.containers().push(entry(&format!("ou=unread,{BASE}"), id(4)));
+    world.seen.partitions[0].view = View::Complete;
+    world.everything_is(Verdict::Hidden);
+    world.import();
+    assert_eq!(&*world.row(3).expect("kept").external_id, "ou=c,ou=b,ou=unread,dc=example,dc=com");
+    assert_eq!(world.stored.containers.len(), before.containers.len() + 1);
+}
+
+#[test]
+fn nothing_goes_above_a_row_that_stays_because_its_entry_was_seen() {
+    // "a" is gone from a complete partition; "b" below it was seen in another one, but cannot be placed there yet.
+    let mut world = with_second_partition();
+    world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
+    world.import();
+    world.containers().clear();
+    world.seen.partitions[1].containers.push(entry("ou=b,ou=unread,o=partners", id(2)));
+    world.seen.partitions[1].view = View::Incomplete("cut".to_owned());
+    world.everything_is(Verdict::Gone);
+    let plan = world.import();
+    assert!(plan.removed.is_empty(), "{:?}", plan.changes);
+    assert!(world.row(2).is_some() && world.row(1).is_some());
+}
+
+#[test]
+fn an_unseen_row_follows_its_parent_to_another_partition() {
+    // Whatever is known of the partition that it came from.
+    for view in [View::Complete, View::Failed("down".to_owned()), View::Incomplete("cut".to_owned())] {
+        let mut world = with_second_partition();
+        world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
+        world.import();
+        world.containers().clear();
+        world.seen.partitions[0].view = view;
+        world.seen.partitions[1].containers.push(entry("ou=a,o=partners", id(1)));
+        world.everything_is(Verdict::Hidden);
+        world.import();
+        let (a, b) = (world.row(1).expect("a"), world.row(2).expect("b"));
+        assert_eq!((b.parent_id, b.partition_id), (Some(a.id), a.partition_id));
+        assert_eq!(&*b.external_id, "ou=b,ou=a,o=partners");
+    }
+}
+
+#[test]
 fn a_taken_dn_is_removed_and_added() {
     let mut world = World::imported(&["ou=a", "ou=b,ou=a"]);
     world.select(1);
