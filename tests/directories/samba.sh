@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A real Samba Active Directory domain controller on loopback, for the tests. It needs root: it listens on port 389.
 #
-#   samba.sh prepare DIR IP [TEMPLATE]
+#   samba.sh prepare DIR IP [TEMPLATE [LDIF]]
 #       Makes the domain, the configuration and the certificates below DIR. It may be repeated while Samba is
 #       stopped: the configuration and the server's certificate are written anew, the domain and the CA are kept.
 #       A new domain takes five seconds. With TEMPLATE it is copied from that folder, in a fraction of one; the
-#       folder is made first if it does not exist, and any number of processes may do so at once.
+#       folder is made first if it does not exist, and any number of processes may do so at once. The LDIF file,
+#       parents first, is added to a domain that is new in DIR.
 #   samba.sh start DIR IP [--until-eof [--remove]]
 #       Becomes samba, in the foreground. With --until-eof it also ends when its standard input is closed, so that
 #       whoever started it cannot leave it behind, however they end; with --remove DIR goes too when that happens.
@@ -17,7 +18,7 @@
 # an ordinary user. All files of the instance are below DIR.
 #
 # Environment, read by prepare:
-#   SAMBA_CERT=good|wrong-name|expired|none   the certificate the server shows (good); none: it knows no TLS
+#   SAMBA_CERT=good|wrong-name|expired   the certificate the server shows (good)
 set -euo pipefail
 
 readonly script=samba.sh
@@ -27,13 +28,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/shared.sh"
 PATH="$PATH:/usr/sbin:/sbin"
 
 usage() {
-    echo "usage: samba.sh prepare DIR IP [TEMPLATE] | samba.sh start DIR IP [--until-eof [--remove]]" >&2
+    echo "usage: samba.sh prepare DIR IP [TEMPLATE [LDIF]] | samba.sh start DIR IP [--until-eof [--remove]]" >&2
     exit 2
 }
 
 write_configuration() { # FOLDER
-    local tls=yes
-    [[ ${SAMBA_CERT:-good} != none ]] || tls=no
     mkdir -p "$1"/{etc,private,state,cache,lock,run,log,ncalrpc}
     # Only the LDAP service: the file services would need more of the machine than a test may take.
     cat >"$1/etc/smb.conf" <<CONF
@@ -46,7 +45,7 @@ server services = ldap
 interfaces = $ip/8
 bind interfaces only = yes
 ldap server require strong auth = no
-tls enabled = $tls
+tls enabled = yes
 tls keyfile = $dir/srv.key
 tls certfile = $dir/srv.pem
 tls cafile = $dir/ca.pem
@@ -96,8 +95,8 @@ LDIF
     [[ -e $1/private/sam.ldb ]] || die "$1 is no domain"
 }
 
-prepare() { # [TEMPLATE]
-    need samba samba-tool ldbmodify openssl iconv
+prepare() { # [TEMPLATE [LDIF]]
+    need samba samba-tool ldbadd ldbmodify openssl iconv
     [[ $(id -u) -eq 0 ]] || die "a Samba domain takes root: it is made with rights and served on port 389"
     umask 077
     mkdir -p "$dir"
@@ -113,8 +112,12 @@ prepare() { # [TEMPLATE]
         fi
     fi
     write_configuration "$dir/domain"
-    [[ ${SAMBA_CERT:-good} == none ]] ||
-        write_certificates "${SAMBA_CERT:-good}" "DNS:dc1.lab.test,DNS:localhost,IP:$ip"
+    if [[ $# -gt 1 && ! -e $dir/loaded ]]; then
+        ldbadd -H "$dir/domain/private/sam.ldb" --configfile="$dir/domain/etc/smb.conf" "$2" >"$dir/ldbadd.log" 2>&1 ||
+            die "ldbadd refused $2: $(tail -n 5 "$dir/ldbadd.log")"
+        : >"$dir/loaded"
+    fi
+    write_certificates "${SAMBA_CERT:-good}" "DNS:dc1.lab.test,DNS:localhost,IP:$ip"
 }
 
 start() { # [--until-eof [--remove]]

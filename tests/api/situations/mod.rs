@@ -79,6 +79,47 @@ table! {
     subtree_deleted = changes::subtree_deleted: test, test, test, test;
     recreated = changes::recreated: test, test, test, test;
     described = changes::described: test, test, test, test;
+
+    hidden_entry = hidden::entry: test, test, test, test;
+    hidden_parent = hidden::parent: test, test, test, test;
+    hidden_subtree = hidden::subtree: test, test, test, test;
+    hidden_beside_a_deleted_one = hidden::beside_a_deleted_one: test, test, test, test;
+    hidden_above_a_deleted_one = hidden::above_a_deleted_one: test, test, test, test;
+    hidden_and_renamed = hidden::renamed_meanwhile: test, test, test, test;
+    hidden_list_of_children = hidden::list_of_children:
+        "a rule is about entries, not about lists of them", test,
+        "a rule is about entries, not about lists of them", "as OpenLDAP";
+    weak_account = hidden::from_a_weak_account:
+        "an account that reads an entry at all learns what is absent", "every account may read access lists", test,
+        "as OpenLDAP; import_hierarchy::missing has the account without ids";
+
+    size_limit_over_pages = limits::size_over_pages: test, "it has no size limit", test, test;
+    size_limit_without_pages = limits::size_without_pages:
+        test, "it has no size limit", "nothing keeps it from sending pages", test;
+    time_limit = limits::time:
+        "it counts whole seconds, and none of its searches takes one", "as OpenLDAP", "as OpenLDAP", test;
+    look_through_limit = limits::look_through: "it has none by account", "it has none by account", test, test;
+
+    context_empty = contexts::empty: test, "a domain has a root entry", test, test;
+    context_new = contexts::new: test, "a running domain gets no new partition without another server", test, test;
+    context_vanished = contexts::vanished: test, "as new", test, test;
+    context_unreadable = contexts::unreadable: test, test, test, test;
+    contexts_all_unreadable = contexts::all_unreadable:
+        test, "the root entry of a domain always answers", test, test;
+    referral = contexts::referral:
+        test, "every search in a domain returns some, so that each cell here has met them", test, test;
+
+    names_special = names::special: test, test, test, test;
+    names_with_control_characters = names::control_characters: test, test, test, test;
+    names_of_several_values = names::of_several_values: test, "it refuses them", test, test;
+
+    sixty_levels = sizes::sixty_levels: test, test, test, test;
+    ten_thousand = sizes::ten_thousand: test, test, test, test;
+
+    private_ca = secured::private_ca: test, test, test, test;
+    wrong_host_name = secured::wrong_host_name: test, test, test, test;
+    expired_certificate = secured::expired: test, test, test, test;
+    no_tls = secured::no_tls: test, "Samba 4.17 crashes when it is asked for StartTLS and has none", test, test;
 }
 
 /// A connected system at a directory of its own.

@@ -12,6 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Active Directory's control that deletes an entry with all below it.
 const TREE_DELETE: &str = "1.2.840.113556.1.4.805";
 
+/// Treat referrals as the entries they are. No directory minds being asked.
+fn as_entries() -> RawControl {
+    RawControl { ctype: "2.16.840.1.113730.3.4.2".to_owned(), crit: false, val: None }
+}
+
 /// An account of a directory. Each call connects anew: nothing stays open when the directory is stopped.
 pub struct Administrator {
     pub url: String,
@@ -34,7 +39,7 @@ impl Administrator {
     }
 
     pub async fn add(&self, dn: &str, attributes: &[(&str, &[&str])]) {
-        done("add", dn, self.connect().await.add(dn, values_of(attributes)).await);
+        done("add", dn, self.connect().await.with_controls(as_entries()).add(dn, values_of(attributes)).await);
     }
 
     /// Adds organizational units one after the other.
@@ -59,7 +64,7 @@ impl Administrator {
 
     /// Deletes one entry, which must have none below it.
     pub async fn delete(&self, dn: &str) {
-        done("delete", dn, self.connect().await.delete(dn).await);
+        done("delete", dn, self.connect().await.with_controls(as_entries()).delete(dn).await);
     }
 
     /// Deletes an entry and all below it, in Active Directory.
@@ -74,7 +79,7 @@ impl Administrator {
         // A child's DN is longer than its parent's.
         dns.sort_by_key(|dn| std::cmp::Reverse(dn.len()));
         for dn in &dns {
-            done("delete", dn, ldap.with_timeout(PATIENCE).delete(dn).await);
+            done("delete", dn, ldap.with_timeout(PATIENCE).with_controls(as_entries()).delete(dn).await);
         }
     }
 
@@ -85,7 +90,7 @@ impl Administrator {
 
     /// The DNs of the entries that are found, as the server writes them.
     pub async fn search(&self, base: &str, scope: Scope, filter: &str) -> Vec<String> {
-        let found = self.read(base, scope, filter, "1.1", Vec::new()).await;
+        let found = self.read(base, scope, filter, "1.1", vec![as_entries()]).await;
         found.into_iter().map(|entry| entry.dn).collect()
     }
 

@@ -20,6 +20,8 @@ pub const SERVICE_PASSWORD: &str = "Svc-Passw0rd1";
 /// An account with the rights that anybody has.
 pub const WEAK_DN: &str = "cn=weak,dc=ds389,dc=test";
 pub const WEAK_PASSWORD: &str = "Weak-Passw0rd1";
+/// The limits that a test may set.
+pub const LIMITS: [&str; 3] = ["nsSizeLimit", "nsLookThroughLimit", "nsPagedLookThroughLimit"];
 const ADMIN_PASSWORD: &str = "admin-password";
 
 /// A running 389 Directory Server (unless stopped).
@@ -107,11 +109,11 @@ impl Ds389 {
         }
     }
 
-    /// How many entries a search of the service account may return; no number for any.
-    pub async fn limit(&self, entries: Option<u32>) {
+    /// Sets a limit of the service account, for example `nsSizeLimit`; -1 is none, and without a number the server's own holds.
+    pub async fn limit(&self, attribute: &str, entries: Option<i32>) {
         let text = entries.map(|n| n.to_string());
         let values: Vec<&str> = text.iter().map(String::as_str).collect();
-        self.administrator().set(SERVICE_DN, "nsSizeLimit", &values).await;
+        self.administrator().set(SERVICE_DN, attribute, &values).await;
     }
 
     /// Adds a naming context, without any entry, that the service account will be able to read.
@@ -163,7 +165,9 @@ impl Ds389 {
         // The rules of the root entry are not gone with what is below it.
         self.rules.retain(|(dn, _)| dn == BASE);
         self.unhide().await;
-        self.limit(None).await;
+        for limit in LIMITS {
+            self.limit(limit, None).await;
+        }
         // A referral is an entry too, to whoever asks for its class.
         let mut left = administrator.search(BASE, Scope::Subtree, "(|(objectClass=*)(objectClass=ldapSubEntry))").await;
         left.retain(|dn| ![BASE, SERVICE_DN, WEAK_DN].contains(&dn.as_str()));

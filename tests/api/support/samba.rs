@@ -38,19 +38,24 @@ pub const READ: u32 = 0x10;
 /// A running domain controller (unless stopped).
 pub struct Samba {
     daemon: Daemon,
-    certificate: Certificate,
     /// The access lists as they were before a test changed them.
     lists: Vec<(String, Vec<u8>)>,
 }
 
 impl Samba {
     pub fn start(certificate: Certificate, shared: bool) -> Samba {
+        Samba::start_with(certificate, shared, None)
+    }
+
+    /// There is always a certificate: this Samba crashes when it is asked for StartTLS and has none. The file holds more entries of the domain, parents first.
+    pub fn start_with(certificate: Certificate, shared: bool, ldif: Option<PathBuf>) -> Samba {
         for _ in 0..5 {
             let daemon = Daemon::new("samba.sh", free_address(), PORT, shared);
-            let mut samba = Samba { daemon, certificate, lists: Vec::new() };
+            let mut samba = Samba { daemon, lists: Vec::new() };
             // A domain takes five seconds to make, so there is one to copy from, for as long as the build folder lives.
             let template = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("samba-template-1");
-            samba.daemon.prepare(&samba.place(), &[template], &[("SAMBA_CERT", certificate.word())]);
+            let files: Vec<PathBuf> = [template].into_iter().chain(ldif.clone()).collect();
+            samba.daemon.prepare(&samba.place(), &files, &[("SAMBA_CERT", certificate.word())]);
             match samba.run() {
                 Ok(()) => return samba,
                 // Somebody took the address meanwhile.
@@ -134,8 +139,7 @@ impl Samba {
     }
 
     fn run(&mut self) -> Result<(), String> {
-        let tls_port = Some(TLS_PORT).filter(|_| self.certificate != Certificate::Missing);
-        self.daemon.run(&self.place(), tls_port, &[])
+        self.daemon.run(&self.place(), Some(TLS_PORT), &[])
     }
 }
 

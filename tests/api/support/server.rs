@@ -4,6 +4,7 @@
 //! writes them. Samba and 389 Directory Server are started once for a test process; the tests take turns, and each
 //! finds them as new.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
 use jim::sandbox::{Options, Sandbox, Tree};
@@ -26,13 +27,42 @@ pub enum Kind {
     Sandbox,
 }
 
+/// A server of one's own, or one's turn at the shared one.
+pub enum Held<T: 'static> {
+    Own(Box<T>),
+    Turn(MappedMutexGuard<'static, T>),
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Held::Own(own) => own,
+            Held::Turn(turn) => turn,
+        }
+    }
+}
+
+impl<T> DerefMut for Held<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match self {
+            Held::Own(own) => own,
+            Held::Turn(turn) => turn,
+        }
+    }
+}
+
 /// A directory as new, and nobody else's for as long as this lives.
 pub enum Server {
     OpenLdap(Slapd),
-    Samba(MappedMutexGuard<'static, Samba>),
-    Ds389(MappedMutexGuard<'static, Ds389>),
+    Samba(Held<Samba>),
+    Ds389(Held<Ds389>),
     Sandbox(Sandbox),
 }
+
+/// The naming context that comes and goes.
+pub const OTHER: &str = "dc=other";
 
 static SAMBA: Mutex<Option<Samba>> = Mutex::const_new(None);
 static DS389: Mutex<Option<Ds389>> = Mutex::const_new(None);
@@ -46,18 +76,60 @@ impl Server {
                 let start = || Samba::start(Certificate::Good, true);
                 let mut samba = MutexGuard::map(shared, |samba| samba.get_or_insert_with(start));
                 samba.restore().await;
-                Server::Samba(samba)
+                Server::Samba(Held::Turn(samba))
             }
             Kind::Ds389 => {
                 let shared = DS389.lock().await;
                 let start = || Ds389::start(Certificate::Good, true);
                 let mut server = MutexGuard::map(shared, |server| server.get_or_insert_with(start));
                 server.restore().await;
-                Server::Ds389(server)
+                Server::Ds389(Held::Turn(server))
             }
             Kind::Sandbox => {
                 let options = Options::with_tree(Tree::new().suffix("dc=x"));
                 Server::Sandbox(Sandbox::start(options).await.expect("the sandbox starts"))
+            }
+        }
+    }
+
+    /// A real server of one's own that shows this certificate.
+    pub fn with_certificate(kind: Kind, certificate: Certificate) -> Server {
+        match kind {
+            Kind::OpenLdap => {
+                Server::OpenLdap(Slapd::start_with(slapd::Setup { certificate, ..slapd::Setup::default() }))
+            }
+            Kind::Samba => Server::Samba(Held::Own(Box::new(Samba::start(certificate, false)))),
+            Kind::Ds389 => Server::Ds389(Held::Own(Box::new(Ds389::start(certificate, false)))),
+            Kind::Sandbox => panic!("a sandbox is given its certificate"),
+        }
+    }
+
+    /// A server of one's own with these organizational units in it, by far the fastest way to many.
+    pub async fn filled(kind: Kind, names: &[String]) -> Server {
+        let unit = |dn: String| format!("dn: {dn}\nobjectClass: organizationalUnit\n\n");
+        let file = tempfile::NamedTempFile::with_suffix(".ldif").expect("a file");
+        let write = |base: &str| {
+            let text: String = names.iter().map(|name| unit(format!("ou={name},{base}"))).collect();
+            std::fs::write(file.path(), text).expect("written");
+            file.path().to_owned()
+        };
+        match kind {
+            Kind::OpenLdap => {
+                let ldif = vec![write(slapd::SUFFIX)];
+                Server::OpenLdap(Slapd::start_with(slapd::Setup { ldif, ..slapd::Setup::default() }))
+            }
+            Kind::Ds389 => {
+                let ldif = write(ds389::BASE);
+                Server::Ds389(Held::Own(Box::new(Ds389::start_with(Certificate::Good, false, Some(ldif)))))
+            }
+            Kind::Samba => {
+                let server = Samba::start_with(Certificate::Good, false, Some(write(samba::BASE)));
+                Server::Samba(Held::Own(Box::new(server)))
+            }
+            Kind::Sandbox => {
+                let tree =
+                    names.iter().fold(Tree::new().suffix("dc=x"), |tree, name| tree.ou(&format!("ou={name},dc=x")));
+                Server::Sandbox(Sandbox::start(Options::with_tree(tree)).await.expect("the sandbox starts"))
             }
         }
     }
@@ -202,6 +274,79 @@ impl Server {
             Server::Samba(s) => s.allow_again().await,
             Server::Ds389(s) => s.unhide().await,
             Server::Sandbox(s) => s.unhide(&dn).expect("unhidden"),
+        }
+    }
+
+    /// Adds the naming context [`OTHER`], which the account may read, with its root entry or empty.
+    pub async fn add_context(&mut self, with_root: bool) {
+        match self {
+            Server::OpenLdap(s) => {
+                s.restart(|setup| (setup.extra_suffix, setup.extra_empty) = (Some(OTHER.to_owned()), !with_root));
+            }
+            Server::Ds389(s) => {
+                s.add_context(OTHER).await;
+                if with_root {
+                    s.add_root(OTHER).await;
+                }
+            }
+            Server::Sandbox(s) => {
+                s.add_suffix(OTHER).expect("added");
+                if with_root {
+                    s.add(OTHER, &[]).expect("its root entry");
+                }
+            }
+            Server::Samba(_) => panic!("a domain's partitions are what they are"),
+        }
+    }
+
+    /// Adds the root entry of [`OTHER`].
+    pub async fn add_root(&self) {
+        match self {
+            Server::OpenLdap(s) => s.add(OTHER, &[("objectClass", &["domain"]), ("dc", &["other"])]).await,
+            Server::Ds389(s) => s.add_root(OTHER).await,
+            Server::Sandbox(s) => s.add(OTHER, &[]).expect("its root entry"),
+            Server::Samba(_) => panic!("a domain's partitions are what they are"),
+        }
+    }
+
+    /// Adds organizational units by their whole DNs, in [`OTHER`].
+    pub async fn grow_other(&self, dns: &[&str]) {
+        match self {
+            Server::OpenLdap(s) => {
+                for dn in dns {
+                    s.add_ou(dn).await;
+                }
+            }
+            Server::Sandbox(s) => dns.iter().for_each(|dn| s.add_ou(dn).expect("added")),
+            _ => self.administrator().add_ous(&dns.iter().map(|&dn| dn.to_owned()).collect::<Vec<_>>()).await,
+        }
+    }
+
+    /// Deletes an entry of [`OTHER`] by its DN.
+    pub async fn delete_other(&self, dn: &str) {
+        match self {
+            Server::OpenLdap(s) => s.delete(dn).await,
+            Server::Sandbox(s) => s.remove(dn).expect("removed"),
+            _ => self.administrator().delete(dn).await,
+        }
+    }
+
+    pub async fn remove_context(&mut self) {
+        match self {
+            Server::OpenLdap(s) => s.restart_without_suffix(),
+            Server::Ds389(s) => s.remove_context().await,
+            Server::Sandbox(s) => s.remove_suffix(OTHER).expect("removed"),
+            Server::Samba(_) => panic!("a domain's partitions are what they are"),
+        }
+    }
+
+    /// Where it listens for LDAP with StartTLS, and for LDAPS, by a name that the certificate covers.
+    pub fn secured_at(&self) -> [String; 2] {
+        match self {
+            Server::OpenLdap(s) => [s.port(), s.ldaps_port()].map(|port| format!("localhost:{port}")),
+            Server::Ds389(s) => [s.port(), s.ldaps_port()].map(|port| format!("localhost:{port}")),
+            Server::Samba(s) => [389, 636].map(|port| format!("{}:{port}", s.host())),
+            Server::Sandbox(s) => [(); 2].map(|()| format!("localhost:{}", s.addr().port())),
         }
     }
 
