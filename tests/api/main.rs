@@ -19,6 +19,7 @@ mod files;
 mod import_errors;
 mod import_faults;
 mod import_hierarchy;
+mod import_races;
 mod json_bodies;
 mod keys_under_load;
 mod openldap;

@@ -8,6 +8,7 @@ mod hostile;
 mod large;
 mod names;
 mod partitions;
+mod rebinding;
 mod referrals;
 mod strangers;
 mod transport;

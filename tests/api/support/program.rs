@@ -366,6 +366,11 @@ impl Dice {
         Dice(seed)
     }
 
+    /// With a seed that comes from other dice.
+    pub fn seeded(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,0 +1,86 @@
+//! Bar c2: selections that are made while an import reads or writes. None is lost, whatever the import does to the row.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jim::sandbox::Tree;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::json;
+
+use crate::support::case::Case;
+use crate::support::program::Dice;
+use crate::support::{SYSTEMS, TestApp};
+
+const UNITS: usize = 5;
+const SYSTEMS_AT_ONCE: usize = 4;
+
+/// Row id to selection.
+fn selections(db: &Connection, id: i64) -> BTreeMap<i64, bool> {
+    let sql = "SELECT c.id, c.selected FROM containers c JOIN partitions p ON p.id = c.partition_id
+        WHERE p.system_id = ?1";
+    let mut statement = db.prepare_cached(sql).expect("a query");
+    let rows = statement.query_map([id], |r| Ok((r.get(0)?, r.get(1)?))).expect("rows");
+    rows.collect::<rusqlite::Result<_>>().expect("rows")
+}
+
+/// Imports that rename and move what is selected at the same moment. Answers how many selections were made while an
+/// import ran.
+async fn race(app: &TestApp, rounds: usize, seed: u64) -> usize {
+    let sides = Tree::new().suffix("dc=x").ou("ou=L,dc=x").ou("ou=R,dc=x");
+    let side = |n: usize| if n.is_multiple_of(2) { "ou=L,dc=x" } else { "ou=R,dc=x" };
+    let name = |unit: usize, round: usize| format!("ou=u{unit}-{round},{}", side(unit + round));
+    let tree = (0..UNITS).fold(sides, |t, unit| t.ou(&name(unit, 0)));
+    let case = Case::new(app, tree).await;
+    app.import(case.id, "").await.expect_status(200);
+    let db = Connection::open_with_flags(app.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database");
+    let mut model = selections(&db, case.id);
+    let rows: Vec<i64> = model.keys().copied().collect();
+    let mut dice = Dice::seeded(seed);
+    let client = app.admin();
+    let mut made = 0;
+    for round in 0..rounds {
+        for unit in 0..UNITS {
+            let to = name(unit, round + 1);
+            let (rdn, above) = to.split_once(',').expect("two parts");
+            case.sandbox.rename(&name(unit, round), rdn, Some(above)).expect("a move");
+        }
+        let put = async {
+            for _ in 0..2 {
+                tokio::time::sleep(Duration::from_micros(dice.below(6_000))).await;
+                let row = rows[dice.below(rows.len() as u64) as usize];
+                let selected = dice.below(2) == 1;
+                let path = format!("{SYSTEMS}/{}/containers/{row}", case.id);
+                client.put(&path, &json!({ "selected": selected })).await.expect_status(200);
+                model.insert(row, selected);
+            }
+        };
+        let (answer, ()) = tokio::join!(app.import(case.id, ""), put);
+        let result = answer.expect_status(200);
+        assert_eq!((&result["addedContainers"], &result["removedContainers"]), (&json!([]), &json!([])), "{result}");
+        assert_eq!(result["movedContainers"].as_array().map(Vec::len), Some(UNITS), "{result}");
+        assert_eq!(selections(&db, case.id), model, "round {round}");
+        made += 2;
+    }
+    made
+}
+
+async fn races(rounds: usize) {
+    let app = TestApp::start().await;
+    let mut dice = Dice::new("SELECTIONS_SEED");
+    let seeds: Vec<u64> = (0..SYSTEMS_AT_ONCE).map(|_| dice.below(u64::MAX)).collect();
+    let made = join_all(seeds.into_iter().map(|seed| race(&app, rounds / SYSTEMS_AT_ONCE, seed))).await;
+    println!("c2 {rounds} imports, {} selections beside them, 0 lost", made.iter().sum::<usize>());
+    app.is_sound();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn c2_selections_beside_imports() {
+    races(200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "the whole of c2: five thousand imports"]
+async fn c2_selections_beside_five_thousand_imports() {
+    races(5_000).await;
+}
