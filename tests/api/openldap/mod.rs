@@ -2,6 +2,7 @@
 
 mod changes;
 mod limits;
+mod texts;
 mod tls;
 
 use serde_json::{Value, json};
