@@ -1,7 +1,7 @@
 //! The black-box tests: over HTTP against a server on a real file, one module per chapter of the API.
 //!
-//! There is one test binary, because every further file in `tests/` would be linked on its own. Tests that need an
-//! OpenLDAP server are `#[ignore]`d with that reason and run by `tests/run.sh`.
+//! There is one test binary, because every further file in `tests/` would be linked on its own. Tests that need a
+//! real directory are `#[ignore]`d with that reason and run by `tests/run.sh`.
 
 mod support;
 

@@ -3,6 +3,7 @@
 //! A cell of a real directory is `#[ignore]`d and run by `tests/run.sh`; Samba also takes root. The tests are named
 //! after the situation and the directory, for example `situations::rename::samba`.
 
+mod accounts;
 mod changes;
 mod contexts;
 mod hidden;
@@ -10,6 +11,7 @@ mod limits;
 mod names;
 mod secured;
 mod sizes;
+mod structure;
 
 use serde_json::Value;
 
@@ -108,6 +110,15 @@ table! {
         test, "the root entry of a domain always answers", test, test;
     referral = contexts::referral:
         test, "every search in a domain returns some, so that each cell here has met them", test, test;
+
+    parent_spelled_differently = structure::parent_spelled_differently: test, test, test, test;
+    below_no_container = structure::below_no_container: test, "it refuses what would be below", test, test;
+    advanced_view_only = structure::advanced_view_only: "Active Directory's attribute", test, "as OpenLDAP", "as OpenLDAP";
+    technical_partitions = structure::technical_partitions:
+        "an ordinary account sees none", test, "an ordinary account sees none", "import_hierarchy::odd has it";
+
+    refused_account = accounts::refused: test, test, test, test;
+    restarted = accounts::restarted: test, test, test, "it would be another directory";
 
     names_special = names::special: test, test, test, test;
     names_with_control_characters = names::control_characters: test, test, test, test;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -43,6 +43,8 @@ pub struct Daemon {
     pub address: Ipv4Addr,
     pub port: u16,
     child: Option<Child>,
+    /// What a stopped server's watcher still waits for: its end would take the shared folder away.
+    watches: Vec<ChildStdin>,
 }
 
 impl Daemon {
@@ -54,7 +56,7 @@ impl Daemon {
             true => (folder.keep(), None),
             false => (folder.path().to_owned(), Some(folder)),
         };
-        Daemon { script, folder, own, address, port, child: None }
+        Daemon { script, folder, own, address, port, child: None, watches: Vec::new() }
     }
 
     pub fn folder(&self) -> &Path {
@@ -119,6 +121,9 @@ impl Daemon {
     /// Ends the server; its ports refuse connections afterwards and its data is kept.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
+            if self.own.is_none() {
+                self.watches.extend(child.stdin.take());
+            }
             // No goodbye is needed: what was answered is in its files.
             let _ = child.kill();
             let _ = child.wait();

@@ -19,7 +19,15 @@ pub const BASE: &str = "DC=lab,DC=test";
 /// An ordinary user.
 pub const SERVICE_ACCOUNT: &str = "svc@lab.test";
 pub const SERVICE_PASSWORD: &str = "Svc-Passw0rd1";
-const SERVICE_DN: &str = "CN=svc,CN=Users,DC=lab,DC=test";
+pub const SERVICE_DN: &str = "CN=svc,CN=Users,DC=lab,DC=test";
+/// What lets the service account log on; what a test may change.
+const ACCOUNT: [(&str, &[&str]); 5] = [
+    ("userAccountControl", &["512"]),
+    ("accountExpires", &["0"]),
+    ("pwdLastSet", &["-1"]),
+    ("logonHours", &[]),
+    ("userWorkstations", &[]),
+];
 const ADMIN_ACCOUNT: &str = "Administrator@lab.test";
 const ADMIN_PASSWORD: &str = "Passw0rd!lab";
 /// The organizational unit that every domain has.
@@ -123,6 +131,14 @@ impl Samba {
             administrator.delete_tree(dn).await;
         }
         self.allow_again().await;
+        self.admit().await;
+    }
+
+    /// Lets the service account log on, as a new one may.
+    pub async fn admit(&self) {
+        for (attribute, value) in ACCOUNT {
+            self.administrator().set(SERVICE_DN, attribute, value).await;
+        }
     }
 
     async fn access_list(&self, dn: &str) -> Vec<u8> {

@@ -350,6 +350,26 @@ impl Server {
         }
     }
 
+    /// Ends it; its data is kept.
+    pub fn stop(&mut self) {
+        match self {
+            Server::OpenLdap(s) => s.stop(),
+            Server::Samba(s) => s.stop(),
+            Server::Ds389(s) => s.stop(),
+            Server::Sandbox(_) => panic!("a sandbox has no files"),
+        }
+    }
+
+    /// Starts it again at the same address.
+    pub fn resume(&mut self) {
+        match self {
+            Server::OpenLdap(s) => s.resume(),
+            Server::Samba(s) => s.resume(),
+            Server::Ds389(s) => s.resume(),
+            Server::Sandbox(_) => panic!("a sandbox has no files"),
+        }
+    }
+
     /// The CA of the server's certificate.
     pub fn ca_pem(&self) -> PathBuf {
         match self {
