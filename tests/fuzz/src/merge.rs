@@ -1,0 +1,385 @@
+//! The merge rules once more, written as plainly as they are told and for small trees only: what an import has to
+//! report and to store. Names are lists of normalised RDNs here, and every question is a walk over all rows.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jim::domain::hierarchy::{RowId, Seen, SeenContainer, StoredContainer, StoredTree, Verdict, Verdicts, View};
+
+use super::directory::Path;
+
+/// What a container is after the import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Its row; `None` for a new one.
+    pub row: Option<RowId>,
+    /// The DN of what it hangs under, normalised; `None` for the partition.
+    pub parent: Option<Path>,
+    /// Its name as spelled.
+    pub name: String,
+    /// Whether it is chosen.
+    pub selected: bool,
+    /// Whether it is technical.
+    pub hidden: bool,
+}
+
+/// What an import has to say and to leave behind.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether the guard stops it.
+    pub stopped: bool,
+    /// DNs of new containers, as spelled.
+    pub added: BTreeSet<String>,
+    /// Rows of containers that go.
+    pub removed: BTreeSet<RowId>,
+    /// Row, old name, new name.
+    pub renamed: BTreeSet<(RowId, String, String)>,
+    /// Rows with another place.
+    pub moved: BTreeSet<RowId>,
+    /// DNs of partitions: added, removed, renamed.
+    pub partitions: [BTreeSet<String>; 3],
+    /// Containers by the DN of their partition and their own, both normalised.
+    pub tree: BTreeMap<(Path, Path), Expected>,
+}
+
+/// What becomes of a stored container.
+#[derive(Clone, PartialEq)]
+enum Fate {
+    Is(usize),
+    Stays(Path),
+    Goes,
+}
+
+type Way<'f> = dyn Fn(&StoredContainer, &SeenContainer) -> bool + 'f;
+
+struct Merge<'a> {
+    stored: &'a StoredTree,
+    seen: &'a Seen,
+    verdicts: &'a Verdicts,
+    accept: bool,
+    /// The names of stored containers.
+    rows: Vec<Path>,
+    /// The names of entries.
+    places: Vec<Path>,
+    /// Seen containers with the index of their partition, each entry once.
+    entries: Vec<(usize, &'a SeenContainer)>,
+    /// Row index to entry index.
+    pairs: BTreeMap<usize, usize>,
+    /// Stored partition index to seen one.
+    listed: BTreeMap<usize, usize>,
+    /// Entries that find no place.
+    misplaced: BTreeSet<usize>,
+    /// Their rows, and those above.
+    spared: BTreeSet<usize>,
+    /// Fates that were asked for before.
+    known: RefCell<BTreeMap<usize, Fate>>,
+}
+
+/// A key as a list of RDNs.
+pub fn path_of(key: &str) -> Path {
+    key.split('\u{1e}').map(str::to_owned).collect()
+}
+
+/// Merges what was seen into what is stored.
+pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool) -> Outcome {
+    let mut merge = Merge {
+        stored,
+        seen,
+        verdicts,
+        accept,
+        rows: stored.containers.iter().map(|c| path_of(c.key.as_str())).collect(),
+        places: Vec::new(),
+        entries: Vec::new(),
+        pairs: BTreeMap::new(),
+        listed: BTreeMap::new(),
+        misplaced: BTreeSet::new(),
+        spared: BTreeSet::new(),
+        known: RefCell::default(),
+    };
+    merge.entries();
+    merge.pair_partitions();
+    merge.pair_containers();
+    merge.misplaced();
+    merge.outcome()
+}
+
+impl<'a> Merge<'a> {
+    fn entries(&mut self) {
+        let all: Vec<(usize, &SeenContainer)> = self
+            .seen
+            .partitions
+            .iter()
+            .enumerate()
+            .flat_map(|(p, s)| s.containers.iter().map(move |c| (p, c)))
+            .collect();
+        for (i, (p, c)) in all.iter().enumerate() {
+            // An entry with an id counts where it was seen last, one without where it was seen first.
+            let later = all[i + 1..].iter().any(|(_, o)| c.ids.best().is_some() && o.ids.best() == c.ids.best());
+            if !later && !self.entries.iter().any(|(_, o)| o.key == c.key) {
+                self.entries.push((*p, c));
+                self.places.push(path_of(c.key.as_str()));
+            }
+        }
+    }
+
+    fn pair_partitions(&mut self) {
+        for by_id in [true, false] {
+            for (row, stored) in self.stored.partitions.iter().enumerate() {
+                let same = |i: &usize| {
+                    let seen = &self.seen.partitions[*i];
+                    let id = seen.ids.iter().any(|id| Some(id) == stored.entry_id);
+                    !self.listed.values().any(|l| l == i) && if by_id { id } else { seen.key == stored.key }
+                };
+                let found = (0..self.seen.partitions.len()).find(same);
+                if let Some(i) = found.filter(|_| !self.listed.contains_key(&row)) {
+                    self.listed.insert(row, i);
+                }
+            }
+        }
+    }
+
+    fn pair_containers(&mut self) {
+        let same_id = |r: &StoredContainer, e: &SeenContainer| e.ids.iter().any(|id| Some(id) == r.entry_id);
+        let same_dn = |r: &StoredContainer, e: &SeenContainer| r.key == e.key;
+        let by_id_and_dn = |r: &StoredContainer, e: &SeenContainer| same_id(r, e) && same_dn(r, e);
+        let by_dn = |r: &StoredContainer, e: &SeenContainer| same_dn(r, e) && !e.ids.contradicts(r.entry_id);
+        let ways: [&Way<'_>; 3] = [&by_id_and_dn, &same_id, &by_dn];
+        for way in ways {
+            for (r, row) in self.stored.containers.iter().enumerate() {
+                let free = |e: &usize| !self.pairs.values().any(|taken| taken == e);
+                let found = (0..self.entries.len()).filter(free).find(|e| way(row, self.entries[*e].1));
+                if let Some(e) = found.filter(|_| !self.pairs.contains_key(&r)) {
+                    self.pairs.insert(r, e);
+                }
+            }
+        }
+    }
+
+    /// In a partial view an entry needs a parent that was read or is stored, in any view a place that nobody keeps.
+    /// What is left out was as good as not seen, but it does not go: this is asked until nothing changes.
+    fn misplaced(&mut self) {
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        order.sort_by_key(|e| self.places[*e].len());
+        loop {
+            let before = self.misplaced.len();
+            self.known.take();
+            let rows = 0..self.stored.containers.len();
+            let fates: Vec<Fate> = rows.map(|r| self.fate(r)).collect();
+            for e in &order {
+                let (p, seen) = self.entries[*e];
+                let parent = seen.key.parent().unwrap_or_default();
+                let read = self.entries.iter().position(|(_, o)| o.key.as_str() == parent);
+                let stored = || self.stored.containers.iter().any(|r| r.key.as_str() == parent);
+                let placed = !matches!(self.seen.partitions[p].view, View::Incomplete(_))
+                    || parent == self.seen.partitions[p].key.as_str()
+                    || read.map_or_else(stored, |read| !self.misplaced.contains(&read));
+                let taken = fates.contains(&Fate::Stays(self.places[*e].clone()));
+                if (!placed || taken) && self.misplaced.insert(*e) {
+                    let mut row = self.pairs.iter().find(|(_, taken)| *taken == e).map(|(r, _)| *r);
+                    self.pairs.retain(|_, taken| taken != e);
+                    while let Some(r) = row {
+                        self.spared.insert(r);
+                        row = self.stored.containers[r].parent_id.map(|p| self.row(p));
+                    }
+                }
+            }
+            if self.misplaced.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn row(&self, id: RowId) -> usize {
+        self.stored.containers.iter().position(|r| r.id == id).expect("a row")
+    }
+
+    fn partition_of(&self, row: usize) -> usize {
+        let id = self.stored.containers[row].partition_id;
+        self.stored.partitions.iter().position(|p| p.id == id).expect("a partition")
+    }
+
+    fn partition_goes(&self, partition: usize) -> bool {
+        let verdict = self.verdicts.partitions.get(&self.stored.partitions[partition].id).copied();
+        !self.listed.contains_key(&partition)
+            && verdict.is_some()
+            && !(self.accept && verdict == Some(Verdict::Answers))
+    }
+
+    fn fate(&self, row: usize) -> Fate {
+        if let Some(fate) = self.known.borrow().get(&row) {
+            return fate.clone();
+        }
+        let fate = self.find_fate(row);
+        self.known.borrow_mut().insert(row, fate.clone());
+        fate
+    }
+
+    fn find_fate(&self, row: usize) -> Fate {
+        let stored = &self.stored.containers[row];
+        if let Some(e) = self.pairs.get(&row) {
+            return Fate::Is(*e);
+        }
+        let place = self.home(row);
+        let complete = |i: usize| self.seen.partitions[i].view == View::Complete;
+        let own = self.partition_of(row);
+        let own_tells = self.listed.get(&own).map_or_else(|| self.partition_goes(own), |i| complete(*i));
+        match self.judge_of(row) {
+            Err(partition) if self.partition_goes(partition) => return Fate::Goes,
+            Ok(i) if complete(i) && own_tells && !self.spared.contains(&row) => {}
+            _ => return Fate::Stays(place),
+        }
+        let placed = |e: &usize| !self.misplaced.contains(e) && self.places[*e] == place;
+        if (0..self.entries.len()).any(|e| placed(&e)) {
+            return Fate::Goes;
+        }
+        if let Some(parent) = stored.parent_id.map(|p| self.row(p)).filter(|p| !self.pairs.contains_key(p)) {
+            return if self.fate(parent) == Fate::Goes { Fate::Goes } else { Fate::Stays(place) };
+        }
+        match self.verdicts.containers.get(&stored.id) {
+            Some(Verdict::Gone | Verdict::GoneUnproved) => Fate::Goes,
+            Some(verdict) if self.accept && *verdict != Verdict::Answers => Fate::Goes,
+            _ => Fate::Stays(place),
+        }
+    }
+
+    /// Where a row would be if only what is above it had changed.
+    fn home(&self, row: usize) -> Path {
+        let own = &self.rows[row];
+        let mut above = self.stored.containers[row].parent_id.map(|p| self.row(p));
+        let (was, is) = loop {
+            let Some(p) = above else {
+                let partition = self.partition_of(row);
+                let was = &self.stored.partitions[partition].key;
+                break (
+                    was,
+                    match self.listed.get(&partition) {
+                        Some(listed) => path_of(self.seen.partitions[*listed].key.as_str()),
+                        None => path_of(was.as_str()),
+                    },
+                );
+            };
+            let was = &self.stored.containers[p].key;
+            match self.fate(p) {
+                Fate::Is(e) => break (was, self.places[e].clone()),
+                Fate::Stays(place) => break (was, place),
+                Fate::Goes => above = self.stored.containers[p].parent_id.map(|p| self.row(p)),
+            }
+        };
+        let was = path_of(was.as_str());
+        match own.strip_suffix(was.as_slice()) {
+            Some(between) => [between, &is].concat(),
+            None => own.clone(),
+        }
+    }
+
+    /// The seen partition whose view tells about an unseen row: that of the nearest row above it that was seen. Else its
+    /// own, or where that is not listed, the stored one.
+    fn judge_of(&self, row: usize) -> Result<usize, usize> {
+        match self.stored.containers[row].parent_id.map(|p| self.row(p)) {
+            Some(above) => self.pairs.get(&above).map_or_else(|| self.judge_of(above), |e| Ok(self.entries[*e].0)),
+            None => {
+                let partition = self.partition_of(row);
+                self.listed.get(&partition).copied().ok_or(partition)
+            }
+        }
+    }
+
+    fn home_partition(&self, row: usize) -> Path {
+        path_of(match self.judge_of(row) {
+            Ok(seen) => self.seen.partitions[seen].key.as_str(),
+            Err(stored) => self.stored.partitions[stored].key.as_str(),
+        })
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut outcome = Outcome { stopped: self.stopped(), ..Outcome::default() };
+        let [added, removed, renamed] = &mut outcome.partitions;
+        for (row, partition) in self.stored.partitions.iter().enumerate() {
+            match self.listed.get(&row).map(|l| &self.seen.partitions[*l]) {
+                Some(seen) if seen.key != partition.key => renamed.insert(seen.external_id.to_string()),
+                None if self.partition_goes(row) => removed.insert(partition.external_id.to_string()),
+                _ => false,
+            };
+        }
+        for (i, seen) in self.seen.partitions.iter().enumerate() {
+            if !self.listed.values().any(|l| *l == i) {
+                added.insert(seen.external_id.to_string());
+            }
+        }
+        let mut tree: BTreeMap<(Path, Path), (Option<usize>, Option<usize>)> = BTreeMap::new();
+        let at = |e: usize| (path_of(self.seen.partitions[self.entries[e].0].key.as_str()), self.places[e].clone());
+        for e in (0..self.entries.len()).filter(|e| !self.misplaced.contains(e)) {
+            tree.insert(at(e), (self.pairs.iter().find(|(_, p)| **p == e).map(|(r, _)| *r), Some(e)));
+        }
+        for row in 0..self.stored.containers.len() {
+            if let Fate::Stays(place) = self.fate(row) {
+                tree.insert((self.home_partition(row), place), (Some(row), None));
+            } else if self.fate(row) == Fate::Goes {
+                outcome.removed.insert(self.stored.containers[row].id);
+            }
+        }
+        for ((partition, path), (row, entry)) in &tree {
+            let above = |n: &usize| tree.contains_key(&(partition.clone(), path[*n..].to_vec()));
+            let parent = match (row, entry) {
+                (Some(row), None) => self.parent_that_stays(*row),
+                _ => (1..path.len().saturating_sub(partition.len())).find(above).map(|n| path[n..].to_vec()),
+            };
+            let parent_row =
+                parent.as_ref().map(|p| tree.get(&(partition.clone(), p.clone())).and_then(|(row, _)| *row));
+            let technical =
+                (1..path.len()).filter_map(|n| tree.get(&(partition.clone(), path[n..].to_vec()))).any(|at| match at {
+                    (_, Some(e)) => self.entries[*e].1.hidden,
+                    (Some(r), None) => self.stored.containers[*r].hidden,
+                    (None, None) => false,
+                });
+            let stored = row.map(|r| &self.stored.containers[r]);
+            let seen = entry.map(|e| self.entries[e].1);
+            let all = entry.is_some_and(|e| self.seen.partitions[self.entries[e].0].hidden);
+            let expected = Expected {
+                row: stored.map(|r| r.id),
+                parent,
+                name: seen.map(|s| &s.name).or(stored.map(|r| &r.name)).expect("one of both").to_string(),
+                selected: stored.is_some_and(|r| r.selected),
+                hidden: seen.map_or(stored.is_some_and(|r| r.hidden), |s| all || s.hidden || technical),
+            };
+            outcome.tree.insert((partition.clone(), path.clone()), expected);
+            let Some(seen) = seen else { continue };
+            let Some((r, stored)) = row.zip(stored) else {
+                outcome.added.insert(seen.external_id.to_string());
+                continue;
+            };
+            if stored.name != seen.name {
+                outcome.renamed.insert((stored.id, stored.name.to_string(), seen.name.to_string()));
+            }
+            let same_partition = self.listed.get(&self.partition_of(r)) == entry.map(|e| self.entries[e].0).as_ref();
+            let same_parent = parent_row == stored.parent_id.map(|p| Some(self.row(p)));
+            if !(same_partition && same_parent) && self.home(r)[1..] != path[1..] {
+                outcome.moved.insert(stored.id);
+            }
+        }
+        outcome
+    }
+
+    /// The place of the nearest row above one that stays.
+    fn parent_that_stays(&self, row: usize) -> Option<Path> {
+        let above = self.row(self.stored.containers[row].parent_id?);
+        match self.fate(above) {
+            Fate::Is(e) => Some(self.places[e].clone()),
+            Fate::Stays(place) => Some(place),
+            Fate::Goes => self.parent_that_stays(above),
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        let unproved = |p: &usize| {
+            let verdict = self.verdicts.partitions.get(&self.stored.partitions[*p].id);
+            !(self.listed.contains_key(p) || verdict == Some(&Verdict::Gone) && self.seen.listed > 0)
+        };
+        let many = |p: &usize| {
+            let rows: Vec<usize> = (0..self.stored.containers.len()).filter(|r| self.partition_of(*r) == *p).collect();
+            let going = rows.iter().filter(|r| self.fate(**r) == Fate::Goes).count();
+            self.listed.contains_key(p) && rows.len() >= 10 && going * 2 > rows.len()
+        };
+        !self.accept && (0..self.stored.partitions.len()).any(|p| unproved(&p) || many(&p))
+    }
+}
