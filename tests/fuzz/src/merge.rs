@@ -87,7 +87,7 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
         seen,
         verdicts,
         accept,
-        rows: stored.containers.iter().map(|c| path_of(c.key.as_str())).collect(),
+        rows: stored.containers.iter().map(|c| path_of(c.key().as_str())).collect(),
         places: Vec::new(),
         entries: Vec::new(),
         pairs: BTreeMap::new(),
@@ -140,7 +140,7 @@ impl<'a> Merge<'a> {
 
     fn pair_containers(&mut self) {
         let same_id = |r: &StoredContainer, e: &SeenContainer| e.ids.iter().any(|id| Some(id) == r.entry_id);
-        let same_dn = |r: &StoredContainer, e: &SeenContainer| r.key == e.key;
+        let same_dn = |r: &StoredContainer, e: &SeenContainer| r.key() == e.key;
         let by_id_and_dn = |r: &StoredContainer, e: &SeenContainer| same_id(r, e) && same_dn(r, e);
         let by_dn = |r: &StoredContainer, e: &SeenContainer| same_dn(r, e) && !e.ids.contradicts(r.entry_id);
         let ways: [&Way<'_>; 3] = [&by_id_and_dn, &same_id, &by_dn];
@@ -169,7 +169,7 @@ impl<'a> Merge<'a> {
                 let (p, seen) = self.entries[*e];
                 let parent = seen.key.parent().unwrap_or_default();
                 let read = self.entries.iter().position(|(_, o)| o.key.as_str() == parent);
-                let stored = || self.stored.containers.iter().any(|r| r.key.as_str() == parent);
+                let stored = || self.stored.containers.iter().any(|r| r.key().as_str() == parent);
                 let placed = !matches!(self.seen.partitions[p].view, View::Incomplete(_))
                     || parent == self.seen.partitions[p].key.as_str()
                     || read.map_or_else(stored, |read| !self.misplaced.contains(&read));
@@ -249,16 +249,16 @@ impl<'a> Merge<'a> {
         let (was, is) = loop {
             let Some(p) = above else {
                 let partition = self.partition_of(row);
-                let was = &self.stored.partitions[partition].key;
+                let was = self.stored.partitions[partition].key.clone();
                 break (
                     was,
                     match self.listed.get(&partition) {
                         Some(listed) => path_of(self.seen.partitions[*listed].key.as_str()),
-                        None => path_of(was.as_str()),
+                        None => path_of(self.stored.partitions[partition].key.as_str()),
                     },
                 );
             };
-            let was = &self.stored.containers[p].key;
+            let was = self.stored.containers[p].key();
             match self.fate(p) {
                 Fate::Is(e) => break (was, self.places[e].clone()),
                 Fate::Stays(place) => break (was, place),

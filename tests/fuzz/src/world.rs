@@ -233,7 +233,7 @@ impl World {
             }
             let known = row.entry_id.is_some_and(|id| ids.iter().any(|i| i == id));
             let at_home = !ids.contradicts(row.entry_id)
-                && self.directory.path(uid).is_some_and(|p| p == path_of(row.key.as_str()));
+                && self.directory.path(uid).is_some_and(|p| p == path_of(row.key().as_str()));
             let read = sight.uid_of.iter().flatten().any(|u| *u == uid);
             if read && (known || at_home) {
                 return Err(format!("{} goes although it was seen", row.external_id));
@@ -250,7 +250,7 @@ impl World {
         let mut above = row.parent_id;
         while let Some(id) = above.filter(|id| plan.removed.contains(id)) {
             let row = self.row(id)?;
-            if sight.seen.partitions.iter().flat_map(|p| &p.containers).any(|c| c.key == row.key) {
+            if sight.seen.partitions.iter().flat_map(|p| &p.containers).any(|c| c.key == row.key()) {
                 return Ok(true);
             }
             above = row.parent_id;
@@ -330,7 +330,7 @@ impl World {
         }
         for retarget in &plan.retargeted {
             let row = self.stored.containers.iter_mut().find(|c| c.id == retarget.row).ok_or("no such row")?;
-            (row.external_id, row.key) = (retarget.external_id.clone(), retarget.key.clone());
+            row.external_id = retarget.external_id.clone();
             row.partition_id = partition(retarget.partition);
         }
         self.stored.containers.retain(|c| !plan.removed.contains(&c.id));
@@ -374,7 +374,7 @@ impl World {
                 .any(|uid| *uid == self.entry_of[&c.id] && self.directory.ids_of(*uid).best().is_some())
         };
         let unseen = |c: &StoredContainer| {
-            let there = |o: &&StoredContainer| (o.partition_id, &o.key) == (c.partition_id, &c.key);
+            let there = |o: &&StoredContainer| (o.partition_id, o.key()) == (c.partition_id, c.key());
             self.stored.containers.iter().filter(there).filter(|o| !seen(o)).count() > 1
         };
         self.stored.containers.iter().any(unseen)
@@ -386,10 +386,10 @@ impl World {
         let mut ids = BTreeSet::new();
         for c in &self.stored.containers {
             let (key, name) = key_and_name(&c.external_id).map_err(|e| e.to_string())?;
-            if key != c.key || *name != *c.name {
-                return Err(format!("{} has key {:?} and name {}", c.external_id, c.key, c.name));
+            if key != c.key() || *name != *c.name {
+                return Err(format!("{} has key {:?} and name {}", c.external_id, c.key(), c.name));
             }
-            if !keys.insert((c.partition_id, c.key.as_str())) {
+            if !keys.insert((c.partition_id, c.key())) {
                 return Err(format!("two rows for {}", c.external_id));
             }
             if c.entry_id.is_some_and(|id| !ids.insert((id.kind, id.value))) {
@@ -425,7 +425,7 @@ impl World {
     }
 
     fn tree(&self) -> BTreeMap<(Vec<String>, Vec<String>), Expected> {
-        let own = |c: &StoredContainer| path_of(c.key.as_str());
+        let own = |c: &StoredContainer| path_of(c.key().as_str());
         let partition = |c: &StoredContainer| {
             self.stored
                 .partitions
@@ -466,7 +466,7 @@ impl World {
         let (mut new, mut moved_at_most, mut moved_at_least) = (0, 0, 0);
         for (uid, row) in &rows {
             let node = &directory.nodes[uid];
-            same("place", &path_of(row.key.as_str()), &directory.path(*uid).unwrap_or_default())?;
+            same("place", &path_of(row.key().as_str()), &directory.path(*uid).unwrap_or_default())?;
             same("parent", &row.parent_id.map(|p| self.entry_of[&p]), &node.parent)?;
             let Some(was) = before.containers.iter().find(|b| b.id == row.id) else {
                 new += 1;
@@ -516,7 +516,6 @@ fn filled(
             ParentRef::New(i) => Some(new_rows[i]),
         },
         external_id: c.external_id,
-        key: c.key,
         entry_id,
         name: c.name,
         description: c.description,
