@@ -124,7 +124,7 @@ impl<'a> Entries<'a> {
             list.extend(own.map(|seen| Entry { partition, seen }));
         }
         loop {
-            let mut by_id = Index::for_items(2 * list.len());
+            let mut by_id = Index::for_items(list.iter().map(|e| e.seen.ids.iter().count()).sum());
             for (i, entry) in list.iter().enumerate() {
                 entry.seen.ids.iter().for_each(|id| by_id.put(&id, i, |e| list[e].has(id)));
             }

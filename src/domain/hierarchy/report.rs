@@ -97,19 +97,27 @@ pub fn summary(changes: &Changes) -> String {
 /// The order of reported containers: parents before children, then by name.
 pub(super) struct Place<'a> {
     depth: usize,
-    folded: String,
+    name: &'a str,
     external_id: &'a str,
 }
 
 impl<'a> Place<'a> {
-    pub fn new(key: &str, name: &str, external_id: &'a str) -> Self {
-        Place { depth: crate::domain::dn::depth(key), folded: name.to_lowercase(), external_id }
+    pub fn new(key: &str, name: &'a str, external_id: &'a str) -> Self {
+        Place { depth: crate::domain::dn::depth(key), name, external_id }
     }
 
     pub fn compare(&self, other: &Place<'_>) -> Ordering {
         self.depth
             .cmp(&other.depth)
-            .then_with(|| self.folded.cmp(&other.folded))
+            .then_with(|| compare_folded(self.name, other.name))
             .then_with(|| self.external_id.cmp(other.external_id))
     }
+}
+
+/// Ignoring case, without a folded copy of either.
+fn compare_folded(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        return a.bytes().map(|c| c.to_ascii_lowercase()).cmp(b.bytes().map(|c| c.to_ascii_lowercase()));
+    }
+    a.chars().flat_map(char::to_lowercase).cmp(b.chars().flat_map(char::to_lowercase))
 }
