@@ -316,6 +316,9 @@ impl<'a> Planner<'a> {
             }
         }
         self.plan.guard = guard;
+        self.plan.changes.added_partitions.sort_by_key(|p| p.name.to_lowercase());
+        self.plan.changes.removed_partitions.sort_by_key(|p| p.name.to_lowercase());
+        self.plan.changes.renamed_partitions.sort_by_key(|p| p.new_name.to_lowercase());
     }
 
     pub(super) fn view_warnings(&mut self) {
