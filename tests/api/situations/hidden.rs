@@ -93,20 +93,45 @@ pub(super) async fn renamed_meanwhile(kind: Kind) {
     cell.holds(&stored).await;
 }
 
-/// An entry that may be read, and whose children may not be listed.
+/// An entry that may be read, and whose children may not be listed, by anybody that the account is. One of them goes,
+/// and that cannot be told.
 pub(super) async fn list_of_children(kind: Kind) {
+    use samba::Who;
+
     let mut cell = Cell::usual(kind, &["ou=A1,ou=A"]).await;
-    let before = cell.tree().await;
+    let parent = cell.server.dn("ou=A");
+    for who in [Some(Who::Service), Some(Who::DomainUsers), Some(Who::AuthenticatedUsers), Some(Who::Everyone), None] {
+        let before = cell.tree().await;
+        let Server::Samba(server) = &mut cell.server else { panic!("Active Directory only") };
+        match who {
+            Some(who) => server.deny_to(who, &parent, samba::LIST, 0).await,
+            None => server.grant_nobody(&parent).await,
+        }
+        let hidden = if who.is_some() { ["ou=A1,ou=A,@", "ou=A2,ou=A,@"] } else { ["ou=A,@"; 2] };
+        cell.keeps(&hidden).await;
+        cell.server.delete("ou=A2,ou=A").await;
+        cell.keeps(&hidden).await;
+        assert_eq!(cell.tree().await, before, "{who:?}");
+        cell.server.unhide("ou=A").await;
+        cell.tells(&["- ou=A2,ou=A,@"]).await;
+        cell.server.grow(&["ou=A2,ou=A"]).await;
+        cell.tells(&["+ ou=A2,ou=A,@"]).await;
+    }
+}
+
+/// What an entry denies for those below it only says nothing about its own children, and what they inherit comes after
+/// what they grant themselves: nothing is hidden, and every deletion is proved.
+pub(super) async fn list_denied_below(kind: Kind) {
+    let mut cell = Cell::usual(kind, &["ou=deep,ou=A1,ou=A"]).await;
     let parent = cell.server.dn("ou=A");
     let Server::Samba(server) = &mut cell.server else { panic!("Active Directory only") };
-    server.deny(&parent, samba::LIST).await;
-    cell.keeps(&["ou=A1,ou=A,@", "ou=A2,ou=A,@"]).await;
-    // One of them really goes, and that cannot be told.
+    server.deny_to(samba::Who::Service, &parent, samba::LIST, samba::BELOW_ONLY).await;
+    cell.tells(&[]).await;
     cell.server.delete("ou=A2,ou=A").await;
-    cell.keeps(&["ou=A1,ou=A,@", "ou=A2,ou=A,@"]).await;
-    assert_eq!(cell.tree().await, before);
-    cell.server.unhide("ou=A").await;
-    cell.tells(&["- ou=A2,ou=A,@"]).await;
+    cell.server.delete("ou=deep,ou=A1,ou=A").await;
+    let result = cell.import("").await;
+    assert_eq!(cell.told(&result), cell.lines(&["- ou=A2,ou=A,@", "- ou=deep,ou=A1,ou=A,@ *"]));
+    assert_eq!(result["warnings"], json!([]));
 }
 
 /// The same directory through an account that may read little: neither the ids nor what proves an absence.

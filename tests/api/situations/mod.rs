@@ -89,8 +89,9 @@ table! {
     hidden_above_a_deleted_one = hidden::above_a_deleted_one: test, test, test, test;
     hidden_and_renamed = hidden::renamed_meanwhile: test, test, test, test;
     hidden_list_of_children = hidden::list_of_children:
-        "a rule is about entries, not about lists of them", test,
-        "a rule is about entries, not about lists of them", "as OpenLDAP";
+        "a rule is about entries, not about lists of them", test, "as OpenLDAP", "as OpenLDAP";
+    hidden_list_denied_below = hidden::list_denied_below:
+        "a rule is about entries, not about lists of them", test, "as OpenLDAP", "as OpenLDAP";
     weak_account = hidden::from_a_weak_account:
         "an account that reads an entry at all learns what is absent", "every account may read access lists", test,
         "as OpenLDAP; import_hierarchy::missing has the account without ids";

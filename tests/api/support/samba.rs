@@ -29,6 +29,7 @@ const ACCOUNT: [(&str, &[&str]); 5] = [
     ("userWorkstations", &[]),
 ];
 const ADMIN_ACCOUNT: &str = "Administrator@lab.test";
+const ADMIN_DN: &str = "CN=Administrator,CN=Users,DC=lab,DC=test";
 const ADMIN_PASSWORD: &str = "Passw0rd!lab";
 /// The organizational unit that every domain has.
 pub const STOCK_OU: &str = "OU=Domain Controllers,DC=lab,DC=test";
@@ -42,6 +43,20 @@ const DESCRIPTOR: &str = "nTSecurityDescriptor";
 /// Rights of an access list: List Contents, Read Property.
 pub const LIST: u32 = 0x4;
 pub const READ: u32 = 0x10;
+
+/// Every right there is.
+const EVERYTHING: u32 = 0x000F_01FF;
+/// Flags of an entry of an access list: for the containers below, and for them only.
+pub const BELOW_ONLY: u8 = 0x2 | 0x8;
+
+/// To whom a right may be denied: the service account is one of each.
+#[derive(Clone, Copy, Debug)]
+pub enum Who {
+    Service,
+    DomainUsers,
+    AuthenticatedUsers,
+    Everyone,
+}
 
 /// A running domain controller (unless stopped).
 pub struct Samba {
@@ -105,11 +120,37 @@ impl Samba {
 
     /// Denies the service account these rights on an entry, before all that the entry grants.
     pub async fn deny(&mut self, dn: &str, rights: u32) {
-        let administrator = self.administrator();
+        self.deny_to(Who::Service, dn, rights, 0).await;
+    }
+
+    /// Denies rights on an entry, with these flags in the entry of the access list.
+    pub async fn deny_to(&mut self, who: Who, dn: &str, rights: u32, flags: u8) {
+        let account = self.sid(who).await;
         let before = self.access_list(dn).await;
-        let account = administrator.values(SERVICE_DN, "objectSid", Vec::new()).await.remove(0);
-        self.set_access_list(dn, denying(&before, rights, &account)).await;
+        self.set_access_list(dn, with_entry(&before, &entry(1, flags, rights, &account), true)).await;
         self.lists.push((dn.to_owned(), before));
+    }
+
+    /// Grants everything on an entry to the administrator, and nothing to anybody else.
+    pub async fn grant_nobody(&mut self, dn: &str) {
+        let administrators = self.administrator().values(ADMIN_DN, "objectSid", Vec::new()).await.remove(0);
+        let before = self.access_list(dn).await;
+        self.set_access_list(dn, with_entry(&before, &entry(0, 0, EVERYTHING, &administrators), false)).await;
+        self.lists.push((dn.to_owned(), before));
+    }
+
+    async fn sid(&self, who: Who) -> Vec<u8> {
+        let mut account = self.administrator().values(SERVICE_DN, "objectSid", Vec::new()).await.remove(0);
+        match who {
+            Who::Service => account,
+            Who::DomainUsers => {
+                let last = account.len() - 4;
+                account[last..].copy_from_slice(&513_u32.to_le_bytes());
+                account
+            }
+            Who::AuthenticatedUsers => vec![1, 1, 0, 0, 0, 0, 0, 5, 11, 0, 0, 0],
+            Who::Everyone => vec![1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0],
+        }
     }
 
     /// Takes back what was denied.
@@ -164,26 +205,33 @@ fn access_list_only() -> RawControl {
     RawControl { ctype: oid.to_owned(), crit: true, val: Some(value.to_vec()) }
 }
 
-/// A security descriptor of an access list alone, with one more entry in front: denied to the account [MS-DTYP 2.4].
-fn denying(descriptor: &[u8], rights: u32, account: &[u8]) -> Vec<u8> {
+/// An entry of an access list: granted (0) or denied (1) to an account [MS-DTYP 2.4.4].
+fn entry(kind: u8, flags: u8, rights: u32, account: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, flags];
+    bytes.extend((8 + account.len() as u16).to_le_bytes());
+    bytes.extend(rights.to_le_bytes());
+    bytes.extend(account);
+    bytes
+}
+
+/// A security descriptor of an access list alone, with this entry before the others, or instead of them
+/// [MS-DTYP 2.4.6]. Without them it is protected, or the entry above would grant them anew.
+fn with_entry(descriptor: &[u8], entry: &[u8], others: bool) -> Vec<u8> {
     let number = |at: usize, bytes: usize| {
         descriptor[at..at + bytes].iter().rev().fold(0_usize, |all, byte| all << 8 | usize::from(*byte))
     };
     let list = number(16, 4);
-    let entries = &descriptor[list + 8..list + number(list + 2, 2)];
-    let size = 8 + account.len() as u16;
-    let mut denied = vec![1, 0];
-    denied.extend(size.to_le_bytes());
-    denied.extend(rights.to_le_bytes());
-    denied.extend(account);
-    let mut new = descriptor[..4].to_vec();
+    let kept = if others { &descriptor[list + 8..list + number(list + 2, 2)] } else { &[] };
+    let count = if others { number(list + 4, 2) + 1 } else { 1 };
+    let protected = if others { 0 } else { 0x10 };
+    let mut new = vec![descriptor[0], descriptor[1], descriptor[2], descriptor[3] | protected];
     new.extend([[0; 4], [0; 4], [0; 4], 20_u32.to_le_bytes()].concat());
     new.extend(&descriptor[list..list + 2]);
-    new.extend((8 + size + entries.len() as u16).to_le_bytes());
-    new.extend((number(list + 4, 2) as u16 + 1).to_le_bytes());
+    new.extend((8 + (entry.len() + kept.len()) as u16).to_le_bytes());
+    new.extend((count as u16).to_le_bytes());
     new.extend([0, 0]);
-    new.extend(denied);
-    new.extend(entries);
+    new.extend(entry);
+    new.extend(kept);
     new
 }
 
