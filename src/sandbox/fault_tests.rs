@@ -174,9 +174,27 @@ async fn slow_output_keeps_its_pace() {
 }
 
 #[tokio::test]
+async fn bytes_can_be_turned_and_pages_kept_small() {
+    let (good, _) = searched(Faults::default()).await;
+    // The bind response goes before and is fourteen bytes long.
+    let (turned, _) = searched(Faults { spoiled: vec![(14 + 2, 0xff), (1 << 30, 1)], ..Faults::default() }).await;
+    let differ: Vec<usize> = (0..good.len()).filter(|i| good[*i] != turned[*i]).collect();
+    assert_eq!((differ, turned[2]), (vec![2], good[2] ^ 0xff));
+
+    let sandbox = with(Faults { page_size: Some(2), ..Faults::default() }).await;
+    let mut ldap = bound(&sandbox).await;
+    let (entries, _, cookie) = page(&mut ldap, "dc=x", 100, Vec::new()).await;
+    assert_eq!((entries.len(), cookie.is_empty()), (2, false));
+}
+
+#[tokio::test]
 async fn foreign_messages_can_be_put_in() {
     let put = |what| searched(in_search(vec![SearchFault::new(what).after(1)]));
-    assert_eq!(tags(&put(Mischief::Flood(100)).await.0).len(), 106);
+    let (bytes, _) = put(Mischief::Flood(100)).await;
+    assert_eq!(tags(&bytes).len(), 106);
+    for text in ["ou=flood000000000,dc=x", "ou=flood000000099,dc=x"] {
+        assert_eq!(bytes.windows(text.len()).filter(|w| *w == text.as_bytes()).count(), 1, "{text}");
+    }
     let urls = vec!["ldap://elsewhere/dc=y".to_owned()];
     assert_eq!(tags(&put(Mischief::References(urls)).await.0)[1], ber::SEARCH_REFERENCE);
     let (bytes, _) = put(Mischief::Entry("ou=out,dc=elsewhere".to_owned())).await;

@@ -31,6 +31,8 @@ pub struct Faults {
     pub base_reads: Vec<(String, Answer)>,
     /// Naming contexts that the root DSE does not list, although they are served.
     pub unlisted: Vec<String>,
+    /// Naming contexts that the root DSE lists although there are none.
+    pub listed: Arc<Vec<String>>,
     /// What happens in one-level and subtree searches. Several at one point happen in the order given.
     pub searches: Vec<SearchFault>,
     /// What is wrong with the paging cookie.
@@ -205,6 +207,8 @@ pub enum Mischief {
     Raw(Vec<u8>),
     /// A malformed message, then the search goes on unless the message was its result.
     Broken(Broken),
+    /// The same, each below this name instead of the base of the search.
+    FloodBelow(String, u64),
     /// Search references to these addresses, then the search goes on.
     References(Vec<String>),
     /// An entry of this DN, whether or not it lies below the base, then the search goes on.

@@ -14,8 +14,10 @@ impl Session {
         match key {
             "" => {
                 let tree = self.shared.tree();
-                let unlisted = &self.faults().unlisted;
-                let suffixes: Vec<&str> = tree.suffixes().filter(|s| !unlisted.iter().any(|u| u == s)).collect();
+                let faults = self.faults();
+                let shown = |suffix: &&str| !faults.unlisted.iter().any(|u| u == suffix);
+                let invented = faults.listed.iter().map(String::as_str);
+                let suffixes: Vec<&str> = tree.suffixes().filter(shown).chain(invented).collect();
                 let mut operational = vec![attribute("structuralObjectClass", &["OpenLDAProotDSE"])];
                 if !suffixes.is_empty() {
                     operational.push(attribute("namingContexts", &suffixes));

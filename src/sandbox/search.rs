@@ -246,12 +246,8 @@ impl Session {
                 }
                 Mischief::References(urls) => self.out.message(&ber::reference(id, urls)).await?,
                 Mischief::Entry(dn) => self.out.message(&self.invented(id, dn, selection)).await?,
-                Mischief::Flood(count) => {
-                    let mut block = Block::new(self.invented(id, &Block::first(&request.base), selection));
-                    for number in 0..*count {
-                        self.out.message(block.entry(number)).await?;
-                    }
-                }
+                Mischief::Flood(count) => self.flood(id, &request.base, *count, selection).await?,
+                Mischief::FloodBelow(name, count) => self.flood(id, name, *count, selection).await?,
                 Mischief::Trickle(every) => {
                     let mut number = 0u64;
                     while !self.abandoned(id) {
@@ -311,6 +307,15 @@ impl Session {
 
     fn operational(&self, entry: &entry::Entry) -> Vec<Attribute> {
         entry.operational(self.shared.ids.load(Ordering::SeqCst), &self.shared.account)
+    }
+
+    /// So many entries that are not in the tree.
+    async fn flood(&mut self, id: i32, below: &str, count: u64, selection: &Selection) -> Result<(), Stop> {
+        let mut block = Block::new(self.invented(id, &Block::first(below), selection));
+        for number in 0..count {
+            self.out.message(block.entry(number)).await?;
+        }
+        Ok(())
     }
 
     /// An entry that is not in the tree.

@@ -2,6 +2,7 @@
 
 mod broken;
 mod codes;
+mod costs;
 mod cut;
 mod hang;
 mod hostile;

@@ -1,6 +1,7 @@
 //! Bars l20 and l22: targets that are no directories. What is denied is never called, and an answer does not tell
 //! what listens where.
 
+use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -131,6 +132,40 @@ async fn l20_denied_addresses_in_every_spelling() {
     assert!(hosts.len() >= 60);
 }
 
+/// Without a list loopback addresses are allowed; with one only what is on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn l20_loopback_with_and_without_a_list() {
+    let sandbox = Sandbox::start(Options::with_tree(Tree::new().suffix("dc=x"))).await.expect("the sandbox starts");
+    let port = sandbox.addr().port();
+    for (list, works) in [
+        (None, true),
+        (Some("[\"10.0.0.0/8\"]".to_owned()), false),
+        (Some("[\"127.0.0.0/8\"]".to_owned()), true),
+        (Some(format!("[\"10.0.0.0/8\", \"127.0.0.1:{port}\"]")), true),
+        (Some(format!("[\"127.0.0.1:{}\"]", port.wrapping_add(1).max(1))), false),
+        (Some("[\"localhost\", \"*.corp.example:636\"]".to_owned()), false),
+    ] {
+        let place = Place::new();
+        if let Some(list) = &list {
+            place.write("jim.toml", format!("[ldap]\nallow = {list}\n"));
+        }
+        let server = place.serve();
+        let client = server.client(&server.key());
+        for host in [format!("127.0.0.1:{port}"), format!("[::ffff:127.0.0.1]:{port}"), format!("2130706433:{port}")] {
+            let body = json!({ "name": "Loopback", "connectorDefinitionId": 3 });
+            let id = client.post(SYSTEMS, &body).await.expect_status(201)["id"].clone();
+            let mut values = crate::support::sandbox_settings(&sandbox);
+            values["1"] = json!({ "stringValue": host });
+            client.put(&format!("{SYSTEMS}/{id}"), &json!({ "settingValues": values })).await.expect_status(200);
+            let connections = sandbox.connections();
+            let answer = client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await;
+            println!("l20 {host} with {list:?}: {}", answer.status);
+            let (status, called) = (answer.status, sandbox.connections() - connections);
+            assert_eq!((status, called), if works { (200, 1) } else { (400, 0) }, "{host}, {list:?}: {}", answer.body);
+        }
+    }
+}
+
 /// To the resolver these are names. Nobody has such a name, and if somebody had, its addresses would be judged.
 #[tokio::test(flavor = "multi_thread")]
 async fn l20_numbers_with_a_dot_behind_them_are_names() {
@@ -153,7 +188,7 @@ async fn l20_numbers_with_a_dot_behind_them_are_names() {
 #[ignore = "needs strace"]
 async fn l20_nothing_is_sent_to_a_denied_address() {
     let place = Place::new();
-    let line = "exec strace -f -qq -o calls -e trace=connect,sendto,sendmsg,sendmmsg \"$@\"";
+    let line = "exec strace -D -f -qq -o calls -e trace=connect,sendto,sendmsg,sendmmsg \"$@\"";
     let server = Process::start(place.shell(line, &["serve"]));
     let (client, hosts) = (server.client(&server.key()), denied());
     let mut asked = 0;

@@ -47,7 +47,7 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> usize {
         }
         let put = async {
             for _ in 0..2 {
-                tokio::time::sleep(Duration::from_micros(dice.below(6_000))).await;
+                tokio::time::sleep(Duration::from_micros(dice.below(4_000))).await;
                 let row = rows[dice.below(rows.len() as u64) as usize];
                 let selected = dice.below(2) == 1;
                 let path = format!("{SYSTEMS}/{}/containers/{row}", case.id);
