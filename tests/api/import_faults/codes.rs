@@ -87,7 +87,7 @@ async fn l7_a_code_after_entries() {
     }
 }
 
-/// Four pages in each naming context; the code ends the second or the last one, in one of them and in both.
+/// Small pages; the code ends the second or the third one, in one naming context and in both.
 #[tokio::test(flavor = "multi_thread")]
 async fn l7_a_code_on_a_later_page() {
     let app = TestApp::start().await;

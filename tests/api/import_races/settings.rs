@@ -38,24 +38,26 @@ enum Stage {
 #[tokio::test(flavor = "multi_thread")]
 async fn c5_an_import_ends_with_the_settings_it_read() {
     let app = TestApp::start().await;
+    let mut runs = Vec::new();
     for stage in [Stage::Retry, Stage::Search] {
         for with_password in [false, true] {
             for what in ["Host", "Username", "Password", "Port", "StartTLS", "LDAPS", "Validation"] {
-                edited(&app, stage, what, with_password).await;
+                runs.push(edited(&app, stage, what, with_password));
             }
         }
     }
+    join_all(runs).await;
     app.is_sound();
 }
 
 async fn edited(app: &TestApp, stage: Stage, what: &str, with_password: bool) {
     let said = format!("{what} edited at {stage:?}, password sent: {with_password}");
-    let case = Case::imported(app, tree(), &["ou=A,dc=x"]).await;
+    let case = Case::new(app, tree()).await;
     let (address, own) = (case.sandbox.addr(), text(case.sandbox.password()));
     // Host without a port, so that the port can be edited by itself.
     let values = json!({ "1": text(&address.ip().to_string()), "4": { "intValue": address.port() }, "3": own });
     case.set(values).await;
-    case.set(json!({ "11": { "intValue": 2 }, "12": { "intValue": 300 } })).await;
+    case.set(json!({ "11": { "intValue": 2 }, "12": { "intValue": 1_000 } })).await;
     app.import(case.id, "").await.expect_status(200);
     assert!(is_valid(&case).await, "{said}");
 
