@@ -41,15 +41,20 @@
 //!    digest is enough. No body is read.
 //! 3. [`ops::import_hierarchy::run`] reads system and settings, refuses what cannot work, takes the one run of the
 //!    system and opens an activity.
-//! 4. [`connectors::ldap::Access::connect`] resolves, checks the address, connects, secures, binds and reads the root
-//!    entry; [`connectors::ldap::hierarchy::discover`] reads every naming context with one paged search each and says
-//!    how complete each view is. Meanwhile the stored rows are loaded.
-//! 5. [`domain::hierarchy::plan`] compares. What is missing is looked up by [`connectors::ldap::removal::verify`], and
-//!    the plan is made again with the verdicts.
+//! 4. It waits for its turn: a few imports read directories at a time. Then [`connectors::ldap::Access::connect`]
+//!    resolves, checks the address against the operator's list, connects, secures, binds and reads the root entry, which
+//!    says what kind of directory it is; [`connectors::ldap::partitions::list`] lists the partitions by the rules of
+//!    that kind, and [`connectors::ldap::hierarchy::discover`] reads each with one paged search and says how complete
+//!    each view is. Meanwhile the stored rows are loaded.
+//! 5. [`domain::hierarchy::plan`] compares. What is missing is looked up by [`connectors::ldap::removal::verify`], with
+//!    the proofs that the kind of directory allows, and the plan is made again with the verdicts.
 //! 6. One transaction: if selections changed since the rows were loaded, plan once more on the rows as they are;
 //!    apply, set the flags, close the activity, commit.
 //! 7. The report goes back as JSON, written while it is sent. Once nothing was written for a second, the writer merges
 //!    the write-ahead file and gives the memory of its page cache back.
+//!
+//! `POST .../test-connection` goes the same way as far as the partitions, one step at a time, and tells of each
+//! ([`connectors::ldap::probe`]).
 //!
 //! # Where to add
 //!
