@@ -93,6 +93,19 @@ pub(super) async fn renamed_meanwhile(kind: Kind) {
     cell.holds(&stored).await;
 }
 
+/// Renamed and then hidden: Active Directory still answers for the entry's id. The others say of the old name that
+/// there is none, which is true.
+pub(super) async fn renamed_first(kind: Kind) {
+    let mut cell = Cell::usual(kind, &["ou=A1,ou=A"]).await;
+    let before = cell.tree().await;
+    cell.server.rename("ou=A1,ou=A", "ou=new", Some("ou=B")).await;
+    cell.server.hide_tree("ou=new,ou=B").await;
+    cell.keeps(&["ou=A1,ou=A,@"]).await;
+    assert_eq!(cell.tree().await, before);
+    cell.server.unhide("ou=new,ou=B").await;
+    cell.tells(&["~ ou=new,ou=B,@: A1 to new *", "> ou=new,ou=B,@: ou=A,@ to ou=B,@ *"]).await;
+}
+
 /// An entry that may be read, and whose children may not be listed, by anybody that the account is. One of them goes,
 /// and that cannot be told.
 pub(super) async fn list_of_children(kind: Kind) {

@@ -88,6 +88,8 @@ table! {
     hidden_beside_a_deleted_one = hidden::beside_a_deleted_one: test, test, test, test;
     hidden_above_a_deleted_one = hidden::above_a_deleted_one: test, test, test, test;
     hidden_and_renamed = hidden::renamed_meanwhile: test, test, test, test;
+    hidden_after_a_rename = hidden::renamed_first:
+        "it says truly that the old name is no more", test, "as OpenLDAP", "as OpenLDAP";
     hidden_list_of_children = hidden::list_of_children:
         "a rule is about entries, not about lists of them", test, "as OpenLDAP", "as OpenLDAP";
     hidden_list_denied_below = hidden::list_denied_below:

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ldap3::{Mod, Scope};
 
@@ -100,13 +101,28 @@ impl Ds389 {
         let rule = format!("(targetattr=\"*\"){only}(version 3.0; acl \"hidden\"; deny (all) {who};)");
         self.administrator().modify(dn, Mod::Add("aci", HashSet::from([rule.as_str()])), Vec::new()).await;
         self.rules.push((dn.to_owned(), rule));
+        self.shows(dn, false).await;
     }
 
     /// Shows again what was hidden.
     pub async fn unhide(&mut self) {
         while let Some((dn, rule)) = self.rules.pop() {
             self.administrator().modify(&dn, Mod::Delete("aci", HashSet::from([rule.as_str()])), Vec::new()).await;
+            self.shows(&dn, true).await;
         }
+    }
+
+    /// Waits until the service account is shown the entry, or no more: the server answers before a changed rule holds,
+    /// and a rename in between would carry the old one along.
+    async fn shows(&self, dn: &str, shown: bool) {
+        let account = Administrator { url: self.url(), account: SERVICE_DN.to_owned(), password: SERVICE_PASSWORD };
+        for _ in 0..500 {
+            if account.search(dn, Scope::Base, "(objectClass=*)").await.is_empty() != shown {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{dn} is {} shown", if shown { "not" } else { "still" });
     }
 
     /// Sets a limit of the service account, for example `nsSizeLimit`; -1 is none, and without a number the server's own holds.
