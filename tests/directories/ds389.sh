@@ -62,6 +62,8 @@ objectClass: extensibleObject
 objectClass: nsBackendInstance
 nsslapd-suffix: $SUFFIX
 nsslapd-directory: $dir/db/userroot
+nsslapd-cachememsize: 50000000
+nsslapd-dncachememsize: 20000000
 cn: userroot
 
 dn: cn="$SUFFIX",cn=mapping tree,cn=config
@@ -76,6 +78,8 @@ CONF
         # test's data is little and need not survive a power failure.
     } | cat -s | sed -e '/^nsslapd-backend-implement:/a nsslapd-cache-autosize: 0\
 nsslapd-dbcachesize: 8000000\
+nsslapd-import-cache-autosize: 0\
+nsslapd-import-cachesize: 20000000\
 nsslapd-db-durable-transaction: off' >"$dir/dse.new"
     mv "$dir/dse.new" "$dir/dse.ldif"
 }
