@@ -120,10 +120,16 @@ pub(super) async fn list_of_children(kind: Kind) {
             Some(who) => server.deny_to(who, &parent, samba::LIST, 0).await,
             None => server.grant_nobody(&parent).await,
         }
-        let hidden = if who.is_some() { ["ou=A1,ou=A,@", "ou=A2,ou=A,@"] } else { ["ou=A,@"; 2] };
-        cell.keeps(&hidden).await;
+        let hidden: &[&str] = match who {
+            Some(_) => &["grant the account List Contents", ": ou=A1,ou=A,@; ou=A2,ou=A,@"],
+            None => &["the entry still answers: ou=A,@"],
+        };
+        cell.keeps(hidden).await;
+        // The administrator's word holds where nothing is proved. The entry that grants nothing still answers.
+        let word: &[&str] = if who.is_some() { &["- ou=A1,ou=A,@ *", "- ou=A2,ou=A,@"] } else { &[] };
+        assert_eq!(accepted(&cell).await, cell.lines(word), "{who:?}");
         cell.server.delete("ou=A2,ou=A").await;
-        cell.keeps(&hidden).await;
+        cell.keeps(hidden).await;
         assert_eq!(cell.tree().await, before, "{who:?}");
         cell.server.unhide("ou=A").await;
         cell.tells(&["- ou=A2,ou=A,@"]).await;

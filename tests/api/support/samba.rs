@@ -76,6 +76,7 @@ impl Samba {
             let daemon = Daemon::new("samba.sh", free_address(), PORT, shared);
             let mut samba = Samba { daemon, lists: Vec::new() };
             // A domain takes five seconds to make, so there is one to copy from, for as long as the build folder lives.
+            // Another domain in the script takes another number here.
             let template = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("samba-template-1");
             let files: Vec<PathBuf> = [template].into_iter().chain(ldif.clone()).collect();
             samba.daemon.prepare(&samba.place(), &files, &[("SAMBA_CERT", certificate.word())]);
