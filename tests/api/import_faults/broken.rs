@@ -60,6 +60,7 @@ async fn l2_too_deep_or_too_large_is_refused() {
             assert_eq!(case.changes("").await, ["- ou=A,dc=x *"], "{broken:?}");
         }
     }
+    app.is_sound();
 }
 
 /// What one entry is made of spoils that entry: the view is incomplete, and the rest is used.

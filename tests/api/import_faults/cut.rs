@@ -51,6 +51,7 @@ async fn l5_cut_at_any_byte() {
     case.sandbox.set_faults(Faults { pace: Some(Pace::slices()), ..Faults::default() });
     let result = case.import("").await;
     assert_eq!((told(&result), &result["warnings"]), (Vec::new(), &json!([])), "a good session byte by byte");
+    app.is_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
