@@ -272,6 +272,7 @@ async fn l22_what_else_listens_is_not_shown() {
         for id in ["15", "21"] {
             values[id] = json!({ "checkboxValue": switch == Some(id) });
         }
+        values["7"] = json!({ "intValue": 10 });
         app.set(id, &values).await.expect_status(200);
         let mut bodies = Vec::new();
         for waits in [false, true] {
@@ -292,6 +293,7 @@ async fn l22_what_else_listens_is_not_shown() {
             }
         }
         rogue.play(Vec::new());
+        app.set(id, &json!({ "7": { "intValue": 1 } })).await.expect_status(200);
         let silent = imported(&app, id).await;
         assert_eq!(silent.status, 500, "{}", silent.body);
         println!("l22 silent: {}", silent.body["message"]);

@@ -43,7 +43,7 @@ fn settings(host: &str, switch: &str) -> Value {
         "3": { "stringValue": PASSWORD },
         // Even where the certificate is not looked at.
         "6": { "stringValue": "Skip Validation (Not Recommended)" },
-        "7": { "intValue": 1 },
+        "7": { "intValue": 2 },
         "11": { "intValue": 2 },
         "12": { "intValue": 1 },
     });
@@ -93,7 +93,10 @@ async fn l19_no_credentials_without_tls() {
     for (switch, script, said) in rows {
         let rogue = Rogue::start(script.clone()).await;
         let id = app.create_system("Rogue").await;
-        app.set(id, &settings(&rogue.address().to_string(), switch)).await.expect_status(200);
+        let mut values = settings(&rogue.address().to_string(), switch);
+        let seconds = if said.starts_with("timed out") { 1 } else { 10 };
+        values["7"] = json!({ "intValue": seconds });
+        app.set(id, &values).await.expect_status(200);
         let dump = app.dump();
         let message = app.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
         let what = format!("{switch} {script:?}: {message}");
@@ -126,7 +129,7 @@ async fn l19_bytes_before_the_handshake() {
     let mut values = settings(&case.sandbox.addr().to_string(), START_TLS);
     values["2"] = json!({ "stringValue": case.sandbox.bind_dn() });
     values["3"] = json!({ "stringValue": case.sandbox.password() });
-    values["7"] = json!({ "intValue": 5 });
+    values["7"] = json!({ "intValue": 10 });
     case.set(values).await;
     app.import(case.id, "").await.expect_status(200);
     let attempts = case.sandbox.bind_attempts();
