@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Fuzzes the code that reads what strangers send, one target after another. What a target has to hold is in src/; the
+# inputs that are kept are in ../corpus and are replayed by every `cargo test`.
+#
+# Usage: tests/fuzz/run.sh [-s SECONDS] [TARGET...]     600 seconds each; all targets unless some are named
+#        tests/fuzz/run.sh -m [TARGET...]               puts what runs found into the kept corpus, as little as will do
+#
+# A stable toolchain is enough: without a sanitiser the coverage of libFuzzer needs nothing unstable. The program has no
+# unsafe code of its own and its allocator replaces malloc, so AddressSanitizer would have little to see; it is left out.
+# Needs a C++ compiler, and installs cargo-fuzz where it is missing. An input that breaks something is left in
+# target/fuzz/artifacts; `run.sh TARGET` runs it again once it is copied into the corpus.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+root=$(cd ../.. && pwd)
+
+seconds=600
+minimise=""
+while getopts s:m option; do
+    case $option in
+    s) seconds=$OPTARG ;;
+    m) minimise=yes ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+targets=("$@")
+[[ ${#targets[@]} -gt 0 ]] || targets=(dn guard hierarchy key)
+
+command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+
+# Beside the program's own build, where nothing looks for source files.
+export CARGO_TARGET_DIR=$root/target/fuzz
+work=$root/target/fuzz
+fuzz() { # COMMAND TARGET ARGUMENT...
+    local command=$1 target=$2
+    shift 2
+    cargo fuzz "$command" -s none --fuzz-dir . "$target" "$@"
+}
+
+for target in "${targets[@]}"; do
+    mkdir -p "$work/corpus/$target" "$work/artifacts/$target"
+    kept=$root/tests/corpus/$target
+    mkdir -p "$kept"
+    # More than a second for one input, or more than 512 MiB, is worth a look too: what is slow is told and kept. Only
+    # ten seconds end a run, because a machine that is busy may well stop for one.
+    limits=(-max_len=1024 -report_slow_units=1 -timeout=10 -rss_limit_mb=512 "-artifact_prefix=$work/artifacts/$target/")
+    if [[ -n $minimise ]]; then
+        # Into an empty folder, so that what is no longer needed goes.
+        fresh=$(mktemp -d "$work/fresh.XXXXXX")
+        fuzz run "$target" "$fresh" "$kept" "$work/corpus/$target" -- -merge=1 "${limits[@]}"
+        rm -rf "$kept"
+        mv "$fresh" "$kept"
+        chmod 755 "$kept"
+        echo "$target: $(find "$kept" -type f | wc -l) inputs kept"
+    else
+        fuzz run "$target" "$work/corpus/$target" "$kept" -- \
+            "-max_total_time=$seconds" -print_final_stats=1 "${limits[@]}"
+    fi
+done
