@@ -48,7 +48,9 @@ for target in "${targets[@]}"; do
     if [[ -n $minimise ]]; then
         # Into an empty folder, so that what is no longer needed goes.
         fresh=$(mktemp -d "$work/fresh.XXXXXX")
-        fuzz run "$target" "$fresh" "$kept" "$work/corpus/$target" -- -merge=1 "${limits[@]}"
+        # One input for each place in the code, and not for each number of visits: dozens instead of a thousand.
+        fuzz run "$target" "$fresh" "$kept" "$work/corpus/$target" -- \
+            -set_cover_merge=1 -use_counters=0 "${limits[@]}"
         rm -rf "$kept"
         mv "$fresh" "$kept"
         chmod 755 "$kept"

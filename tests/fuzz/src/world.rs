@@ -155,6 +155,9 @@ impl World {
         for candidate in &first.candidates {
             let suffix = sight.suffix_of[candidate.partition];
             let verdict = self.directory.verdict(&candidate.dn, candidate.entry_id, suffix, choices);
+            if first.removed.contains(&candidate.row) {
+                return Err(format!("{} goes before it was asked about", candidate.dn));
+            }
             let view = &sight.seen.partitions[candidate.partition].view;
             if *view != View::Complete {
                 return Err(format!("{} is asked about although the view is {view:?}", candidate.dn));
@@ -349,13 +352,11 @@ impl World {
 
     /// A row follows the immutable id wherever that is readable.
     fn keeps_its_entry(&self, row: RowId, uid: Uid) -> Result<(), Fault> {
-        let (was, ids) = (self.entry_of[&row], self.directory.ids_of(uid));
-        match self.row(row)?.entry_id {
-            Some(id) if was != uid && ids.iter().any(|i| i.kind == id.kind) => {
-                Err(format!("row {row} was entry {was} and is entry {uid} now"))
-            }
-            _ => Ok(()),
+        // While an id was out of sight a row may have been taken for another entry with its name.
+        if self.directory.ids_of(uid).contradicts(self.row(row)?.entry_id) {
+            return Err(format!("row {row} was entry {} and is entry {uid} now", self.entry_of[&row]));
         }
+        Ok(())
     }
 
     fn next_row(&mut self) -> RowId {
