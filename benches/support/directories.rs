@@ -76,6 +76,9 @@ impl Directory {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ldif = write_units(folder.path(), ds389::BASE, units);
         let server = Ds389::start_with(Certificate::Good, false, Some(ldif));
+        // An ordinary account is stopped after looking at 5,000 entries.
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(server.limit("nsLookThroughLimit", Some(-1)));
         Directory {
             name: "389 DS",
             url: server.url(),
