@@ -17,7 +17,7 @@ use crate::connectors::ldap::hierarchy::discover;
 use crate::connectors::ldap::partitions;
 use crate::connectors::ldap::removal::verify;
 use crate::connectors::ldap::settings::LdapSettings;
-use crate::connectors::ldap::{Access, Failure, FailureKind};
+use crate::connectors::ldap::{Access, Failure, FailureKind, Stage};
 use crate::domain::connected_system::Settings;
 use crate::domain::hierarchy::{Changes, Known, Plan, Seen, StoredTree, Terms, Verdicts, plan, summary};
 use crate::error::{Error, Result};
@@ -190,6 +190,8 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
         let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
         (plan(&before.tree, &seen, terms), verdicts)
     };
+    // Planning cannot be interrupted; what took too long is not written.
+    access.in_time(Stage::Containers).map_err(external)?;
     if options.preview {
         return Ok(report(plan, &before.tree, remarks, "Preview: "));
     }

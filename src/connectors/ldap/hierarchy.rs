@@ -2,14 +2,14 @@
 //!
 //! What was not read completely is said to be so; nothing here concludes anything from an absence.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::Access;
 use super::entry::Entry;
-use super::failure::{Failure, Stage, result_name};
+use super::failure::{EXCEEDS, Failure, Stage, result_name};
 use super::partitions::Listed;
 use super::root_dse::{Kind, RootDse};
 use super::session::{End, Scope, SearchEnd, Session};
@@ -26,6 +26,9 @@ const SMALL_PAGE: u32 = 100;
 /// Partitions that are read at the same time, each on a connection of its own.
 const AT_ONCE: usize = 4;
 
+/// Characters of a description that are kept; Active Directory and OpenLDAP allow as many.
+const MOST_DESCRIPTION: usize = 1_024;
+
 const UNREADABLE_ROOT: &str = "root entry not found or not readable";
 const NOT_HELD: &str = "listed but not held by this server";
 
@@ -39,7 +42,6 @@ pub struct Discovery {
 
 struct PartitionRead {
     partition: SeenPartition,
-    session: Option<Session>,
     failure: Option<Failure>,
 }
 
@@ -67,24 +69,44 @@ pub async fn discover(
             }
         }
     }
-    let mut main = Some(session);
-    let reads: Vec<_> = wanted
-        .iter()
-        .map(|listed| read_partition(access, root, listed, known, main.take_if(|_| listed.held)))
-        .collect();
+    let pool = Pool { access, idle: Mutex::new(vec![session]) };
+    let reads: Vec<_> = wanted.into_iter().map(|listed| read_partition(&pool, root, listed, known)).collect();
     let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
-    let (mut good_session, mut first_failure, mut any_read) = (None, None, false);
+    let (mut first_failure, mut any_read) = (None, false);
     while let Some(read) = reads.next().await {
         let read = read?;
         any_read |= read.failure.is_none();
         first_failure = first_failure.or(read.failure);
-        good_session = good_session.or(read.session);
         seen.partitions.push(read.partition);
     }
     drop(reads);
     match first_failure {
         Some(failure) if !any_read => Err(failure),
-        _ => Ok(Discovery { seen, session: good_session.or(main) }),
+        _ => Ok(Discovery { seen, session: pool.take() }),
+    }
+}
+
+/// Connections on which nothing is going on. Each reads one partition at a time and is used again for the next:
+/// OpenLDAP knows one paged search of a connection at a time.
+struct Pool<'a> {
+    access: &'a Access,
+    idle: Mutex<Vec<Session>>,
+}
+
+impl Pool<'_> {
+    fn take(&self) -> Option<Session> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    async fn connection(&self) -> Result<Session, Failure> {
+        match self.take() {
+            Some(session) => Ok(session),
+            None => self.access.another().await,
+        }
+    }
+
+    fn give_back(&self, session: Session) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
     }
 }
 
@@ -107,13 +129,12 @@ fn advice(kind: Kind) -> Advice {
 
 /// Reads one partition. Fails only where the whole import has to: when a time limit is over.
 async fn read_partition(
-    access: &Access,
+    pool: &Pool<'_>,
     root: &RootDse,
     listed: &Listed,
     known: &Known<'_>,
-    session: Option<Session>,
 ) -> Result<PartitionRead, Failure> {
-    let dn = &*listed.dn;
+    let (access, dn) = (pool.access, &*listed.dn);
     let mut partition = SeenPartition {
         external_id: listed.dn.clone(),
         key: listed.key.clone(),
@@ -124,13 +145,9 @@ async fn read_partition(
     };
     if !listed.held {
         let failure = Failure::new(Stage::Containers, &access.target(), format!("{dn}: {NOT_HELD}"));
-        return Ok(PartitionRead::failed(partition, NOT_HELD.to_owned(), failure, None));
+        return Ok(PartitionRead::failed(partition, NOT_HELD.to_owned(), failure));
     }
-    let opened = match session {
-        Some(session) => Ok(session),
-        None => access.another().await,
-    };
-    let mut session = match opened {
+    let mut session = match pool.connection().await {
         Ok(session) => session,
         Err(failure) => return fatal_or_failed(partition, failure),
     };
@@ -148,26 +165,29 @@ async fn read_partition(
                 code => format!("{UNREADABLE_ROOT}: {}", result_name(code)),
             };
             let failure = Failure::new(Stage::Containers, session.target(), format!("{dn}: {why}"));
-            return Ok(PartitionRead::failed(partition, why, failure, Some(session)));
+            pool.give_back(session);
+            return Ok(PartitionRead::failed(partition, why, failure));
         }
     }
     let (end, unreadable) = search(access, &mut session, root, dn, known, &mut partition.containers).await?;
     let failure = session.failure(&end.outcome);
-    let usable = matches!(end.outcome, End::Result { .. });
+    if matches!(end.outcome, End::Result { .. }) {
+        pool.give_back(session);
+    }
     match judge(&end, unreadable, root.kind) {
         Ok(view) => {
             partition.view = view;
-            Ok(PartitionRead { partition, session: usable.then_some(session), failure: None })
+            Ok(PartitionRead { partition, failure: None })
         }
-        Err(why) => Ok(PartitionRead::failed(partition, why, failure, usable.then_some(session))),
+        Err(why) => Ok(PartitionRead::failed(partition, why, failure)),
     }
 }
 
 impl PartitionRead {
-    fn failed(mut partition: SeenPartition, why: String, failure: Failure, session: Option<Session>) -> Self {
+    fn failed(mut partition: SeenPartition, why: String, failure: Failure) -> Self {
         partition.containers = Vec::new();
         partition.view = View::Failed(why);
-        PartitionRead { partition, session, failure: Some(failure) }
+        PartitionRead { partition, failure: Some(failure) }
     }
 }
 
@@ -176,7 +196,7 @@ fn fatal_or_failed(partition: SeenPartition, failure: Failure) -> Result<Partiti
     if failure.late {
         return Err(failure);
     }
-    Ok(PartitionRead::failed(partition, failure.reason.clone(), failure, None))
+    Ok(PartitionRead::failed(partition, failure.reason.clone(), failure))
 }
 
 /// The subtree search, with smaller pages and then none where the server refuses the size. Returns with it how many
@@ -197,8 +217,13 @@ async fn search(
     let mut sizes = sizes.iter().copied().peekable();
     loop {
         let size = sizes.next().flatten();
+        let mut too_much = false;
         let mut take = |entry: Entry| match container(entry, known) {
-            Some(c) if inside(&c.key) => containers.push(c),
+            // Once there is too much, the rest is only counted until the answer ends.
+            Some(c) if inside(&c.key) => match access.budget.keep(kept_bytes(&c)) {
+                true => containers.push(c),
+                false => too_much = true,
+            },
             _ => unreadable += 1,
         };
         let searched = async {
@@ -208,7 +233,10 @@ async fn search(
                 _ => Ok(end),
             }
         };
-        let end = access.within(Stage::Containers, searched).await?;
+        let mut end = access.within(Stage::Containers, searched).await?;
+        if too_much {
+            end.outcome = End::Guard(EXCEEDS);
+        }
         let refused_size = matches!(end.outcome, End::Result { code: 11, .. }) && end.entries == 0;
         if !refused_size || sizes.peek().is_none() {
             return Ok((end, unreadable));
@@ -280,6 +308,19 @@ fn container_attributes(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// What a container costs as long as the import lasts: names can be long, and so can a million short ones.
+fn kept_bytes(c: &SeenContainer) -> u64 {
+    let text = c.external_id.len() + c.key.as_str().len() + c.name.len();
+    (text + c.description.as_ref().map_or(0, |d| d.len())) as u64
+}
+
+/// A description as it is kept: the first value in byte order, at most [`MOST_DESCRIPTION`] characters of it.
+fn description(entry: &Entry) -> Option<Box<str>> {
+    let text = std::str::from_utf8(entry.get("description").iter().min()?).ok()?;
+    let end = text.char_indices().nth(MOST_DESCRIPTION).map_or(text.len(), |(at, _)| at);
+    text.get(..end).map(Box::from)
+}
+
 /// `None` for an entry whose name cannot be read.
 fn container(entry: Entry, known: &Known<'_>) -> Option<SeenContainer> {
     let (key, name) = match key_and_name(&entry.dn) {
@@ -290,7 +331,6 @@ fn container(entry: Entry, known: &Known<'_>) -> Option<SeenContainer> {
             return None;
         }
     };
-    let description = entry.get("description").iter().min().and_then(|d| std::str::from_utf8(d).ok());
     let (external_id, name) = match known.container(&entry.dn) {
         Some(row) if *row.name == *name => (row.external_id.clone(), row.name.clone()),
         _ => (Arc::from(entry.dn.as_str()), Arc::from(name)),
@@ -300,7 +340,7 @@ fn container(entry: Entry, known: &Known<'_>) -> Option<SeenContainer> {
         key,
         name,
         ids: ids(&entry),
-        description: description.map(Box::from),
+        description: description(&entry),
         hidden: entry.first_text("showInAdvancedViewOnly").is_some_and(|v| v.eq_ignore_ascii_case("TRUE")),
     })
 }

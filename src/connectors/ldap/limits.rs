@@ -20,6 +20,8 @@ pub struct Limits {
     pub bytes: u64,
     /// All entries of one import.
     pub entries: u64,
+    /// Bytes of names and descriptions that one import keeps.
+    pub kept: u64,
     /// Pages of one search.
     pub pages: u32,
     /// Entries that may lie between network and reader before the network is no longer read.
@@ -34,6 +36,7 @@ impl Default for Limits {
             message: 4 * 1024 * 1024,
             bytes: 512 * 1024 * 1024,
             entries: 1_000_000,
+            kept: 384 * 1024 * 1024,
             pages: 5_000,
             ahead: 10_000,
         }
@@ -45,18 +48,22 @@ impl Default for Limits {
 pub struct Budget {
     bytes: AtomicU64,
     entries: AtomicU64,
+    kept: AtomicU64,
     most_bytes: u64,
     most_entries: u64,
+    most_kept: u64,
 }
 
 impl Budget {
-    /// An untouched budget of [`Limits::bytes`] and [`Limits::entries`].
+    /// An untouched budget of [`Limits::bytes`], [`Limits::entries`] and [`Limits::kept`].
     pub fn new(limits: &Limits) -> Self {
         Budget {
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             most_bytes: limits.bytes,
             most_entries: limits.entries,
+            most_kept: limits.kept,
         }
     }
 
@@ -65,6 +72,11 @@ impl Budget {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let entries = self.entries.fetch_add(entries, Ordering::Relaxed) + entries;
         bytes <= self.most_bytes && entries <= self.most_entries
+    }
+
+    /// Counts what is kept; `false` when that is more than the budget holds.
+    pub fn keep(&self, bytes: u64) -> bool {
+        self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.most_kept
     }
 }
 
@@ -80,5 +92,7 @@ mod tests {
         assert!(!budget.take(0, 1));
         let budget = Budget::new(&Limits { bytes: 10, ..Limits::default() });
         assert!(!budget.take(11, 0));
+        let budget = Budget::new(&Limits { kept: 10, ..Limits::default() });
+        assert!(budget.keep(6) && budget.keep(4) && !budget.keep(1));
     }
 }

@@ -73,6 +73,11 @@ impl Access {
         self.total.bound(stage, &self.target(), step).await
     }
 
+    /// Whether the time of the whole import is not over yet, for steps that nothing can interrupt.
+    pub fn in_time(&self, stage: Stage) -> Result<(), Failure> {
+        if Instant::now() < self.total.at { Ok(()) } else { Err(self.total.over(stage, &self.target())) }
+    }
+
     async fn open(&self, deadline: Deadline) -> Result<Session, Failure> {
         let deadline = if deadline.at < self.total.at { deadline } else { self.total };
         let settings = &self.settings;

@@ -3,12 +3,13 @@
 //!
 //! Only lists. What the partitions hold is read elsewhere, and what is missing from the list concludes nothing here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Access;
 use super::entry::Entry;
-use super::failure::{Failure, Stage};
-use super::root_dse::{Kind, RootDse};
+use super::failure::{EXCEEDS, Failure, Stage};
+use super::root_dse::{Kind, MOST_CONTEXTS, RootDse};
 use super::session::{End, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
 
@@ -56,7 +57,12 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
     let search = async {
         let page = root.paging.then_some(PAGE);
         let end = session
-            .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |e| entries.push(e))
+            .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |e| {
+                // Foreign directories and switched-off ones are listed too, but not by the thousand.
+                if entries.len() <= 4 * MOST_CONTEXTS {
+                    entries.push(e);
+                }
+            })
             .await;
         match end.outcome {
             End::Result { code: 0, .. } if end.skipped == 0 => Ok(()),
@@ -65,11 +71,14 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
         }
     };
     access.within(Stage::Partitions, search).await?;
-    let mut listed: Vec<Listed> = Vec::new();
-    for entry in &entries {
-        if let Some(partition) = cross_reference(entry, root).filter(|p| !listed.iter().any(|l| l.key == p.key)) {
-            listed.push(partition);
-        }
+    if entries.len() > 4 * MOST_CONTEXTS {
+        return Err(failure(EXCEEDS));
+    }
+    let mut known = HashSet::new();
+    let listed = entries.iter().filter_map(|entry| cross_reference(entry, root));
+    let listed: Vec<Listed> = listed.filter(|p| known.insert(p.key.clone())).collect();
+    if listed.len() > MOST_CONTEXTS {
+        return Err(failure(EXCEEDS));
     }
     Ok(listed)
 }

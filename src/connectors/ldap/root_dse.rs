@@ -2,8 +2,10 @@
 //!
 //! The kind only chooses rules. A wrong guess must never delete anything.
 
+use std::collections::HashSet;
+
 use super::entry::Entry;
-use super::failure::{Failure, Stage, result_name};
+use super::failure::{EXCEEDS, Failure, Stage, result_name};
 use super::session::Session;
 use crate::domain::dn::{Dn, DnKey};
 
@@ -81,6 +83,8 @@ const CAPABILITY_AD: &str = "1.2.840.113556.1.4.800";
 const CAPABILITY_AD_LDS: &str = "1.2.840.113556.1.4.1851";
 /// A server's name of itself is shown to people, and it is a stranger's text.
 const MOST_VENDOR: usize = 100;
+/// More naming contexts than any directory has. Each is read by itself and compared with all others.
+pub(super) const MOST_CONTEXTS: usize = 1_000;
 const TECHNICAL: [&str; 6] = ["cn=config", "cn=schema", "cn=monitor", "cn=changelog", "cn=accesslog", "o=netscaperoot"];
 
 impl RootDse {
@@ -117,17 +121,22 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
     };
     let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
     let text = |name: &str| entry.first_text(name).map(str::to_owned).filter(|t| !t.trim().is_empty());
-    let mut contexts: Vec<(String, DnKey)> = Vec::new();
+    let (mut contexts, mut known, mut unreadable) = (Vec::new(), HashSet::new(), 0);
     for dn in entry.texts("namingContexts").filter(|dn| !dn.trim().is_empty()) {
-        match Dn::parse(dn) {
-            Ok(parsed) => {
-                let key = parsed.key();
-                if !contexts.iter().any(|(_, k)| *k == key) {
+        match Dn::parse(dn).map(|dn| dn.key()) {
+            Ok(key) => {
+                if known.insert(key.clone()) {
                     contexts.push((dn.to_owned(), key));
                 }
+                if contexts.len() > MOST_CONTEXTS {
+                    return Err(Failure::new(Stage::Root, session.target(), EXCEEDS));
+                }
             }
-            Err(fault) => tracing::warn!(%fault, "a listed naming context is not readable and is left out"),
+            Err(_) => unreadable += 1,
         }
+    }
+    if unreadable > 0 {
+        tracing::warn!(unreadable, "naming contexts whose names cannot be read are left out");
     }
     let (configuration, schema) = (text("configurationNamingContext"), text("schemaNamingContext"));
     let technical =

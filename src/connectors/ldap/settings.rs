@@ -119,6 +119,12 @@ fn host(text: &str) -> Option<Host<'_>> {
         if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
             return None;
         }
+        // A last label that is a number makes it an address (WHATWG URL, "ends in a number"); the many spellings that
+        // some resolvers understand are no way round the rules for addresses.
+        let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next().unwrap_or_default();
+        if is_number(last) && name.parse::<std::net::Ipv4Addr>().is_err() {
+            return None;
+        }
         (name, port)
     };
     let port = match port {
@@ -127,6 +133,15 @@ fn host(text: &str) -> Option<Host<'_>> {
         Some(_) => return None,
     };
     Some(Host { secure_scheme, name, port })
+}
+
+/// Decimal, octal or hexadecimal, as C writes numbers.
+fn is_number(label: &str) -> bool {
+    let lower = label.to_ascii_lowercase();
+    match lower.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => !lower.is_empty() && lower.bytes().all(|b| b.is_ascii_digit()),
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +200,13 @@ mod tests {
             "x#",
             "[::1",
             "ü.example",
+            "169.254.169.254.",
+            "2852039166",
+            "2852039166.",
+            "0xa9fea9fe",
+            "127.1",
+            "0177.0.0.1",
+            "dir.0x7f",
         ] {
             assert!(reached(bad, &[]).is_err(), "{bad}");
         }

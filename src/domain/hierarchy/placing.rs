@@ -99,9 +99,9 @@ impl<'a> Planner<'a> {
         for (i, e) in new.iter().enumerate() {
             index_of_new[*e] = i as u32;
         }
-        let refs = self.entry_refs();
+        let places = self.places();
         for e in &new {
-            let to = self.addition(*e, &refs, &index_of_new);
+            let to = self.addition(*e, &places, &index_of_new);
             let seen = self.matching.entries[*e].seen;
             self.plan.added.push(to);
             self.plan.changes.added_containers.push(Touched {
@@ -115,7 +115,7 @@ impl<'a> Planner<'a> {
         for row in 0..self.stored.containers.len() {
             match self.matching.entry_of_row(row) {
                 Some(e) => {
-                    let to = self.addition(e, &refs, &index_of_new);
+                    let to = self.addition(e, &places, &index_of_new);
                     self.update(row, e, to, &mut renamed, &mut moved);
                 }
                 None => self.retarget(row),
@@ -190,50 +190,76 @@ impl<'a> Planner<'a> {
         is.strip_suffix(above.is.as_str()) != Some(between)
     }
 
-    pub(super) fn addition(&self, e: usize, refs: &[EntryRef], index_of_new: &[u32]) -> Addition {
-        let entry = &self.matching.entries[e];
-        let partition = &self.seen.partitions[entry.partition];
-        let mut parent = ParentRef::Root;
-        for key in entry.seen.key.ancestors().take_while(|k| *k != partition.key.as_str()) {
-            let found = self.container_at(key);
-            if let Some(place) = found {
-                parent = match place {
-                    At::Row(r) => ParentRef::Row(self.stored.containers[r].id),
-                    At::Entry(p) => match self.matching.row_of_entry(p) {
-                        Some(r) => ParentRef::Row(self.stored.containers[r].id),
-                        None => ParentRef::New(index_of_new[p] as usize),
-                    },
-                };
-                break;
-            }
+    fn addition(&self, e: usize, places: &Places, index_of_new: &[u32]) -> Addition {
+        let row = |r: usize| ParentRef::Row(self.stored.containers[r].id);
+        let parent = match places.above[e] {
+            None => ParentRef::Root,
+            Some(At::Row(r)) => row(r as usize),
+            Some(At::Entry(p)) => match self.matching.row_of_entry(p as usize) {
+                Some(r) => row(r),
+                None => ParentRef::New(index_of_new[p as usize] as usize),
+            },
+        };
+        let partition = self.partition_refs[self.matching.entries[e].partition];
+        Addition { entry: places.refs[e], partition, parent, hidden: places.hidden[e] == Hidden::Yes }
+    }
+
+    /// Looks up once for each entry what it hangs under. Entries that come one after the other are often children of
+    /// one parent, and comparing names is cheaper than hashing them.
+    fn places(&self) -> Places {
+        let mut above: Vec<Option<At>> = Vec::with_capacity(self.matching.entries.len());
+        let mut last: Option<(usize, &str)> = None;
+        for (e, entry) in self.matching.entries.iter().enumerate() {
+            let parent = entry.seen.key.parent().unwrap_or_default();
+            let found = match last {
+                Some((sibling, key)) if key == parent => above[sibling],
+                _ => {
+                    let suffix = self.seen.partitions[entry.partition].key.as_str();
+                    entry.seen.key.ancestors().take_while(|k| *k != suffix).find_map(|k| self.container_at(k))
+                }
+            };
+            last = Some((e, parent));
+            above.push(found);
         }
-        Addition { entry: refs[e], partition: self.partition_refs[entry.partition], parent, hidden: self.hidden(e) }
+        let hidden = self.hidden(&above);
+        Places { refs: self.entry_refs(), above, hidden }
     }
 
     /// The container that has this key from now on.
-    pub(super) fn container_at(&self, key: &str) -> Option<At> {
+    fn container_at(&self, key: &str) -> Option<At> {
         if let Some(e) = self.matching.entry_at(key).filter(|e| !self.left_out[*e]) {
-            return Some(At::Entry(e));
+            return Some(At::Entry(e as u32));
         }
         if self.kept_by_key.is_empty() {
             return None;
         }
-        self.kept_by_key.get(key).map(|r| At::Row(*r as usize))
+        self.kept_by_key.get(key).map(|r| At::Row(*r))
     }
 
-    pub(super) fn hidden(&self, e: usize) -> bool {
-        let entry = &self.matching.entries[e];
-        let partition = &self.seen.partitions[entry.partition];
-        if partition.hidden || entry.seen.hidden {
-            return true;
+    /// Technical is what the directory marks as that, and everything below it.
+    fn hidden(&self, above: &[Option<At>]) -> Vec<Hidden> {
+        let mut hidden = vec![Hidden::Unknown; above.len()];
+        let mut path = Vec::new();
+        for e in 0..above.len() {
+            let mut next = e;
+            let answer = loop {
+                let entry = &self.matching.entries[next];
+                path.push(next);
+                if hidden[next] != Hidden::Unknown {
+                    break hidden[next];
+                }
+                if entry.seen.hidden || self.seen.partitions[entry.partition].hidden {
+                    break Hidden::Yes;
+                }
+                match above[next] {
+                    Some(At::Entry(p)) => next = p as usize,
+                    Some(At::Row(r)) if self.stored.containers[r as usize].hidden => break Hidden::Yes,
+                    _ => break Hidden::No,
+                }
+            };
+            path.drain(..).for_each(|e| hidden[e] = answer);
         }
-        entry.seen.key.ancestors().take_while(|k| *k != partition.key.as_str()).any(|key| {
-            match self.container_at(key) {
-                Some(At::Entry(e)) => self.matching.entries[e].seen.hidden,
-                Some(At::Row(r)) => self.stored.containers[r].hidden,
-                None => false,
-            }
-        })
+        hidden
     }
 
     pub(super) fn entry_refs(&self) -> Vec<EntryRef> {
@@ -268,7 +294,22 @@ impl<'a> Planner<'a> {
 }
 
 /// What stands at a place of the tree.
-pub(super) enum At {
-    Entry(usize),
-    Row(usize),
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Entry(u32),
+    Row(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hidden {
+    Unknown,
+    Yes,
+    No,
+}
+
+/// For each entry which one it is in [`Seen`](super::Seen), what it hangs under, whether it is technical.
+struct Places {
+    refs: Vec<EntryRef>,
+    above: Vec<Option<At>>,
+    hidden: Vec<Hidden>,
 }

@@ -73,3 +73,32 @@ async fn l1_long_descriptions() {
     assert!(cost(&outside, id, "4 descriptions of 3 MiB").await < 64 * 1024);
     outside.is_unharmed();
 }
+
+/// One answer of a megabyte that lists a hundred thousand naming contexts.
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_naming_contexts_without_end() {
+    let outside = Outside::start();
+    let (sandbox, id) = directory(&outside).await;
+    outside.set(id, serde_json::json!({ "9": { "intValue": 3 } })).await;
+    let listed = Arc::new((0..100_000).map(|i| format!("dc={i}")).collect());
+    sandbox.set_faults(Faults { listed, ..Faults::default() });
+    let begun = Instant::now();
+    assert!(cost(&outside, id, "100,000 naming contexts that are not there").await < 64 * 1024);
+    assert!(begun.elapsed() < Duration::from_secs(30), "the import has three seconds: {:?}", begun.elapsed());
+    outside.is_unharmed();
+}
+
+/// Planning is part of the import: its time counts too.
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_deep_names_by_the_thousand() {
+    let outside = Outside::start();
+    let (sandbox, id) = directory(&outside).await;
+    outside.set(id, serde_json::json!({ "9": { "intValue": 2 } })).await;
+    let deep = (0..250).map(|i| format!("ou={i:025},")).collect::<String>();
+    let flood = Mischief::FloodBelow(format!("{deep}dc=x"), 2_000);
+    sandbox.set_faults(Faults { searches: vec![SearchFault::new(flood)], ..Faults::default() });
+    let begun = Instant::now();
+    assert!(cost(&outside, id, "2,000 names of 8 KiB").await < 128 * 1024);
+    assert!(begun.elapsed() < Duration::from_secs(20), "the import has two seconds: {:?}", begun.elapsed());
+    outside.is_unharmed();
+}
