@@ -40,8 +40,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// No entry is placed where a row stays; in an incomplete view, only under something that was read or is stored.
-    /// Answers whether one more is left out.
+    /// No entry is placed where a row stays, nor below one that is left out; in an incomplete view, only under something
+    /// that was read or is stored. Answers whether one more is left out.
     fn leave_out_misplaced(&mut self, stored_keys: &OnceCell<HashSet<DnKey>>) -> bool {
         let at = |key: &DnKey| self.matching.entry_at(key.as_str());
         let taken: Vec<usize> = self.kept_by_key.keys().filter_map(at).filter(|e| !self.left_out[*e]).collect();
@@ -52,23 +52,23 @@ impl<'a> Planner<'a> {
         let incomplete: HashSet<usize> = (0..self.seen.partitions.len())
             .filter(|i| matches!(self.seen.partitions[*i].view, View::Incomplete(_)))
             .collect();
-        if incomplete.is_empty() {
-            return more;
+        if incomplete.is_empty() && !more {
+            return false;
         }
         let stored_keys = || stored_keys.get_or_init(|| self.stored.containers.iter().map(|c| c.key()).collect());
-        let mut order: Vec<usize> = (0..self.matching.entries.len())
-            .filter(|e| !self.left_out[*e] && incomplete.contains(&self.matching.entries[*e].partition))
-            .collect();
+        let mut order: Vec<usize> = (0..self.matching.entries.len()).filter(|e| !self.left_out[*e]).collect();
         order.sort_by_key(|e| dn::depth(self.matching.entries[*e].seen.key.as_str()));
         for e in order {
             let entry = &self.matching.entries[e];
+            let read = |key: &str| self.matching.entry_at(key);
             let parent = entry.seen.key.parent().unwrap_or_default();
-            let placed = parent == self.seen.partitions[entry.partition].key.as_str()
-                || match self.matching.entry_at(parent) {
-                    Some(p) => !self.left_out[p],
-                    None => stored_keys().contains(parent),
-                };
-            if !placed {
+            let known = !incomplete.contains(&entry.partition)
+                || parent == self.seen.partitions[entry.partition].key.as_str()
+                || read(parent).is_some()
+                || stored_keys().contains(parent);
+            // Who holds the place of what is left out is not the parent of what hangs below. What is above was looked at
+            // before, so that the nearest tells for all.
+            if !known || entry.seen.key.ancestors().find_map(read).is_some_and(|p| self.left_out[p]) {
                 self.leave_out(e);
                 more = true;
             }

@@ -155,7 +155,8 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// In a partial view an entry needs a parent that was read or is stored, in any view a place that nobody keeps.
+    /// In a partial view an entry needs a parent that was read or is stored, in any view a place that nobody keeps
+    /// and nothing above it that has none.
     /// What is left out was as good as not seen, but it does not go: this is asked until nothing changes.
     fn misplaced(&mut self) {
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
@@ -168,11 +169,15 @@ impl<'a> Merge<'a> {
             for e in &order {
                 let (p, seen) = self.entries[*e];
                 let parent = seen.key.parent().unwrap_or_default();
-                let read = self.entries.iter().position(|(_, o)| o.key.as_str() == parent);
-                let stored = || self.stored.containers.iter().any(|r| r.key().as_str() == parent);
-                let placed = !matches!(self.seen.partitions[p].view, View::Incomplete(_))
+                let known = |key: &str| {
+                    self.entries.iter().any(|(_, o)| o.key.as_str() == key)
+                        || self.stored.containers.iter().any(|r| r.key().as_str() == key)
+                };
+                let below = |o: &usize| self.places[*e][1..].ends_with(&self.places[*o]);
+                let placed = (!matches!(self.seen.partitions[p].view, View::Incomplete(_))
                     || parent == self.seen.partitions[p].key.as_str()
-                    || read.map_or_else(stored, |read| !self.misplaced.contains(&read));
+                    || known(parent))
+                    && !self.misplaced.iter().any(|o| below(o));
                 let taken = fates.contains(&Fate::Stays(self.places[*e].clone()));
                 if (!placed || taken) && self.misplaced.insert(*e) {
                     let mut row = self.pairs.iter().find(|(_, taken)| *taken == e).map(|(r, _)| *r);
