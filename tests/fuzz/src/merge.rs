@@ -177,7 +177,7 @@ impl<'a> Merge<'a> {
                 let placed = (!matches!(self.seen.partitions[p].view, View::Incomplete(_))
                     || parent == self.seen.partitions[p].key.as_str()
                     || known(parent))
-                    && !self.misplaced.iter().any(|o| below(o));
+                    && !self.misplaced.iter().any(below);
                 let taken = fates.contains(&Fate::Stays(self.places[*e].clone()));
                 if (!placed || taken) && self.misplaced.insert(*e) {
                     let mut row = self.pairs.iter().find(|(_, taken)| *taken == e).map(|(r, _)| *r);
