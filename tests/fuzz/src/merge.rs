@@ -4,7 +4,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use jim::domain::hierarchy::{RowId, Seen, SeenContainer, StoredContainer, StoredTree, Verdict, Verdicts, View};
+use jim::domain::hierarchy::{
+    EntryId, RowId, Seen, SeenContainer, StoredContainer, StoredTree, Verdict, Verdicts, View,
+};
 
 use super::directory::Path;
 
@@ -15,6 +17,8 @@ pub struct Expected {
     pub row: Option<RowId>,
     /// The DN of what it hangs under, normalised; `None` for the partition.
     pub parent: Option<Path>,
+    /// Its immutable id, the best that was ever readable.
+    pub id: Option<EntryId>,
     /// Its name as spelled.
     pub name: String,
     /// Whether it is chosen.
@@ -343,6 +347,7 @@ impl<'a> Merge<'a> {
             let expected = Expected {
                 row: stored.map(|r| r.id),
                 parent,
+                id: seen.and_then(|s| s.ids.best()).or(stored.and_then(|r| r.entry_id)),
                 name: seen.map(|s| &s.name).or(stored.map(|r| &r.name)).expect("one of both").to_string(),
                 selected: stored.is_some_and(|r| r.selected),
                 hidden: seen.map_or(stored.is_some_and(|r| r.hidden), |s| all || s.hidden || technical),

@@ -444,6 +444,7 @@ impl World {
                 let expected = Expected {
                     row: old(c),
                     parent: parent(c),
+                    id: c.entry_id,
                     name: c.name.to_string(),
                     selected: c.selected,
                     hidden: c.hidden,
