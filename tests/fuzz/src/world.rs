@@ -53,6 +53,8 @@ pub struct World {
     last_row: RowId,
     /// The last row before the import that runs.
     rows_before: RowId,
+    /// Rows that the directory was last asked about elsewhere than where they were seen, because their parent moved.
+    asked_elsewhere: BTreeSet<RowId>,
     /// Whether nothing more can be said.
     over: bool,
     /// What happened, for people.
@@ -69,6 +71,7 @@ impl World {
             entry_of: HashMap::new(),
             last_row: 0,
             rows_before: 0,
+            asked_elsewhere: BTreeSet::new(),
             over: false,
             story: Vec::new(),
         }
@@ -144,7 +147,7 @@ impl World {
     }
 
     /// Asks the directory about everything that the plan wants to know.
-    fn ask(&self, sight: &Sight, accept: bool, choices: &mut Choices<'_>) -> Result<Verdicts, Fault> {
+    fn ask(&mut self, sight: &Sight, accept: bool, choices: &mut Choices<'_>) -> Result<Verdicts, Fault> {
         let mut verdicts = Verdicts::default();
         let first = plan(&self.stored, &sight.seen, Terms { verdicts: &verdicts, accept_removals: accept });
         // As an import does it: naming contexts first, and what they decide may make more rows worth a question.
@@ -152,6 +155,7 @@ impl World {
             let key = key_and_name(dn).map_err(|e| e.to_string())?.0;
             verdicts.partitions.insert(*row, self.directory.partition_verdict(key.as_str(), choices));
         }
+        self.asked_elsewhere.clear();
         for candidate in &first.candidates {
             let suffix = sight.suffix_of[candidate.partition];
             let verdict = self.directory.verdict(&candidate.dn, candidate.entry_id, suffix, choices);
@@ -161,6 +165,9 @@ impl World {
             let view = &sight.seen.partitions[candidate.partition].view;
             if *view != View::Complete {
                 return Err(format!("{} is asked about although the view is {view:?}", candidate.dn));
+            }
+            if key_and_name(&candidate.dn).map_err(|e| e.to_string())?.0 != self.row(candidate.row)?.key {
+                self.asked_elsewhere.insert(candidate.row);
             }
             verdicts.containers.insert(candidate.row, verdict);
         }
@@ -241,24 +248,23 @@ impl World {
             if read && (known || at_home) {
                 return Err(format!("{} goes although it was seen", row.external_id));
             }
-            // A directory deletes leaves only, so what was below an entry that was made anew went before it.
-            if at_home && !accept && !self.below_recreated(row, plan, sight)? {
+            // A directory deletes leaves only, so what was below an entry that was made anew went before it. And a row
+            // goes with a parent that it only seemed to have, as partial views and names without ids may have it.
+            if at_home && !accept && !self.goes_with_another(row, plan, sight)? {
                 return Err(format!("{} goes although it is there", row.external_id));
             }
         }
         Ok(())
     }
 
-    fn below_recreated(&self, row: &StoredContainer, plan: &Plan, sight: &Sight) -> Result<bool, Fault> {
-        let mut above = row.parent_id;
-        while let Some(id) = above.filter(|id| plan.removed.contains(id)) {
-            let row = self.row(id)?;
-            if sight.seen.partitions.iter().flat_map(|p| &p.containers).any(|c| c.key == row.key()) {
-                return Ok(true);
-            }
-            above = row.parent_id;
+    fn goes_with_another(&self, row: &StoredContainer, plan: &Plan, sight: &Sight) -> Result<bool, Fault> {
+        if self.asked_elsewhere.contains(&row.id) {
+            return Ok(true);
         }
-        Ok(false)
+        let Some(above) = row.parent_id.filter(|id| plan.removed.contains(id)) else { return Ok(false) };
+        let above = self.row(above)?;
+        let recreated = sight.seen.partitions.iter().flat_map(|p| &p.containers).any(|c| c.key == above.key());
+        Ok(recreated || self.goes_with_another(above, plan, sight)?)
     }
 
     fn count(&self, plan: &Plan, tally: &mut Tally) {
