@@ -465,7 +465,9 @@ impl World {
     /// Where every entry shows its id and nothing is in the way, what is stored is the directory, entry by entry.
     fn is_the_directory(&self, before: &StoredTree, plan: &Plan) -> Result<(), Fault> {
         let directory = &self.directory;
-        if directory.suffixes.iter().any(|s| s.exists != s.listed) {
+        // What moved out of a naming context that is proved gone is asked about the next time.
+        let vanished = !plan.partitions_removed.is_empty();
+        if vanished || directory.suffixes.iter().any(|s| s.exists != s.listed) {
             return Ok(());
         }
         let rows: BTreeMap<Uid, &StoredContainer> =
