@@ -166,7 +166,7 @@ impl World {
             if *view != View::Complete {
                 return Err(format!("{} is asked about although the view is {view:?}", candidate.dn));
             }
-            if key_and_name(&candidate.dn).map_err(|e| e.to_string())?.0 != self.row(candidate.row)?.key {
+            if key_and_name(&candidate.dn).map_err(|e| e.to_string())?.0 != self.row(candidate.row)?.key() {
                 self.asked_elsewhere.insert(candidate.row);
             }
             verdicts.containers.insert(candidate.row, verdict);
