@@ -199,6 +199,11 @@ impl DnKey {
         &self.0
     }
 
+    /// The same, taken over.
+    pub fn into_string(self) -> String {
+        self.0.into_string()
+    }
+
     /// Sixteen bytes that stand for the key where only equality matters (FNV-1a). Two names that share them by
     /// chance are not to be expected in this universe; a directory that contrives such names fails its own import.
     pub fn fingerprint(&self) -> [u8; 16] {

@@ -33,9 +33,29 @@ impl Index {
         (position != FREE).then_some(position as usize)
     }
 
+    /// Puts an item in unless there is one with the same key, whose position is then the answer.
+    pub fn put_first<K: Hash + ?Sized>(
+        &mut self,
+        key: &K,
+        position: usize,
+        is: impl FnMut(usize) -> bool,
+    ) -> Option<usize> {
+        let (slot, tag) = self.slot(key, is);
+        let (_, there) = self.slots[slot];
+        if there != FREE {
+            return Some(there as usize);
+        }
+        self.fill(slot, tag, position);
+        None
+    }
+
     /// Puts an item in; one with the same key that is there already is replaced.
     pub fn put<K: Hash + ?Sized>(&mut self, key: &K, position: usize, is: impl FnMut(usize) -> bool) {
         let (slot, tag) = self.slot(key, is);
+        self.fill(slot, tag, position);
+    }
+
+    fn fill(&mut self, slot: usize, tag: u32, position: usize) {
         if self.slots[slot].1 == FREE {
             self.held += 1;
             // Without a free slot no search for something absent would end.
@@ -79,6 +99,8 @@ mod tests {
         let mut index = Index::for_items(3);
         (0..3).for_each(|i| index.put(same[i], i, |p| same[p] == same[i]));
         assert_eq!(index.find("a", |p| same[p] == "a"), Some(2));
+        assert_eq!(index.put_first("a", 0, |p| same[p] == "a"), Some(2));
+        assert_eq!(index.put_first("c", 1, |p| same[p] == "c"), None);
         assert_eq!(Index::for_items(0).find("a", |_| true), None);
     }
 }

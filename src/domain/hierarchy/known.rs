@@ -30,6 +30,9 @@ impl<'a> Known<'a> {
     /// The container whose DN is spelled exactly so.
     pub fn container(&self, dn: &str) -> Option<&'a StoredContainer> {
         let rows = &self.tree.containers;
+        if rows.is_empty() {
+            return None;
+        }
         self.by_text.find(dn, |r| &*rows[r].external_id == dn).map(|r| &rows[r])
     }
 }

@@ -136,11 +136,7 @@ impl<'a> Entries<'a> {
                 // An entry renamed while pages were read comes twice: its last place counts. Of one DN the first.
                 let best = entry.seen.ids.best();
                 let superseded = best.is_some_and(|id| by_id.find(&id, |e| list[e].has(id)) != Some(i));
-                if superseded || by_key.find(key, is).is_some() {
-                    counts[i] = false;
-                } else {
-                    by_key.put(key, i, is);
-                }
+                counts[i] = !superseded && by_key.put_first(key, i, is).is_none();
             }
             if counts.iter().all(|c| *c) {
                 return Entries { list, by_key, by_id };

@@ -1,5 +1,6 @@
 //! What becomes of stored containers that were not seen: kept, asked about, or removed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -177,7 +178,7 @@ impl<'a> Planner<'a> {
         let stored = self.stored;
         sort_by_place(&mut gone, |row| {
             let c = &stored.containers[*row];
-            Place::new(c.key().as_str(), &c.name, &c.external_id)
+            Place { key: Cow::Owned(c.key().into_string()), name: &c.name, external_id: &c.external_id }
         });
         for row in &gone {
             let container = &stored.containers[*row];

@@ -1,5 +1,6 @@
 //! Where seen containers belong: what is new, renamed, moved, and what cannot be placed.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -87,22 +88,26 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn containers(&mut self) {
-        let mut new: Vec<usize> = (0..self.matching.entries.len())
-            .filter(|e| self.matching.row_of[*e] == NONE && !self.left_out[*e])
-            .collect();
+        // Exactly as long as they get: in a first import these are the longest lists beside what was read itself.
+        let is_new = |e: &u32| self.matching.row_of[*e as usize] == NONE && !self.left_out[*e as usize];
+        let entries = 0..self.matching.entries.len() as u32;
+        let mut new: Vec<u32> = Vec::with_capacity(entries.clone().filter(is_new).count());
+        new.extend(entries.filter(is_new));
+        self.plan.added.reserve_exact(new.len());
+        self.plan.changes.added_containers.reserve_exact(new.len());
         let entries = &self.matching.entries;
         sort_by_place(&mut new, |e| {
-            let seen = entries[*e].seen;
-            Place::new(seen.key.as_str(), &seen.name, &seen.external_id)
+            let seen = entries[*e as usize].seen;
+            Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
         });
         let mut index_of_new = vec![NONE; self.matching.entries.len()];
         for (i, e) in new.iter().enumerate() {
-            index_of_new[*e] = i as u32;
+            index_of_new[*e as usize] = i as u32;
         }
         let places = self.places();
         for e in &new {
-            let to = self.addition(*e, &places, &index_of_new);
-            let seen = self.matching.entries[*e].seen;
+            let to = self.addition(*e as usize, &places, &index_of_new);
+            let seen = self.matching.entries[*e as usize].seen;
             self.plan.added.push(to);
             self.plan.changes.added_containers.push(Touched {
                 external_id: seen.external_id.clone(),
@@ -125,7 +130,7 @@ impl<'a> Planner<'a> {
         let entries = &self.matching.entries;
         let place = |e: &usize| {
             let seen = entries[*e].seen;
-            Place::new(seen.key.as_str(), &seen.name, &seen.external_id)
+            Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
         };
         sort_by_place(&mut renamed, |(e, _)| place(e));
         sort_by_place(&mut moved, |(e, _)| place(e));

@@ -362,12 +362,6 @@ impl<'a> Planner<'a> {
     }
 }
 
-pub(super) fn sort_by_place<'p, T>(items: &mut Vec<T>, place: impl Fn(&T) -> Place<'p>) {
-    if items.len() < 2 {
-        return;
-    }
-    let mut keyed: Vec<(Place<'p>, T)> = std::mem::take(items).into_iter().map(|t| (place(&t), t)).collect();
-    // Equals are double rows of one DN, whose order does not matter; so the sort may do without memory.
-    keyed.sort_unstable_by(|a, b| a.0.compare(&b.0));
-    items.extend(keyed.into_iter().map(|(_, t)| t));
+pub(super) fn sort_by_place<'p, T>(items: &mut [T], place: impl Fn(&T) -> Place<'p>) {
+    items.sort_by(|a, b| place(a).compare(&place(b)));
 }

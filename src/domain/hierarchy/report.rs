@@ -1,7 +1,10 @@
 //! What a caller is told about a plan: the arrays of the import result, in their order.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
+
+use crate::domain::dn;
 
 /// An element that appeared or vanished.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,21 +97,19 @@ pub fn summary(changes: &Changes) -> String {
     }
 }
 
-/// The order of reported containers: parents before children, then by name.
+/// The order of reported containers: parents before children, then by name. Made for each comparison, because a place
+/// that is kept costs more than one that is looked at again: what a directory lists is mostly in order already.
 pub(super) struct Place<'a> {
-    depth: usize,
-    name: &'a str,
-    external_id: &'a str,
+    /// The DN key, which says how deep it is.
+    pub key: Cow<'a, str>,
+    pub name: &'a str,
+    pub external_id: &'a str,
 }
 
-impl<'a> Place<'a> {
-    pub fn new(key: &str, name: &'a str, external_id: &'a str) -> Self {
-        Place { depth: crate::domain::dn::depth(key), name, external_id }
-    }
-
+impl Place<'_> {
     pub fn compare(&self, other: &Place<'_>) -> Ordering {
-        self.depth
-            .cmp(&other.depth)
+        dn::depth(&self.key)
+            .cmp(&dn::depth(&other.key))
             .then_with(|| compare_folded(self.name, other.name))
             .then_with(|| self.external_id.cmp(other.external_id))
     }
