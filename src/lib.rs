@@ -53,7 +53,7 @@
 //! 7. The report goes back as JSON, written while it is sent. Once nothing was written for a second, the writer merges
 //!    the write-ahead file and gives the memory of its page cache back.
 //!
-//! `POST .../test-connection` goes the same way as far as the partitions, one step at a time, and tells of each
+//! `POST .../test-connection` goes the same way as far as the schema, one step at a time, and tells of each
 //! ([`connectors::ldap::probe`]).
 //!
 //! # Where to add

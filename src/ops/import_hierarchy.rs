@@ -16,10 +16,14 @@ use crate::connectors::ldap::connect::NOT_ALLOWED;
 use crate::connectors::ldap::hierarchy::discover;
 use crate::connectors::ldap::partitions;
 use crate::connectors::ldap::removal::verify;
+use crate::connectors::ldap::root_dse::RootDse;
+use crate::connectors::ldap::session::Session;
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Access, Failure, FailureKind, Stage};
 use crate::domain::connected_system::Settings;
-use crate::domain::hierarchy::{Changes, Known, Plan, Seen, StoredTree, Terms, Verdicts, plan, summary};
+use crate::domain::hierarchy::{
+    Changes, Known, Plan, RowId, Seen, StoredTree, Terms, Verdict, Verdicts, plan, summary,
+};
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 use crate::store::Tx;
@@ -179,16 +183,9 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     let (plan, verdicts) = if first.candidates.is_empty() && first.partition_candidates.is_empty() {
         (first, no_verdicts)
     } else {
-        let mut session = match discovery.session {
-            Some(session) => session,
-            None => access.connect().await.map_err(external)?.0,
-        };
-        let verdicts = verify(&access, &mut session, &root, &seen, &first.candidates, &first.partition_candidates)
-            .await
-            .map_err(external)?;
-        session.close().await;
+        let verdicts = ask(&access, discovery.session, &root, &seen, &first).await.map_err(external)?;
         let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
-        (plan(&before.tree, &seen, terms), verdicts)
+        (tokio::task::block_in_place(|| plan(&before.tree, &seen, terms)), verdicts)
     };
     // Planning cannot be interrupted; what took too long is not written.
     access.in_time(Stage::Containers).map_err(external)?;
@@ -209,6 +206,35 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
         report.summary
     );
     Ok(report)
+}
+
+/// Asks the directory about what is missing, over a new connection if the others were lost. If there is none to be had,
+/// nothing is known and everything stays.
+async fn ask(
+    access: &Access,
+    session: Option<Session>,
+    root: &RootDse,
+    seen: &Seen,
+    plan: &Plan,
+) -> std::result::Result<Verdicts, Failure> {
+    let mut session = match session {
+        Some(session) => session,
+        None => match access.connect().await {
+            Ok((session, _)) => session,
+            Err(failure) if failure.late => return Err(failure),
+            Err(failure) => {
+                tracing::warn!(%failure, "what is missing cannot be looked up");
+                let unclear = |row: RowId| (row, Verdict::Unclear);
+                return Ok(Verdicts {
+                    containers: plan.candidates.iter().map(|c| unclear(c.row)).collect(),
+                    partitions: plan.partition_candidates.iter().map(|(row, _)| unclear(*row)).collect(),
+                });
+            }
+        },
+    };
+    let verdicts = verify(access, &mut session, root, seen, &plan.candidates, &plan.partition_candidates).await?;
+    session.close().await;
+    Ok(verdicts)
 }
 
 /// Everything that the last transaction needs.

@@ -3,7 +3,8 @@
 use crate::app::App;
 use crate::connectors::definitions::{self, ldap_setting};
 use crate::connectors::ldap::Access;
-use crate::connectors::ldap::probe::{Report, probe};
+use crate::connectors::ldap::connect::NOT_ALLOWED;
+use crate::connectors::ldap::probe::{Outcome, Report, probe};
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::domain::connected_system::{Settings, StoredValue};
 use crate::domain::setting::Change;
@@ -44,6 +45,12 @@ pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faul
     // A task of its own: should the LDAP library panic over what a directory sent, it is one failed test.
     let report = tokio::spawn(async move { probe(&access).await }).await;
     let report = report.map_err(|panic| Error::internal("a connection test panicked", panic))?;
+    // Refused before connecting, as an import refuses it, whether the host was an address or a name that led to one.
+    if let Some(Outcome::Failed { message, .. }) = report.stages.first().map(|s| &s.outcome)
+        && message.ends_with(NOT_ALLOWED)
+    {
+        return Err(unusable(message.clone()));
+    }
     Ok(Tested { host, port, report })
 }
 

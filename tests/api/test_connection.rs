@@ -245,8 +245,8 @@ async fn only_listed_directories_may_be_connected_to() {
         "1": { "stringValue": format!("localhost:{}", case.sandbox.addr().port()) },
         "3": { "stringValue": case.sandbox.password() },
     });
-    let answer = tested(&app, case.id, Some(named.clone())).await;
-    assert_eq!(failure(&answer), ("resolve".into(), "addressNotAllowed".into()));
+    let answer = app.admin().post(&path, &json!({ "settingValues": named })).await;
+    assert!(answer.expect_error(400, "BAD_REQUEST").contains("not allowed"));
     case.set(named.clone()).await;
     assert!(app.import(case.id, "").await.expect_error(400, "BAD_REQUEST").contains("not allowed"));
     assert_eq!(case.sandbox.connections(), 0);

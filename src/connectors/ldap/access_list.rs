@@ -17,12 +17,14 @@ const LIST_PRESENT: u16 = 0x0004;
 const INHERIT_ONLY: u8 = 0x08;
 /// ADS_RIGHT_ACTRL_DS_LIST: List Contents.
 const LIST_CONTENTS: u32 = 0x0000_0004;
+/// GENERIC_ALL and GENERIC_READ hold List Contents. Where they allow, the system has written the right itself.
+const DENIES_LISTING: u32 = LIST_CONTENTS | 0x9000_0000;
 const ALLOW: u8 = 0;
-const DENY: u8 = 1;
-const DENY_OBJECT: u8 = 6;
+/// Those with a condition (10 and 12) count as if it were met.
+const DENIALS: [u8; 4] = [1, 6, 10, 12];
 /// The types that hold a mask and a SID, and those that hold object types between the two.
-const PLAIN: [u8; 2] = [ALLOW, DENY];
-const OBJECT: [u8; 2] = [5, DENY_OBJECT];
+const PLAIN: [u8; 3] = [ALLOW, 1, 10];
+const OBJECT: [u8; 3] = [5, 6, 12];
 
 /// S-1-1-0, everyone, and S-1-5-11, every authenticated account: what any account surely is.
 const EVERYONE: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
@@ -78,7 +80,9 @@ fn decides(ace: &[u8], account: &Account) -> Option<Option<bool>> {
     if !plain && !OBJECT.contains(&kind) {
         return Some(None);
     }
-    if flags & INHERIT_ONLY != 0 || u32_at(ace, ACE_HEADER)? & LIST_CONTENTS == 0 {
+    let denied = DENIALS.contains(&kind);
+    let rights = if denied { DENIES_LISTING } else { LIST_CONTENTS };
+    if flags & INHERIT_ONLY != 0 || u32_at(ace, ACE_HEADER)? & rights == 0 {
         return Some(None);
     }
     let mut at = ACE_HEADER + 4;
@@ -89,7 +93,6 @@ fn decides(ace: &[u8], account: &Account) -> Option<Option<bool>> {
     }
     let sid = ace.get(at..)?;
     let sid = sid.get(..8 + 4 * usize::from(*sid.get(1)?))?;
-    let denied = kind == DENY || kind == DENY_OBJECT;
     if !account.may_be(sid, denied) {
         return Some(None);
     }
@@ -162,6 +165,11 @@ mod tests {
             (vec![ace(1, 0, 0x10, &sid(1104)), allow(AUTHENTICATED)], true, true),
             (vec![ace(5, 0, 4, AUTHENTICATED)], false, false),
             (vec![ace(6, 0, 4, &sid(1104)), allow(AUTHENTICATED)], false, false),
+            // With a condition, and by a right that holds the one asked about.
+            (vec![ace(10, 0, 4, &sid(1104)), allow(AUTHENTICATED)], false, false),
+            (vec![ace(12, 0, 4, &sid(1104)), allow(AUTHENTICATED)], false, false),
+            (vec![ace(1, 0, 0x8000_0000, &sid(1104)), allow(AUTHENTICATED)], false, false),
+            (vec![ace(0, 0, 0x8000_0000, AUTHENTICATED)], false, false),
             // Audit entries and unknown types are passed over.
             (vec![ace(2, 0, 4, &sid(1104)), allow(AUTHENTICATED)], true, true),
             (vec![], false, false),

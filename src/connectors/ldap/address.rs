@@ -134,7 +134,7 @@ fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
 pub fn allowed(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => allowed_v4(v4),
-        IpAddr::V6(v6) => allowed_v6(v6) && embedded(v6).into_iter().flatten().all(allowed_v4),
+        IpAddr::V6(v6) => allowed_v6(v6) && embedded(v6).is_none_or(allowed_v4),
     }
 }
 
@@ -146,25 +146,27 @@ fn allowed_v4(address: Ipv4Addr) -> bool {
 fn allowed_v6(address: Ipv6Addr) -> bool {
     // The address at which one cloud provider hands out the credentials of the machine.
     let metadata = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
-    !(address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified() || address == metadata)
+    // RFC 8215: where in it the IPv4 address lies depends on a prefix length that is not known (RFC 6052, 2.2).
+    let translated = matches!(address.segments(), [0x0064, 0xff9b, 1, ..]);
+    !(address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified())
+        && address != metadata
+        && !translated
 }
 
-/// The IPv4 addresses that an IPv6 address may lead to.
-fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+/// The IPv4 address that an IPv6 address leads to.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         Some(Ipv4Addr::new(a, b, c, d))
     };
     match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff] => [v4(g, h), None],
+        [0, 0, 0, 0, 0, 0xffff] => v4(g, h),
         // ::1 is the loopback address, not 0.0.0.1.
-        [0, 0, 0, 0, 0, 0] if g != 0 => [v4(g, h), None],
-        [0x2002, ..] => [v4(b, c), None],
-        [0x0064, 0xff9b, 0, 0, 0, 0] => [v4(g, h), None],
-        // RFC 8215: the place of the IPv4 address depends on a prefix length that is not known (RFC 6052, 2.2).
-        [0x0064, 0xff9b, 1, ..] => [v4(g, h), v4(d, ((e & 0xff) << 8) | (f >> 8))],
-        _ => [None, None],
+        [0, 0, 0, 0, 0, 0] if g != 0 => v4(g, h),
+        [0x2002, ..] => v4(b, c),
+        [0x0064, 0xff9b, 0, 0, 0, 0] => v4(g, h),
+        _ => None,
     }
 }
 

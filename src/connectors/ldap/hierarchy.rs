@@ -244,21 +244,23 @@ async fn search(
     }
 }
 
-/// The size of the pages that the directory gives this account, tried on one entry; `None` if it refuses every one.
+/// The size of the pages that the directory gives this account, tried on one entry; `None` if it refuses every one. The
+/// inner error is the result with which the entry cannot be searched at all.
 ///
 /// # Errors
-/// The connection was lost, or the entry cannot be searched at all.
-pub async fn page_size(session: &mut Session, base: &str) -> Result<Option<u32>, Failure> {
+/// The connection was lost.
+pub async fn page_size(session: &mut Session, base: &str) -> Result<Result<Option<u32>, u32>, Failure> {
     for size in [Some(PAGE), Some(SMALL_PAGE), None] {
         let end = session.search_paged(base, Scope::Base, "(objectClass=*)", &["1.1"], size, &mut |_| {}).await;
         match end.outcome {
             End::Result { code: 11, .. } if size.is_some() => {}
             // Whether the entry itself can be read is another question.
-            End::Result { code: 0 | 32, .. } => return Ok(size),
+            End::Result { code: 0 | 32, .. } => return Ok(Ok(size)),
+            End::Result { code, .. } => return Ok(Err(code)),
             ref other => return Err(session.failure(other)),
         }
     }
-    Ok(None)
+    Ok(Ok(None))
 }
 
 /// What may be concluded from how a search ended: a view, or why there is none.

@@ -1,5 +1,5 @@
-//! Which directories may be asked and how much they may send: the limits of one connection and the budget that the connections of one import
-//! share. Nothing here waits or talks.
+//! Which directories may be asked and how much they may send: the limits of one connection and the budget that the
+//! connections of one import share. Nothing here waits or talks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

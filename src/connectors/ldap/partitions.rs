@@ -53,14 +53,14 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
     let configuration =
         root.configuration.as_deref().ok_or_else(|| failure("the root entry names no configuration naming context"))?;
     let base = format!("CN=Partitions,{configuration}");
-    let mut entries = Vec::new();
+    // Of each entry only what it says is kept: how much else it may hold is up to the directory.
+    let (mut known, mut listed) = (HashSet::new(), Vec::new());
     let search = async {
         let page = root.paging.then_some(PAGE);
         let end = session
-            .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |e| {
-                // Foreign directories and switched-off ones are listed too, but not by the thousand.
-                if entries.len() <= 4 * MOST_CONTEXTS {
-                    entries.push(e);
+            .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |entry| {
+                if listed.len() <= MOST_CONTEXTS {
+                    listed.extend(cross_reference(&entry, root).filter(|p| known.insert(p.key.clone())));
                 }
             })
             .await;
@@ -71,16 +71,7 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
         }
     };
     access.within(Stage::Partitions, search).await?;
-    if entries.len() > 4 * MOST_CONTEXTS {
-        return Err(failure(EXCEEDS));
-    }
-    let mut known = HashSet::new();
-    let listed = entries.iter().filter_map(|entry| cross_reference(entry, root));
-    let listed: Vec<Listed> = listed.filter(|p| known.insert(p.key.clone())).collect();
-    if listed.len() > MOST_CONTEXTS {
-        return Err(failure(EXCEEDS));
-    }
-    Ok(listed)
+    if listed.len() > MOST_CONTEXTS { Err(failure(EXCEEDS)) } else { Ok(listed) }
 }
 
 /// The partition that a cross-reference stands for; `None` for another forest's and for one that is switched off.

@@ -168,24 +168,29 @@ impl Probe<'_> {
         secured
     }
 
-    /// Reads the first partition's own entry page by page: what limits the account is told at once.
+    /// Reads a partition's own entry page by page: what limits the account is told at once.
     async fn paging(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
         let begun = Instant::now();
         session.enter(Stage::Partitions);
-        let base = root.contexts.iter().find(|(_, key)| !root.is_technical(key)).or(root.contexts.first());
-        let Some((base, _)) = base.filter(|_| root.paging) else {
-            let why =
-                if root.paging { "no partition to try it on" } else { "not offered: partitions are read unpaged" };
-            self.push(begun, Outcome::Ok(Some(why.to_owned())));
-            return Ok(());
-        };
-        let tried = self.access.within(Stage::Containers, page_size(session, base)).await;
-        self.note(begun, tried, |size| {
-            Some(match size {
-                Some(size) => format!("pages of {size}"),
-                None => "every page size was refused: partitions are read unpaged".to_owned(),
-            })
-        })?;
+        let untried =
+            if root.paging { "no partition to try it on" } else { "not offered: partitions are read unpaged" };
+        let mut remark = untried.to_owned();
+        let (technical, own): (Vec<_>, Vec<_>) = root.contexts.iter().partition(|(_, key)| root.is_technical(key));
+        for (base, _) in own.into_iter().chain(technical).filter(|_| root.paging).take(3) {
+            let tried = self.access.within(Stage::Partitions, page_size(session, base)).await;
+            match tried {
+                Ok(Ok(Some(size))) => remark = format!("pages of {size}"),
+                Ok(Ok(None)) => remark = "every page size was refused: partitions are read unpaged".to_owned(),
+                // A partition that cannot be searched says nothing about pages; the next stage tells of it.
+                Ok(Err(code)) => {
+                    remark = format!("could not be tried: {}", result_name(code));
+                    continue;
+                }
+                Err(failure) => return self.note::<()>(begun, Err(failure), |_| None),
+            }
+            break;
+        }
+        self.push(begun, Outcome::Ok(Some(remark)));
         Ok(())
     }
 

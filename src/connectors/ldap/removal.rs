@@ -17,13 +17,16 @@ use super::hierarchy::id_filter;
 use super::root_dse::{Kind, RootDse};
 use super::session::{BaseRead, End, Question, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
-use crate::domain::hierarchy::{Candidate, IdKind, RowId, Seen, Verdict, Verdicts};
+use crate::domain::hierarchy::{Candidate, EntryId, IdKind, RowId, Seen, Verdict, Verdicts};
 use crate::security::random;
 
 /// Look-ups of one import; what is beyond is kept.
 const MOST: usize = 2_000;
 /// Ids in one search for entries that were renamed while we read.
 const IDS_A_SEARCH: usize = 50;
+/// Ids of one import in such searches. Below an entry that is proved gone there is nothing; only what was moved away
+/// while we read is meant, and chosen rows come first.
+const MOST_IDS: usize = 20_000;
 const NO_SUCH_OBJECT: u32 = 32;
 
 /// How a directory answers about an entry that is not there.
@@ -75,9 +78,7 @@ pub async fn verify(
     let (asked, beyond) = candidates.split_at(candidates.len().min(MOST));
     verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
     inquiry.containers(asked, &mut verdicts.containers).await?;
-    if !root.kind.is_ad_family() {
-        inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
-    }
+    inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
     Ok(verdicts)
 }
 
@@ -198,19 +199,23 @@ impl Inquiry<'_> {
         verdicts: &mut HashMap<RowId, Verdict>,
     ) -> Result<(), Failure> {
         let is_gone = |row| matches!(verdicts.get(row), Some(Verdict::Gone | Verdict::GoneUnproved));
-        let gone: Vec<&Candidate> = candidates.iter().filter(|c| c.entry_id.is_some() && is_gone(&c.row)).collect();
-        let mut by_partition: HashMap<usize, Vec<&Candidate>> = HashMap::new();
-        for candidate in gone {
-            by_partition.entry(candidate.partition).or_default().push(candidate);
+        // The Active Directory family was asked for the topmost rows by their ids already.
+        let own = |c: &Candidate| c.entry_id.filter(|_| !self.kind.is_ad_family());
+        let mut by_partition: HashMap<usize, Vec<(RowId, EntryId)>> = HashMap::new();
+        for candidate in candidates.iter().filter(|c| is_gone(&c.row)) {
+            let ids = own(candidate).into_iter().chain(candidate.below.iter().copied());
+            by_partition.entry(candidate.partition).or_default().extend(ids.map(|id| (candidate.row, id)));
         }
-        for (partition, candidates) in by_partition {
+        let mut left = MOST_IDS;
+        for (partition, rows) in by_partition {
             let Some(base) = seen.partitions.get(partition).map(|p| p.external_id.clone()) else { continue };
-            for some in candidates.chunks(IDS_A_SEARCH) {
-                let ids: String = some.iter().filter_map(|c| c.entry_id).map(id_filter).collect();
+            for some in rows.chunks(IDS_A_SEARCH).take(left / IDS_A_SEARCH) {
+                left -= IDS_A_SEARCH;
+                let ids: String = some.iter().map(|(_, id)| id_filter(*id)).collect();
                 let doubt = self.any_answers(&base, &format!("(|{ids})")).await?;
                 if let Some(verdict) = doubt {
                     // Which of them it was does not matter: the next import sees it under its new name.
-                    verdicts.extend(some.iter().map(|c| (c.row, verdict)));
+                    verdicts.extend(some.iter().map(|(row, _)| (*row, verdict)));
                 }
             }
         }

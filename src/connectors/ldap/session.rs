@@ -143,6 +143,11 @@ impl Session {
         &self.at
     }
 
+    /// A text of the directory, fit to be shown: without the password, should it be in there.
+    pub fn clean(&self, text: &str) -> String {
+        self.cleaner.clean(text)
+    }
+
     /// Whether the other end is this machine.
     pub fn is_loopback(&self) -> bool {
         self.peer.is_some_and(|ip| ip.to_canonical().is_loopback())

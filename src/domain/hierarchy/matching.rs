@@ -1,5 +1,7 @@
 //! Which stored row is which seen entry: by immutable id first, by normalised DN second.
 
+use std::collections::HashSet;
+
 use super::index::Index;
 use super::{EntryId, EntryIds, Seen, SeenContainer, StoredContainer, StoredTree};
 use crate::domain::dn;
@@ -114,8 +116,10 @@ impl<'a> Entries<'a> {
         let inner = inner_suffixes(seen);
         // A search may return more than its own: what lies outside, or in a naming context inside, is not its to tell.
         let belongs = |p: usize, container: &SeenContainer| {
-            let key = container.key.as_str();
-            let elsewhere = inner[p].iter().any(|suffix| key == *suffix || dn::is_below(key, suffix));
+            let inner = &inner[p];
+            let within = |key: &str| inner.contains(key);
+            let elsewhere =
+                !inner.is_empty() && (within(container.key.as_str()) || container.key.ancestors().any(within));
             !elsewhere && container.key.is_below(seen.partitions[p].key.as_str())
         };
         let mut list = Vec::with_capacity(seen.partitions.iter().map(|p| p.containers.len()).sum());
@@ -154,7 +158,7 @@ impl Entry<'_> {
 }
 
 /// For each partition the suffixes of other listed partitions inside it: their entries are theirs alone.
-fn inner_suffixes(seen: &Seen) -> Vec<Vec<&str>> {
+fn inner_suffixes(seen: &Seen) -> Vec<HashSet<&str>> {
     let keys: Vec<&str> = seen.partitions.iter().map(|p| p.key.as_str()).collect();
     let all = || keys.iter().copied().chain(seen.others.iter().map(|k| k.as_str()));
     keys.iter().map(|outer| all().filter(|k| dn::is_below(k, outer)).collect()).collect()

@@ -34,6 +34,29 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Tells each candidate the ids of the unseen rows below it, which share its verdict: chosen ones first, since it
+    /// is for them that a mistake costs most.
+    pub(super) fn ids_below_candidates(&mut self) {
+        let candidates: HashMap<RowId, usize> =
+            self.plan.candidates.iter().enumerate().map(|(i, c)| (c.row, i)).collect();
+        if candidates.is_empty() {
+            return;
+        }
+        for selected in [true, false] {
+            for (row, container) in self.stored.containers.iter().enumerate() {
+                let Some(id) = container.entry_id.filter(|_| container.selected == selected) else { continue };
+                let mut above = self.parent_row(row).filter(|_| self.matching.entry_of_row(row).is_none());
+                while let Some(r) = above.filter(|r| self.matching.entry_of_row(*r).is_none()) {
+                    if let Some(i) = candidates.get(&self.stored.containers[r].id) {
+                        self.plan.candidates[*i].below.push(id);
+                        break;
+                    }
+                    above = self.parent_row(r);
+                }
+            }
+        }
+    }
+
     pub(super) fn fate_of_missing(&mut self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
         let home = self.partition_of_missing(row);
@@ -89,6 +112,7 @@ impl<'a> Planner<'a> {
             parent_read: parent_key == self.seen.partitions[partition].key.as_str()
                 || self.matching.entry_at(parent_key).is_some(),
             entry_id: self.stored.containers[row].entry_id,
+            below: Vec::new(),
         }
     }
 
@@ -147,15 +171,17 @@ impl<'a> Planner<'a> {
 
     pub(super) fn retarget(&mut self, row: usize) {
         let Fate::Kept(place) = &self.fates[row] else { return };
-        if !place.moved_with_parent {
+        let stored = PartitionRef::Row(self.stored.containers[row].partition_id);
+        let partition = match self.partition_of_missing(row) {
+            PartitionFate::Listed(i) => self.partition_refs[i],
+            _ => stored,
+        };
+        if !place.moved_with_parent && partition == stored {
             return;
         }
         self.plan.retargeted.push(Retarget {
             row: self.stored.containers[row].id,
-            partition: match self.partition_of_missing(row) {
-                PartitionFate::Listed(i) => self.partition_refs[i],
-                _ => PartitionRef::Row(self.stored.containers[row].partition_id),
-            },
+            partition,
             external_id: place.dn.clone(),
             key: place.key.clone(),
         });

@@ -12,9 +12,11 @@ use super::report::{Moved, Place, Renamed, Touched};
 use super::warnings::{Kept, Reason};
 use crate::domain::dn::{self, DnKey};
 
-/// How often one entry without a place may take another one's. Each round looks at everything, and a hostile
-/// directory could make the chain as long as its tree.
+/// How often one entry without a place may take another one's. A hostile directory could make the chain as long as
+/// its tree ...
 const MOST_ROUNDS: usize = 32;
+/// ... and each round looks at every entry, which together they may not do more often than this.
+const MOST_LOOKS: usize = 4_000_000;
 
 impl<'a> Planner<'a> {
     /// Decides which rows stay and which entries cannot be placed. What is left out counts as not seen, so that its
@@ -22,9 +24,10 @@ impl<'a> Planner<'a> {
     pub(super) fn settle(&mut self) {
         self.fates_of_missing();
         let (mut rounds, stored_keys) = (0, OnceCell::new());
+        let most = (MOST_LOOKS / self.left_out.len().max(1)).clamp(2, MOST_ROUNDS);
         while self.leave_out_misplaced(&stored_keys) {
             rounds += 1;
-            if rounds == MOST_ROUNDS {
+            if rounds == most {
                 // Nobody's directory looks like this; what it shows is not worth more time.
                 (0..self.left_out.len()).for_each(|e| self.leave_out(e));
             }
@@ -77,7 +80,8 @@ impl<'a> Planner<'a> {
         more
     }
 
-    /// The row of what is left out does not go, and neither does anything above it: the entry itself was seen.
+    /// The row of what is left out does not go, and neither does anything above it, as long as their naming context is
+    /// listed: the entry itself was seen.
     fn leave_out(&mut self, e: usize) {
         self.left_out[e] = true;
         let mut spared = self.matching.part(e);
@@ -241,6 +245,19 @@ impl<'a> Planner<'a> {
         self.kept_by_key.get(key).map(|r| At::Row(*r))
     }
 
+    /// Below a row that was not seen: by every name above, since rows hang where they hung and not where names lead.
+    fn hidden_by_name(&self, e: usize) -> Hidden {
+        let entry = &self.matching.entries[e];
+        let suffix = self.seen.partitions[entry.partition].key.as_str();
+        let technical =
+            entry.seen.key.ancestors().take_while(|k| *k != suffix).any(|key| match self.container_at(key) {
+                Some(At::Entry(e)) => self.matching.entries[e as usize].seen.hidden,
+                Some(At::Row(r)) => self.stored.containers[r as usize].hidden,
+                None => false,
+            });
+        if technical { Hidden::Yes } else { Hidden::No }
+    }
+
     /// Technical is what the directory marks as that, and everything below it.
     fn hidden(&self, above: &[Option<At>]) -> Vec<Hidden> {
         let mut hidden = vec![Hidden::Unknown; above.len()];
@@ -256,11 +273,11 @@ impl<'a> Planner<'a> {
                 if entry.seen.hidden || self.seen.partitions[entry.partition].hidden {
                     break Hidden::Yes;
                 }
-                match above[next] {
-                    Some(At::Entry(p)) => next = p as usize,
-                    Some(At::Row(r)) if self.stored.containers[r as usize].hidden => break Hidden::Yes,
-                    _ => break Hidden::No,
-                }
+                next = match above[next] {
+                    None => break Hidden::No,
+                    Some(At::Entry(p)) => p as usize,
+                    Some(At::Row(_)) => break self.hidden_by_name(next),
+                };
             };
             path.drain(..).for_each(|e| hidden[e] = answer);
         }

@@ -122,6 +122,8 @@ pub struct Candidate {
     pub parent_read: bool,
     /// Its immutable id.
     pub entry_id: Option<EntryId>,
+    /// The ids of the unseen rows below, which go with it.
+    pub below: Vec<EntryId>,
 }
 
 /// Everything that one import will change, and what it will say about it.
@@ -191,6 +193,7 @@ pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
     };
     planner.partitions();
     planner.settle();
+    planner.ids_below_candidates();
     planner.containers();
     planner.removals();
     planner.view_warnings();

@@ -43,7 +43,7 @@ impl Reason {
         let accept = "call the import with acceptRemovals=true to remove what is really gone";
         match self {
             Reason::Recreated => {
-                format!("{n} recreated: the name now belongs to another entry, which starts unselected")
+                format!("{n} recreated: the name now belongs to another entry")
             }
             Reason::RemovedUnproved => {
                 format!("{n} removed although this directory cannot tell hidden from absent")

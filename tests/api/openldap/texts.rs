@@ -122,7 +122,7 @@ async fn l18_names_stay_names() {
     }
     // The root entry, two partitions, 200 topmost rows, one probe for their parent.
     assert_eq!(base_reads, 1 + 2 + 200 + 1);
-    assert_eq!(subtree, 3 + 4, "600 containers in two pages, one in one, and 200 ids in searches of 50");
+    assert_eq!(subtree, 3 + 8, "600 containers in two pages, one in one, and 400 ids in searches of 50");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,9 @@ const READS_AT_ONCE: usize = 8;
 /// Asks for the access list of an entry and not for its owner or its audit rules, which ordinary accounts may not
 /// read: LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION (MS-ADTS 3.1.1.3.4.1.11).
 const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
+const ACCESS_LIST: &str = "nTSecurityDescriptor";
+/// An access list has at most 64 KiB (MS-DTYP 2.4.5); one that is longer is not read.
+const MOST_ACCESS_LIST: usize = 80 * 1024;
 const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 /// The answer to a read of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,15 @@ pub enum Question {
     Presence,
     /// Who may do what with it (`nTSecurityDescriptor`, access list only); the Active Directory family.
     AccessList,
+}
+
+impl Question {
+    /// Of an entry what was asked for: many are held at a time, and what else they bring is up to the directory.
+    fn answered_by(self, entry: Entry) -> Entry {
+        let list = entry.first(ACCESS_LIST).filter(|v| self == Question::AccessList && v.len() <= MOST_ACCESS_LIST);
+        let attributes = list.map(|v| (ACCESS_LIST.to_owned(), vec![v.to_vec()])).into_iter().collect();
+        Entry::new(entry.dn, attributes)
+    }
 }
 
 impl Session {
@@ -69,7 +81,7 @@ impl Session {
         self.searching = true;
         let attributes: &[&str] = match question {
             Question::Presence => &["1.1"],
-            Question::AccessList => &["nTSecurityDescriptor"],
+            Question::AccessList => &[ACCESS_LIST],
         };
         let this = &*self;
         let reads: Vec<_> = dns
@@ -81,7 +93,9 @@ impl Session {
                     ldap.with_controls(RawControl { ctype: SD_FLAGS.to_owned(), crit: true, val });
                 }
                 let query = Query { base: dn, scope: Scope::Base, filter: "(objectClass=*)", attributes };
-                this.read_one(&mut ldap, &query).await
+                let mut answer = this.read_one(&mut ldap, &query).await?;
+                answer.entry = answer.entry.map(|entry| question.answered_by(entry));
+                Ok(answer)
             })
             .collect();
         let answers = futures_util::stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
