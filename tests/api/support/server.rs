@@ -54,6 +54,7 @@ impl<T> DerefMut for Held<T> {
 }
 
 /// A directory as new, and nobody else's for as long as this lives.
+#[allow(clippy::large_enum_variant, reason = "a test has one of them")]
 pub enum Server {
     OpenLdap(Slapd),
     Samba(Held<Samba>),
