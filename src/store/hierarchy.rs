@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
 
-use crate::domain::dn::{DnKey, key_and_name};
+use crate::domain::dn::DnKey;
 use crate::domain::hierarchy::{
     Addition, EntryId, IdKind, ParentRef, PartitionRef, Plan, RowId, Seen, StoredContainer, StoredPartition, StoredTree,
 };
@@ -39,7 +39,7 @@ pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
         Ok(StoredPartition {
             id: r.get(0)?,
             external_id: text(r, 1)?.into(),
-            key: key(text(r, 1)?),
+            key: DnKey::of_stored(text(r, 1)?),
             entry_id: entry_id(r, 2, 3)?,
             hidden: r.get(4)?,
             selected: r.get(5)?,
@@ -291,11 +291,6 @@ fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {
         hidden: r.get(8)?,
         selected: r.get(9)?,
     })
-}
-
-/// The normal form of a stored DN. It was read when it was stored, so it can be read again.
-fn key(dn: &str) -> DnKey {
-    key_and_name(dn).map_or_else(|_| DnKey::from(dn.to_lowercase()), |(key, _)| key)
 }
 
 /// A text column without the copy that `get::<String>` makes.

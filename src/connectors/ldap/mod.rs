@@ -11,6 +11,7 @@ pub mod entry;
 pub mod failure;
 pub mod guard;
 pub mod hierarchy;
+pub mod ids;
 pub mod limits;
 pub mod partitions;
 pub mod probe;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::Access;
 use super::access_list::{Account, grants_list_contents};
 use super::failure::{Failure, Stage};
-use super::hierarchy::id_filter;
+use super::ids::id_filter;
 use super::root_dse::{Kind, RootDse};
 use super::session::{BaseRead, End, Question, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};

@@ -194,6 +194,12 @@ impl fmt::Display for Rdn {
 pub struct DnKey(Box<str>);
 
 impl DnKey {
+    /// The normal form of a stored DN. It was read when it was stored, so it can be read again; should it no longer be,
+    /// it compares as what it is.
+    pub fn of_stored(dn: &str) -> DnKey {
+        key_and_name(dn).map_or_else(|_| DnKey::from(dn.to_lowercase()), |(key, _)| key)
+    }
+
     /// The key as text, for storing. Not for people.
     pub fn as_str(&self) -> &str {
         &self.0

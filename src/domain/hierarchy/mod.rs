@@ -19,7 +19,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::dn::{self, DnKey};
+use super::dn::DnKey;
 
 pub use known::Known;
 pub use plan::{
@@ -115,9 +115,7 @@ pub struct StoredContainer {
 impl StoredContainer {
     /// The normal form of its DN, made when it is needed: in most imports nearly no row is asked for it.
     pub fn key(&self) -> DnKey {
-        // What is stored was read once; should it no longer be, it compares as what it is.
-        let read = dn::key_and_name(&self.external_id).map(|(key, _)| key);
-        read.unwrap_or_else(|_| DnKey::from(self.external_id.to_lowercase()))
+        DnKey::of_stored(&self.external_id)
     }
 }
 
