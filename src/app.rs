@@ -1,6 +1,7 @@
 //! What one running server consists of. Built once, cloned cheaply into every route.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,6 +29,8 @@ pub struct App {
     pub imports: RunLocks,
     /// Turns for connection tests.
     pub tests: Arc<Semaphore>,
+    /// The folder that file connectors may read below, if there is one.
+    pub files_root: Option<Arc<Path>>,
     /// Bounds on what a directory may send and how long it may take to send it.
     pub ldap_limits: crate::connectors::ldap::Limits,
 }

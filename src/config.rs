@@ -35,6 +35,8 @@ pub struct Config {
     pub trust_dir: Option<PathBuf>,
     /// Which directories may be connected to.
     pub allowed_directories: Policy,
+    /// The connector files folder: file connectors read nothing that is not below it.
+    pub files_root: Option<PathBuf>,
     /// Log form.
     pub log_format: LogFormat,
     /// Log filter, as tracing-subscriber reads it.
@@ -93,6 +95,7 @@ impl Config {
             keyring: folder.join("jim.keys"),
             trust_dir: None,
             allowed_directories: Policy::default(),
+            files_root: None,
             log_format: LogFormat::Text,
             log_filter: "warn".to_owned(),
             unknown_variables: Vec::new(),
@@ -227,7 +230,18 @@ impl Reader<'_> {
         if !crate::telemetry::is_filter(&log_filter) {
             self.fault("log", "filter", "is not a filter such as info or jim=debug");
         }
-        Config { listen, database, keyring, trust_dir, allowed_directories, log_format, log_filter, unknown_variables }
+        let files_root = None;
+        Config {
+            listen,
+            database,
+            keyring,
+            trust_dir,
+            allowed_directories,
+            files_root,
+            log_format,
+            log_filter,
+            unknown_variables,
+        }
     }
 
     fn listen(&mut self) -> SocketAddr {

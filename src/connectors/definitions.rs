@@ -16,8 +16,21 @@ pub mod ldap_setting {
     pub const SEARCH_TIMEOUT: i64 = 9;
     pub const MAXIMUM_RETRIES: i64 = 11;
     pub const RETRY_DELAY: i64 = 12;
+    pub const INCLUDE_AUXILIARY_CLASSES: i64 = 13;
     pub const START_TLS: i64 = 15;
     pub const LDAPS: i64 = 21;
+}
+
+/// Ids of the File connector's settings.
+pub mod file_setting {
+    #![allow(missing_docs)]
+    pub const FILE_PATH: i64 = 101;
+    pub const MODE: i64 = 102;
+    pub const OBJECT_TYPE_COLUMN: i64 = 103;
+    pub const OBJECT_TYPE: i64 = 104;
+    pub const CULTURE: i64 = 105;
+    pub const DELIMITER: i64 = 107;
+    pub const MULTI_VALUE_DELIMITER: i64 = 108;
 }
 
 /// The LDAP connector's id.

@@ -1,4 +1,5 @@
 //! The only room that talks to outside systems.
 
 pub mod definitions;
+pub mod file;
 pub mod ldap;

@@ -1,4 +1,4 @@
-//! The rules of the product: names, trees, settings and what follows from them.
+//! The rules of the product: names, trees, settings, schemas and what follows from them.
 //!
 //! Pure: no I/O, no async, no clock, no wire format, no crate but std. Nothing here can fail for reasons outside
 //! its arguments.
@@ -6,4 +6,5 @@
 pub mod connected_system;
 pub mod dn;
 pub mod hierarchy;
+pub mod schema;
 pub mod setting;

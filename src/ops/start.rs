@@ -109,6 +109,7 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
         trust: Arc::new(trust),
         imports: Default::default(),
         tests: Arc::new(Semaphore::new(TESTS_AT_ONCE)),
+        files_root: config.files_root.as_deref().map(Arc::from),
         ldap_limits: Limits { hosts: Arc::new(config.allowed_directories.clone()), ..Limits::default() },
     };
     Ok((app, bootstrap))

@@ -21,6 +21,7 @@ pub mod removal;
 pub mod root_dse;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 pub mod session;
 pub mod settings;
 

@@ -22,6 +22,8 @@ pub struct LdapSettings {
     pub retry_delay_ms: u64,
     /// Technical partitions are not added.
     pub skip_hidden: bool,
+    /// Auxiliary classes become object types too.
+    pub auxiliary: bool,
 }
 
 impl LdapSettings {
@@ -48,6 +50,7 @@ impl LdapSettings {
             retries: u32::try_from(number(id::MAXIMUM_RETRIES, 3)).unwrap_or(3),
             retry_delay_ms: number(id::RETRY_DELAY, 1000),
             skip_hidden: values.flag(id::SKIP_HIDDEN_PARTITIONS),
+            auxiliary: values.flag(id::INCLUDE_AUXILIARY_CLASSES),
         })
     }
 }

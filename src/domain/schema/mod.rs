@@ -1,0 +1,134 @@
+//! Schemas: the object types and attributes that an outside system declares.
+//!
+//! Owns what a schema is and how a new reading of one is merged into what is stored. How a directory or a file
+//! declares its schema is the connectors' knowledge, and nothing of it appears here.
+
+use std::sync::Arc;
+
+/// What values of an attribute are (contract: `type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DataType {
+    /// Text, and everything that is nothing else.
+    String,
+    /// A whole number of 32 bits.
+    Integer,
+    /// A whole number of 64 bits.
+    LongNumber,
+    /// True or false.
+    Boolean,
+    /// A point in time.
+    DateTime,
+    /// A UUID.
+    Guid,
+    /// The name of another object.
+    Reference,
+    /// Bytes.
+    Binary,
+}
+
+impl DataType {
+    /// All of them.
+    pub const ALL: [DataType; 8] = [
+        DataType::String,
+        DataType::Integer,
+        DataType::LongNumber,
+        DataType::Boolean,
+        DataType::DateTime,
+        DataType::Guid,
+        DataType::Reference,
+        DataType::Binary,
+    ];
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            DataType::String => "String",
+            DataType::Integer => "Integer",
+            DataType::LongNumber => "LongNumber",
+            DataType::Boolean => "Boolean",
+            DataType::DateTime => "DateTime",
+            DataType::Guid => "Guid",
+            DataType::Reference => "Reference",
+            DataType::Binary => "Binary",
+        }
+    }
+}
+
+/// How many values an attribute may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Plurality {
+    /// One at most.
+    Single,
+    /// Any number.
+    Multi,
+}
+
+impl Plurality {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Plurality::Single => "Single",
+            Plurality::Multi => "Multi",
+        }
+    }
+}
+
+/// Whether values can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Writability {
+    /// Read and written.
+    ReadWrite,
+    /// Kept by the system itself.
+    ReadOnly,
+}
+
+impl Writability {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Writability::ReadWrite => "ReadWrite",
+            Writability::ReadOnly => "ReadOnly",
+        }
+    }
+}
+
+/// An attribute as a system declares it for one type. Texts are shared: the same definition stands in many types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenAttribute {
+    /// Its name, unique within the type.
+    pub name: Arc<str>,
+    /// What the system says it is.
+    pub description: Option<Arc<str>>,
+    /// The class that declares it.
+    pub class_name: Option<Arc<str>>,
+    /// What its values are.
+    pub data_type: DataType,
+    /// How many there may be.
+    pub plurality: Plurality,
+    /// Whether they can be written.
+    pub writability: Writability,
+}
+
+/// A type of objects with all its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenType {
+    /// Its name, unique within the schema.
+    pub name: Arc<str>,
+    /// Each once, in any order.
+    pub attributes: Vec<SeenAttribute>,
+}
+
+/// A schema as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenSchema {
+    /// Each once, in any order.
+    pub types: Vec<SeenType>,
+    /// Whether these are all there are. If not, a stored type that is not among them is not gone.
+    pub complete: bool,
+    /// The attribute that the connector recommends as external id of every type.
+    pub external_id: Option<Arc<str>>,
+    /// The one it recommends as secondary external id.
+    pub secondary_external_id: Option<Arc<str>>,
+    /// What an administrator should know.
+    pub warnings: Vec<String>,
+}
