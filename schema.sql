@@ -78,6 +78,38 @@ CREATE TABLE containers (
 CREATE INDEX containers_by_partition ON containers (partition_id);         -- a partition's rows, in the order of the table
 CREATE INDEX containers_by_parent ON containers (parent_id);               -- subtrees, and the check when a parent goes
 
+-- A kind of object that an outside system declares, such as user.
+CREATE TABLE object_types (
+    id                 INTEGER PRIMARY KEY AUTOINCREMENT,
+    system_id          INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
+    name               TEXT    NOT NULL,
+    created            TEXT    NOT NULL,
+    selected           INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),
+    remove_contributed INTEGER NOT NULL DEFAULT 0 CHECK (remove_contributed IN (0, 1)),
+    UNIQUE (system_id, name)
+) STRICT;
+
+-- An attribute of an object type. Most are declared once and stand in many types; each has a row of its own in each,
+-- because choices are made by type. Enums are numbers, since there are tens of thousands of rows.
+CREATE TABLE attributes (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    object_type_id INTEGER NOT NULL REFERENCES object_types (id) ON DELETE CASCADE,
+    name           TEXT    NOT NULL,
+    description    TEXT,
+    class_name     TEXT,                     -- the class that declares it, where there are classes
+    created        TEXT    NOT NULL,
+    data_type      INTEGER NOT NULL CHECK (data_type BETWEEN 1 AND 8),     -- in the order of DataType::ALL
+    multi_valued   INTEGER NOT NULL CHECK (multi_valued IN (0, 1)),
+    read_only      INTEGER NOT NULL CHECK (read_only IN (0, 1)),
+    selected       INTEGER NOT NULL CHECK (selected IN (0, 1)),
+    is_external    INTEGER NOT NULL CHECK (is_external IN (0, 1)),
+    is_secondary   INTEGER NOT NULL CHECK (is_secondary IN (0, 1)),
+    CHECK (selected = 1 OR (is_external = 0 AND is_secondary = 0)),       -- what names objects takes part
+    UNIQUE (object_type_id, name)
+) STRICT;
+CREATE UNIQUE INDEX one_external_id ON attributes (object_type_id) WHERE is_external = 1;
+CREATE UNIQUE INDEX one_secondary_id ON attributes (object_type_id) WHERE is_secondary = 1;
+
 -- API keys. The clear key is never here: own keys are found by the id within (public), operator's keys by a keyed
 -- digest, and both are verified against the argon2id hash.
 CREATE TABLE api_keys (
@@ -119,7 +151,8 @@ CREATE TABLE activities (
     status              TEXT    NOT NULL CHECK (status IN ('InProgress', 'Complete', 'CompleteWithWarning',
                                                           'CompleteWithError', 'FailedWithError', 'Cancelled')),
     target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem')),
-    target_operation    TEXT    NOT NULL CHECK (target_operation IN ('Create', 'Update', 'Delete', 'ImportHierarchy')),
+    target_operation    TEXT    NOT NULL CHECK (target_operation IN ('Create', 'Update', 'Delete', 'ImportHierarchy',
+                                                                    'ImportSchema')),
     target_name         TEXT,
     target_context      TEXT,
     message             TEXT,

@@ -9,18 +9,19 @@ use warp::reply::Response;
 use super::filters::Call;
 use super::json::{self, Body, Node};
 use super::paging::{self, Kind as Column, Paging};
+use super::type_list;
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
-use crate::store::connected_systems as store;
+use crate::ops::import_schema;
 
 pub const WHAT: &str = "connected system";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DetailBody {
+struct DetailHead {
     id: i64,
     name: String,
     description: Option<String>,
@@ -29,7 +30,12 @@ struct DetailBody {
     status: String,
     setting_values_valid: bool,
     connector: ConnectorBody,
-    object_types: [(); 0],
+}
+
+/// What comes after the object types of a detail.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DetailTail {
     object_count: usize,
     pending_export_count: usize,
     max_export_parallelism: Option<i64>,
@@ -64,7 +70,7 @@ struct ListItem {
     status: String,
     object_count: usize,
     pending_export_objects_count: usize,
-    connectors_count: usize,
+    connectors_count: i64,
     connector_name: &'static str,
     connector_id: i64,
 }
@@ -84,17 +90,17 @@ const COLUMNS: &[(&str, Column)] = &[
 
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call)?;
-    let systems = call.app.db.read(store::list).await?;
-    let items = systems.into_iter().map(|s| ListItem {
+    let systems = ops::list(&call.app.db).await?;
+    let items = systems.into_iter().map(|ops::Listed { system: s, selected_types }| ListItem {
         id: s.id,
         name: s.name,
         description: s.description,
         created: json::date(s.created),
         status: s.status,
-        // Objects, exports and object types come with later chapters; until then there are none.
+        // Objects and exports come with later chapters; until then there are none.
         object_count: 0,
         pending_export_objects_count: 0,
-        connectors_count: 0,
+        connectors_count: selected_types,
         connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
         connector_id: s.connector_id,
     });
@@ -113,11 +119,11 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
-    json::created(&body_of(detail), &location)
+    json::created(answer(detail)?, &location)
 }
 
 pub async fn get(call: Call) -> Result<Response> {
-    json::ok(&body_of(ops::get(&call.app.db, call.id(0, WHAT)?).await?))
+    answer(ops::get(&call.app.db, call.id(0, WHAT)?).await?)
 }
 
 pub async fn update(mut call: Call) -> Result<Response> {
@@ -129,7 +135,11 @@ pub async fn update(mut call: Call) -> Result<Response> {
     };
     let settings = setting_values(&mut body);
     let update = Update { fields, settings, faults: body.faults };
-    json::ok(&body_of(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?))
+    answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?)
+}
+
+pub async fn import_schema(call: Call) -> Result<Response> {
+    answer(import_schema::run(&call.app, call.id(0, WHAT)?, call.caller()?).await?)
 }
 
 #[derive(Serialize)]
@@ -221,10 +231,11 @@ fn setting_input(node: Node) -> Result<Input, String> {
     Ok(input)
 }
 
-fn body_of(detail: Detail) -> DetailBody {
-    let Detail { system, settings } = detail;
+/// A system with all its object types, which are written while they are sent.
+fn answer(detail: Detail) -> Result<Response> {
+    let Detail { system, settings, types } = detail;
     let connector = definitions::by_id(system.connector_id);
-    DetailBody {
+    let head = DetailHead {
         id: system.id,
         name: system.name,
         description: system.description,
@@ -233,12 +244,21 @@ fn body_of(detail: Detail) -> DetailBody {
         status: system.status,
         setting_values_valid: system.setting_values_valid,
         connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
-        object_types: [],
+    };
+    let tail = DetailTail {
         object_count: 0,
         pending_export_count: 0,
         max_export_parallelism: system.max_export_parallelism,
         setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
-    }
+    };
+    let bytes =
+        |body: Result<Vec<u8>, serde_json::Error>| body.map_err(|e| Error::internal("a response cannot be written", e));
+    let mut before = bytes(serde_json::to_vec(&head))?;
+    before.pop();
+    before.extend_from_slice(b",\"objectTypes\":[");
+    let mut after = bytes(serde_json::to_vec(&tail))?;
+    after.splice(..1, *b"],");
+    Ok(type_list::stream(types, before, after))
 }
 
 fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, SettingBody> {

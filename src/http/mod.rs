@@ -17,6 +17,7 @@ pub mod serve;
 mod system;
 mod test_connection;
 mod tree;
+mod type_list;
 
 use warp::http::Method;
 
@@ -43,14 +44,18 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}", Reader, connected_systems::get);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::update);
     r.add(DELETE, "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::delete);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/import-hierarchy", Administrator, hierarchy::import);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/import-schema", Administrator, connected_systems::import_schema);
     r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/test-connection", Administrator, test_connection::test);
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/object-types", Reader, object_types::list);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/object-types/{id}", Administrator, object_types::update);
+    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/object-types/{id}/attributes/{id}", Administrator, object_types::update_attribute);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/object-types/{id}/attributes/bulk-update", Administrator, object_types::bulk_update);
+    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/object-types/{id}/attributes", Administrator, object_types::bulk_update);
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/partitions", Reader, partitions::list);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/partitions/{id}", Administrator, partitions::update_partition);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}/containers/{id}", Administrator, partitions::update_container);
     r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/containers/bulk-update", Administrator, partitions::bulk_update);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/import-hierarchy", Administrator, hierarchy::import);
     r.add(GET,    "/api/v1/synchronisation/connector-definitions", Reader, connector_definitions::list);
     r.add(GET,    "/api/v1/synchronisation/connector-definitions/{id}", Reader, connector_definitions::get);
     r.add(GET,    "/api/v1/synchronisation/connector-definitions/by-name/{name}", Reader, connector_definitions::by_name);

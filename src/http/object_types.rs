@@ -1,25 +1,116 @@
-//! Chapter 4: object types. None exist until the schema import does.
+//! Chapter 4: object types and attributes.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
-use super::json;
-use crate::error::{Error, Result};
-use crate::store::connected_systems;
+use super::json::{self, Body, Node};
+use super::type_list::{self, AttributeBody};
+use crate::error::Result;
+use crate::ops::object_types::{self as ops, Wish};
+
+const TYPE: &str = "object type";
 
 pub async fn list(call: Call) -> Result<Response> {
-    let id = call.id(0, WHAT)?;
-    call.app.db.read(move |c| connected_systems::require(c, id)).await?;
-    let none: [(); 0] = [];
-    json::ok(&none)
+    let types = ops::list(&call.app.db, call.id(0, WHAT)?).await?;
+    Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec()))
 }
 
 pub async fn update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["selected", "removeContributedAttributesOnObsoletion"]).await?;
-    let (_selected, _remove) = (body.flag("selected"), body.flag("removeContributedAttributesOnObsoletion"));
+    let selected = body.flag("selected");
+    let remove_contributed = body.flag("removeContributedAttributesOnObsoletion");
     body.check()?;
-    let id = call.id(0, WHAT)?;
-    call.app.db.read(move |c| connected_systems::require(c, id)).await?;
-    Err(Error::not_found("object type", call.id(1, "object type")?))
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
+    let updated = ops::update_type(&call.app, system, id, selected, remove_contributed, call.caller()?).await?;
+    Ok(type_list::stream(vec![updated], Vec::new(), Vec::new()))
+}
+
+pub async fn update_attribute(mut call: Call) -> Result<Response> {
+    let mut body = call.json(&["selected", "isExternalId", "isSecondaryExternalId"]).await?;
+    let wish = Wish {
+        selected: body.flag("selected"),
+        external: body.flag("isExternalId"),
+        secondary: body.flag("isSecondaryExternalId"),
+    };
+    body.check()?;
+    let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
+    let updated = ops::update_attribute(&call.app, system, object_type, id, wish, call.caller()?).await?;
+    type_list::attribute(&updated)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkBody<'a> {
+    activity_id: String,
+    updated_count: usize,
+    updated_attributes: Vec<AttributeBody<'a>>,
+    errors: Option<Vec<BulkError>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkError {
+    attribute_id: i64,
+    error_message: String,
+}
+
+pub async fn bulk_update(mut call: Call) -> Result<Response> {
+    let mut body = call.json(&["attributes"]).await?;
+    let wishes = wishes(&mut body);
+    body.check()?;
+    let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
+    let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
+    let dates: Vec<String> = bulk.updated.iter().map(|a| json::date(a.created)).collect();
+    let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };
+    json::ok(&BulkBody {
+        activity_id: bulk.activity.to_string(),
+        updated_count: bulk.updated.len(),
+        updated_attributes: bulk.updated.iter().zip(&dates).map(|(a, at)| AttributeBody::new(&a.stored, at)).collect(),
+        errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),
+    })
+}
+
+fn wishes(body: &mut Body) -> BTreeMap<i64, Wish> {
+    let mut wishes = BTreeMap::new();
+    let members = match body.take("attributes") {
+        // That there is none is told together with an empty one.
+        None => return wishes,
+        Some(Node::Object(members)) => members,
+        Some(_) => {
+            body.fault("attributes", "Must be an object keyed by attribute id.");
+            return wishes;
+        }
+    };
+    for (key, node) in members {
+        let path = format!("attributes.{}", key.chars().filter(|c| !c.is_control()).take(32).collect::<String>());
+        match (json::key(&key), wish(&node)) {
+            (None, _) => body.fault(&path, "Keys of attributes are attribute ids, written as integers."),
+            (_, Err(fault)) => body.fault(&path, fault),
+            (Some(id), Ok(wish)) => {
+                if wishes.insert(id, wish).is_some() {
+                    body.fault(&path, "Must be given only once.");
+                }
+            }
+        }
+    }
+    wishes
+}
+
+/// `{ "selected": true }` of one attribute of a bulk update.
+fn wish(node: &Node) -> Result<Wish, String> {
+    let Node::Object(members) = node else { return Err("Must be an object.".to_owned()) };
+    let flag = |wanted: &str| {
+        let mut given = members.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        match (given.next(), given.next()) {
+            (None | Some((_, Node::Null)), None) => Ok(None),
+            (Some((_, Node::Bool(flag))), None) => Ok(Some(*flag)),
+            (Some(_), None) => Err(format!("{wanted} must be true or false.")),
+            _ => Err(format!("{wanted} must be given only once.")),
+        }
+    };
+    Ok(Wish { selected: flag("selected")?, external: flag("isExternalId")?, secondary: flag("isSecondaryExternalId")? })
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Faults, Result};
 use crate::security::secret::Keyring;
 use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
+use crate::store::schema::{self, ListedType};
 use crate::store::{Db, Tx, connected_systems};
 
 /// A system with its settings.
@@ -22,6 +23,8 @@ pub struct Detail {
     pub system: System,
     /// The stored settings.
     pub settings: Settings,
+    /// The object types, in no particular order.
+    pub types: Vec<ListedType>,
 }
 
 /// Setting values as a caller sent them, by setting id. `Err` is a fault of form, told together with the others.
@@ -38,14 +41,45 @@ pub struct Update {
     pub faults: Faults,
 }
 
-/// Reads one system.
-pub async fn get(db: &Db, id: i64) -> Result<Detail> {
-    db.read_few(move |c| {
-        let system = connected_systems::get(c, id)?;
-        let settings = connected_systems::settings(c, id)?;
-        Ok(Detail { system, settings })
+/// A system in a list.
+#[derive(Debug)]
+pub struct Listed {
+    /// The row.
+    pub system: System,
+    /// How many object types are selected.
+    pub selected_types: i64,
+}
+
+/// All systems, in the order of their ids.
+pub async fn list(db: &Db) -> Result<Vec<Listed>> {
+    db.read(|c| {
+        // One snapshot for both.
+        let tx = c.unchecked_transaction()?;
+        let selected = schema::selected_types(&tx)?;
+        let listed = |system: System| Listed { selected_types: selected.get(&system.id).copied().unwrap_or(0), system };
+        Ok(systems::list(&tx)?.into_iter().map(listed).collect())
     })
     .await
+}
+
+/// Reads one system.
+pub async fn get(db: &Db, id: i64) -> Result<Detail> {
+    let few = db
+        .read_few(move |c| {
+            let system = systems::get(c, id)?;
+            let settings = systems::settings(c, id)?;
+            Ok((!schema::exists(c, id)?).then_some(Detail { system, settings, types: Vec::new() }))
+        })
+        .await?;
+    match few {
+        Some(detail) => Ok(detail),
+        // With a schema it is thousands of rows.
+        None => db.read(move |c| whole(&c.unchecked_transaction()?, id)).await,
+    }
+}
+
+fn whole(tx: &Tx<'_>, id: i64) -> Result<Detail> {
+    Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)?, types: schema::list(tx, id)? })
 }
 
 /// Creates a system with the defaults of its connector.
@@ -69,7 +103,7 @@ pub async fn create(
             }
             let done = Outcome::done(format!("Created with {}", connector.name));
             activities::record(tx, Operation::Create, (None, &name), &by, &done)?;
-            Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)? })
+            Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)?, types: Vec::new() })
         })
         .await
 }
@@ -77,7 +111,8 @@ pub async fn create(
 /// Changes a system: only what is given, all of it or nothing.
 pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Result<Detail> {
     let (by, keyring) = (caller.initiator(), app.keyring.clone());
-    app.db
+    let mut detail = app
+        .db
         .write(move |tx| {
             if !update.faults.is_empty() && update.settings.is_none() {
                 return Err(Error::Invalid(update.faults));
@@ -103,9 +138,12 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
                 false => format!("Changed: {}", changed.join(", ")),
             };
             activities::record(tx, Operation::Update, (Some(id), &system.name), &by, &Outcome::done(message))?;
-            Ok(Detail { system, settings: systems::settings(tx, id)? })
+            Ok(Detail { system, settings: systems::settings(tx, id)?, types: Vec::new() })
         })
-        .await
+        .await?;
+    // Not by the writer, which others wait for: the update has nothing to do with the schema.
+    detail.types = app.db.read(move |c| schema::list(c, id)).await?;
+    Ok(detail)
 }
 
 /// Deletes a system with everything below it and returns the activity that tells of it.

@@ -10,24 +10,23 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::Caller;
-use crate::app::{App, RunLock};
-use crate::connectors::definitions::{self, ldap_setting};
-use crate::connectors::ldap::connect::NOT_ALLOWED;
+use super::imports::{self, Run, external};
+use crate::app::App;
+use crate::connectors::definitions;
 use crate::connectors::ldap::hierarchy::discover;
 use crate::connectors::ldap::partitions;
 use crate::connectors::ldap::removal::verify;
 use crate::connectors::ldap::root_dse::RootDse;
 use crate::connectors::ldap::session::Session;
 use crate::connectors::ldap::settings::LdapSettings;
-use crate::connectors::ldap::{Access, Failure, FailureKind, Stage};
-use crate::domain::connected_system::Settings;
+use crate::connectors::ldap::{Access, Failure, Stage};
 use crate::domain::hierarchy::{
     Changes, Known, Plan, RowId, Seen, StoredTree, Terms, Verdict, Verdicts, plan, summary,
 };
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 use crate::store::Tx;
-use crate::store::activities::{self, Initiator, Operation, Outcome};
+use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::hierarchy;
 
@@ -68,25 +67,13 @@ struct Ready {
     settings: LdapSettings,
     password: Secret,
     system: System,
-    activity: Option<Uuid>,
-    _lock: RunLock,
+    run: Run,
 }
 
 /// Imports the hierarchy of a system. Goes on to its end when the caller hangs up.
 pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Report> {
     let ready = prepare(app, id, options, caller).await?;
-    let activity = ready.activity;
-    // A task of its own: should the LDAP library panic over what a directory sent, it is one failed import.
-    let work = tokio::spawn(import(app.clone(), ready, options));
-    let result = work.await.unwrap_or_else(|panic| Err(Error::internal("an import panicked", panic)));
-    if let (Err(error), Some(activity)) = (&result, activity) {
-        let text = match error {
-            Error::Internal { .. } => "an unexpected error occurred; the server log names the cause".to_owned(),
-            told => told.to_string(),
-        };
-        fail(app, activity, text).await;
-    }
-    result
+    imports::finish(app, ready.run.activity, import(app.clone(), ready, options)).await
 }
 
 async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Ready> {
@@ -96,68 +83,15 @@ async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Resul
     if !connector.capabilities.partitions {
         return Err(Error::BadRequest(format!("the connector {} has no hierarchy", connector.name)));
     }
-    // First of all: whatever else is wrong with the new target, the password was not entered for it.
-    if matches!(stored.sealed(ldap_setting::PASSWORD), Some((_, true))) {
-        return Err(Error::BadRequest(REENTER.to_owned()));
-    }
-    let settings = LdapSettings::read(&stored.values()).map_err(unusable)?;
-    let password = ready_to_connect(app, id, &settings, &stored, None)?;
-    let lock = app
-        .imports
-        .take(id)
-        .ok_or_else(|| Error::Conflict("an import is already running on this system".to_owned()))?;
-    let activity = match options.preview {
-        true => None,
-        false => Some(open_activity(app, id, system.name.clone(), caller.initiator()).await?),
-    };
-    Ok(Ready { settings, password, system, activity, _lock: lock })
-}
-
-/// A stored password whose target changed is not used until it is sent again.
-pub(super) const REENTER: &str = "password must be re-entered because the connection target changed";
-
-pub(super) fn unusable(why: String) -> Error {
-    Error::BadRequest(format!("Connector settings are invalid: {why}"))
-}
-
-/// The last checks before anything is opened: the host may be connected to, and there is a password for it.
-pub(super) fn ready_to_connect(
-    app: &App,
-    id: i64,
-    ldap: &LdapSettings,
-    stored: &Settings,
-    sent: Option<Secret>,
-) -> Result<Secret> {
-    if app.ldap_limits.hosts.refuses(ldap.target.bare_host(), ldap.target.port) {
-        return Err(unusable(format!("Host: {NOT_ALLOWED}")));
-    }
-    match (sent, stored.sealed(ldap_setting::PASSWORD)) {
-        (Some(sent), _) => Ok(sent),
-        (None, None) => Err(unusable("Password is required".to_owned())),
-        (None, Some((_, true))) => Err(Error::BadRequest(REENTER.to_owned())),
-        (None, Some((sealed, false))) => app
-            .keyring
-            .open_setting(id, ldap_setting::PASSWORD, sealed)
-            .map_err(|e| Error::internal("the stored password does not open", e)),
-    }
-}
-
-async fn open_activity(app: &App, id: i64, name: String, by: Initiator) -> Result<Uuid> {
-    app.db.write(move |tx| activities::open(tx, Operation::ImportHierarchy, (Some(id), &name), &by)).await
-}
-
-async fn fail(app: &App, activity: Uuid, error: String) {
-    let outcome = Outcome { error: Some(error), ..Outcome::default() };
-    let closed = app.db.write(move |tx| activities::close(tx, activity, &outcome)).await;
-    if let Err(e) = closed {
-        // It stays in progress and is closed at the next start.
-        tracing::error!(activity.id = %activity, error = e.chain(), "a failed import could not be recorded");
-    }
+    let (settings, password) = imports::ldap(app, id, &stored)?;
+    let operation = (!options.preview).then_some(Operation::ImportHierarchy);
+    let run = imports::begin(app, &system, operation, caller).await?;
+    Ok(Ready { settings, password, system, run })
 }
 
 async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     let _turn = app.imports.turn().await;
-    let Ready { settings, password, system, activity, _lock } = ready;
+    let Ready { settings, password, system, run } = ready;
     // The clock of the import starts with its turn.
     let access = Access::new(settings, password, app.trust.clone(), app.ldap_limits.clone());
     let (id, revision) = (system.id, system.settings_revision);
@@ -194,6 +128,7 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     }
     let planned = clock.elapsed() - read;
     let work = Finish { before, seen, plan, verdicts, remarks, options, revision };
+    let activity = run.activity;
     let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
     tracing::info!(
         connected_system.id = id,
@@ -309,11 +244,4 @@ async fn load(db: &crate::store::Db, id: i64) -> Result<Before> {
         Ok(Before { system: systems::get(&tx, id)?, tree: hierarchy::load(&tx, id)? })
     })
     .await
-}
-
-fn external(failure: Failure) -> Error {
-    match failure.kind {
-        FailureKind::Settings => Error::BadRequest(format!("Connector settings are invalid: {failure}")),
-        FailureKind::Directory => Error::External(format!("Connection to the external store failed: {failure}")),
-    }
 }

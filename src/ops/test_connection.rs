@@ -10,7 +10,7 @@ use crate::domain::connected_system::{Settings, StoredValue};
 use crate::domain::setting::Change;
 use crate::error::{Error, Faults, Result};
 use crate::ops::connected_systems::{SettingInputs, check_all};
-use crate::ops::import_hierarchy::{REENTER, ready_to_connect, unusable};
+use crate::ops::imports::{REENTER, ready_to_connect, unusable};
 use crate::security::secret::Secret;
 use crate::store::connected_systems as systems;
 

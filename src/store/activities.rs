@@ -18,6 +18,8 @@ pub enum Operation {
     Delete,
     /// Its hierarchy was imported.
     ImportHierarchy,
+    /// Its schema was imported.
+    ImportSchema,
 }
 
 impl Operation {
@@ -27,6 +29,7 @@ impl Operation {
             Operation::Update => "Update",
             Operation::Delete => "Delete",
             Operation::ImportHierarchy => "ImportHierarchy",
+            Operation::ImportSchema => "ImportSchema",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod connected_systems;
 pub mod hierarchy;
 mod open;
+pub mod schema;
 pub mod secrets;
 mod timestamp;
 mod upgrade;

@@ -26,6 +26,7 @@ fn table(system: i64, partition: i64, container: i64, key: &str) -> Vec<Row> {
             .replace("partitions/{id}", &format!("partitions/{partition}"))
             .replace("containers/{id}", &format!("containers/{container}"))
             .replace("object-types/{id}", "object-types/1")
+            .replace("attributes/{id}", "attributes/1")
             .replace("connector-definitions/{id}", "connector-definitions/3")
             .replace("apikeys/{id}", &format!("apikeys/{key}"))
             .replace("{name}", "JIM%20LDAP%20Connector");

@@ -20,6 +20,7 @@ mod import_errors;
 mod import_faults;
 mod import_hierarchy;
 mod import_races;
+mod import_schema;
 mod json_bodies;
 mod keys_under_load;
 mod openldap;

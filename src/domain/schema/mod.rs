@@ -3,7 +3,16 @@
 //! Owns what a schema is and how a new reading of one is merged into what is stored. How a directory or a file
 //! declares its schema is the connectors' knowledge, and nothing of it appears here.
 
+mod plan;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+
+pub use plan::{Addition, Counts, Plan, TypeChange, TypeRef, plan};
+
+/// Id of a stored row.
+pub type RowId = i64;
 
 /// What values of an attribute are (contract: `type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,7 +123,8 @@ pub struct SeenAttribute {
 pub struct SeenType {
     /// Its name, unique within the schema.
     pub name: Arc<str>,
-    /// Each once, in any order.
+    /// Each once, in any order. None at all means that nothing is known of them: every type of a directory has
+    /// attributes, and every file a header.
     pub attributes: Vec<SeenAttribute>,
 }
 
@@ -131,4 +141,49 @@ pub struct SeenSchema {
     pub secondary_external_id: Option<Arc<str>>,
     /// What an administrator should know.
     pub warnings: Vec<String>,
+}
+
+/// A stored attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAttribute {
+    /// Row.
+    pub id: RowId,
+    /// Its name.
+    pub name: Box<str>,
+    /// What the system says it is.
+    pub description: Option<Box<str>>,
+    /// The class that declares it.
+    pub class_name: Option<Box<str>>,
+    /// What its values are.
+    pub data_type: DataType,
+    /// How many there may be.
+    pub plurality: Plurality,
+    /// Whether they can be written.
+    pub writability: Writability,
+    /// Takes part in synchronisation. Always, while it carries one of the flags below.
+    pub selected: bool,
+    /// Names an object for good; at most one of a type.
+    pub is_external_id: bool,
+    /// Names an object while it stays where it is; at most one of a type.
+    pub is_secondary_external_id: bool,
+}
+
+/// A stored object type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredType {
+    /// Row.
+    pub id: RowId,
+    /// Its name.
+    pub name: Box<str>,
+    /// Takes part in synchronisation.
+    pub selected: bool,
+    /// Its attributes.
+    pub attributes: Vec<StoredAttribute>,
+}
+
+impl StoredAttribute {
+    /// Whether it carries one of the two flags, which locks its selection.
+    pub fn is_locked(&self) -> bool {
+        self.is_external_id || self.is_secondary_external_id
+    }
 }

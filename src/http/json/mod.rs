@@ -98,9 +98,8 @@ pub fn streamed(mut next: impl FnMut() -> Option<Vec<u8>> + Send + Sync + 'stati
     with_type(response)
 }
 
-/// A 201 with a JSON body and the path of what was created.
-pub fn created<T: serde::Serialize>(body: &T, location: &str) -> Result<Response> {
-    let mut response = ok(body)?;
+/// Turns a 200 into a 201 with the path of what was created.
+pub fn created(mut response: Response, location: &str) -> Result<Response> {
     *response.status_mut() = StatusCode::CREATED;
     if let Ok(value) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, value);

@@ -150,6 +150,16 @@ impl TestApp {
         self.admin().send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy{query}"), None).await
     }
 
+    /// Imports the schema.
+    pub async fn import_schema(&self, id: i64) -> Answer {
+        self.admin().send("POST", &format!("{SYSTEMS}/{id}/import-schema"), None).await
+    }
+
+    /// The object types with their attributes.
+    pub async fn object_types(&self, id: i64) -> Value {
+        self.admin().get(&format!("{SYSTEMS}/{id}/object-types")).await.expect_status(200)
+    }
+
     /// The partitions with their trees.
     pub async fn partitions(&self, id: i64) -> Value {
         self.admin().get(&format!("{SYSTEMS}/{id}/partitions")).await.expect_status(200)
@@ -201,7 +211,15 @@ pub fn dump(database: &Path) -> String {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let c = rusqlite::Connection::open_with_flags(database, flags).expect("the database opens");
     let mut out = String::new();
-    for table in ["connected_systems", "setting_values", "partitions", "containers", "keyring_checks"] {
+    for table in [
+        "connected_systems",
+        "setting_values",
+        "partitions",
+        "containers",
+        "object_types",
+        "attributes",
+        "keyring_checks",
+    ] {
         let mut statement = c.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");
         let columns = statement.column_count();
         let mut rows = statement.query([]).expect("rows");

@@ -1,0 +1,162 @@
+//! Writing object types with their attributes as JSON in chunks: with auxiliary classes a directory has tens of
+//! thousands of attributes, and what is written is let go.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use warp::reply::Response;
+
+use super::json::{self, CHUNK};
+use crate::domain::schema::StoredAttribute;
+use crate::store::schema::{ListedAttribute, ListedType};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TypeHead<'a> {
+    id: i64,
+    name: &'a str,
+    created: String,
+    selected: bool,
+    remove_contributed_attributes_on_obsoletion: bool,
+    attribute_count: usize,
+}
+
+/// An attribute on the wire.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttributeBody<'a> {
+    id: i64,
+    name: &'a str,
+    description: Option<&'a str>,
+    class_name: Option<&'a str>,
+    created: &'a str,
+    r#type: &'static str,
+    attribute_plurality: &'static str,
+    selected: bool,
+    is_external_id: bool,
+    is_secondary_external_id: bool,
+    selection_locked: bool,
+    writability: &'static str,
+}
+
+impl<'a> AttributeBody<'a> {
+    /// Of a stored attribute; `created` as the wire writes it.
+    pub fn new(a: &'a StoredAttribute, created: &'a str) -> Self {
+        AttributeBody {
+            id: a.id,
+            name: &a.name,
+            description: a.description.as_deref(),
+            class_name: a.class_name.as_deref(),
+            created,
+            r#type: a.data_type.name(),
+            attribute_plurality: a.plurality.name(),
+            selected: a.selected,
+            is_external_id: a.is_external_id,
+            is_secondary_external_id: a.is_secondary_external_id,
+            selection_locked: a.is_locked(),
+            writability: a.writability.name(),
+        }
+    }
+}
+
+/// Answers with one attribute.
+pub fn attribute(listed: &ListedAttribute) -> crate::error::Result<Response> {
+    json::ok(&AttributeBody::new(&listed.stored, &json::date(listed.created)))
+}
+
+/// Answers with object types, by name, between what comes before and after them.
+pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>) -> Response {
+    types.sort_by_cached_key(|t| (t.stored.name.to_lowercase(), t.stored.name.clone(), t.stored.id));
+    let mut writer = Writer {
+        types: types.into_iter(),
+        open: None,
+        out: before,
+        after: Some(after),
+        dates: Dates::default(),
+        first: true,
+    };
+    json::streamed(move || writer.chunk())
+}
+
+/// A type whose attributes are being written.
+struct Open {
+    /// Those that are still to come, the next one last.
+    left: Vec<(StoredAttribute, OffsetDateTime)>,
+    started: bool,
+}
+
+struct Writer {
+    types: std::vec::IntoIter<ListedType>,
+    open: Option<Open>,
+    out: Vec<u8>,
+    after: Option<Vec<u8>>,
+    dates: Dates,
+    first: bool,
+}
+
+impl Writer {
+    fn chunk(&mut self) -> Option<Vec<u8>> {
+        while self.after.is_some() && self.out.len() < CHUNK {
+            self.step();
+        }
+        (!self.out.is_empty()).then(|| std::mem::take(&mut self.out))
+    }
+
+    fn step(&mut self) {
+        match self.open.as_mut().map(|open| (open.left.pop(), std::mem::replace(&mut open.started, true))) {
+            Some((Some((attribute, created)), started)) => {
+                if started {
+                    self.out.push(b',');
+                }
+                let body = AttributeBody::new(&attribute, self.dates.text(created));
+                // Writing plain fields to memory has no way to fail.
+                let _ = serde_json::to_writer(&mut self.out, &body);
+            }
+            Some((None, _)) => {
+                self.out.extend_from_slice(b"]}");
+                self.open = None;
+            }
+            None => match self.types.next() {
+                Some(next) => self.open_type(next),
+                None => self.out.extend(self.after.take().unwrap_or_default()),
+            },
+        }
+    }
+
+    fn open_type(&mut self, listed: ListedType) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        let head = TypeHead {
+            id: listed.stored.id,
+            name: &listed.stored.name,
+            created: json::date(listed.created),
+            selected: listed.stored.selected,
+            remove_contributed_attributes_on_obsoletion: listed.remove_contributed,
+            attribute_count: listed.stored.attributes.len(),
+        };
+        if serde_json::to_writer(&mut self.out, &head).is_ok() {
+            self.out.pop();
+        }
+        self.out.extend_from_slice(b",\"attributes\":[");
+        let mut left: Vec<_> = listed.stored.attributes.into_iter().zip(listed.attributes_created).collect();
+        left.sort_by_cached_key(|(a, _)| std::cmp::Reverse((a.name.to_lowercase(), a.name.clone(), a.id)));
+        self.open = Some(Open { left, started: false });
+    }
+}
+
+/// Most attributes have the same date as the one before.
+#[derive(Default)]
+struct Dates {
+    last: Option<OffsetDateTime>,
+    text: String,
+}
+
+impl Dates {
+    fn text(&mut self, at: OffsetDateTime) -> &str {
+        if self.last != Some(at) {
+            self.text = json::date(at);
+            self.last = Some(at);
+        }
+        &self.text
+    }
+}

@@ -1,0 +1,118 @@
+//! Importing the schema of a connected system: discover, diff, apply.
+//!
+//! The directory or file is read with no lock on the database. Then one transaction loads what is stored, plans and
+//! applies, so that a choice made meanwhile is never lost.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Caller;
+use super::connected_systems::{self, Detail};
+use super::imports::{self, Run, external, unusable};
+use crate::app::App;
+use crate::connectors::definitions;
+use crate::connectors::file::{self, FileSettings};
+use crate::connectors::ldap::settings::LdapSettings;
+use crate::connectors::ldap::{Access, schema};
+use crate::domain::connected_system::Settings;
+use crate::domain::schema::{SeenSchema, plan};
+use crate::error::{Error, Result};
+use crate::security::secret::Secret;
+use crate::store::activities::{self, Operation, Outcome};
+use crate::store::connected_systems::{self as systems, System};
+use crate::store::schema as rows;
+
+/// How long the head of a file may take to be read: it may lie on another machine.
+const FILE_SECONDS: u64 = 60;
+
+/// Where a schema comes from, ready to be opened.
+enum Source {
+    Ldap { settings: LdapSettings, password: Secret },
+    File { root: Arc<Path>, settings: FileSettings },
+}
+
+/// Imports the schema of a system. Goes on to its end when the caller hangs up.
+pub async fn run(app: &App, id: i64, caller: &Caller) -> Result<Detail> {
+    let (system, stored) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
+    let source = source(app, &system, &stored)?;
+    let run = imports::begin(app, &system, Some(Operation::ImportSchema), caller).await?;
+    imports::finish(app, run.activity, import(app.clone(), system, source, run)).await?;
+    connected_systems::get(&app.db, id).await
+}
+
+fn source(app: &App, system: &System, stored: &Settings) -> Result<Source> {
+    match system.connector_id {
+        definitions::FILE => {
+            let settings = FileSettings::read(&stored.values()).map_err(unusable)?;
+            let root = app.files_root.clone().ok_or_else(|| {
+                let why = "no connector files folder is configured; set [files] root in jim.toml";
+                Error::BadRequest(why.to_owned())
+            })?;
+            Ok(Source::File { root, settings })
+        }
+        _ => {
+            let (settings, password) = imports::ldap(app, system.id, stored)?;
+            Ok(Source::Ldap { settings, password })
+        }
+    }
+}
+
+async fn import(app: App, system: System, source: Source, run: Run) -> Result<()> {
+    let _turn = app.imports.turn().await;
+    let clock = Instant::now();
+    let (id, revision) = (system.id, system.settings_revision);
+    let seen = match source {
+        Source::Ldap { settings, password } => of_directory(&app, id, settings, password).await?,
+        Source::File { root, settings } => of_file(root, settings).await?,
+    };
+    let read = clock.elapsed();
+    let activity = run.activity;
+    let summary = app
+        .db
+        .write_large(move |tx| {
+            let plan = plan(&rows::load(tx, id)?, &seen);
+            rows::apply(tx, id, &seen, &plan)?;
+            systems::imported(tx, id, revision)?;
+            let summary = plan.summary();
+            if let Some(activity) = activity {
+                let outcome = Outcome {
+                    message: Some(summary.clone()),
+                    warning: (!plan.warnings.is_empty()).then(|| plan.warnings.join("\n")),
+                    error: None,
+                    to_process: plan.counts.types,
+                    processed: plan.counts.types,
+                };
+                activities::close(tx, activity, &outcome)?;
+            }
+            Ok(summary)
+        })
+        .await?;
+    tracing::info!(
+        connected_system.id = id,
+        read_ms = read.as_millis() as u64,
+        write_ms = (clock.elapsed() - read).as_millis() as u64,
+        "schema imported: {summary}"
+    );
+    Ok(())
+}
+
+async fn of_directory(app: &App, id: i64, settings: LdapSettings, password: Secret) -> Result<SeenSchema> {
+    let access = Access::new(settings, password, app.trust.clone(), app.ldap_limits.clone());
+    let (mut session, root) = access.connect().await.map_err(external)?;
+    for remark in access.transport_remarks(&session) {
+        tracing::warn!(connected_system.id = id, "{remark}");
+    }
+    let seen = schema::discover(&access, &mut session, &root).await.map_err(external)?;
+    session.close().await;
+    Ok(seen)
+}
+
+async fn of_file(root: Arc<Path>, settings: FileSettings) -> Result<SeenSchema> {
+    let reading = tokio::task::spawn_blocking(move || file::schema(&root, &settings));
+    match tokio::time::timeout(Duration::from_secs(FILE_SECONDS), reading).await {
+        Ok(Ok(read)) => read.map_err(Error::BadRequest),
+        Ok(Err(panic)) => Err(Error::internal("reading a file panicked", panic)),
+        Err(_) => Err(Error::External(format!("the file could not be read within {FILE_SECONDS} s"))),
+    }
+}

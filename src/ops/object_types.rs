@@ -1,0 +1,240 @@
+//! Choosing object types and attributes.
+//!
+//! The attribute that names objects takes part: one that carries an id flag is selected, and cannot be deselected.
+
+use std::collections::{BTreeMap, HashSet};
+
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::App;
+use crate::domain::schema::RowId;
+use crate::error::{Error, Faults, Result};
+use crate::store::activities::{self, Operation, Outcome};
+use crate::store::schema::{self, ListedAttribute, ListedType};
+use crate::store::{Db, Tx, connected_systems};
+
+/// What a caller wants of an attribute; `None` keeps what is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Takes part in synchronisation.
+    pub selected: Option<bool>,
+    /// Names an object for good.
+    pub external: Option<bool>,
+    /// Names an object while it stays where it is.
+    pub secondary: Option<bool>,
+}
+
+/// What a bulk update did.
+pub struct Bulk {
+    /// The one activity.
+    pub activity: Uuid,
+    /// The attributes that were updated, by id.
+    pub updated: Vec<ListedAttribute>,
+    /// Ids that were not, with the reason.
+    pub errors: Vec<(i64, String)>,
+}
+
+/// Attributes that an activity names; the rest are counted.
+const MOST_NAMED: usize = 20;
+const LOCKED: &str = "An external id or secondary external id takes part; give the flag to another attribute or clear \
+                      it first.";
+
+/// All object types of a system with their attributes.
+pub async fn list(db: &Db, system: i64) -> Result<Vec<ListedType>> {
+    db.read(move |c| {
+        // One snapshot of all of them.
+        let tx = c.unchecked_transaction()?;
+        connected_systems::require(&tx, system)?;
+        schema::list(&tx, system)
+    })
+    .await
+}
+
+/// Stores what is chosen for a type.
+pub async fn update_type(
+    app: &App,
+    system: i64,
+    id: RowId,
+    selected: Option<bool>,
+    remove_contributed: Option<bool>,
+    caller: &Caller,
+) -> Result<ListedType> {
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let stored = connected_systems::get(tx, system)?;
+            let before = schema::type_head(tx, system, id)?;
+            schema::update_type(tx, id, selected, remove_contributed)?;
+            let mut told = Vec::new();
+            tell(&mut told, "", "selected", selected);
+            tell(&mut told, "removal of contributed attributes ", "on", remove_contributed);
+            let message = sentence(format!("Object type {}", before.stored.name), told);
+            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            schema::object_type(tx, system, id)
+        })
+        .await
+}
+
+/// Stores what is chosen for an attribute. The id flags are each carried by one attribute of a type at most: who gets
+/// one takes it from the other.
+pub async fn update_attribute(
+    app: &App,
+    system: i64,
+    object_type: RowId,
+    id: RowId,
+    wish: Wish,
+    caller: &Caller,
+) -> Result<ListedAttribute> {
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let stored = connected_systems::get(tx, system)?;
+            let of = schema::type_head(tx, system, object_type)?.stored.name;
+            let attribute = schema::attribute(tx, object_type, id)?;
+            let attribute = attribute.ok_or_else(|| Error::not_found("attribute", id))?;
+            let changed = change(tx, object_type, attribute, wish)?.map_err(|e| Error::field("selected", e))?;
+            let Changed { attribute, mut told, taken } = changed;
+            told.extend(taken);
+            let message = sentence(format!("Attribute {of}.{}", attribute.stored.name), told);
+            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            Ok(attribute)
+        })
+        .await
+}
+
+/// Stores many wishes in one transaction with one activity, in the order of the ids. What cannot be stored is
+/// reported; the rest is.
+pub async fn update_many(
+    app: &App,
+    system: i64,
+    object_type: RowId,
+    wishes: BTreeMap<i64, Wish>,
+    caller: &Caller,
+) -> Result<Bulk> {
+    if wishes.is_empty() {
+        let fault = ("attributes".to_owned(), vec!["Must name at least one attribute.".to_owned()]);
+        return Err(Error::Invalid(Faults::from([fault])));
+    }
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let stored = connected_systems::get(tx, system)?;
+            let of = schema::type_head(tx, system, object_type)?.stored.name;
+            let (mut done, mut names, mut taken, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            let mut claimed = HashSet::new();
+            for (id, wish) in &wishes {
+                match one_of_many(tx, object_type, *id, *wish, &mut claimed)? {
+                    Ok(changed) => {
+                        done.push(*id);
+                        names.push(changed.attribute.stored.name.to_string());
+                        taken.extend(changed.taken);
+                    }
+                    Err(why) => errors.push((*id, why)),
+                }
+            }
+            let more = names.len().saturating_sub(MOST_NAMED);
+            names.truncate(MOST_NAMED);
+            if more > 0 {
+                names.push(format!("and {more} more"));
+            }
+            names.extend(taken);
+            let message = sentence(format!("Object type {of}, {} attributes updated", done.len()), names);
+            let outcome = Outcome {
+                message: Some(message),
+                warning: (!errors.is_empty()).then(|| format!("{} attributes could not be updated", errors.len())),
+                to_process: wishes.len(),
+                processed: done.len(),
+                ..Outcome::default()
+            };
+            let activity = activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &outcome)?;
+            // As they are in the end: a later one may have taken a flag from an earlier one.
+            let updated = done.into_iter().map(|id| schema::attribute(tx, object_type, id));
+            let updated = updated.filter_map(Result::transpose).collect::<Result<_>>()?;
+            Ok(Bulk { activity, updated, errors })
+        })
+        .await
+}
+
+/// Which flag, for telling whether it was claimed before.
+#[derive(PartialEq, Eq, Hash)]
+enum Flag {
+    External,
+    Secondary,
+}
+
+/// What became of one attribute.
+struct Changed {
+    attribute: ListedAttribute,
+    /// What was asked for.
+    told: Vec<String>,
+    /// What other attributes lost by it.
+    taken: Vec<String>,
+}
+
+fn one_of_many(
+    tx: &Tx<'_>,
+    object_type: RowId,
+    id: i64,
+    wish: Wish,
+    claimed: &mut HashSet<Flag>,
+) -> Result<Result<Changed, String>> {
+    let Some(attribute) = schema::attribute(tx, object_type, id)? else {
+        return Ok(Err(format!("Attribute {id} does not exist.")));
+    };
+    let wants = [(wish.external, Flag::External), (wish.secondary, Flag::Secondary)];
+    let wants: Vec<Flag> = wants.into_iter().filter(|(w, _)| *w == Some(true)).map(|(_, flag)| flag).collect();
+    if wants.iter().any(|flag| claimed.contains(flag)) {
+        return Ok(Err("Another attribute of this update already claims the same id flag.".to_owned()));
+    }
+    let changed = change(tx, object_type, attribute, wish)?;
+    if changed.is_ok() {
+        claimed.extend(wants);
+    }
+    Ok(changed.map_err(str::to_owned))
+}
+
+/// Changes one attribute by the rules, or says why not.
+fn change(
+    tx: &Tx<'_>,
+    object_type: RowId,
+    mut attribute: ListedAttribute,
+    wish: Wish,
+) -> Result<Result<Changed, &'static str>> {
+    let a = &mut attribute.stored;
+    // Also if the same wish clears the flag: first one, then the other.
+    let carries = a.is_locked() || wish.external == Some(true) || wish.secondary == Some(true);
+    if wish.selected == Some(false) && carries {
+        return Ok(Err(LOCKED));
+    }
+    let (mut told, mut taken) = (Vec::new(), Vec::new());
+    tell(&mut told, "", "selected", wish.selected);
+    tell(&mut told, "", "external id", wish.external);
+    tell(&mut told, "", "secondary external id", wish.secondary);
+    a.is_external_id = wish.external.unwrap_or(a.is_external_id);
+    a.is_secondary_external_id = wish.secondary.unwrap_or(a.is_secondary_external_id);
+    a.selected = wish.selected.unwrap_or(a.selected) || a.is_locked();
+    if wish.external == Some(true) {
+        let from = schema::clear_external(tx, object_type, a.id)?;
+        taken.extend(from.iter().map(|name| format!("external id taken from {name}")));
+    }
+    if wish.secondary == Some(true) {
+        let from = schema::clear_secondary(tx, object_type, a.id)?;
+        taken.extend(from.iter().map(|name| format!("secondary external id taken from {name}")));
+    }
+    schema::update_attribute(tx, a)?;
+    Ok(Ok(Changed { attribute, told, taken }))
+}
+
+fn tell(told: &mut Vec<String>, before: &str, what: &str, wish: Option<bool>) {
+    if let Some(wish) = wish {
+        told.push(format!("{before}{}{what}", if wish { "" } else { "not " }));
+    }
+}
+
+fn sentence(subject: String, told: Vec<String>) -> String {
+    match told.is_empty() {
+        true => format!("{subject}: nothing changed"),
+        false => format!("{subject}: {}", told.join(", ")),
+    }
+}

@@ -1,0 +1,258 @@
+//! Object types and their attributes: read whole or row by row, written by a plan in one transaction.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use time::OffsetDateTime;
+
+use super::{Tx, from_text, to_text};
+use crate::domain::schema::{
+    DataType, Plan, Plurality, RowId, SeenAttribute, SeenSchema, StoredAttribute, StoredType, TypeChange, TypeRef,
+    Writability,
+};
+use crate::error::{Error, Result};
+
+/// An object type as it is listed.
+#[derive(Debug, Clone)]
+pub struct ListedType {
+    /// The type with its attributes, in no particular order.
+    pub stored: StoredType,
+    /// When it was first seen.
+    pub created: OffsetDateTime,
+    /// Whether contributed values go from the metaverse when a rule no longer applies.
+    pub remove_contributed: bool,
+    /// When each of the attributes was first seen, in their order.
+    pub attributes_created: Vec<OffsetDateTime>,
+}
+
+/// An attribute as it is listed.
+#[derive(Debug, Clone)]
+pub struct ListedAttribute {
+    /// The attribute.
+    pub stored: StoredAttribute,
+    /// When it was first seen.
+    pub created: OffsetDateTime,
+}
+
+const ATTRIBUTES: &str = "SELECT id, name, description, class_name, data_type, multi_valued, read_only, selected,
+        is_external, is_secondary, created FROM attributes WHERE object_type_id = ?1";
+const ATTRIBUTE: &str = "SELECT id, name, description, class_name, data_type, multi_valued, read_only, selected,
+        is_external, is_secondary, created FROM attributes WHERE object_type_id = ?1 AND id = ?2";
+const TYPES: &str =
+    "SELECT id, name, created, selected, remove_contributed FROM object_types WHERE system_id = ?1 ORDER BY id";
+const TYPE: &str =
+    "SELECT id, name, created, selected, remove_contributed FROM object_types WHERE system_id = ?1 AND id = ?2";
+
+/// Whether a schema was ever imported.
+pub fn exists(c: &Connection, system: i64) -> Result<bool> {
+    Ok(c.prepare_cached("SELECT 1 FROM object_types WHERE system_id = ?1")?.exists([system])?)
+}
+
+/// Everything stored of a system's schema.
+pub fn load(c: &Connection, system: i64) -> Result<Vec<StoredType>> {
+    types(c, system)?
+        .into_iter()
+        .map(|mut t| {
+            let mut statement = c.prepare_cached(ATTRIBUTES)?;
+            let rows = statement.query_map([t.stored.id], attribute_row)?;
+            t.stored.attributes = rows.collect::<rusqlite::Result<_>>()?;
+            Ok(t.stored)
+        })
+        .collect()
+}
+
+/// The same with what only lists show.
+pub fn list(c: &Connection, system: i64) -> Result<Vec<ListedType>> {
+    let mut types = types(c, system)?;
+    types.iter_mut().try_for_each(|t| fill(c, t))?;
+    Ok(types)
+}
+
+/// One type with its attributes, or "not found" if it is not of this system.
+pub fn object_type(c: &Connection, system: i64, id: RowId) -> Result<ListedType> {
+    let mut found = type_head(c, system, id)?;
+    fill(c, &mut found)?;
+    Ok(found)
+}
+
+/// One type without its attributes, or "not found" if it is not of this system.
+pub fn type_head(c: &Connection, system: i64, id: RowId) -> Result<ListedType> {
+    let row = c.prepare_cached(TYPE)?.query_row((system, id), type_row).optional()?;
+    row.ok_or_else(|| Error::not_found("object type", id))
+}
+
+/// One attribute of a type, if there is one of that id.
+pub fn attribute(c: &Connection, object_type: RowId, id: RowId) -> Result<Option<ListedAttribute>> {
+    let listed =
+        |r: &Row<'_>| Ok(ListedAttribute { stored: attribute_row(r)?, created: from_text(r.get_ref(10)?.as_str()?)? });
+    Ok(c.prepare_cached(ATTRIBUTE)?.query_row((object_type, id), listed).optional()?)
+}
+
+/// Stores what a caller chose for a type; `None` keeps what is there.
+pub fn update_type(tx: &Tx<'_>, id: RowId, selected: Option<bool>, remove_contributed: Option<bool>) -> Result<()> {
+    const SQL: &str = "UPDATE object_types SET selected = coalesce(?2, selected),
+        remove_contributed = coalesce(?3, remove_contributed) WHERE id = ?1";
+    tx.prepare_cached(SQL)?.execute((id, selected, remove_contributed))?;
+    Ok(())
+}
+
+/// Stores selection and flags of an attribute. No other of its type may carry a flag that it gets.
+pub fn update_attribute(tx: &Tx<'_>, attribute: &StoredAttribute) -> Result<()> {
+    const SQL: &str = "UPDATE attributes SET selected = ?2, is_external = ?3, is_secondary = ?4 WHERE id = ?1";
+    let StoredAttribute { id, selected, is_external_id, is_secondary_external_id, .. } = attribute;
+    tx.prepare_cached(SQL)?.execute((id, selected, is_external_id, is_secondary_external_id))?;
+    Ok(())
+}
+
+/// Takes the external id flag from every attribute of a type but one. Returns the names of those that had it.
+pub fn clear_external(tx: &Tx<'_>, object_type: RowId, but: RowId) -> Result<Vec<String>> {
+    const SQL: &str = "UPDATE attributes SET is_external = 0
+        WHERE object_type_id = ?1 AND id <> ?2 AND is_external = 1 RETURNING name";
+    names(tx, SQL, object_type, but)
+}
+
+/// Takes the secondary external id flag from every attribute of a type but one. Returns the names of those that had it.
+pub fn clear_secondary(tx: &Tx<'_>, object_type: RowId, but: RowId) -> Result<Vec<String>> {
+    const SQL: &str = "UPDATE attributes SET is_secondary = 0
+        WHERE object_type_id = ?1 AND id <> ?2 AND is_secondary = 1 RETURNING name";
+    names(tx, SQL, object_type, but)
+}
+
+fn names(tx: &Tx<'_>, sql: &str, object_type: RowId, but: RowId) -> Result<Vec<String>> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let names = statement.query_map((object_type, but), |r| r.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Carries out a plan of an import.
+pub fn apply(tx: &Tx<'_>, system: i64, seen: &SeenSchema, plan: &Plan) -> Result<()> {
+    for id in &plan.gone {
+        tx.prepare_cached("DELETE FROM object_types WHERE id = ?1")?.execute([id])?;
+    }
+    let now = to_text(OffsetDateTime::now_utc());
+    for change in &plan.changes {
+        apply_change(tx, system, seen, change, &now)?;
+    }
+    Ok(())
+}
+
+fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange, now: &str) -> Result<()> {
+    const ADD_TYPE: &str = "INSERT INTO object_types (system_id, name, created) VALUES (?1, ?2, ?3)";
+    const ADD: &str = "INSERT INTO attributes (object_type_id, name, description, class_name, created, data_type,
+            multi_valued, read_only, selected, is_external, is_secondary)
+        VALUES (:type, :name, :description, :class, :now, :data_type, :multi, :read_only, :selected, :external,
+            :secondary)";
+    const REFRESH: &str = "UPDATE attributes SET name = :name, description = :description, class_name = :class,
+            data_type = :data_type, multi_valued = :multi, read_only = :read_only
+        WHERE id = :id";
+    let broken = || Error::internal("the plan of an import does not hold together", "a type or attribute is missing");
+    let seen = seen.types.get(change.seen).ok_or_else(broken)?;
+    let id = match change.row {
+        TypeRef::Row(id) => id,
+        TypeRef::New => {
+            tx.prepare_cached(ADD_TYPE)?.execute((system, &*seen.name, now))?;
+            tx.last_insert_rowid()
+        }
+    };
+    if change.respelled {
+        tx.prepare_cached("UPDATE object_types SET name = ?2 WHERE id = ?1")?.execute((id, &*seen.name))?;
+    }
+    // What goes makes way for names that differ in case alone.
+    for row in &change.gone {
+        tx.prepare_cached("DELETE FROM attributes WHERE id = ?1")?.execute([row])?;
+    }
+    let mut refresh = tx.prepare_cached(REFRESH)?;
+    for (row, place) in &change.refreshed {
+        let a = seen.attributes.get(*place).ok_or_else(broken)?;
+        refresh.execute(named_params! {
+            ":id": row, ":name": &*a.name, ":description": a.description.as_deref(), ":class": a.class_name.as_deref(),
+            ":data_type": number(a.data_type), ":multi": is_multi(a), ":read_only": is_read_only(a),
+        })?;
+    }
+    let mut add = tx.prepare_cached(ADD)?;
+    for addition in &change.added {
+        let a = seen.attributes.get(addition.attribute).ok_or_else(broken)?;
+        add.execute(named_params! {
+            ":type": id, ":name": &*a.name, ":description": a.description.as_deref(),
+            ":class": a.class_name.as_deref(), ":now": now, ":data_type": number(a.data_type), ":multi": is_multi(a),
+            ":read_only": is_read_only(a), ":selected": addition.external || addition.secondary,
+            ":external": addition.external, ":secondary": addition.secondary,
+        })?;
+    }
+    let flags = [
+        (change.external, "UPDATE attributes SET is_external = 1, selected = 1 WHERE id = ?1"),
+        (change.secondary, "UPDATE attributes SET is_secondary = 1, selected = 1 WHERE id = ?1"),
+    ];
+    for (row, sql) in flags {
+        if let Some(row) = row {
+            tx.prepare_cached(sql)?.execute([row])?;
+        }
+    }
+    Ok(())
+}
+
+/// How many object types of each system are selected; systems without any are not among them.
+pub fn selected_types(c: &Connection) -> Result<HashMap<i64, i64>> {
+    const SQL: &str = "SELECT system_id, count(*) FROM object_types WHERE selected = 1 GROUP BY system_id";
+    let mut statement = c.prepare_cached(SQL)?;
+    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn types(c: &Connection, system: i64) -> Result<Vec<ListedType>> {
+    let mut statement = c.prepare_cached(TYPES)?;
+    let rows = statement.query_map([system], type_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn fill(c: &Connection, t: &mut ListedType) -> Result<()> {
+    let mut statement = c.prepare_cached(ATTRIBUTES)?;
+    let mut rows = statement.query([t.stored.id])?;
+    // Most came with one import and have one time, which is read once.
+    let (mut text, mut created) = (String::new(), t.created);
+    while let Some(row) = rows.next()? {
+        let now = row.get_ref(10)?.as_str().map_err(rusqlite::Error::from)?;
+        if now != text {
+            created = from_text(now)?;
+            now.clone_into(&mut text);
+        }
+        t.stored.attributes.push(attribute_row(row)?);
+        t.attributes_created.push(created);
+    }
+    Ok(())
+}
+
+fn type_row(r: &Row<'_>) -> rusqlite::Result<ListedType> {
+    let stored = StoredType { id: r.get(0)?, name: r.get(1)?, selected: r.get(3)?, attributes: Vec::new() };
+    let created = from_text(r.get_ref(2)?.as_str()?)?;
+    Ok(ListedType { stored, created, remove_contributed: r.get(4)?, attributes_created: Vec::new() })
+}
+
+fn attribute_row(r: &Row<'_>) -> rusqlite::Result<StoredAttribute> {
+    let number = usize::try_from(r.get::<_, i64>(4)?).unwrap_or_default();
+    Ok(StoredAttribute {
+        id: r.get(0)?,
+        name: r.get(1)?,
+        description: r.get(2)?,
+        class_name: r.get(3)?,
+        data_type: DataType::ALL.get(number.wrapping_sub(1)).copied().unwrap_or(DataType::String),
+        plurality: if r.get(5)? { Plurality::Multi } else { Plurality::Single },
+        writability: if r.get(6)? { Writability::ReadOnly } else { Writability::ReadWrite },
+        selected: r.get(7)?,
+        is_external_id: r.get(8)?,
+        is_secondary_external_id: r.get(9)?,
+    })
+}
+
+/// How the store writes a data type.
+fn number(data_type: DataType) -> i64 {
+    DataType::ALL.iter().zip(1..).find(|(t, _)| **t == data_type).map_or(1, |(_, n)| n)
+}
+
+fn is_multi(a: &SeenAttribute) -> bool {
+    a.plurality == Plurality::Multi
+}
+
+fn is_read_only(a: &SeenAttribute) -> bool {
+    a.writability == Writability::ReadOnly
+}

@@ -1,0 +1,1 @@
+//! Schemas that cannot be read, or that are not what they should be.

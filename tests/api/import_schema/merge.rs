@@ -1,0 +1,1 @@
+//! What a second import does to what is stored and to what was chosen.

@@ -1,0 +1,1 @@
+//! The schemas of real directories, counted another way.
