@@ -91,7 +91,7 @@ impl Entry {
         all.push(one("modifiersName", account));
         all.push(one("modifyTimestamp", &self.modified));
         all.push(one("entryDN", &self.dn));
-        all.push(one("subschemaSubentry", "cn=Subschema"));
+        all.push(one("subschemaSubentry", super::root_dse::SUBSCHEMA_DN));
         all.push(one("hasSubordinates", if self.children.is_empty() { "FALSE" } else { "TRUE" }));
         all
     }

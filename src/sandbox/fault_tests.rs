@@ -15,13 +15,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 const SHORT: Duration = Duration::from_millis(150);
 const LONG: Duration = Duration::from_secs(10);
 
-async fn with(faults: Faults) -> Sandbox {
+pub(super) async fn with(faults: Faults) -> Sandbox {
     let mut options = Options::with_tree(small());
     options.faults = faults;
     Sandbox::start(options).await.expect("start")
 }
 
-fn in_search(faults: Vec<SearchFault>) -> Faults {
+pub(super) fn in_search(faults: Vec<SearchFault>) -> Faults {
     Faults { searches: faults, ..Faults::default() }
 }
 
@@ -43,7 +43,7 @@ fn search_request() -> Vec<u8> {
 }
 
 /// A bound raw connection, the bind response read.
-async fn raw(sandbox: &Sandbox) -> TcpStream {
+pub(super) async fn raw(sandbox: &Sandbox) -> TcpStream {
     let mut tcp = TcpStream::connect(sandbox.addr()).await.expect("connection");
     bind_on(&mut tcp, sandbox).await;
     tcp
@@ -57,7 +57,7 @@ async fn bind_on(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), sandbox: &S
 }
 
 /// Everything that comes until the end or until it is quiet; and whether it ended, and with an error.
-async fn rest(tcp: &mut TcpStream) -> (Vec<u8>, &'static str) {
+pub(super) async fn rest(tcp: &mut TcpStream) -> (Vec<u8>, &'static str) {
     let mut got = Vec::new();
     let mut buffer = vec![0; 65_536];
     loop {
@@ -71,7 +71,7 @@ async fn rest(tcp: &mut TcpStream) -> (Vec<u8>, &'static str) {
 }
 
 /// What comes in answer to the search.
-async fn searched(faults: Faults) -> (Vec<u8>, &'static str) {
+pub(super) async fn searched(faults: Faults) -> (Vec<u8>, &'static str) {
     let sandbox = with(faults).await;
     let mut tcp = raw(&sandbox).await;
     tcp.write_all(&search_request()).await.expect("sent");
@@ -79,7 +79,7 @@ async fn searched(faults: Faults) -> (Vec<u8>, &'static str) {
 }
 
 /// The operation tags of whole messages.
-fn tags(mut bytes: &[u8]) -> Vec<u8> {
+pub(super) fn tags(mut bytes: &[u8]) -> Vec<u8> {
     let mut tags = Vec::new();
     while let [0x30, length, rest @ ..] = bytes {
         let (length, rest) = match length {
@@ -94,7 +94,7 @@ fn tags(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 const ENTRY: u8 = ber::SEARCH_ENTRY;
-const DONE: u8 = ber::SEARCH_DONE;
+pub(super) const DONE: u8 = ber::SEARCH_DONE;
 
 #[tokio::test]
 async fn a_healthy_search_is_the_measure() {

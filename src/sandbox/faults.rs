@@ -33,7 +33,7 @@ pub struct Faults {
     pub unlisted: Vec<String>,
     /// Naming contexts that the root DSE lists although there are none.
     pub listed: Arc<Vec<String>>,
-    /// What happens in one-level and subtree searches. Several at one point happen in the order given.
+    /// What happens in searches, and in reads of single entries that it names. Several at one point happen in the order given.
     pub searches: Vec<SearchFault>,
     /// What is wrong with the paging cookie.
     pub paging: Option<PagingFault>,
@@ -149,11 +149,14 @@ impl Answer {
     }
 }
 
-/// Something that happens at one point of a one-level or subtree search.
+/// Something that happens at one point of a one-level or subtree search, or when one entry is read.
 #[derive(Debug, Clone)]
 pub struct SearchFault {
     /// Only in searches under this naming context; `None` for all.
     pub suffix: Option<String>,
+    /// Only when the entry of this DN is read by itself; `None` for all searches that are no such reads. The empty DN
+    /// stands for the root DSE.
+    pub entry: Option<String>,
     /// Only on this page, counted from 1 (an unpaged search is page 1); `None` counts entries over all pages.
     pub page: Option<u64>,
     /// After this many entries: of the page if one is named, of the whole search otherwise. Never if there are
@@ -166,12 +169,18 @@ pub struct SearchFault {
 impl SearchFault {
     /// A fault before the first entry of every search.
     pub fn new(what: Mischief) -> SearchFault {
-        SearchFault { suffix: None, page: None, after: 0, what }
+        SearchFault { suffix: None, entry: None, page: None, after: 0, what }
     }
 
     /// Only under this naming context.
     pub fn under(mut self, suffix: &str) -> SearchFault {
         self.suffix = Some(suffix.to_owned());
+        self
+    }
+
+    /// Only when this entry is read by itself: before it, or [after](SearchFault::after) it.
+    pub fn reading(mut self, dn: &str) -> SearchFault {
+        self.entry = Some(dn.to_owned());
         self
     }
 

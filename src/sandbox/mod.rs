@@ -11,9 +11,11 @@ mod edits;
 mod entry;
 mod faults;
 mod filter;
+mod mischief;
 mod output;
 mod root_dse;
 mod sample;
+mod schema;
 mod search;
 mod session;
 mod shared;
@@ -21,6 +23,8 @@ mod tree;
 
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +36,7 @@ pub use tree::Tree;
 
 use entry::Hidden;
 use ldap3_proto::proto::{LdapModify, LdapModifyType, LdapPartialAttribute};
+use schema::Schema;
 use shared::Shared;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -226,6 +231,18 @@ impl Sandbox {
     /// Sets what goes wrong from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.set_faults(faults);
+    }
+
+    /// Declares these object classes, attribute types and DIT content rules instead of all others. The texts are served
+    /// as they are; of a kind without definitions `cn=Subschema` has no attribute.
+    pub fn set_schema(&self, classes: Vec<String>, attributes: Vec<String>, rules: Vec<String>) {
+        let syntaxes = Schema::sample().syntaxes;
+        self.shared.set_schema(Schema { classes, attributes, rules, syntaxes });
+    }
+
+    /// Declares the schema of the sample again.
+    pub fn restore_schema(&self) {
+        self.shared.set_schema(Schema::sample());
     }
 
     /// Stops serving `entryUUID`, or serves it again.

@@ -1,19 +1,17 @@
-//! Searches: the base, the scope, paging and limits, and what the faults do on the way.
+//! Searches: the base, the scope, paging and limits. What the faults do on the way is told elsewhere.
 
 use super::ber::{self, Attribute};
 use super::entry;
 use super::entry::Selection;
-use super::faults::{Answer, Ending, Mischief, PagingFault};
+use super::faults::{Answer, Ending, PagingFault};
 use super::filter;
+use super::mischief::Point;
 use super::output::Stop;
 use super::session::Session;
-use super::shared::Counted;
-use super::tree::{Tree, parse};
+use super::tree::parse;
 use crate::domain::dn::DnKey;
 use ldap3_proto::proto::{LdapSearchRequest, LdapSearchScope};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::Semaphore;
 
 /// A search between two pages.
 #[derive(Debug, Default)]
@@ -25,33 +23,33 @@ pub struct Paged {
 /// How far a search has come. The entries are those found at its start; what vanishes in the meantime is left
 /// out, and what is renamed appears under its new name.
 #[derive(Debug, Default)]
-struct Walk {
+pub struct Walk {
     ids: Vec<u64>,
     next: usize,
     /// Entries sent in the whole search.
-    sent: u64,
+    pub(super) sent: u64,
     /// The page, counted from 1.
-    page: u64,
+    pub(super) page: u64,
     /// Entries sent on this page.
-    on_page: u64,
-    suffix: Option<DnKey>,
+    pub(super) on_page: u64,
+    pub(super) suffix: Option<DnKey>,
+}
+
+impl Walk {
+    /// Whether there are entries that were not sent yet.
+    pub(super) fn goes_on(&self) -> bool {
+        self.next < self.ids.len()
+    }
 }
 
 /// How a page ended.
-enum Ended {
+pub enum Ended {
     /// With its last entry.
     Done,
     /// With this result.
     With(Answer),
     /// Without a result: the client lost interest, or the result was sent already.
     Silently,
-}
-
-/// What the faults of one point leave to do.
-enum Point {
-    Go,
-    HangInEntry,
-    End(Ended),
 }
 
 impl Session {
@@ -77,14 +75,6 @@ impl Session {
             if let Some((_, answer)) = fault {
                 return self.done(id, answer, &[]).await;
             }
-            if let Some((user, operational)) = self.special(key.as_str()) {
-                if filter::matches(&request.filter, &user, &operational) {
-                    let dn = if key.as_str().is_empty() { "" } else { "cn=Subschema" };
-                    let chosen = selection.choose(&user, &operational);
-                    self.out.message(&ber::entry(id, dn.as_bytes(), &chosen)).await?;
-                }
-                return self.done(id, &Answer::default(), &[]).await;
-            }
         }
         if request.scope == LdapSearchScope::Subtree {
             if let Some(pause) = faults.page_delay {
@@ -108,6 +98,12 @@ impl Session {
             return paged.map(|p| p.walk).ok_or_else(|| Answer::new(53, "paged results cookie is invalid or old"));
         }
         self.paged = None;
+        if request.scope == LdapSearchScope::Base
+            && let Some((found, entry)) = self.special(key.as_str())
+        {
+            let shown = filter::matches(&request.filter, &entry.user, &entry.operational);
+            return Ok(Walk { ids: shown.then_some(found).into_iter().collect(), ..Walk::default() });
+        }
         if !self.bound {
             return Err(Answer::new(32, ""));
         }
@@ -175,7 +171,7 @@ impl Session {
         let size = size as u64;
         while walk.on_page < size {
             let Some(&found) = walk.ids.get(walk.next) else { break };
-            let Some(bytes) = self.encode(&self.shared.tree(), found, id, selection) else {
+            let Some(bytes) = self.encode(found, id, selection) else {
                 walk.next += 1;
                 continue;
             };
@@ -208,82 +204,11 @@ impl Session {
         }
     }
 
-    /// Carries out the faults of the point that a search has reached: before an entry, or before the result.
-    async fn mischief(
-        &mut self,
-        id: i32,
-        request: &LdapSearchRequest,
-        selection: &Selection,
-        walk: &Walk,
-        at_end: bool,
-    ) -> Result<Point, Stop> {
-        if request.scope == LdapSearchScope::Base {
-            return Ok(Point::Go);
-        }
-        let faults = self.faults();
-        for fault in &faults.searches {
-            let elsewhere = fault.suffix.as_ref().is_some_and(|s| parse(s).ok().map(|s| s.key()) != walk.suffix);
-            let here = match fault.page {
-                Some(page) => page == walk.page && fault.after == walk.on_page,
-                // Between two pages such a point would be met twice; it belongs to the later one.
-                None => fault.after == walk.sent && !(at_end && walk.next < walk.ids.len()),
-            };
-            if elsewhere || !here {
-                continue;
-            }
-            match &fault.what {
-                Mischief::Answer(answer) => return Ok(Point::End(Ended::With(answer.clone()))),
-                Mischief::Hang => return Err(Stop::End(Ending::Silence)),
-                Mischief::HangInEntry => return Ok(Point::HangInEntry),
-                Mischief::End(how) => return Err(Stop::End(*how)),
-                Mischief::Raw(bytes) => self.out.message(bytes).await?,
-                Mischief::Broken(broken) => {
-                    let (bytes, filler) = broken.bytes(id);
-                    self.out.whole(&bytes, filler).await?;
-                    if broken.ends_search() {
-                        return Ok(Point::End(Ended::Silently));
-                    }
-                }
-                Mischief::References(urls) => self.out.message(&ber::reference(id, urls)).await?,
-                Mischief::Entry(dn) => self.out.message(&self.invented(id, dn, selection)).await?,
-                Mischief::Flood(count) => self.flood(id, &request.base, *count, selection).await?,
-                Mischief::FloodBelow(name, count) => self.flood(id, name, *count, selection).await?,
-                Mischief::Trickle(every) => {
-                    let mut number = 0u64;
-                    while !self.abandoned(id) {
-                        let dn = format!("ou=trickle{number},{}", request.base);
-                        self.out.message(&self.invented(id, &dn, selection)).await?;
-                        self.out.flush().await?;
-                        number += 1;
-                        tokio::time::sleep(*every).await;
-                    }
-                    return Ok(Point::End(Ended::Silently));
-                }
-                Mischief::Wait(gate) => self.wait(gate).await?,
-                Mischief::Pause(pause) => {
-                    self.out.flush().await?;
-                    tokio::time::sleep(*pause).await;
-                }
-            }
-        }
-        Ok(Point::Go)
-    }
-
-    /// Waits at a gate until a test opens it.
-    async fn wait(&mut self, gate: &Arc<Semaphore>) -> Result<(), Stop> {
-        self.out.flush().await?;
-        let _waiting = Counted::new(&self.shared.counters.waiting);
-        if let Ok(permit) = gate.acquire().await {
-            permit.forget();
-        }
-        Ok(())
-    }
-
     /// The paging control at the end of a page; keeps the search if it is not over.
     fn next_cookie(&mut self, mut walk: Walk) -> Vec<u8> {
         self.cookies += 1;
         let fresh = self.cookies.to_le_bytes().to_vec();
-        let over = walk.next >= walk.ids.len();
+        let over = !walk.goes_on();
         let cookie = match self.faults().paging {
             Some(PagingFault::SameCookie) => vec![7; 8],
             Some(PagingFault::SamePage) => {
@@ -309,76 +234,14 @@ impl Session {
         entry.operational(self.shared.ids.load(Ordering::SeqCst), &self.shared.account)
     }
 
-    /// So many entries that are not in the tree.
-    async fn flood(&mut self, id: i32, below: &str, count: u64, selection: &Selection) -> Result<(), Stop> {
-        let mut block = Block::new(self.invented(id, &Block::first(below), selection));
-        for number in 0..count {
-            self.out.message(block.entry(number)).await?;
+    fn encode(&self, found: u64, id: i32, selection: &Selection) -> Option<Vec<u8>> {
+        if let Some(special) = self.special_by_id(found) {
+            let chosen = selection.choose(&special.user, &special.operational);
+            return Some(ber::entry(id, special.dn.as_bytes(), &chosen));
         }
-        Ok(())
-    }
-
-    /// An entry that is not in the tree.
-    fn invented(&self, id: i32, dn: &str, selection: &Selection) -> Vec<u8> {
-        let parsed = parse(dn);
-        let name = parsed.as_ref().map(|dn| dn.name()).unwrap_or_default();
-        let user = [
-            ("objectClass".to_owned(), vec![b"top".to_vec(), b"organizationalUnit".to_vec()]),
-            ("ou".to_owned(), vec![name.into_bytes()]),
-        ];
-        let mut operational = Vec::new();
-        if self.shared.ids.load(Ordering::SeqCst) {
-            let uuid = parsed.map(|dn| super::tree::fixed_id(&dn.key())).unwrap_or_default();
-            operational.push(("entryUUID".to_owned(), vec![uuid.hyphenated().to_string().into_bytes()]));
-        }
-        ber::entry(id, dn.as_bytes(), &selection.choose(&user, &operational))
-    }
-
-    fn encode(&self, tree: &Tree, found: u64, id: i32, selection: &Selection) -> Option<Vec<u8>> {
+        let tree = self.shared.tree();
         let entry = tree.entries.get(&found).filter(|_| tree.visible(found))?;
         let operational = if selection.wants_operational() { self.operational(entry) } else { Vec::new() };
         Some(ber::entry(id, entry.dn.as_bytes(), &selection.choose(&entry.attributes, &operational)))
-    }
-}
-
-/// A message whose number can be changed in place, so that millions of entries cost no more than their bytes.
-struct Block {
-    bytes: Vec<u8>,
-    /// Where the last digits of the number stand.
-    ends: Vec<usize>,
-}
-
-impl Block {
-    const NUMBER: &'static str = "flood000000000";
-
-    /// The DN of the first entry.
-    fn first(base: &str) -> String {
-        format!("ou={},{base}", Block::NUMBER)
-    }
-
-    fn new(bytes: Vec<u8>) -> Block {
-        let ends = |text: &[u8]| {
-            let found = bytes.windows(text.len()).enumerate().filter(|(_, w)| *w == text);
-            found.map(|(at, w)| at + w.len()).collect::<Vec<_>>()
-        };
-        let mut all = ends(Block::NUMBER.as_bytes());
-        // The value of entryUUID is the last in the message, and its last group has twelve digits.
-        if !ends(b"entryUUID").is_empty() {
-            all.push(bytes.len());
-        }
-        Block { ends: all, bytes }
-    }
-
-    fn entry(&mut self, number: u64) -> &[u8] {
-        for end in &self.ends {
-            let mut left = number;
-            for place in (end.saturating_sub(9)..*end).rev() {
-                if let Some(digit) = self.bytes.get_mut(place) {
-                    *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
-                }
-                left /= 10;
-            }
-        }
-        &self.bytes
     }
 }

@@ -3,7 +3,8 @@
 
 use super::Tls;
 use super::faults::Faults;
-use super::tree::Tree;
+use super::schema::Schema;
+use super::tree::{Tree, now};
 use crate::domain::dn::DnKey;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ pub struct Shared {
     tree: Mutex<Tree>,
     faults: Mutex<(Arc<Faults>, u64)>,
     healthy: Arc<Faults>,
+    schema: Mutex<(Arc<Schema>, String)>,
     /// The account that may read and write.
     pub account: String,
     /// Its name for comparison.
@@ -55,6 +57,7 @@ impl Shared {
             tree: Mutex::new(tree),
             faults: Mutex::new((Arc::new(options.faults), 0)),
             healthy: Arc::new(Faults::default()),
+            schema: Mutex::new((Arc::new(Schema::sample()), now())),
             account: options.bind_dn,
             account_key,
             password: options.password,
@@ -68,6 +71,16 @@ impl Shared {
     /// The tree, locked.
     pub fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The schema, and when it was made or changed.
+    pub fn schema(&self) -> (Arc<Schema>, String) {
+        self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another schema in place of it.
+    pub fn set_schema(&self, schema: Schema) {
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner) = (Arc::new(schema), now());
     }
 
     /// Sets the faults; connections are counted anew from here.

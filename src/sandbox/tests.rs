@@ -1,8 +1,9 @@
 //! The ordinary behaviour, seen through an independent client.
 
 use super::*;
+pub(super) use ldap3::Scope;
 use ldap3::controls::{ControlType, PagedResults, RawControl};
-use ldap3::{Ldap, LdapConnAsync, LdapResult, Mod, Scope, SearchEntry, SearchOptions};
+use ldap3::{Ldap, LdapConnAsync, LdapResult, Mod, SearchEntry, SearchOptions};
 use std::collections::HashSet;
 
 /// A connection that is not bound.
