@@ -46,13 +46,14 @@ pub struct Config {
 }
 
 /// Every key with its default, as it stands in the file.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 9] = [
     ("server", "listen"),
     ("server", "insecure_http"),
     ("database", "path"),
     ("keys", "path"),
     ("ldap", "trust_dir"),
     ("ldap", "allow"),
+    ("files", "root"),
     ("log", "format"),
     ("log", "filter"),
 ];
@@ -150,7 +151,7 @@ fn read_file(
             continue;
         };
         if !KEYS.iter().any(|(s, _)| *s == section) {
-            let known = ["server", "database", "keys", "ldap", "log"].join(", ");
+            let known = ["server", "database", "keys", "ldap", "files", "log"].join(", ");
             problems.push(format!("{}: unknown section [{section}]; there are {known}", place(at)));
             continue;
         }
@@ -218,6 +219,7 @@ impl Reader<'_> {
             self.problems.push(format!("{origin}: {} is not a folder; name a folder of PEM files", dir.display()));
         }
         let allowed_directories = self.policy();
+        let files_root = self.files_root([&database, &keyring]);
         let log_format = match self.text("log", "format").as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -230,7 +232,6 @@ impl Reader<'_> {
         if !crate::telemetry::is_filter(&log_filter) {
             self.fault("log", "filter", "is not a filter such as info or jim=debug");
         }
-        let files_root = None;
         Config {
             listen,
             database,
@@ -288,6 +289,29 @@ impl Reader<'_> {
         })
     }
 
+    /// What lies below the folder can be read over the API in part, so that our own files must not.
+    fn files_root(&mut self, own: [&Path; 2]) -> Option<PathBuf> {
+        let root = self.path("files", "root")?;
+        if !root.is_dir() {
+            let text = format!("{} is not a folder; name a folder of delimited text files", root.display());
+            let origin = self.origin("files", "root");
+            self.problems.push(format!("{origin}: {text}"));
+            return None;
+        }
+        let within = |file: &&Path| match (root.canonicalize(), parent(file).canonicalize()) {
+            (Ok(root), Ok(folder)) => folder.starts_with(root),
+            _ => false,
+        };
+        if let Some(file) = own.into_iter().find(within) {
+            let (root, file) = (root.display(), file.display());
+            let origin = self.origin("files", "root");
+            self.problems.push(format!(
+                "{origin}: {root} holds {file}, which must not be read as text; name a folder of its own"
+            ));
+        }
+        Some(root)
+    }
+
     fn origin(&self, section: &'static str, key: &'static str) -> String {
         self.given.get(&(section, key)).map_or_else(|| format!("[{section}] {key}"), |g| g.origin.clone())
     }
@@ -343,72 +367,4 @@ fn default_keyring(folder: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
-        let dir = tempfile::tempdir().expect("folder");
-        let file = dir.path().join("jim.toml");
-        std::fs::write(&file, text).expect("write");
-        let environment: Vec<(String, String)> =
-            environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Config::load(Some(&file), environment.into_iter())
-    }
-
-    #[test]
-    fn every_problem_is_told_at_once_with_its_line() {
-        let text = "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n[log]\nformat = \"xml\"\n[colour]\nred = 1\n[ldap]\ntrust_dir = 5\nallow = [\"10.0.0.0/8\", \"10.0.0.0/40\"]\n";
-        let problems = load(text, &[]).expect_err("refused");
-        for wanted in [
-            "jim.toml:2: [server] listen is not a loopback address",
-            "jim.toml:3: unknown key port in [server]; there are listen, insecure_http",
-            "jim.toml:5: [log] format must be text or json",
-            "unknown section [colour]",
-            "jim.toml:9: [ldap] trust_dir must be a text in quotes",
-            "jim.toml:10: [ldap] allow holds \"10.0.0.0/40\", which is no network",
-        ] {
-            assert!(problems.contains(wanted), "{wanted} is not in:\n{problems}");
-        }
-        assert!(load("[server\n", &[]).expect_err("refused").contains("jim.toml:1"));
-    }
-
-    #[test]
-    fn the_environment_wins_and_unknown_variables_are_only_noted() {
-        let environment = [
-            ("JIM_SERVER_LISTEN", "0.0.0.0:0"),
-            ("JIM_SERVER_INSECURE_HTTP", "TRUE"),
-            ("JIM_DATABASE_PATH", "here.db"),
-            ("JIM_LDAP_ALLOW", "10.0.0.0/8, *.corp.example:636"),
-            ("JIM_COLOUR_RED", "1"),
-            (INFRASTRUCTURE_KEY, "jim_x"),
-        ];
-        let config =
-            load("[server]\nlisten = \"127.0.0.1:1\"\n[keys]\npath = \"my.keys\"\n", &environment).expect("good");
-        assert_eq!(config.listen.port(), 0);
-        assert_eq!(config.database, Path::new("here.db"));
-        assert!(config.keyring.is_absolute() && config.keyring.ends_with("my.keys"));
-        assert_eq!(Ok(config.allowed_directories), Policy::parse(["10.0.0.0/8", "*.corp.example:636"]));
-        assert_eq!(config.unknown_variables, ["JIM_COLOUR_RED"]);
-    }
-
-    #[test]
-    fn a_named_file_must_exist() {
-        let missing = Config::load(Some(Path::new("/nonexistent/jim.toml")), std::iter::empty());
-        assert!(missing.expect_err("refused").contains("/nonexistent/jim.toml"));
-    }
-
-    #[test]
-    fn the_example_file_holds_every_key_at_its_default() {
-        let example = include_str!("../jim.toml.example");
-        let uncommented: String = example
-            .lines()
-            .map(|l| l.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or(l))
-            .fold(String::new(), |all, l| all + l + "\n");
-        let table: toml::Table = toml::from_str(&uncommented).expect("parses");
-        for (section, key) in KEYS {
-            assert!(table[section].get(key).is_some(), "[{section}] {key} is not in jim.toml.example");
-        }
-        assert!(toml::from_str::<toml::Table>(example).is_ok());
-        assert!(load(example, &[]).is_ok());
-    }
-}
+mod tests;

@@ -1,0 +1,95 @@
+//! Configurations that are read, and the problems that others are told of.
+
+use super::*;
+
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let dir = tempfile::tempdir().expect("folder");
+    let file = dir.path().join("jim.toml");
+    std::fs::write(&file, text).expect("write");
+    let environment: Vec<(String, String)> =
+        environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    Config::load(Some(&file), environment.into_iter())
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_line() {
+    let text = "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n[log]\nformat = \"xml\"\n[colour]\nred = 1\n[ldap]\ntrust_dir = 5\nallow = [\"10.0.0.0/8\", \"10.0.0.0/40\"]\n";
+    let problems = load(text, &[]).expect_err("refused");
+    for wanted in [
+        "jim.toml:2: [server] listen is not a loopback address",
+        "jim.toml:3: unknown key port in [server]; there are listen, insecure_http",
+        "jim.toml:5: [log] format must be text or json",
+        "unknown section [colour]",
+        "jim.toml:9: [ldap] trust_dir must be a text in quotes",
+        "jim.toml:10: [ldap] allow holds \"10.0.0.0/40\", which is no network",
+    ] {
+        assert!(problems.contains(wanted), "{wanted} is not in:\n{problems}");
+    }
+    assert!(load("[server\n", &[]).expect_err("refused").contains("jim.toml:1"));
+}
+
+#[test]
+fn the_environment_wins_and_unknown_variables_are_only_noted() {
+    let environment = [
+        ("JIM_SERVER_LISTEN", "0.0.0.0:0"),
+        ("JIM_SERVER_INSECURE_HTTP", "TRUE"),
+        ("JIM_DATABASE_PATH", "here.db"),
+        ("JIM_LDAP_ALLOW", "10.0.0.0/8, *.corp.example:636"),
+        ("JIM_COLOUR_RED", "1"),
+        (INFRASTRUCTURE_KEY, "jim_x"),
+    ];
+    let config = load("[server]\nlisten = \"127.0.0.1:1\"\n[keys]\npath = \"my.keys\"\n", &environment).expect("good");
+    assert_eq!(config.listen.port(), 0);
+    assert_eq!(config.database, Path::new("here.db"));
+    assert!(config.keyring.is_absolute() && config.keyring.ends_with("my.keys"));
+    assert_eq!(Ok(config.allowed_directories), Policy::parse(["10.0.0.0/8", "*.corp.example:636"]));
+    assert_eq!(config.unknown_variables, ["JIM_COLOUR_RED"]);
+}
+
+#[test]
+fn the_files_folder_exists_and_holds_nothing_of_our_own() {
+    assert_eq!(load("", &[]).expect("good").files_root, None);
+    let outer = tempfile::tempdir().expect("folder");
+    let root = outer.path().join("files");
+    std::fs::create_dir(&root).expect("folder");
+    let own = outer.path().join("jim.db");
+    let keys = outer.path().join("jim.keys");
+    let with = |root: &Path, database: &Path, keys: &Path| {
+        let text = format!("[database]\npath = {database:?}\n[keys]\npath = {keys:?}\n[files]\nroot = {root:?}\n");
+        load(&text, &[])
+    };
+    assert_eq!(with(&root, &own, &keys).expect("good").files_root.as_deref(), Some(root.as_path()));
+    let missing = with(&outer.path().join("no"), &own, &keys).expect_err("refused");
+    assert!(missing.contains("jim.toml:6: [files] root: ") && missing.contains("is not a folder"), "{missing}");
+    let inside = root.join("jim.db");
+    for (root, database, keys) in
+        [(outer.path(), &own, &keys), (&root, &inside, &keys), (&root, &own, &root.join("../files/jim.keys"))]
+    {
+        let problem = with(root, database, keys).expect_err("refused");
+        assert!(problem.contains("must not be read as text"), "{problem}");
+    }
+    assert!(load("[files]\nroot = \"\"\n", &[]).expect_err("refused").contains("root must not be empty"));
+    let environment = [("JIM_FILES_ROOT", root.to_str().expect("text"))];
+    assert_eq!(load("[files]\nroot = 5\n", &environment).expect("good").files_root, Some(root));
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let missing = Config::load(Some(Path::new("/nonexistent/jim.toml")), std::iter::empty());
+    assert!(missing.expect_err("refused").contains("/nonexistent/jim.toml"));
+}
+
+#[test]
+fn the_example_file_holds_every_key_at_its_default() {
+    let example = include_str!("../../jim.toml.example");
+    let uncommented: String = example
+        .lines()
+        .map(|l| l.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or(l))
+        .fold(String::new(), |all, l| all + l + "\n");
+    let table: toml::Table = toml::from_str(&uncommented).expect("parses");
+    for (section, key) in KEYS {
+        assert!(table[section].get(key).is_some(), "[{section}] {key} is not in jim.toml.example");
+    }
+    assert!(toml::from_str::<toml::Table>(example).is_ok());
+    assert!(load(example, &[]).is_ok());
+}
