@@ -1,28 +1,50 @@
 //! The file connector: delimited text files below the connector files folder.
+//!
+//! [`settings`] checks what a system is set to, [`open`] finds the file and never leaves the folder, [`rows`] reads it
+//! under limits, [`head`] makes a schema of its first rows with [`infer`], [`culture`] and [`date`]. Nothing here ever
+//! writes, and no text names the folder's own path.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::domain::schema::SeenSchema;
-use crate::domain::setting::Values;
+use crate::domain::schema::{SeenSchema, SeenType};
+
+pub use settings::FileSettings;
+
+mod culture;
+mod date;
+mod head;
+mod infer;
+mod open;
+mod rows;
+mod settings;
 
 /// Reads the schema that the head of a file shows. Blocking.
 ///
 /// # Errors
 /// A sentence that says what is wrong with the settings or with the file, without the path of the folder.
-pub fn schema(_root: &Path, _settings: &FileSettings) -> Result<SeenSchema, String> {
-    Err("no schema".to_owned())
-}
-
-/// Settings that an import can start with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSettings {}
-
-impl FileSettings {
-    /// Checks the values of a system.
-    ///
-    /// # Errors
-    /// A sentence that names the settings at fault.
-    pub fn read(_values: &Values) -> Result<FileSettings, String> {
-        Ok(FileSettings {})
+pub fn schema(root: &Path, settings: &FileSettings) -> Result<SeenSchema, String> {
+    match open::open(root, &settings.path) {
+        Ok(file) => head::read(file, settings, &rows::Limits::DEFAULT).map_err(|why| settings.fault(&why)),
+        Err(open::Fault::Missing(_)) if settings.mode == settings::Mode::ExportOnly => Ok(unwritten(settings)),
+        Err(open::Fault::Missing(why) | open::Fault::File(why)) => Err(settings.fault(&why)),
+        Err(open::Fault::Folder(why)) => Err(why),
     }
 }
+
+/// What is known of a file that the first export will make. Nothing was looked at, so that nothing is gone.
+fn unwritten(settings: &FileSettings) -> SeenSchema {
+    let mut seen = SeenSchema::default();
+    match &settings.types {
+        settings::Types::Fixed(name) => {
+            seen.types.push(SeenType { name: Arc::from(name.as_str()), attributes: Vec::new() })
+        }
+        settings::Types::Column(column) => seen.warnings.push(settings.fault(&format!(
+            " does not exist yet, and Object Type Column {column:?} alone names no object types; Object Type would"
+        ))),
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests;

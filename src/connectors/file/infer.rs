@@ -1,0 +1,164 @@
+//! What a column holds, told from its first values.
+
+use uuid::Uuid;
+
+use super::culture::Culture;
+use super::date::is_date_time;
+use crate::domain::schema::{DataType, Plurality};
+
+/// From the narrowest to the widest; the first that fits every value is taken. Text fits everything.
+const LADDER: [DataType; 5] =
+    [DataType::Integer, DataType::LongNumber, DataType::Boolean, DataType::Guid, DataType::DateTime];
+
+/// One column, or several of one name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    fits: [bool; LADDER.len()],
+    empty: bool,
+    multi: bool,
+}
+
+impl Column {
+    /// Without values so far.
+    pub(super) fn new() -> Column {
+        Column { fits: [true; LADDER.len()], empty: true, multi: false }
+    }
+
+    /// The header names it again.
+    pub(super) fn repeat(&mut self) {
+        self.multi = true;
+    }
+
+    /// Takes note of a cell. Blanks around a value say nothing about what it is, and no value is nothing.
+    pub(super) fn note(&mut self, cell: &str, value_delimiter: Option<&str>, culture: Culture) {
+        match value_delimiter {
+            Some(delimiter) if cell.contains(delimiter) => {
+                self.multi = true;
+                cell.split(delimiter).for_each(|value| self.note_value(value.trim(), culture));
+            }
+            _ => self.note_value(cell.trim(), culture),
+        }
+    }
+
+    fn note_value(&mut self, value: &str, culture: Culture) {
+        if value.is_empty() {
+            return;
+        }
+        self.empty = false;
+        for (still, data_type) in self.fits.iter_mut().zip(LADDER) {
+            *still = *still && fits(value, data_type, culture);
+        }
+    }
+
+    /// What its values are.
+    pub(super) fn data_type(&self) -> DataType {
+        let fitting = self.fits.iter().zip(LADDER).find(|(fits, _)| **fits && !self.empty);
+        fitting.map_or(DataType::String, |(_, data_type)| data_type)
+    }
+
+    /// How many values a row may have.
+    pub(super) fn plurality(&self) -> Plurality {
+        if self.multi { Plurality::Multi } else { Plurality::Single }
+    }
+}
+
+fn fits(value: &str, data_type: DataType, culture: Culture) -> bool {
+    match data_type {
+        DataType::Integer => is_canonical(value) && value.parse::<i32>().is_ok(),
+        DataType::LongNumber => is_canonical(value) && value.parse::<i64>().is_ok(),
+        DataType::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
+        DataType::Guid => {
+            let bare = value.strip_prefix('{').and_then(|v| v.strip_suffix('}')).unwrap_or(value);
+            // Of the forms that are understood, only the hyphenated one has this length.
+            bare.len() == 36 && Uuid::try_parse(bare).is_ok()
+        }
+        DataType::DateTime => is_date_time(value, culture),
+        DataType::String | DataType::Reference | DataType::Binary => true,
+    }
+}
+
+/// Whether a number comes out of a number as it went in. "00123" and "+4930123456" are numbers of staff and of
+/// telephones: texts.
+fn is_canonical(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    match digits.as_bytes() {
+        [b'0'] => digits.len() == value.len(),
+        [first, ..] => (b'1'..=b'9').contains(first),
+        [] => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(cells: &[&str]) -> (DataType, Plurality) {
+        let mut column = Column::new();
+        cells.iter().for_each(|cell| column.note(cell, Some("|"), Culture::INVARIANT));
+        (column.data_type(), column.plurality())
+    }
+
+    #[test]
+    fn the_first_type_that_fits_every_value_is_taken() {
+        use DataType::{Boolean, DateTime, Guid, Integer, LongNumber, String};
+        const ID: &str = "0F8FAD5B-d9cb-469f-a165-70867728950e";
+        let braced = format!("{{{ID}}}");
+        for (cells, wanted) in [
+            (&[][..], String),
+            (&["", "  "], String),
+            (&["1", "", "-20", " 3 "], Integer),
+            (&["0"], Integer),
+            (&["2147483647", "-2147483648"], Integer),
+            (&["1", "2147483648"], LongNumber),
+            (&["-2147483649"], LongNumber),
+            (&["9223372036854775807"], LongNumber),
+            (&["9223372036854775808"], String),
+            (&["00123"], String),
+            (&["1", "007"], String),
+            (&["+4930123456"], String),
+            (&["-0"], String),
+            (&["-05"], String),
+            (&["-"], String),
+            (&["1.5"], String),
+            (&["1,000"], String),
+            (&["1e3"], String),
+            (&["0x1F"], String),
+            (&["٣"], String),
+            (&["true", "FALSE", "False", ""], Boolean),
+            (&["true", "1"], String),
+            (&["yes"], String),
+            (&[ID, &braced], Guid),
+            (&["0f8fad5bd9cb469fa16570867728950e"], String),
+            (&["{0f8fad5bd9cb469fa16570867728950e}"], String),
+            (&["urn:uuid:0f8fad5b-d9cb-469f-a165-70867728950e"], String),
+            (&["{0f8fad5b-d9cb-469f-a165-70867728950e"], String),
+            (&["0f8fad5b-d9cb-469f-a165-70867728950g"], String),
+            (&["2026-11-21", "11/21/2026", "2026-11-21T08:30:00Z"], DateTime),
+            (&["2026-11-21", "31/12/2026"], String),
+            (&["2026-11-21", "5"], String),
+            (&["x"], String),
+        ] {
+            assert_eq!(of(cells), (wanted, Plurality::Single), "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn a_delimiter_within_a_cell_separates_values() {
+        use DataType::{DateTime, Integer, String};
+        for (cells, wanted) in [
+            (&["1|2|3"][..], Integer),
+            (&["1", "2| 3 ||"], Integer),
+            (&["|"], String),
+            (&["a|b"], String),
+            (&["2026-11-21|11/21/2026"], DateTime),
+            (&["1|02"], String),
+        ] {
+            assert_eq!(of(cells), (wanted, Plurality::Multi), "{cells:?}");
+        }
+        let mut column = Column::new();
+        column.note("1|2", None, Culture::INVARIANT);
+        assert_eq!((column.data_type(), column.plurality()), (String, Plurality::Single));
+        column.note("a//b", Some("//"), Culture::INVARIANT);
+        assert_eq!(column.plurality(), Plurality::Multi);
+    }
+}

@@ -1,0 +1,153 @@
+//! From stored setting values to what a file is and how it is read. What is refused here is refused before any file
+//! is touched.
+
+use super::culture::Culture;
+use crate::connectors::definitions::{self, file_setting as id};
+use crate::domain::setting::Values;
+
+/// The longest name of a type or column, in characters.
+pub(super) const MAX_NAME: usize = 256;
+
+/// Settings that an import can start with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSettings {
+    /// Below the connector files folder, as it was given.
+    pub(super) path: String,
+    pub(super) mode: Mode,
+    pub(super) types: Types,
+    pub(super) culture: Culture,
+    /// ASCII, and neither a quote nor a line break.
+    pub(super) delimiter: u8,
+    /// Not empty.
+    pub(super) value_delimiter: Option<String>,
+}
+
+/// Direction of use, as far as reading a schema cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The file has to be there.
+    Read,
+    /// The first export may make the file.
+    ExportOnly,
+}
+
+/// Where the names of object types come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Types {
+    /// One, named by the settings.
+    Fixed(String),
+    /// The values of the column of this name.
+    Column(String),
+}
+
+impl FileSettings {
+    /// Checks the values of a system.
+    ///
+    /// # Errors
+    /// A sentence that names the settings at fault.
+    pub fn read(values: &Values) -> Result<FileSettings, String> {
+        let definition = definitions::by_id(definitions::FILE).ok_or("the file connector is not known")?;
+        for setting in definition.settings.iter().filter(|s| s.required) {
+            if values.text(setting.id).is_empty() {
+                return Err(format!("{} is required", setting.name));
+            }
+        }
+        let culture = match values.text(id::CULTURE) {
+            "" => Culture::INVARIANT,
+            name => Culture::named(name)
+                .ok_or_else(|| format!("Culture {name:?} is not known; name one such as en-GB, de-DE or fr"))?,
+        };
+        let value_delimiter = Some(values.text(id::MULTI_VALUE_DELIMITER)).filter(|t| !t.is_empty());
+        Ok(FileSettings {
+            path: values.text(id::FILE_PATH).to_owned(),
+            mode: if values.text(id::MODE) == "Export Only" { Mode::ExportOnly } else { Mode::Read },
+            types: types(values)?,
+            culture,
+            delimiter: delimiter(values.text(id::DELIMITER))?,
+            value_delimiter: value_delimiter.map(str::to_owned),
+        })
+    }
+
+    /// A sentence about the file; what is said begins with a blank, or with a colon and a blank.
+    pub(super) fn fault(&self, what: &str) -> String {
+        format!("File Path {:?}{what}", self.path)
+    }
+}
+
+fn types(values: &Values) -> Result<Types, String> {
+    let (fixed, column) = (values.text(id::OBJECT_TYPE), values.text(id::OBJECT_TYPE_COLUMN));
+    let types = match (fixed, column) {
+        ("", "") => return Err("Object Type or Object Type Column is required".to_owned()),
+        ("", column) => Types::Column(column.to_owned()),
+        (fixed, _) => Types::Fixed(fixed.to_owned()),
+    };
+    match &types {
+        Types::Fixed(name) if name.chars().count() > MAX_NAME => {
+            Err(format!("Object Type must be at most {MAX_NAME} characters"))
+        }
+        _ => Ok(types),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [] => Ok(b','),
+        [one] if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r' | 0) => Ok(*one),
+        _ => Err(format!(
+            "Delimiter {text:?} must be one ASCII character that is neither a quote nor a line break, for example a \
+             comma, a semicolon or a tab"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::file::tests::values;
+
+    #[test]
+    fn settings_at_fault_are_named() {
+        for (changes, wanted) in [
+            (vec![(id::FILE_PATH, "")], "File Path is required"),
+            (vec![(id::MODE, "")], "Mode is required"),
+            (vec![(id::OBJECT_TYPE, "")], "Object Type or Object Type Column is required"),
+            (vec![(id::DELIMITER, ";;")], "Delimiter \";;\" must be one ASCII character"),
+            (vec![(id::DELIMITER, "\"")], "Delimiter \"\\\"\" must be"),
+            (vec![(id::DELIMITER, "\n")], "Delimiter \"\\n\" must be"),
+            (vec![(id::DELIMITER, "\r")], "Delimiter \"\\r\" must be"),
+            (vec![(id::DELIMITER, "§")], "Delimiter \"§\" must be"),
+            (vec![(id::CULTURE, "xx-YY")], "Culture \"xx-YY\" is not known"),
+            (vec![(id::OBJECT_TYPE, &"é".repeat(257))], "Object Type must be at most 256 characters"),
+        ] {
+            let fault = FileSettings::read(&values(&changes)).expect_err(wanted);
+            assert!(fault.starts_with(wanted), "{fault} does not start with {wanted}");
+            assert!(!fault.ends_with('.'), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_what_is_used() {
+        let read = |changes: &[(i64, &str)]| FileSettings::read(&values(changes)).expect("good settings");
+        let plain = read(&[]);
+        assert_eq!((plain.path.as_str(), plain.mode, plain.delimiter), ("people.csv", Mode::Read, b','));
+        assert_eq!((plain.value_delimiter.as_deref(), plain.culture), (Some("|"), Culture::INVARIANT));
+        assert_eq!(plain.types, Types::Fixed("person".to_owned()));
+
+        let both = read(&[(id::OBJECT_TYPE_COLUMN, "kind")]);
+        assert_eq!(both.types, Types::Fixed("person".to_owned()), "Object Type wins");
+        let column = read(&[(id::OBJECT_TYPE, ""), (id::OBJECT_TYPE_COLUMN, "kind")]);
+        assert_eq!(column.types, Types::Column("kind".to_owned()));
+
+        for (text, byte) in [("", b','), ("\t", b'\t'), (";", b';'), ("|", b'|'), (" ", b' ')] {
+            assert_eq!(read(&[(id::DELIMITER, text)]).delimiter, byte, "{text:?}");
+        }
+        assert_eq!(read(&[(id::MULTI_VALUE_DELIMITER, "")]).value_delimiter, None);
+        assert_eq!(read(&[(id::MULTI_VALUE_DELIMITER, " // ")]).value_delimiter.as_deref(), Some(" // "));
+        for (mode, wanted) in
+            [("Import Only", Mode::Read), ("Bidirectional", Mode::Read), ("Export Only", Mode::ExportOnly)]
+        {
+            assert_eq!(read(&[(id::MODE, mode)]).mode, wanted);
+        }
+        assert_eq!(read(&[(id::OBJECT_TYPE, &"é".repeat(256))]).types, Types::Fixed("é".repeat(256)));
+    }
+}
