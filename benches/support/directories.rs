@@ -26,8 +26,66 @@ pub struct Directory {
     pub password: &'static str,
     base: &'static str,
     attributes: &'static [&'static str],
+    schema: &'static [SchemaSearch],
     _server: Running,
 }
+
+/// A search for definitions of the schema.
+struct SchemaSearch {
+    base: &'static str,
+    scope: &'static str,
+    filter: &'static str,
+    attributes: &'static [&'static str],
+}
+
+const fn subschema(base: &'static str) -> SchemaSearch {
+    let attributes = &["objectClasses", "attributeTypes", "dITContentRules", "ldapSyntaxes"];
+    SchemaSearch { base, scope: "base", filter: "(objectClass=subschema)", attributes }
+}
+
+const OPEN_LDAP_SCHEMA: [SchemaSearch; 1] = [subschema("cn=Subschema")];
+const DS389_SCHEMA: [SchemaSearch; 1] = [subschema("cn=schema")];
+const SAMBA_SCHEMA: [SchemaSearch; 2] = [
+    SchemaSearch {
+        base: "CN=Schema,CN=Configuration,DC=lab,DC=test",
+        scope: "one",
+        filter: "(objectClass=classSchema)",
+        attributes: &[
+            "lDAPDisplayName",
+            "governsID",
+            "objectClassCategory",
+            "isDefunct",
+            "defaultHidingValue",
+            "description",
+            "adminDescription",
+            "subClassOf",
+            "auxiliaryClass",
+            "systemAuxiliaryClass",
+            "mayContain",
+            "mustContain",
+            "systemMayContain",
+            "systemMustContain",
+        ],
+    },
+    SchemaSearch {
+        base: "CN=Schema,CN=Configuration,DC=lab,DC=test",
+        scope: "one",
+        filter: "(objectClass=attributeSchema)",
+        attributes: &[
+            "lDAPDisplayName",
+            "attributeID",
+            "attributeSyntax",
+            "oMSyntax",
+            "isSingleValued",
+            "systemOnly",
+            "systemFlags",
+            "linkID",
+            "isDefunct",
+            "description",
+            "adminDescription",
+        ],
+    },
+];
 
 /// Ends the server when it is dropped.
 enum Running {
@@ -49,6 +107,7 @@ impl Directory {
             password: slapd::SERVICE_PASSWORD,
             base: slapd::SUFFIX,
             attributes: &["entryUUID", "nsUniqueId", "description"],
+            schema: &OPEN_LDAP_SCHEMA,
             _server: Running::OpenLdap { _server: server },
         }
     }
@@ -67,6 +126,7 @@ impl Directory {
             password: samba::SERVICE_PASSWORD,
             base: samba::BASE,
             attributes: &["objectGUID", "description", "showInAdvancedViewOnly"],
+            schema: &SAMBA_SCHEMA,
             _server: Running::Samba { _server: server },
         }
     }
@@ -86,15 +146,28 @@ impl Directory {
             password: ds389::SERVICE_PASSWORD,
             base: ds389::BASE,
             attributes: &["entryUUID", "nsUniqueId", "description"],
+            schema: &DS389_SCHEMA,
             _server: Running::Ds389 { _server: server },
         }
     }
 
-    /// One reading of everything an import asks for by `ldapsearch`, which throws away what it prints.
+    /// One reading of everything an import of the hierarchy asks for by `ldapsearch`, which throws away what it prints.
     pub fn ldapsearch(&self) -> Duration {
+        self.search(self.base, "sub", CONTAINERS, self.attributes)
+    }
+
+    /// One reading of everything an import of the schema asks for.
+    pub fn read_schema(&self) -> Duration {
+        self.schema.iter().map(|s| self.search(s.base, s.scope, s.filter, s.attributes)).sum()
+    }
+
+    fn search(&self, base: &str, scope: &str, filter: &str, attributes: &[&str]) -> Duration {
         let mut command = Command::new("ldapsearch");
-        command.args(["-x", "-H", &self.url, "-D", self.account, "-w", self.password, "-b", self.base]);
-        command.args(["-E", "pr=1000/noprompt", "-LLL", CONTAINERS]).args(self.attributes);
+        command.args(["-x", "-H", &self.url, "-D", self.account, "-w", self.password, "-b", base, "-s", scope]);
+        if scope != "base" {
+            command.args(["-E", "pr=1000/noprompt"]);
+        }
+        command.args(["-LLL", filter]).args(attributes);
         // A domain controller continues into its other partitions; nobody follows.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();

@@ -152,6 +152,25 @@ impl Server {
         (took, containers.expect("totalContainers"))
     }
 
+    /// Sends a request without a body: how long it took until the whole answer had arrived, and the answer.
+    pub fn timed(&self, method: &str, path: &str) -> (Duration, Value) {
+        let begun = Instant::now();
+        let answer = self.send(method, path, None).expect("an answer");
+        let took = begun.elapsed();
+        let (status, text) = status_and_body(&answer);
+        assert_eq!(status, 200, "{method} {path}: {text}");
+        (took, serde_json::from_str(&text).expect("JSON"))
+    }
+
+    /// The same with nothing but the length of the answer.
+    pub fn timed_bytes(&self, method: &str, path: &str) -> (Duration, usize) {
+        let begun = Instant::now();
+        let answer = self.send(method, path, None).expect("an answer");
+        let took = begun.elapsed();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{method} {path}");
+        (took, answer.len())
+    }
+
     /// A line of the kernel's account of the process in bytes, for example `VmHWM`, the most memory it ever held.
     pub fn memory(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server runs");

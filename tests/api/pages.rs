@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{SYSTEMS, TestApp, dns, sample};
+use crate::support::{SYSTEMS, Setup, TestApp, dns, sample};
 use jim::sandbox::{Options, Sandbox, Tree};
 
 /// Every member of `sample` is in `answer` with the same value, except those named.
@@ -206,6 +206,75 @@ async fn page_003_object_types_before_the_schema_import() {
     let nobody = app.with_roles("nobody", &[]).await;
     nobody.get(&list).await.expect_error(403, "FORBIDDEN");
     nobody.put(&format!("{list}/10"), &body).await.expect_error(403, "FORBIDDEN");
+}
+
+/// The page shows a type `user` with 47 attributes that no class declares: a file has such.
+#[tokio::test(flavor = "multi_thread")]
+async fn page_003_object_types() {
+    let files = tempfile::tempdir().expect("a folder");
+    let columns: Vec<String> = (1..47).map(|n| format!("column{n}")).collect();
+    let header = format!("{},displayName\n", columns.join(","));
+    std::fs::write(files.path().join("people.csv"), header).expect("a file");
+    let root = Some(files.path().to_owned());
+    let app = TestApp::start_with(Setup { files_root: root, ..Setup::default() }).await;
+    let admin = app.admin();
+    let body = json!({ "name": "People", "connectorDefinitionId": 1 });
+    let id = admin.post(SYSTEMS, &body).await.expect_status(201)["id"].as_i64().expect("an id");
+    let text = |value: &str| json!({ "stringValue": value });
+    app.set(id, &json!({ "101": text("people.csv"), "104": text("user") })).await.expect_status(200);
+    app.import_schema(id).await.expect_status(200);
+
+    let list = format!("{SYSTEMS}/{id}/object-types");
+    let types = admin.get(&list).await.expect_status(200);
+    let user = &types[0];
+    let shown = |user: &Value| {
+        let mut user = user.clone();
+        user["attributes"].as_array_mut().expect("attributes").retain(|a| a["name"] == "displayName");
+        user
+    };
+    let attribute = shown(user)["attributes"][0]["id"].clone();
+    let (object_type, created) = (user["id"].clone(), user["created"].clone());
+    assert!(object_type.is_i64() && attribute.is_i64());
+    assert!(created.as_str().is_some_and(|c| c.ends_with('Z') && c.contains('T')), "{created}");
+    let select = json!({ "selected": true });
+    admin.put(&format!("{list}/{object_type}/attributes/{attribute}"), &select).await.expect_status(200);
+    let updated = admin.put(&format!("{list}/{object_type}"), &select).await.expect_status(200);
+    let sample = json!({
+        "id": object_type,
+        "name": "user",
+        "created": created,
+        "selected": true,
+        "removeContributedAttributesOnObsoletion": false,
+        "attributeCount": 47,
+        "attributes": [{
+            "id": attribute,
+            "name": "displayName",
+            "description": null,
+            "className": null,
+            "created": created,
+            "type": "String",
+            "attributePlurality": "Single",
+            "selected": true,
+            "isExternalId": false,
+            "isSecondaryExternalId": false,
+            "selectionLocked": false,
+            "writability": "ReadWrite"
+        }]
+    });
+    let types = admin.get(&list).await.expect_status(200);
+    assert_eq!(json!([shown(&types[0])]), json!([sample]));
+    assert_eq!(shown(&updated), sample);
+    assert_eq!(types[0]["attributes"].as_array().map(Vec::len), Some(47));
+
+    let both = json!({ "selected": true, "removeContributedAttributesOnObsoletion": true });
+    let path = format!("{list}/{object_type}");
+    let updated = admin.put(&path, &both).await.expect_status(200);
+    assert_eq!(updated["removeContributedAttributesOnObsoletion"], true);
+    admin.put(&path, &json!({ "selected": "yes" })).await.expect_fault("selected");
+    app.stranger().put(&path, &both).await.expect_error(401, "UNAUTHORISED");
+    app.with_roles("nobody", &[]).await.put(&path, &both).await.expect_error(403, "FORBIDDEN");
+    admin.put(&format!("{list}/999999"), &both).await.expect_error(404, "NOT_FOUND");
+    admin.put(&format!("{SYSTEMS}/999/object-types/{object_type}"), &both).await.expect_error(404, "NOT_FOUND");
 }
 
 #[tokio::test(flavor = "multi_thread")]

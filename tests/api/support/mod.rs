@@ -49,6 +49,8 @@ pub struct TestApp {
 #[derive(Default)]
 pub struct Setup {
     pub trust_dir: Option<PathBuf>,
+    /// The connector files folder.
+    pub files_root: Option<PathBuf>,
     pub infrastructure_key: Option<String>,
     pub ldap_limits: Option<jim::connectors::ldap::Limits>,
     pub limits: Option<serve::Limits>,
@@ -66,6 +68,7 @@ impl TestApp {
     async fn start_in(folder: TempDir, setup: Setup) -> TestApp {
         let mut config = Config::in_folder(folder.path());
         config.trust_dir = setup.trust_dir;
+        config.files_root = setup.files_root;
         let secret = setup.infrastructure_key.map(Secret::new);
         let (mut app, bootstrap) = start::start(&config, secret).await.expect("the server starts");
         if let Some(limits) = setup.ldap_limits {
