@@ -11,7 +11,7 @@ use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Change, Input, Kind, Setting};
 use crate::error::{Error, Faults, Result};
 use crate::security::secret::Keyring;
-use crate::store::activities::{self, Operation, Outcome};
+use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema::{self, ListedType};
 use crate::store::{Db, Tx, connected_systems};
@@ -102,7 +102,7 @@ pub async fn create(
                 }
             }
             let done = Outcome::done(format!("Created with {}", connector.name));
-            activities::record(tx, Operation::Create, (None, &name), &by, &done)?;
+            activities::record(tx, Operation::Create, Target::System(None, &name), &by, &done)?;
             Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)?, types: Vec::new() })
         })
         .await
@@ -137,7 +137,13 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
                 true => "Nothing changed".to_owned(),
                 false => format!("Changed: {}", changed.join(", ")),
             };
-            activities::record(tx, Operation::Update, (Some(id), &system.name), &by, &Outcome::done(message))?;
+            activities::record(
+                tx,
+                Operation::Update,
+                Target::System(Some(id), &system.name),
+                &by,
+                &Outcome::done(message),
+            )?;
             Ok(Detail { system, settings: systems::settings(tx, id)?, types: Vec::new() })
         })
         .await?;
@@ -158,7 +164,7 @@ pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
             let system = systems::get(tx, id)?;
             systems::delete(tx, id)?;
             let done = Outcome::done("Deleted with its settings, partitions and containers");
-            activities::record(tx, Operation::Delete, (None, &system.name), &by, &done)
+            activities::record(tx, Operation::Delete, Target::System(None, &system.name), &by, &done)
         })
         .await
 }

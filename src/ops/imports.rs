@@ -12,7 +12,7 @@ use crate::connectors::ldap::{Failure, FailureKind};
 use crate::domain::connected_system::Settings;
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
-use crate::store::activities::{self, Operation, Outcome};
+use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::System;
 
 /// A stored password whose target changed is not used until it is sent again.
@@ -37,7 +37,9 @@ pub(super) async fn begin(app: &App, system: &System, operation: Option<Operatio
     let (id, name, by) = (system.id, system.name.clone(), caller.initiator());
     let activity = match operation {
         None => None,
-        Some(operation) => Some(app.db.write(move |tx| activities::open(tx, operation, (Some(id), &name), &by)).await?),
+        Some(operation) => {
+            Some(app.db.write(move |tx| activities::open(tx, operation, Target::System(Some(id), &name), &by)).await?)
+        }
     };
     Ok(Run { activity, _lock: lock })
 }

@@ -33,6 +33,6 @@ pub struct Caller {
 impl Caller {
     /// How activities name the caller.
     pub fn initiator(&self) -> Initiator {
-        Initiator { key_id: self.key.id, key_name: self.key.name.clone() }
+        Initiator::Key { id: self.key.id, name: self.key.name.clone() }
     }
 }

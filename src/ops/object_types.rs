@@ -10,7 +10,7 @@ use super::Caller;
 use crate::app::App;
 use crate::domain::schema::RowId;
 use crate::error::{Error, Faults, Result};
-use crate::store::activities::{self, Operation, Outcome};
+use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::schema::{self, ListedAttribute, ListedType};
 use crate::store::{Db, Tx, connected_systems};
 
@@ -70,7 +70,13 @@ pub async fn update_type(
             tell(&mut told, "", "selected", selected);
             tell(&mut told, "removal of contributed attributes ", "on", remove_contributed);
             let message = sentence(format!("Object type {}", before.stored.name), told);
-            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            activities::record(
+                tx,
+                Operation::Update,
+                Target::System(Some(system), &stored.name),
+                &by,
+                &Outcome::done(message),
+            )?;
             schema::object_type(tx, system, id)
         })
         .await
@@ -97,7 +103,13 @@ pub async fn update_attribute(
             let Changed { attribute, mut told, taken } = changed;
             told.extend(taken);
             let message = sentence(format!("Attribute {of}.{}", attribute.stored.name), told);
-            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            activities::record(
+                tx,
+                Operation::Update,
+                Target::System(Some(system), &stored.name),
+                &by,
+                &Outcome::done(message),
+            )?;
             Ok(attribute)
         })
         .await
@@ -147,7 +159,8 @@ pub async fn update_many(
                 processed: done.len(),
                 ..Outcome::default()
             };
-            let activity = activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &outcome)?;
+            let activity =
+                activities::record(tx, Operation::Update, Target::System(Some(system), &stored.name), &by, &outcome)?;
             // As they are in the end: a later one may have taken a flag from an earlier one.
             let updated = done.into_iter().map(|id| schema::attribute(tx, object_type, id));
             let updated = updated.filter_map(Result::transpose).collect::<Result<_>>()?;

@@ -8,7 +8,7 @@ use super::Caller;
 use crate::app::App;
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Faults, Result};
-use crate::store::activities::{self, Operation, Outcome};
+use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::hierarchy::{self, Node};
 use crate::store::{Db, Tx, connected_systems};
 
@@ -60,7 +60,13 @@ pub async fn select_partition(
                 partition.selected = selected;
             }
             let message = told("Partition", &partition.external_id, selected);
-            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            activities::record(
+                tx,
+                Operation::Update,
+                Target::System(Some(system), &stored.name),
+                &by,
+                &Outcome::done(message),
+            )?;
             Ok(Branch { partition, nodes: hierarchy::nodes(tx, id)? })
         })
         .await
@@ -83,7 +89,13 @@ pub async fn select_container(
                 hierarchy::select_container(tx, system, id, selected)?;
             }
             let message = told("Container", &dn, selected);
-            activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &Outcome::done(message))?;
+            activities::record(
+                tx,
+                Operation::Update,
+                Target::System(Some(system), &stored.name),
+                &by,
+                &Outcome::done(message),
+            )?;
             hierarchy::nodes_below(tx, id)
         })
         .await
@@ -114,7 +126,8 @@ pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bo
                 processed: updated,
                 ..Outcome::default()
             };
-            let activity = activities::record(tx, Operation::Update, (Some(system), &stored.name), &by, &outcome)?;
+            let activity =
+                activities::record(tx, Operation::Update, Target::System(Some(system), &stored.name), &by, &outcome)?;
             Ok(Bulk { activity, updated, errors })
         })
         .await

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::to_text;
 use crate::error::Result;
 
-/// What was done to a connected system.
+/// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// Created.
@@ -16,10 +16,14 @@ pub enum Operation {
     Update,
     /// Deleted.
     Delete,
+    /// Emptied of its objects.
+    Clear,
     /// Its hierarchy was imported.
     ImportHierarchy,
     /// Its schema was imported.
     ImportSchema,
+    /// Put back to its default.
+    Revert,
 }
 
 impl Operation {
@@ -28,19 +32,51 @@ impl Operation {
             Operation::Create => "Create",
             Operation::Update => "Update",
             Operation::Delete => "Delete",
+            Operation::Clear => "Clear",
             Operation::ImportHierarchy => "ImportHierarchy",
             Operation::ImportSchema => "ImportSchema",
+            Operation::Revert => "Revert",
+        }
+    }
+}
+
+/// To what it was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// A connected system or a part of it: its id, unless the activity tells of its beginning or end, and its name.
+    System(Option<i64>, &'a str),
+    /// A service setting by its display name.
+    ServiceSetting(&'a str),
+    /// A certificate by its name.
+    Certificate(&'a str),
+    /// The history, of which the oldest part goes.
+    History,
+}
+
+impl<'a> Target<'a> {
+    /// Its type, its name, the connected system.
+    fn columns(self) -> (&'static str, Option<&'a str>, Option<i64>) {
+        match self {
+            Target::System(id, name) => ("ConnectedSystem", Some(name), id),
+            Target::ServiceSetting(name) => ("ServiceSetting", Some(name), None),
+            Target::Certificate(name) => ("TrustedCertificate", Some(name), None),
+            Target::History => ("HistoryRetentionCleanup", None, None),
         }
     }
 }
 
 /// Who caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Initiator {
-    /// The API key's id.
-    pub key_id: Uuid,
-    /// The key's name at that time.
-    pub key_name: String,
+pub enum Initiator {
+    /// Somebody with an API key.
+    Key {
+        /// The API key's id.
+        id: Uuid,
+        /// The key's name at that time.
+        name: String,
+    },
+    /// The server itself.
+    System,
 }
 
 /// How it ended.
@@ -77,29 +113,36 @@ impl Outcome {
 pub fn record(
     tx: &Connection,
     operation: Operation,
-    system: (Option<i64>, &str),
+    target: Target<'_>,
     by: &Initiator,
     outcome: &Outcome,
 ) -> Result<Uuid> {
-    let id = open(tx, operation, system, by)?;
+    let id = open(tx, operation, target, by)?;
     close(tx, id, outcome)?;
     Ok(id)
 }
 
 /// Records the start of something that takes its time.
-pub fn open(tx: &Connection, operation: Operation, system: (Option<i64>, &str), by: &Initiator) -> Result<Uuid> {
+pub fn open(tx: &Connection, operation: Operation, target: Target<'_>, by: &Initiator) -> Result<Uuid> {
     const SQL: &str = "INSERT INTO activities (id, created, executed, status, target_type, target_operation,
             target_name, initiated_by_type, initiated_by_id, initiated_by_name, connected_system_id)
-        VALUES (:id, :now, :now, 'InProgress', 'ConnectedSystem', :operation, :name, 'ApiKey', :key, :key_name, :system)";
+        VALUES (:id, :now, :now, 'InProgress', :target, :operation, :name, :by, :key, :key_name, :system)";
     let id = Uuid::new_v4();
+    let (target, name, system) = target.columns();
+    let (by, key, key_name) = match by {
+        Initiator::Key { id, name } => ("ApiKey", Some(id.to_string()), Some(name)),
+        Initiator::System => ("System", None, None),
+    };
     tx.prepare_cached(SQL)?.execute(named_params! {
         ":id": id.to_string(),
         ":now": to_text(OffsetDateTime::now_utc()),
+        ":target": target,
         ":operation": operation.name(),
-        ":name": system.1,
-        ":key": by.key_id.to_string(),
-        ":key_name": by.key_name,
-        ":system": system.0,
+        ":name": name,
+        ":by": by,
+        ":key": key,
+        ":key_name": key_name,
+        ":system": system,
     })?;
     Ok(id)
 }
