@@ -1,5 +1,8 @@
 //! The schema of a directory: which object types there are and which attributes they may have.
 
+pub mod definition;
+mod lexer;
+
 use super::root_dse::RootDse;
 use super::session::Session;
 use super::{Access, Failure, Stage};
