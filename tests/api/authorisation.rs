@@ -68,6 +68,8 @@ async fn h10_every_route_with_every_credential() {
     let sandbox = sample().await;
     let system = app.connected_to(&sandbox).await;
     app.import(system, "").await.expect_status(200);
+    // The first type and its first attribute have the ids 1.
+    app.import_schema(system).await.expect_status(200);
     let partitions = app.partitions(system).await;
     let (partition, container) = (&partitions[0]["id"], &partitions[0]["containers"][0]["id"]);
 

@@ -23,6 +23,7 @@ mod import_races;
 mod import_schema;
 mod json_bodies;
 mod keys_under_load;
+mod object_types;
 mod openldap;
 mod paged_lists;
 mod pages;
