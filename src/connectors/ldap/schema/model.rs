@@ -69,15 +69,18 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    /// As a type has it. Its data type must be settled.
+    /// As a type has it. Its data type must be settled. What is known by its name is so of it alone: those that have
+    /// its syntax have the one that is declared.
     pub fn seen(&self, class_name: Option<&Arc<str>>) -> SeenAttribute {
+        let declared = || (self.data_type.unwrap_or(DataType::String), self.plurality, self.writability);
+        let (data_type, plurality, writability) = by_name(&self.name).unwrap_or_else(declared);
         SeenAttribute {
             name: self.name.clone(),
             description: self.description.clone(),
             class_name: class_name.cloned(),
-            data_type: self.data_type.unwrap_or(DataType::String),
-            plurality: self.plurality,
-            writability: self.writability,
+            data_type,
+            plurality,
+            writability,
         }
     }
 }
@@ -166,10 +169,7 @@ impl Model {
         let name = names.first().copied().unwrap_or_default();
         let description = new.description.and_then(|text| self.bounds.description(text)).map(Arc::<str>::from);
         self.bytes += (name.len() + description.as_ref().map_or(0, |text| text.len())) as u64;
-        let (data_type, plurality, writability) = match by_name(name) {
-            Some((data_type, plurality, writability)) => (Some(data_type), plurality, writability),
-            None => (new.data_type, new.plurality, new.writability),
-        };
+        let NewAttribute { data_type, plurality, writability, .. } = *new;
         for symbol in symbols {
             self.attribute_of.set(symbol, self.attributes.len());
         }
