@@ -1,6 +1,10 @@
 //! Chapter 7: importing the schema.
 
+mod declared;
 mod faults;
 mod file;
+mod hostile;
 mod merge;
 mod real;
+mod result;
+mod running;
