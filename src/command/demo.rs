@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 
 use super::serve::{Server, listen};
 use super::{Exit, stop_signal};
+use picture::{choice, report, tree, types};
 
-/// How many containers of a list are shown.
-const SHOWN: usize = 12;
+mod picture;
+
+/// What of a person takes part in the demonstration.
+const WANTED: [&str; 6] = ["uid", "cn", "sn", "givenName", "mail", "telephoneNumber"];
 
 /// Options of the demonstration.
 #[derive(clap::Args)]
@@ -125,6 +128,24 @@ impl Demo {
         let partitions = self.get(&format!("{system}/partitions")).await?;
         say!("{}", tree(&partitions));
 
+        title("7. Import the schema: which types of objects the directory knows");
+        let imported = self.call("POST", &format!("{system}/import-schema"), None).await?;
+        say!("{}", types(&imported["objectTypes"]));
+
+        title("8. Choose people, and what of them takes part");
+        let person = find(&imported["objectTypes"], "inetOrgPerson");
+        let path = format!("{system}/object-types/{}", person["id"]);
+        self.call("PUT", &path, Some(json!({ "selected": true }))).await?;
+        say!("  -> 200");
+        let wanted = WANTED.into_iter().filter_map(|name| find(&person["attributes"], name)["id"].as_i64());
+        let wanted: serde_json::Map<String, Value> =
+            wanted.map(|id| (id.to_string(), json!({ "selected": true }))).collect();
+        let body = json!({ "attributes": wanted });
+        let bulk = self.call("POST", &format!("{path}/attributes/bulk-update"), Some(body)).await?;
+        say!("  -> 200, {} attributes selected; the ids came selected with the import", bulk["updatedCount"]);
+        let chosen = self.get(&format!("{system}/object-types")).await?;
+        say!("{}", choice(find(&chosen, "inetOrgPerson")));
+
         title("Try it yourself");
         say!("  curl -s http://{api}{system}/partitions -H 'X-Api-Key: {}'", self.key);
         say!(
@@ -189,56 +210,8 @@ fn title(text: &str) {
     say!("{text}");
 }
 
-fn report(result: &Value) {
-    say!(
-        "  -> {}: {} partitions, {} containers",
-        result["summary"].as_str().unwrap_or_default(),
-        result["totalPartitions"],
-        result["totalContainers"]
-    );
-    for (kind, sign) in [("addedPartitions", "+"), ("addedContainers", "+"), ("removedContainers", "-")] {
-        let items = result[kind].as_array().map(Vec::as_slice).unwrap_or_default();
-        for item in items.iter().take(SHOWN) {
-            say!("     {sign} {}", item["externalId"].as_str().unwrap_or_default());
-        }
-        if items.len() > SHOWN {
-            say!("     {sign} and {} more", items.len() - SHOWN);
-        }
-    }
-    for item in result["renamedContainers"].as_array().into_iter().flatten() {
-        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-        let selected = if item["wasSelected"] == true { "selected, stays selected" } else { "not selected" };
-        say!("     ~ {} -> {} ({selected})", text("oldName"), text("newName"));
-    }
-    say!();
-}
-
-/// The tree with a tick on what is selected.
-fn tree(partitions: &Value) -> String {
-    let mut out = String::new();
-    for partition in partitions.as_array().into_iter().flatten() {
-        let _ = writeln!(out, "  {} {}", tick(partition), partition["name"].as_str().unwrap_or_default());
-        let mut open: Vec<(&Value, usize)> = Vec::new();
-        push_children(&mut open, &partition["containers"], 1);
-        while let Some((node, depth)) = open.pop() {
-            let _ =
-                writeln!(out, "  {}{} {}", "    ".repeat(depth), tick(node), node["name"].as_str().unwrap_or_default());
-            push_children(&mut open, &node["childContainers"], depth + 1);
-        }
-    }
-    out
-}
-
-fn push_children<'a>(open: &mut Vec<(&'a Value, usize)>, children: &'a Value, depth: usize) {
-    open.extend(children.as_array().into_iter().flatten().rev().map(|child| (child, depth)));
-}
-
-fn tick(node: &Value) -> &'static str {
-    if node["selected"] == true { "[x]" } else { "[ ]" }
-}
-
-fn find<'a>(partitions: &'a Value, name: &str) -> &'a Value {
-    partitions.as_array().into_iter().flatten().find(|p| p["name"] == name).unwrap_or(&Value::Null)
+fn find<'a>(list: &'a Value, name: &str) -> &'a Value {
+    list.as_array().into_iter().flatten().find(|row| row["name"] == name).unwrap_or(&Value::Null)
 }
 
 fn container<'a>(containers: &'a Value, name: &str) -> Option<&'a Value> {

@@ -77,6 +77,26 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
         );
         assert!(text.contains("ldapsearch -x") && text.contains("-w '"), "{text}");
 
+        // The schema: how many types and some of their names; then one type and what of it was chosen, as it is stored.
+        let types = client.get(&format!("{SYSTEMS}/{id}/object-types")).await.expect_status(200);
+        let types = types.as_array().expect("a list");
+        assert!(text.contains(&format!("{} object types with ", types.len())), "{text}");
+        assert!(text.contains(" inetOrgPerson,") && text.contains(" and 10 more"), "{text}");
+        let person = types.iter().find(|t| t["name"] == "inetOrgPerson").expect("people");
+        assert_eq!((&person["selected"], types.iter().filter(|t| t["selected"] == true).count()), (&true.into(), 1));
+        let chosen = person["attributes"].as_array().expect("a list").iter().filter(|a| a["selected"] == true);
+        let chosen: Vec<&str> = chosen.map(|a| a["name"].as_str().expect("a name")).collect();
+        let wanted = ["cn", "distinguishedName", "entryUUID", "givenName", "mail", "sn", "telephoneNumber", "uid"];
+        assert_eq!(chosen, wanted);
+        assert!(text.contains(&format!("[x] inetOrgPerson: 8 of {} attributes\n", person["attributeCount"])), "{text}");
+        for name in wanted {
+            let lines = text.lines().filter(|l| l.trim_start().starts_with(&format!("[x] {name} ")));
+            assert_eq!(lines.count(), 1, "{name}: {text}");
+        }
+        assert!(text.contains("[x] entryUUID          Guid       Single  external id, read only\n"), "{text}");
+        assert!(text.contains("secondary external id\n") && text.contains("[x] mail               String     Multi\n"));
+        assert!(text.len() < 12_000 && !text.contains("attributePlurality"), "no answer as it came: {}", text.len());
+
         demo.signal(signal);
         let done = demo.wait();
         assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
