@@ -35,6 +35,9 @@ fn main() {
     compare(&open_ldap, false, rounds);
     compare(&ds389, false, rounds);
     compare(&samba, false, rounds);
+    drop(samba);
+    let samba = Directory::samba_with_all_classes();
+    compare(&samba, false, rounds);
     compare(&samba, true, rounds);
 }
 

@@ -119,8 +119,12 @@ impl Directory {
         let dns: Vec<String> = (0..units).map(|unit| dn(unit, samba::BASE)).collect();
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(server.administrator().add_ous(&dns));
+        Directory::of_samba("Samba AD", server)
+    }
+
+    fn of_samba(name: &'static str, server: Samba) -> Directory {
         Directory {
-            name: "Samba AD",
+            name,
             url: server.url(),
             account: samba::SERVICE_ACCOUNT,
             password: samba::SERVICE_PASSWORD,
@@ -129,6 +133,11 @@ impl Directory {
             schema: &SAMBA_SCHEMA,
             _server: Running::Samba { _server: server },
         }
+    }
+
+    /// A Samba domain none of whose classes is hidden by default, so that each is an object type.
+    pub fn samba_with_all_classes() -> Directory {
+        Directory::of_samba("Samba AD, no class hidden", Samba::start_as(Certificate::Good, false, None, "all"))
     }
 
     /// 389 Directory Server with this many organizational units.

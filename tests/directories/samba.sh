@@ -19,6 +19,7 @@
 #
 # Environment, read by prepare:
 #   SAMBA_CERT=good|wrong-name|expired   the certificate the server shows (good)
+#   SAMBA_CLASSES=all                    no class of the schema is hidden by default; nearly all are in a new domain
 set -euo pipefail
 
 readonly script=samba.sh
@@ -95,6 +96,17 @@ LDIF
     [[ -e $1/private/sam.ldb ]] || die "$1 is no domain"
 }
 
+# Every class of the schema becomes one that is not hidden by default.
+show_classes() { # FOLDER
+    local database=(-H "$1/private/sam.ldb" --configfile="$1/etc/smb.conf")
+    ldbsearch "${database[@]}" -b CN=Schema,CN=Configuration,DC=lab,DC=test \
+        '(&(objectClass=classSchema)(defaultHidingValue=TRUE))' dn 2>"$dir/classes.log" |
+        awk '/^dn: / { print $0 "\nchangetype: modify\nreplace: defaultHidingValue\ndefaultHidingValue: FALSE\n" }' \
+            >"$dir/classes.ldif"
+    ldbmodify "${database[@]}" --option="dsdb:schema update allowed=yes" "$dir/classes.ldif" >>"$dir/classes.log" 2>&1 ||
+        die "classes stay hidden: $(tail -n 5 "$dir/classes.log")"
+}
+
 prepare() { # [TEMPLATE [LDIF]]
     need samba samba-tool ldbadd ldbmodify openssl iconv
     [[ $(id -u) -eq 0 ]] || die "a Samba domain takes root: it is made with rights and served on port 389"
@@ -117,6 +129,7 @@ prepare() { # [TEMPLATE [LDIF]]
             die "ldbadd refused $2: $(tail -n 5 "$dir/ldbadd.log")"
         : >"$dir/loaded"
     fi
+    [[ ${SAMBA_CLASSES:-} != all ]] || show_classes "$dir/domain"
     write_certificates "${SAMBA_CERT:-good}" "DNS:dc1.lab.test,DNS:localhost,IP:$ip"
 }
 

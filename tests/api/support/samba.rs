@@ -72,6 +72,11 @@ impl Samba {
 
     /// There is always a certificate: this Samba crashes when it is asked for StartTLS and has none. The file holds more entries of the domain, parents first.
     pub fn start_with(certificate: Certificate, shared: bool, ldif: Option<PathBuf>) -> Samba {
+        Samba::start_as(certificate, shared, ldif, "")
+    }
+
+    /// With `all` no class of the schema is hidden by default.
+    pub fn start_as(certificate: Certificate, shared: bool, ldif: Option<PathBuf>, classes: &str) -> Samba {
         for _ in 0..5 {
             let daemon = Daemon::new("samba.sh", free_address(), PORT, shared);
             let mut samba = Samba { daemon, lists: Vec::new() };
@@ -79,7 +84,11 @@ impl Samba {
             // Another domain in the script takes another number here.
             let template = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("samba-template-1");
             let files: Vec<PathBuf> = [template].into_iter().chain(ldif.clone()).collect();
-            samba.daemon.prepare(&samba.place(), &files, &[("SAMBA_CERT", certificate.word())]);
+            samba.daemon.prepare(
+                &samba.place(),
+                &files,
+                &[("SAMBA_CERT", certificate.word()), ("SAMBA_CLASSES", classes)],
+            );
             match samba.run() {
                 Ok(()) => return samba,
                 // Somebody took the address meanwhile.
