@@ -53,6 +53,10 @@
 //! 7. The report goes back as JSON, written while it is sent. Once nothing was written for a second, the writer merges
 //!    the write-ahead file and gives the memory of its page cache back.
 //!
+//! `POST .../import-schema` has the same shape: [`connectors::ldap::schema`] or [`connectors::file`] says what the system
+//! declares, [`domain::schema::plan`] compares it by names with what is stored, and one transaction applies the plan.
+//! What somebody chose is never removed.
+//!
 //! `POST .../test-connection` goes the same way as far as the schema, one step at a time, and tells of each
 //! ([`connectors::ldap::probe`]).
 //!
