@@ -1,6 +1,6 @@
 //! Sessions against a directory that answers byte by byte what a test says.
 
-mod fake;
+pub(in crate::connectors::ldap) mod fake;
 mod hostile;
 mod secured;
 mod single;
