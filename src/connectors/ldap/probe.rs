@@ -14,7 +14,9 @@ use super::hierarchy::page_size;
 use super::partitions::{self, Listed};
 use super::remedy::explain;
 use super::root_dse::{self, RootDse};
+use super::schema;
 use super::session::Session;
+use crate::domain::schema::SeenSchema;
 use crate::security::certificate::Certificate;
 use crate::security::tls::Witness;
 
@@ -247,24 +249,11 @@ impl Probe<'_> {
         Ok(contexts)
     }
 
+    /// Reads the schema as an import does, so that what it says is what an import would find.
     async fn schema(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
         let begun = Instant::now();
-        session.enter(Stage::Schema);
-        let failure = |why: String| Failure::new(Stage::Schema, &self.access.target(), why);
-        let named = if root.kind.is_ad_family() { root.schema.as_deref() } else { root.subschema.as_deref() };
-        let read = match named {
-            None => Err(failure("the root entry names no schema".to_owned())),
-            Some(dn) => {
-                let read = session.read(dn, "(objectClass=*)", &["1.1"]);
-                match self.access.within(Stage::Schema, read).await {
-                    Ok(answer) if answer.code == 0 && answer.entry.is_some() => Ok(()),
-                    Ok(answer) if answer.code == 0 => Err(failure("no entry".to_owned())),
-                    Ok(answer) => Err(failure(result_name(answer.code))),
-                    Err(failure) => Err(failure),
-                }
-            }
-        };
-        self.note(begun, read, |_| None)
+        let seen = schema::discover(self.access, session, root).await;
+        self.note(begun, seen, |seen| Some(counted(seen))).map(|_| ())
     }
 
     /// Notes what came of the stage that is next, and passes it on if it is good.
@@ -293,4 +282,15 @@ impl Probe<'_> {
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.report.stages.push(StageReport { name, outcome, milliseconds });
     }
+}
+
+/// How many object types there are, and what else an import would say.
+fn counted(seen: &SeenSchema) -> String {
+    let sort = if seen.types.len() == 1 { "object type" } else { "object types" };
+    let mut remark = format!("{} {sort}", seen.types.len());
+    for warning in &seen.warnings {
+        remark.push_str("; ");
+        remark.push_str(warning);
+    }
+    remark
 }

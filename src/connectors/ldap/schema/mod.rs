@@ -114,3 +114,6 @@ fn exceeds(access: &Access, what: Exceeds) -> Failure {
     tracing::warn!(what = what.0, "the schema has more than is read");
     unreadable(access, EXCEEDS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,8 +98,10 @@ pub fn model(definitions: Definitions<'_>, auxiliary: bool, bounds: Bounds) -> R
             Err(broken) => model.findings.broken_attributes.add(&broken.0),
         }
     }
+    // Where no attribute is shown at all, that is to be seen.
+    let shown = model.counts().0 > 0;
     for definition in OF_THE_SERVER.iter().filter_map(|text| parse(text.as_bytes()).ok()) {
-        if !model.knows_attribute(definition.name()) {
+        if shown && !model.knows_attribute(definition.name()) {
             declare_attribute(&mut model, &definition, &bytes)?;
         }
     }
