@@ -25,7 +25,7 @@ while getopts s:m option; do
 done
 shift $((OPTIND - 1))
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(dn guard hierarchy key)
+[[ ${#targets[@]} -gt 0 ]] || targets=(dn guard hierarchy key schema)
 
 command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 

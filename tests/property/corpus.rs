@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::properties::{dn, guard, hierarchy, key};
+use crate::properties::{dn, guard, hierarchy, key, schema};
 
 fn replay(target: &str, property: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(target);
@@ -33,4 +33,9 @@ fn kept_edits() {
 #[test]
 fn kept_keys() {
     replay("key", key);
+}
+
+#[test]
+fn kept_definitions() {
+    replay("schema", schema);
 }

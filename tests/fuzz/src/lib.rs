@@ -9,6 +9,7 @@ pub mod frames;
 pub mod keys;
 pub mod merge;
 pub mod names;
+pub mod schema;
 pub mod world;
 
 /// Runs imports of a directory that `data` edits, and fails where one is not as the merge rules say.
@@ -54,4 +55,9 @@ pub fn key(data: &[u8]) {
     if let Some(body) = text.strip_suffix('?').filter(|body| body.len() == 60) {
         keys::check(&(body.to_owned() + &keys::checksum(body.as_bytes())));
     }
+}
+
+/// Reads `data` as the definitions of a schema, a line each.
+pub fn schema(data: &[u8]) {
+    schema::check(data);
 }
