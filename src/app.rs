@@ -66,6 +66,11 @@ impl RunLocks {
         running.insert(system).then(|| RunLock { locks: self.clone(), system })
     }
 
+    /// Whether the run of a system is taken.
+    pub fn is_running(&self, system: i64) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(&system)
+    }
+
     /// Waits in line for a turn, which lasts until what is returned is dropped. The line is never closed.
     pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         self.turns.clone().acquire_owned().await.ok()

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use uuid::Uuid;
 use warp::reply::Response;
 
 use super::filters::Call;
@@ -140,29 +139,6 @@ pub async fn update(mut call: Call) -> Result<Response> {
 
 pub async fn import_schema(call: Call) -> Result<Response> {
     answer(import_schema::run(&call.app, call.id(0, WHAT)?, call.caller()?).await?)
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Deleted {
-    success: bool,
-    outcome: &'static str,
-    error_message: Option<&'static str>,
-    worker_task_id: Option<Uuid>,
-    activity_id: String,
-}
-
-pub async fn delete(call: Call) -> Result<Response> {
-    // There is no change history yet that could go with the system.
-    let _with_history = call.query_flag("deleteChangeHistory", false)?;
-    let activity = ops::delete(&call.app, call.id(0, WHAT)?, call.caller()?).await?;
-    json::ok(&Deleted {
-        success: true,
-        outcome: "CompletedImmediately",
-        error_message: None,
-        worker_task_id: None,
-        activity_id: activity.to_string(),
-    })
 }
 
 fn parallelism(body: &mut Body) -> Option<i64> {

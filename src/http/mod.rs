@@ -6,6 +6,7 @@
 mod api_keys;
 mod connected_systems;
 mod connector_definitions;
+mod deletion;
 pub mod error;
 mod filters;
 mod hierarchy;
@@ -43,7 +44,9 @@ pub fn api(app: &App) -> Route {
     r.add(POST,   "/api/v1/synchronisation/connected-systems", Administrator, connected_systems::create);
     r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}", Reader, connected_systems::get);
     r.add(PUT,    "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::update);
-    r.add(DELETE, "/api/v1/synchronisation/connected-systems/{id}", Administrator, connected_systems::delete);
+    r.add(DELETE, "/api/v1/synchronisation/connected-systems/{id}", Administrator, deletion::delete);
+    r.add(GET,    "/api/v1/synchronisation/connected-systems/{id}/deletion-preview", Reader, deletion::preview);
+    r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/clear", Administrator, deletion::clear);
     r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/import-hierarchy", Administrator, hierarchy::import);
     r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/import-schema", Administrator, connected_systems::import_schema);
     r.add(POST,   "/api/v1/synchronisation/connected-systems/{id}/test-connection", Administrator, test_connection::test);

@@ -1,8 +1,6 @@
-//! Creating, changing and deleting connected systems. No call opens a connection.
+//! Creating, changing and reading connected systems. No call opens a connection.
 
 use std::collections::BTreeMap;
-
-use uuid::Uuid;
 
 use super::Caller;
 use crate::app::App;
@@ -14,7 +12,7 @@ use crate::security::secret::Keyring;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema::{self, ListedType};
-use crate::store::{Db, Tx, connected_systems};
+use crate::store::{Db, Tx};
 
 /// A system with its settings.
 #[derive(Debug)]
@@ -150,23 +148,6 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
     // Not by the writer, which others wait for: the update has nothing to do with the schema.
     detail.types = app.db.read(move |c| schema::list(c, id)).await?;
     Ok(detail)
-}
-
-/// Deletes a system with everything below it and returns the activity that tells of it.
-pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
-    app.db.read(move |c| connected_systems::require(c, id)).await?;
-    // No import may start or run on a system that goes.
-    let _lock =
-        app.imports.take(id).ok_or_else(|| Error::Conflict("an import is running on this system".to_owned()))?;
-    let by = caller.initiator();
-    app.db
-        .write(move |tx| {
-            let system = systems::get(tx, id)?;
-            systems::delete(tx, id)?;
-            let done = Outcome::done("Deleted with its settings, partitions and containers");
-            activities::record(tx, Operation::Delete, Target::System(None, &system.name), &by, &done)
-        })
-        .await
 }
 
 fn has_faults_of_form(update: &Update) -> bool {

@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod authenticate;
 pub mod check;
 pub mod connected_systems;
+pub mod deletion;
 pub mod import_hierarchy;
 pub mod import_schema;
 mod imports;

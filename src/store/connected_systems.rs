@@ -43,6 +43,11 @@ const LIST: &str = "SELECT id, name, description, connector_id, created, last_up
     FROM connected_systems ORDER BY id";
 
 impl System {
+    /// Whether it is about to go.
+    pub fn is_deleting(&self) -> bool {
+        self.status == "Deleting"
+    }
+
     fn from_row(r: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(System {
             id: r.get(0)?,
@@ -64,6 +69,15 @@ impl System {
 pub fn get(c: &Connection, id: i64) -> Result<System> {
     let row = c.prepare_cached(GET)?.query_row([id], System::from_row).optional()?;
     row.ok_or_else(|| Error::not_found("connected system", id))
+}
+
+/// The same, or "bad request" once it is being deleted.
+pub fn active(c: &Connection, id: i64) -> Result<System> {
+    let system = get(c, id)?;
+    match system.is_deleting() {
+        true => Err(Error::BadRequest("this system is already being deleted".to_owned())),
+        false => Ok(system),
+    }
 }
 
 /// Fails with "not found" unless the system exists.

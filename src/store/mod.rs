@@ -8,6 +8,7 @@ pub mod activities;
 pub mod api_keys;
 pub mod check;
 pub mod connected_systems;
+pub mod deletion;
 pub mod hierarchy;
 mod open;
 pub mod schema;

@@ -14,6 +14,7 @@ mod connected_systems;
 mod connector_definitions;
 mod conventions;
 mod crash;
+mod deletion;
 mod demo;
 mod files;
 mod import_errors;

@@ -1,0 +1,79 @@
+//! Taking things away from a connected system or the system itself: what that would mean, emptying, deleting.
+
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::{App, RunLock};
+use crate::error::{Error, Result};
+use crate::store::activities::{self, Operation, Outcome, Target};
+use crate::store::connected_systems::{self as systems, System};
+use crate::store::deletion;
+
+/// What goes with a system.
+#[derive(Debug)]
+pub struct Preview {
+    /// The row.
+    pub system: System,
+    /// How many rows of each kind there are.
+    pub counts: deletion::Counts,
+    /// An import is running on it.
+    pub is_busy: bool,
+    /// What deserves a thought before.
+    pub warnings: Vec<String>,
+}
+
+/// Counts what goes with a system. Changes nothing.
+pub async fn preview(app: &App, id: i64) -> Result<Preview> {
+    let (system, counts) = app
+        .db
+        .read(move |c| {
+            // One snapshot for all counts.
+            let tx = c.unchecked_transaction()?;
+            Ok((systems::get(&tx, id)?, deletion::counts(&tx, id)?))
+        })
+        .await?;
+    let is_busy = app.imports.is_running(id);
+    let mut warnings = Vec::new();
+    if is_busy {
+        warnings.push("An import is running on this system; it has to end first.".to_owned());
+    }
+    if system.is_deleting() {
+        warnings.push("This system is already being deleted.".to_owned());
+    }
+    Ok(Preview { system, counts, is_busy, warnings })
+}
+
+/// Removes the objects of a system. Schema, partitions, containers, choices and settings stay.
+pub async fn clear(app: &App, id: i64, caller: &Caller) -> Result<()> {
+    let _lock = quiet(app, id).await?;
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let system = systems::active(tx, id)?;
+            // Objects come with their import; until then there are none to remove.
+            let done = Outcome::done("Cleared: 0 objects removed");
+            activities::record(tx, Operation::Clear, Target::System(Some(id), &system.name), &by, &done)
+        })
+        .await?;
+    Ok(())
+}
+
+/// Deletes a system with everything below it and returns the activity that tells of it.
+pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
+    let _lock = quiet(app, id).await?;
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let system = systems::active(tx, id)?;
+            systems::delete(tx, id)?;
+            let done = Outcome::done("Deleted with its settings, object types, partitions and containers");
+            activities::record(tx, Operation::Delete, Target::System(None, &system.name), &by, &done)
+        })
+        .await
+}
+
+/// Keeps imports from starting on a system from which something goes.
+async fn quiet(app: &App, id: i64) -> Result<RunLock> {
+    app.db.read_few(move |c| systems::active(c, id).map(drop)).await?;
+    app.imports.take(id).ok_or_else(|| Error::Conflict("an import is running on this system".to_owned()))
+}
