@@ -22,6 +22,7 @@
 #   SLAPD_LIMITS                         slapd's `limits` for cn=limited, for example "size.soft=50 size.hard=50"
 #   SLAPD_EXTRA_SUFFIX                   a third naming context, for example "dc=third"
 #   SLAPD_EXTRA_EMPTY=1                  ... without its root entry
+#   SLAPD_SCHEMA=none|no-classes|no-attributes   who asks finds no schema, or half of it; all may read it otherwise
 # and by start:
 #   SLAPD_DEBUG                          slapd's -d (0); 256 writes a line for each operation to standard error
 set -euo pipefail
@@ -67,7 +68,12 @@ database_folder() {
 }
 
 write_configuration() {
-    local suffix hidden dn tls=""
+    local suffix hidden dn tls="" schema=""
+    case ${SLAPD_SCHEMA:-} in
+    none) schema='access to dn.base="cn=Subschema" by * none' ;;
+    no-classes) schema='access to dn.base="cn=Subschema" attrs=objectClasses by * none' ;;
+    no-attributes) schema='access to dn.base="cn=Subschema" attrs=attributeTypes by * none' ;;
+    esac
     if [[ ${SLAPD_CERT:-good} != none ]]; then
         printf -v tls 'TLSCertificateFile %s\nTLSCertificateKeyFile %s' \
             "$(quoted "$dir/srv.pem")" "$(quoted "$dir/srv.key")"
@@ -84,6 +90,7 @@ moduleload back_mdb
 $tls
 sizelimit 500
 access to dn.base="" by * read
+$schema
 access to dn.base="cn=Subschema" by * read
 CONF
         for suffix in "${suffixes[@]}"; do

@@ -25,6 +25,16 @@ pub const HIDDEN_DN: &str = "ou=Hidden,dc=example,dc=com";
 
 const ADMIN_PASSWORD: &str = "admin";
 
+/// What an account may read of `cn=Subschema`.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum SchemaAccess {
+    #[default]
+    All,
+    Nothing,
+    NoClasses,
+    NoAttributes,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub certificate: Certificate,
@@ -36,6 +46,7 @@ pub struct Setup {
     pub hidden: Vec<String>,
     /// slapd's limits for [`LIMITED_DN`], for example `size.soft=50 size.hard=50`.
     pub limits: Option<String>,
+    pub schema: SchemaAccess,
     /// Loaded once, in this order; each file belongs to one naming context.
     pub ldif: Vec<PathBuf>,
 }
@@ -186,7 +197,14 @@ impl Slapd {
         let setup = &self.setup;
         let new: Vec<PathBuf> = setup.ldif.iter().filter(|file| !self.loaded.contains(file)).cloned().collect();
         let lines = setup.hidden.join("\n");
+        let schema = match setup.schema {
+            SchemaAccess::All => "",
+            SchemaAccess::Nothing => "none",
+            SchemaAccess::NoClasses => "no-classes",
+            SchemaAccess::NoAttributes => "no-attributes",
+        };
         let environment = [
+            ("SLAPD_SCHEMA", schema),
             ("SLAPD_CERT", setup.certificate.word()),
             ("SLAPD_HIDDEN", lines.as_str()),
             ("SLAPD_LIMITS", setup.limits.as_deref().unwrap_or_default()),
