@@ -1,7 +1,6 @@
 //! The schema partition of the Active Directory family (MS-ADTS 3.1.1.2): an entry for each class and each attribute.
 
 use super::bounds::{Bounds, Exceeds};
-use super::definition::ClassKind;
 use super::model::{Model, NewAttribute, NewClass};
 use super::types::of_ad_syntax;
 use super::{NOT_WHOLE, exceeds, unreadable};
@@ -15,6 +14,9 @@ use crate::domain::schema::{Plurality, Writability};
 const PAGE: u32 = 500;
 const NAME: &str = "lDAPDisplayName";
 const DEFUNCT: &str = "isDefunct";
+/// Values of objectClassCategory (MS-ADTS 3.1.1.2.4).
+const STRUCTURAL: &str = "1";
+const AUXILIARY: &str = "3";
 
 const ATTRIBUTE: (&str, &[&str]) = (
     "(objectClass=attributeSchema)",
@@ -159,20 +161,21 @@ impl Reader {
             self.model.findings.broken_classes.add(called(entry));
             return Ok(());
         };
-        let kind = match entry.first_text("objectClassCategory").map(str::trim) {
-            Some("1") => Some(ClassKind::Structural),
-            Some("3") => Some(ClassKind::Auxiliary),
+        // Hiding is about what administrators are offered to make. Nobody makes an object of an auxiliary class, and all
+        // of them are hidden.
+        let wanted = match entry.first_text("objectClassCategory").map(str::trim) {
+            Some(STRUCTURAL) => !is_true(entry, "defaultHidingValue"),
+            Some(AUXILIARY) => self.auxiliary,
             // Abstract, or of before the categories, or unknown.
-            _ => None,
+            _ => false,
         };
-        let wanted = kind == Some(ClassKind::Structural) || (kind == Some(ClassKind::Auxiliary) && self.auxiliary);
         let all = |several: &[&str]| several.iter().flat_map(|name| entry.texts(name)).map(str::trim).collect();
         let superiors: Vec<&str> = all(&["subClassOf"]);
         let auxiliaries: Vec<&str> = all(&["auxiliaryClass", "systemAuxiliaryClass"]);
         let attributes: Vec<&str> = all(&["mustContain", "systemMustContain", "mayContain", "systemMayContain"]);
         let name = names.first().copied().unwrap_or_default();
         let class = NewClass {
-            offered: wanted && !is_true(entry, "defaultHidingValue") && !is_true(entry, DEFUNCT),
+            offered: wanted && !is_true(entry, DEFUNCT),
             single_description: OF_ACCOUNTS.iter().any(|known| known.eq_ignore_ascii_case(name)),
             superiors: &superiors,
             auxiliaries: &auxiliaries,

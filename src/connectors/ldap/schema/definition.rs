@@ -142,7 +142,7 @@ fn read<'a>(text: &'a str, quotes: Quotes, into: &mut Definition<'a>) -> Option<
     }
     match tokens.next()? {
         Token::Word(word) if !word.eq_ignore_ascii_case("NAME") => into.oid = word,
-        Token::Quoted(text) => into.oid = text,
+        Token::Quoted(text) => into.oid = text.trim(),
         // So that the definition can at least be called by its name.
         Token::Word(word) => return into.keyword(word, &mut tokens).and(None),
         _ => return None,
@@ -160,10 +160,10 @@ fn read<'a>(text: &'a str, quotes: Quotes, into: &mut Definition<'a>) -> Option<
 }
 
 impl<'a> Token<'a> {
-    /// As it is spelled.
+    /// As it is spelled, without blanks around it.
     fn raw(self) -> &'a str {
         match self {
-            Token::Word(text) | Token::Quoted(text) => text,
+            Token::Word(text) | Token::Quoted(text) => text.trim(),
             Token::Open => "(",
             Token::Close => ")",
             Token::Dollar => "$",

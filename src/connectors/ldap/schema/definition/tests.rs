@@ -61,6 +61,7 @@ fn classes_in_every_spelling() {
         ("( 1.2 NAME 'a' MUST b MUST c MAY b )", "a 1 - |b,c,b||"),
         ("( 1.2 NAME a SUP top )", "a 1 - top|||"),
         ("( '1.2' NAME \"a\" SUP \"top\" )", "a 1 - top|||"),
+        ("( ' 1.2 ' SUP ' top ' MUST ( ' a ' $ b ) )", "1.2 0 - top|a,b||"),
         // Keywords that are names.
         ("( 1.2 NAME 'must' SUP name MUST may MAY must )", "must 1 - name|may,must||"),
         // Text first: what looks like more is in the description.
