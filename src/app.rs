@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::error::{Error, Result};
 use crate::security::api_key::Hasher;
 use crate::security::key_cache::KeyCache;
 use crate::security::secret::Keyring;
@@ -27,6 +29,8 @@ pub struct App {
     pub trust: Arc<ClientTrust>,
     /// Which systems an import is running on.
     pub imports: RunLocks,
+    /// Places for answers that hold many rows until they are sent.
+    pub large: Arc<Semaphore>,
     /// Turns for connection tests.
     pub tests: Arc<Semaphore>,
     /// The folder that file connectors may read below, if there is one.
@@ -39,6 +43,39 @@ pub struct App {
 const RUNS_AT_ONCE: usize = 8;
 /// Connection tests at the same time; they wait for people, not in line behind imports.
 pub const TESTS_AT_ONCE: usize = 8;
+
+/// Answers of many rows at the same time: whoever reads them slowly holds their memory.
+pub const LARGE_AT_ONCE: usize = 8;
+/// How long a request waits for such a place.
+const LARGE_WAIT: Duration = Duration::from_secs(5);
+/// Rows from which an answer is large.
+const LARGE_ROWS: usize = 5_000;
+
+/// A place among the large answers, given back when it is dropped.
+#[derive(Debug)]
+pub struct Large(Option<OwnedSemaphorePermit>);
+
+impl Large {
+    /// How many rows the answer has. A small one needs no place.
+    pub fn holds(&mut self, rows: usize) {
+        if rows < LARGE_ROWS {
+            self.0 = None;
+        }
+    }
+}
+
+impl App {
+    /// Waits for a place among the large answers, before their rows are read.
+    ///
+    /// # Errors
+    /// All places are taken by answers that are still being sent.
+    pub async fn large_answer(&self) -> Result<Large> {
+        match tokio::time::timeout(LARGE_WAIT, self.large.clone().acquire_owned()).await {
+            Ok(place) => Ok(Large(place.ok())),
+            Err(_) => Err(Error::Unavailable { why: "too many large answers are being sent", source: None }),
+        }
+    }
+}
 
 /// One run per connected system at a time, and a few at a time over all systems.
 #[derive(Clone)]

@@ -122,10 +122,11 @@ pub async fn create(mut call: Call) -> Result<Response> {
 }
 
 pub async fn get(call: Call) -> Result<Response> {
-    answer(ops::get(&call.app.db, call.id(0, WHAT)?).await?)
+    answer(ops::get(&call.app, call.id(0, WHAT)?).await?)
 }
 
 pub async fn update(mut call: Call) -> Result<Response> {
+    let id = call.id(0, WHAT)?;
     let mut body = call.json(&["name", "description", "settingValues", "maxExportParallelism"]).await?;
     let fields = Fields {
         name: body.name(false),
@@ -134,7 +135,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     };
     let settings = setting_values(&mut body);
     let update = Update { fields, settings, faults: body.faults };
-    answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?)
+    answer(ops::update(&call.app, id, update, call.caller()?).await?)
 }
 
 pub async fn import_schema(call: Call) -> Result<Response> {
@@ -209,7 +210,7 @@ fn setting_input(node: Node) -> Result<Input, String> {
 
 /// A system with all its object types, which are written while they are sent.
 fn answer(detail: Detail) -> Result<Response> {
-    let Detail { system, settings, types } = detail;
+    let Detail { system, settings, types, large } = detail;
     let connector = definitions::by_id(system.connector_id);
     let head = DetailHead {
         id: system.id,
@@ -234,7 +235,7 @@ fn answer(detail: Detail) -> Result<Response> {
     before.extend_from_slice(b",\"objectTypes\":[");
     let mut after = bytes(serde_json::to_vec(&tail))?;
     after.splice(..1, *b"],");
-    Ok(type_list::stream(types, before, after))
+    Ok(type_list::stream(types, before, after, large))
 }
 
 fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, SettingBody> {

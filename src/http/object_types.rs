@@ -15,21 +15,22 @@ use crate::ops::object_types::{self as ops, Wish};
 const TYPE: &str = "object type";
 
 pub async fn list(call: Call) -> Result<Response> {
-    let types = ops::list(&call.app.db, call.id(0, WHAT)?).await?;
-    Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec()))
+    let (types, large) = ops::list(&call.app, call.id(0, WHAT)?).await?;
+    Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec(), Some(large)))
 }
 
 pub async fn update(mut call: Call) -> Result<Response> {
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let mut body = call.json(&["selected", "removeContributedAttributesOnObsoletion"]).await?;
     let selected = body.flag("selected");
     let remove_contributed = body.flag("removeContributedAttributesOnObsoletion");
     body.check()?;
-    let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let updated = ops::update_type(&call.app, system, id, selected, remove_contributed, call.caller()?).await?;
-    Ok(type_list::stream(vec![updated], Vec::new(), Vec::new()))
+    Ok(type_list::stream(vec![updated], Vec::new(), Vec::new(), None))
 }
 
 pub async fn update_attribute(mut call: Call) -> Result<Response> {
+    let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
     let mut body = call.json(&["selected", "isExternalId", "isSecondaryExternalId"]).await?;
     let wish = Wish {
         selected: body.flag("selected"),
@@ -37,7 +38,6 @@ pub async fn update_attribute(mut call: Call) -> Result<Response> {
         secondary: body.flag("isSecondaryExternalId"),
     };
     body.check()?;
-    let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
     let updated = ops::update_attribute(&call.app, system, object_type, id, wish, call.caller()?).await?;
     type_list::attribute(&updated)
 }
@@ -59,10 +59,10 @@ struct BulkError {
 }
 
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
+    let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let mut body = call.json(&["attributes"]).await?;
     let wishes = wishes(&mut body);
     body.check()?;
-    let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
     let dates: Vec<String> = bulk.updated.iter().map(|a| json::date(a.created)).collect();
     let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };
@@ -102,7 +102,12 @@ fn wishes(body: &mut Body) -> BTreeMap<i64, Wish> {
 
 /// `{ "selected": true }` of one attribute of a bulk update.
 fn wish(node: &Node) -> Result<Wish, String> {
-    let Node::Object(members) = node else { return Err("Must be an object.".to_owned()) };
+    let members = match node {
+        // As absent: nothing changes.
+        Node::Null => return Ok(Wish::default()),
+        Node::Object(members) => members,
+        _ => return Err("Must be an object.".to_owned()),
+    };
     let flag = |wanted: &str| {
         let mut given = members.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
         match (given.next(), given.next()) {

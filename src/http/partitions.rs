@@ -14,28 +14,26 @@ use crate::ops::partitions as ops;
 
 pub async fn list(call: Call) -> Result<Response> {
     let system = call.id(0, WHAT)?;
-    let branches = ops::list(&call.app.db, system).await?;
+    let (branches, large) = ops::list(&call.app, system).await?;
     let mut heads: Vec<_> =
         branches.into_iter().map(|b| (PartitionHead::new(&b.partition, system), Forest::new(b.nodes))).collect();
     heads.sort_by_cached_key(|(head, _)| head.order());
-    Ok(stream(Shape::Partitions(heads), system))
+    Ok(stream(Shape::Partitions(heads), system, Some(large)))
 }
 
 pub async fn update_partition(mut call: Call) -> Result<Response> {
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, "partition")?);
     let selected = selected(&mut call).await?;
-    let system = call.id(0, WHAT)?;
-    let id = call.id(1, "partition")?;
     let branch = ops::select_partition(&call.app, system, id, selected, call.caller()?).await?;
     let head = PartitionHead::new(&branch.partition, system);
-    Ok(stream(Shape::Partition(head, Forest::new(branch.nodes)), system))
+    Ok(stream(Shape::Partition(head, Forest::new(branch.nodes)), system, None))
 }
 
 pub async fn update_container(mut call: Call) -> Result<Response> {
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
     let selected = selected(&mut call).await?;
-    let system = call.id(0, WHAT)?;
-    let id = call.id(1, "container")?;
     let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
-    Ok(stream(Shape::Container(Forest::below(nodes, id)), system))
+    Ok(stream(Shape::Container(Forest::below(nodes, id)), system, None))
 }
 
 #[derive(Serialize)]
@@ -54,6 +52,7 @@ struct BulkError {
 }
 
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
+    let system = call.id(0, WHAT)?;
     let mut body = call.json(&["containers"]).await?;
     let mut wanted = BTreeMap::new();
     match body.take("containers") {
@@ -76,7 +75,7 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
         Some(_) => body.fault("containers", "Must be an object keyed by container id."),
     }
     body.check()?;
-    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted, call.caller()?).await?;
+    let bulk = ops::select_many(&call.app, system, wanted, call.caller()?).await?;
     let error = |(container_id, error_message)| BulkError { container_id, error_message };
     json::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
@@ -87,7 +86,12 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
 
 /// `{ "selected": true }` of one container of a bulk update.
 fn wish(node: &Node) -> Result<Option<bool>, &'static str> {
-    let Node::Object(members) = node else { return Err("Must be an object.") };
+    let members = match node {
+        // As absent: nothing changes.
+        Node::Null => return Ok(None),
+        Node::Object(members) => members,
+        _ => return Err("Must be an object."),
+    };
     let mut given = members.iter().filter(|(name, _)| name.eq_ignore_ascii_case("selected"));
     match (given.next(), given.next()) {
         (None | Some((_, Node::Null)), None) => Ok(None),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use warp::reply::Response;
 
 use super::json::{self, CHUNK};
+use crate::app::Large;
 use crate::domain::hierarchy::StoredPartition;
 use crate::store::hierarchy::Node;
 
@@ -95,10 +96,13 @@ struct ContainerHead<'a> {
     connected_system_id: i64,
 }
 
-/// Answers with a tree, written while it is sent.
-pub fn stream(shape: Shape, system: i64) -> Response {
+/// Answers with a tree, written while it is sent. The place of a large answer is held until then.
+pub fn stream(shape: Shape, system: i64, large: Option<Large>) -> Response {
     let mut writer = Writer::new(shape, system);
-    json::streamed(move || writer.chunk())
+    json::streamed(move || {
+        let _ = &large;
+        writer.chunk()
+    })
 }
 
 /// Where the writer stands: inside a list of nodes, at this place of it.

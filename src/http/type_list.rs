@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use warp::reply::Response;
 
 use super::json::{self, CHUNK};
+use crate::app::Large;
 use crate::domain::schema::StoredAttribute;
 use crate::store::schema::{ListedAttribute, ListedType};
 
@@ -63,8 +64,9 @@ pub fn attribute(listed: &ListedAttribute) -> crate::error::Result<Response> {
     json::ok(&AttributeBody::new(&listed.stored, &json::date(listed.created)))
 }
 
-/// Answers with object types, by name, between what comes before and after them.
-pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>) -> Response {
+/// Answers with object types, by name, between what comes before and after them. The place of a large answer is held until
+/// all is sent.
+pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>, large: Option<Large>) -> Response {
     types.sort_by_cached_key(|t| (t.stored.name.to_lowercase(), t.stored.name.clone(), t.stored.id));
     let mut writer = Writer {
         types: types.into_iter(),
@@ -74,7 +76,10 @@ pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>) -> Re
         dates: Dates::default(),
         first: true,
     };
-    json::streamed(move || writer.chunk())
+    json::streamed(move || {
+        let _ = &large;
+        writer.chunk()
+    })
 }
 
 /// A type whose attributes are being written.

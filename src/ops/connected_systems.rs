@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Caller;
-use crate::app::App;
+use crate::app::{App, Large};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Change, Input, Kind, Setting};
@@ -23,6 +23,8 @@ pub struct Detail {
     pub settings: Settings,
     /// The object types, in no particular order.
     pub types: Vec<ListedType>,
+    /// The place of a large answer, if the object types make it one.
+    pub large: Option<Large>,
 }
 
 /// Setting values as a caller sent them, by setting id. `Err` is a fault of form, told together with the others.
@@ -61,23 +63,39 @@ pub async fn list(db: &Db) -> Result<Vec<Listed>> {
 }
 
 /// Reads one system.
-pub async fn get(db: &Db, id: i64) -> Result<Detail> {
-    let few = db
-        .read_few(move |c| {
-            let system = systems::get(c, id)?;
-            let settings = systems::settings(c, id)?;
-            Ok((!schema::exists(c, id)?).then_some(Detail { system, settings, types: Vec::new() }))
-        })
-        .await?;
-    match few {
-        Some(detail) => Ok(detail),
-        // With a schema it is thousands of rows.
-        None => db.read(move |c| whole(&c.unchecked_transaction()?, id)).await,
+pub async fn get(app: &App, id: i64) -> Result<Detail> {
+    let few = app.db.read_few(move |c| {
+        let system = systems::get(c, id)?;
+        let settings = systems::settings(c, id)?;
+        Ok((!schema::exists(c, id)?).then_some(Detail { system, settings, types: Vec::new(), large: None }))
+    });
+    if let Some(detail) = few.await? {
+        return Ok(detail);
     }
+    // With a schema it is thousands of rows.
+    let large = app.large_answer().await?;
+    whole(app, id, Some(large)).await
 }
 
-fn whole(tx: &Tx<'_>, id: i64) -> Result<Detail> {
-    Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)?, types: schema::list(tx, id)? })
+/// Reads one system with its schema.
+pub(super) async fn whole(app: &App, id: i64, large: Option<Large>) -> Result<Detail> {
+    let read = app.db.read(move |c| {
+        // One snapshot of all of it.
+        let tx = c.unchecked_transaction()?;
+        let (system, settings) = (systems::get(&tx, id)?, systems::settings(&tx, id)?);
+        Ok(Detail { system, settings, types: schema::list(&tx, id)?, large: None })
+    });
+    Ok(read.await?.in_place(large))
+}
+
+impl Detail {
+    fn in_place(mut self, mut large: Option<Large>) -> Self {
+        if let Some(large) = &mut large {
+            large.holds(self.types.iter().map(|t| t.stored.attributes.len()).sum());
+        }
+        self.large = large;
+        self
+    }
 }
 
 /// Creates a system with the defaults of its connector.
@@ -101,7 +119,12 @@ pub async fn create(
             }
             let done = Outcome::done(format!("Created with {}", connector.name));
             activities::record(tx, Operation::Create, Target::System(None, &name), &by, &done)?;
-            Ok(Detail { system: systems::get(tx, id)?, settings: systems::settings(tx, id)?, types: Vec::new() })
+            Ok(Detail {
+                system: systems::get(tx, id)?,
+                settings: systems::settings(tx, id)?,
+                types: Vec::new(),
+                large: None,
+            })
         })
         .await
 }
@@ -142,12 +165,14 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
                 &by,
                 &Outcome::done(message),
             )?;
-            Ok(Detail { system, settings: systems::settings(tx, id)?, types: Vec::new() })
+            Ok(Detail { system, settings: systems::settings(tx, id)?, types: Vec::new(), large: None })
         })
         .await?;
     // Not by the writer, which others wait for: the update has nothing to do with the schema.
-    detail.types = app.db.read(move |c| schema::list(c, id)).await?;
-    Ok(detail)
+    // What is done is done: it is answered without a place too.
+    let large = app.large_answer().await.ok();
+    detail.types = app.db.read(move |c| schema::list(&*c.unchecked_transaction()?, id)).await?;
+    Ok(detail.in_place(large))
 }
 
 fn has_faults_of_form(update: &Update) -> bool {

@@ -38,7 +38,8 @@ pub async fn run(app: &App, id: i64, caller: &Caller) -> Result<Detail> {
     let source = source(app, &system, &stored)?;
     let run = imports::begin(app, &system, Some(Operation::ImportSchema), caller).await?;
     imports::finish(app, run.activity, import(app.clone(), system, source, run)).await?;
-    connected_systems::get(&app.db, id).await
+    // What is done is done: it is answered without a place among the large answers too.
+    connected_systems::whole(app, id, app.large_answer().await.ok()).await
 }
 
 fn source(app: &App, system: &System, stored: &Settings) -> Result<Source> {
@@ -59,16 +60,17 @@ fn source(app: &App, system: &System, stored: &Settings) -> Result<Source> {
 }
 
 async fn import(app: App, system: System, source: Source, run: Run) -> Result<()> {
-    let _turn = app.imports.turn().await;
+    let turn = Arc::new(app.imports.turn().await);
     let clock = Instant::now();
     let (id, revision) = (system.id, system.settings_revision);
     let seen = match source {
         Source::Ldap { settings, password } => of_directory(&app, id, settings, password).await?,
-        Source::File { root, settings } => of_file(root, settings).await?,
+        // A file system that hangs keeps its thread, and with it the turn and the run: trying again takes no other.
+        Source::File { root, settings } => of_file(root, settings, (turn.clone(), run.lock.clone())).await?,
     };
     let read = clock.elapsed();
     let activity = run.activity;
-    let summary = app
+    let (summary, warnings) = app
         .db
         .write_large(move |tx| {
             let plan = plan(&rows::load(tx, id)?, &seen);
@@ -85,9 +87,12 @@ async fn import(app: App, system: System, source: Source, run: Run) -> Result<()
                 };
                 activities::close(tx, activity, &outcome)?;
             }
-            Ok(summary)
+            Ok((summary, plan.warnings))
         })
         .await?;
+    for warning in &warnings {
+        tracing::warn!(connected_system.id = id, "{warning}");
+    }
     tracing::info!(
         connected_system.id = id,
         read_ms = read.as_millis() as u64,
@@ -108,11 +113,17 @@ async fn of_directory(app: &App, id: i64, settings: LdapSettings, password: Secr
     Ok(seen)
 }
 
-async fn of_file(root: Arc<Path>, settings: FileSettings) -> Result<SeenSchema> {
-    let reading = tokio::task::spawn_blocking(move || file::schema(&root, &settings));
+async fn of_file(root: Arc<Path>, settings: FileSettings, held: impl Send + 'static) -> Result<SeenSchema> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let _held = held;
+        file::schema(&root, &settings)
+    });
     match tokio::time::timeout(Duration::from_secs(FILE_SECONDS), reading).await {
         Ok(Ok(read)) => read.map_err(Error::BadRequest),
         Ok(Err(panic)) => Err(Error::internal("reading a file panicked", panic)),
-        Err(_) => Err(Error::External(format!("the file could not be read within {FILE_SECONDS} s"))),
+        Err(_) => {
+            let why = "Connection to the external store failed: the file could not be read within";
+            Err(Error::External(format!("{why} {FILE_SECONDS} s")))
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What all imports share: the checks before anything is opened, the one run of a system, the activity that is open
 //! from then on and closed whatever happens.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::Caller;
@@ -22,7 +24,8 @@ pub(super) const REENTER: &str = "password must be re-entered because the connec
 pub(super) struct Run {
     /// The open activity; none for a preview.
     pub activity: Option<Uuid>,
-    _lock: RunLock,
+    /// Held for as long as anything of the import goes on.
+    pub lock: Arc<RunLock>,
 }
 
 /// Takes the one run of a system and opens its activity, if it leaves one.
@@ -41,7 +44,7 @@ pub(super) async fn begin(app: &App, system: &System, operation: Option<Operatio
             Some(app.db.write(move |tx| activities::open(tx, operation, Target::System(Some(id), &name), &by)).await?)
         }
     };
-    Ok(Run { activity, _lock: lock })
+    Ok(Run { activity, lock: Arc::new(lock) })
 }
 
 /// Does the work of an import to its end, also when the caller hangs up, and closes the activity if it fails.

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 use super::Caller;
-use crate::app::App;
-use crate::domain::schema::RowId;
+use crate::app::{App, Large};
+use crate::domain::schema::{RowId, count};
 use crate::error::{Error, Faults, Result};
-use crate::store::activities::{self, Operation, Outcome, Target};
-use crate::store::schema::{self, ListedAttribute, ListedType};
-use crate::store::{Db, Tx, connected_systems};
+use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
+use crate::store::connected_systems::System;
+use crate::store::schema::{self, Flag, ListedAttribute, ListedType};
+use crate::store::{Tx, connected_systems};
 
 /// What a caller wants of an attribute; `None` keeps what is there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,18 +38,22 @@ pub struct Bulk {
 
 /// Attributes that an activity names; the rest are counted.
 const MOST_NAMED: usize = 20;
-const LOCKED: &str = "An external id or secondary external id takes part; give the flag to another attribute or clear \
-                      it first.";
+const LOCKED: &str = "An external id or secondary external id is always selected; clear its flag, or give it to another \
+                      attribute, before this one is deselected.";
+const CONTRADICTS: &str = "Must not be false for what becomes an external id or secondary external id.";
 
-/// All object types of a system with their attributes.
-pub async fn list(db: &Db, system: i64) -> Result<Vec<ListedType>> {
-    db.read(move |c| {
+/// All object types of a system with their attributes, and a place among the large answers for as long as these are held.
+pub async fn list(app: &App, system: i64) -> Result<(Vec<ListedType>, Large)> {
+    let mut large = app.large_answer().await?;
+    let listed = app.db.read(move |c| {
         // One snapshot of all of them.
         let tx = c.unchecked_transaction()?;
         connected_systems::require(&tx, system)?;
         schema::list(&tx, system)
-    })
-    .await
+    });
+    let types = listed.await?;
+    large.holds(types.iter().map(|t| t.stored.attributes.len()).sum());
+    Ok((types, large))
 }
 
 /// Stores what is chosen for a type.
@@ -67,16 +72,11 @@ pub async fn update_type(
             let before = schema::type_head(tx, system, id)?;
             schema::update_type(tx, id, selected, remove_contributed)?;
             let mut told = Vec::new();
-            tell(&mut told, "", "selected", selected);
-            tell(&mut told, "removal of contributed attributes ", "on", remove_contributed);
+            tell(&mut told, "selected", "not selected", selected);
+            let [on, off] = ["contributed attributes go when obsolete", "contributed attributes stay when obsolete"];
+            tell(&mut told, on, off, remove_contributed);
             let message = sentence(format!("Object type {}", before.stored.name), told);
-            activities::record(
-                tx,
-                Operation::Update,
-                Target::System(Some(system), &stored.name),
-                &by,
-                &Outcome::done(message),
-            )?;
+            record(tx, &stored, &by, &Outcome::done(message))?;
             schema::object_type(tx, system, id)
         })
         .await
@@ -103,13 +103,7 @@ pub async fn update_attribute(
             let Changed { attribute, mut told, taken } = changed;
             told.extend(taken);
             let message = sentence(format!("Attribute {of}.{}", attribute.stored.name), told);
-            activities::record(
-                tx,
-                Operation::Update,
-                Target::System(Some(system), &stored.name),
-                &by,
-                &Outcome::done(message),
-            )?;
+            record(tx, &stored, &by, &Outcome::done(message))?;
             Ok(attribute)
         })
         .await
@@ -139,7 +133,10 @@ pub async fn update_many(
                 match one_of_many(tx, object_type, *id, *wish, &mut claimed)? {
                     Ok(changed) => {
                         done.push(*id);
-                        names.push(changed.attribute.stored.name.to_string());
+                        names.push(match changed.told.join(", ") {
+                            told if told.is_empty() => changed.attribute.stored.name.to_string(),
+                            told => format!("{} ({told})", changed.attribute.stored.name),
+                        });
                         taken.extend(changed.taken);
                     }
                     Err(why) => errors.push((*id, why)),
@@ -151,29 +148,26 @@ pub async fn update_many(
                 names.push(format!("and {more} more"));
             }
             names.extend(taken);
-            let message = sentence(format!("Object type {of}, {} attributes updated", done.len()), names);
+            let counted = count(done.len(), "attribute");
+            let mut message = format!("Object type {of}, {counted} updated");
+            if !names.is_empty() {
+                message = format!("{message}: {}", names.join(", "));
+            }
             let outcome = Outcome {
                 message: Some(message),
-                warning: (!errors.is_empty()).then(|| format!("{} attributes could not be updated", errors.len())),
+                warning: (!errors.is_empty())
+                    .then(|| format!("{} could not be updated", count(errors.len(), "attribute"))),
                 to_process: wishes.len(),
                 processed: done.len(),
                 ..Outcome::default()
             };
-            let activity =
-                activities::record(tx, Operation::Update, Target::System(Some(system), &stored.name), &by, &outcome)?;
+            let activity = record(tx, &stored, &by, &outcome)?;
             // As they are in the end: a later one may have taken a flag from an earlier one.
             let updated = done.into_iter().map(|id| schema::attribute(tx, object_type, id));
             let updated = updated.filter_map(Result::transpose).collect::<Result<_>>()?;
             Ok(Bulk { activity, updated, errors })
         })
         .await
-}
-
-/// Which flag, for telling whether it was claimed before.
-#[derive(PartialEq, Eq, Hash)]
-enum Flag {
-    External,
-    Secondary,
 }
 
 /// What became of one attribute.
@@ -215,34 +209,40 @@ fn change(
     wish: Wish,
 ) -> Result<Result<Changed, &'static str>> {
     let a = &mut attribute.stored;
-    // Also if the same wish clears the flag: first one, then the other.
-    let carries = a.is_locked() || wish.external == Some(true) || wish.secondary == Some(true);
-    if wish.selected == Some(false) && carries {
-        return Ok(Err(LOCKED));
+    if wish.selected == Some(false) {
+        // Also if the same wish clears the flag: first one, then the other.
+        if a.is_locked() {
+            return Ok(Err(LOCKED));
+        }
+        if wish.external == Some(true) || wish.secondary == Some(true) {
+            return Ok(Err(CONTRADICTS));
+        }
     }
     let (mut told, mut taken) = (Vec::new(), Vec::new());
-    tell(&mut told, "", "selected", wish.selected);
-    tell(&mut told, "", "external id", wish.external);
-    tell(&mut told, "", "secondary external id", wish.secondary);
+    tell(&mut told, "selected", "not selected", wish.selected);
+    tell(&mut told, "external id", "not external id", wish.external);
+    tell(&mut told, "secondary external id", "not secondary external id", wish.secondary);
     a.is_external_id = wish.external.unwrap_or(a.is_external_id);
     a.is_secondary_external_id = wish.secondary.unwrap_or(a.is_secondary_external_id);
     a.selected = wish.selected.unwrap_or(a.selected) || a.is_locked();
-    if wish.external == Some(true) {
-        let from = schema::clear_external(tx, object_type, a.id)?;
-        taken.extend(from.iter().map(|name| format!("external id taken from {name}")));
-    }
-    if wish.secondary == Some(true) {
-        let from = schema::clear_secondary(tx, object_type, a.id)?;
-        taken.extend(from.iter().map(|name| format!("secondary external id taken from {name}")));
+    for (wish, flag, what) in
+        [(wish.external, Flag::External, "external id"), (wish.secondary, Flag::Secondary, "secondary external id")]
+    {
+        if wish == Some(true) {
+            let from = schema::clear(tx, flag, object_type, a.id)?;
+            taken.extend(from.iter().map(|name| format!("{what} taken from {name}")));
+        }
     }
     schema::update_attribute(tx, a)?;
     Ok(Ok(Changed { attribute, told, taken }))
 }
 
-fn tell(told: &mut Vec<String>, before: &str, what: &str, wish: Option<bool>) {
-    if let Some(wish) = wish {
-        told.push(format!("{before}{}{what}", if wish { "" } else { "not " }));
-    }
+fn record(tx: &Tx<'_>, system: &System, by: &Initiator, outcome: &Outcome) -> Result<Uuid> {
+    activities::record(tx, Operation::Update, Target::System(Some(system.id), &system.name), by, outcome)
+}
+
+fn tell(told: &mut Vec<String>, on: &str, off: &str, wish: Option<bool>) {
+    told.extend(wish.map(|wish| if wish { on } else { off }.to_owned()));
 }
 
 fn sentence(subject: String, told: Vec<String>) -> String {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::Caller;
-use crate::app::App;
+use crate::app::{App, Large};
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Faults, Result};
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::hierarchy::{self, Node};
-use crate::store::{Db, Tx, connected_systems};
+use crate::store::{Tx, connected_systems};
 
 /// A partition with its containers, flat.
 pub struct Branch {
@@ -30,16 +30,19 @@ pub struct Bulk {
     pub errors: Vec<(i64, String)>,
 }
 
-/// All partitions of a system with their containers.
-pub async fn list(db: &Db, system: i64) -> Result<Vec<Branch>> {
-    db.read(move |c| {
+/// All partitions of a system with their containers, and a place among the large answers for as long as these are held.
+pub async fn list(app: &App, system: i64) -> Result<(Vec<Branch>, Large)> {
+    let mut large = app.large_answer().await?;
+    let listed = app.db.read(move |c| {
         connected_systems::require(c, system)?;
         // One snapshot for all of them.
         let tx = c.unchecked_transaction()?;
         let branch = |partition: StoredPartition| Ok(Branch { nodes: hierarchy::nodes(&tx, partition.id)?, partition });
         hierarchy::partitions(&tx, system)?.into_iter().map(branch).collect()
-    })
-    .await
+    });
+    let branches: Vec<Branch> = listed.await?;
+    large.holds(branches.iter().map(|b| b.nodes.len()).sum());
+    Ok((branches, large))
 }
 
 /// Stores a partition's selection, if one is given.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::app::{App, TESTS_AT_ONCE};
+use crate::app::{App, LARGE_AT_ONCE, TESTS_AT_ONCE};
 use crate::config::Config;
 use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
@@ -108,6 +108,7 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
         keys: Arc::new(KeyCache::default()),
         trust: Arc::new(trust),
         imports: Default::default(),
+        large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
         tests: Arc::new(Semaphore::new(TESTS_AT_ONCE)),
         files_root: config.files_root.as_deref().map(Arc::from),
         ldap_limits: Limits { hosts: Arc::new(config.allowed_directories.clone()), ..Limits::default() },

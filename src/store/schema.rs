@@ -34,14 +34,32 @@ pub struct ListedAttribute {
     pub created: OffsetDateTime,
 }
 
-const ATTRIBUTES: &str = "SELECT id, name, description, class_name, data_type, multi_valued, read_only, selected,
-        is_external, is_secondary, created FROM attributes WHERE object_type_id = ?1";
-const ATTRIBUTE: &str = "SELECT id, name, description, class_name, data_type, multi_valued, read_only, selected,
-        is_external, is_secondary, created FROM attributes WHERE object_type_id = ?1 AND id = ?2";
-const TYPES: &str =
-    "SELECT id, name, created, selected, remove_contributed FROM object_types WHERE system_id = ?1 ORDER BY id";
-const TYPE: &str =
-    "SELECT id, name, created, selected, remove_contributed FROM object_types WHERE system_id = ?1 AND id = ?2";
+/// In the order in which [`attribute_row`] and its callers read them.
+macro_rules! attribute_columns {
+    () => {
+        "SELECT id, name, description, class_name, data_type, multi_valued, read_only, selected, is_external,
+            is_secondary, created FROM attributes WHERE object_type_id = ?1"
+    };
+}
+/// In the order in which [`type_row`] reads them.
+macro_rules! type_columns {
+    () => {
+        "SELECT id, name, created, selected, remove_contributed FROM object_types WHERE system_id = ?1"
+    };
+}
+const ATTRIBUTES: &str = attribute_columns!();
+const ATTRIBUTE: &str = concat!(attribute_columns!(), " AND id = ?2");
+const TYPES: &str = concat!(type_columns!(), " ORDER BY id");
+const TYPE: &str = concat!(type_columns!(), " AND id = ?2");
+
+/// One of the two flags, each of which one attribute of a type may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Flag {
+    /// It names objects for good.
+    External,
+    /// It names objects while they stay where they are.
+    Secondary,
+}
 
 /// Whether a schema was ever imported.
 pub fn exists(c: &Connection, system: i64) -> Result<bool> {
@@ -104,21 +122,18 @@ pub fn update_attribute(tx: &Tx<'_>, attribute: &StoredAttribute) -> Result<()> 
     Ok(())
 }
 
-/// Takes the external id flag from every attribute of a type but one. Returns the names of those that had it.
-pub fn clear_external(tx: &Tx<'_>, object_type: RowId, but: RowId) -> Result<Vec<String>> {
-    const SQL: &str = "UPDATE attributes SET is_external = 0
-        WHERE object_type_id = ?1 AND id <> ?2 AND is_external = 1 RETURNING name";
-    names(tx, SQL, object_type, but)
-}
-
-/// Takes the secondary external id flag from every attribute of a type but one. Returns the names of those that had it.
-pub fn clear_secondary(tx: &Tx<'_>, object_type: RowId, but: RowId) -> Result<Vec<String>> {
-    const SQL: &str = "UPDATE attributes SET is_secondary = 0
-        WHERE object_type_id = ?1 AND id <> ?2 AND is_secondary = 1 RETURNING name";
-    names(tx, SQL, object_type, but)
-}
-
-fn names(tx: &Tx<'_>, sql: &str, object_type: RowId, but: RowId) -> Result<Vec<String>> {
+/// Takes a flag from every attribute of a type but one. Returns the names of those that had it.
+pub fn clear(tx: &Tx<'_>, flag: Flag, object_type: RowId, but: RowId) -> Result<Vec<String>> {
+    let sql = match flag {
+        Flag::External => {
+            "UPDATE attributes SET is_external = 0
+                WHERE object_type_id = ?1 AND id <> ?2 AND is_external = 1 RETURNING name"
+        }
+        Flag::Secondary => {
+            "UPDATE attributes SET is_secondary = 0
+                WHERE object_type_id = ?1 AND id <> ?2 AND is_secondary = 1 RETURNING name"
+        }
+    };
     let mut statement = tx.prepare_cached(sql)?;
     let names = statement.query_map((object_type, but), |r| r.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)
@@ -157,7 +172,6 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
     if change.respelled {
         tx.prepare_cached("UPDATE object_types SET name = ?2 WHERE id = ?1")?.execute((id, &*seen.name))?;
     }
-    // What goes makes way for names that differ in case alone.
     for row in &change.gone {
         tx.prepare_cached("DELETE FROM attributes WHERE id = ?1")?.execute([row])?;
     }

@@ -2,8 +2,9 @@
 //! these leave.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{SYSTEMS, TestApp};
+use crate::support::{SYSTEMS, Setup, TestApp};
 use jim::sandbox::{Options, Sandbox, Tree};
 
 /// A system with the object types `person` and `unit`, imported from a directory of its own.
@@ -145,11 +146,11 @@ async fn a_type_is_chosen_with_a_partial_update() {
         (json!({}), "nothing changed"),
         (json!({ "selected": null, "removeContributedAttributesOnObsoletion": null }), "nothing changed"),
         (json!({ "Selected": true, "other": 5 }), "selected"),
-        (json!({ "removeContributedAttributesOnObsoletion": true }), "removal of contributed attributes on"),
+        (json!({ "removeContributedAttributesOnObsoletion": true }), "contributed attributes go when obsolete"),
         (json!({ "selected": true }), "selected"),
         (
             json!({ "selected": false, "removeContributedAttributesOnObsoletion": false }),
-            "not selected, removal of contributed attributes not on",
+            "not selected, contributed attributes stay when obsolete",
         ),
         (json!({ "selected": true }), "selected"),
     ] {
@@ -278,6 +279,11 @@ async fn an_attribute_is_chosen_by_the_rules_of_external_ids() {
             admin.send("PUT", &path("uid"), Some(body)).await.expect_fault(field);
         }
     }
+    for bad in ["abc", "1.0", "99999999999999999999"] {
+        let path = format!("{SYSTEMS}/{}/object-types/{}/attributes/{bad}", system.id, person["id"]);
+        let answer = admin.send("PUT", &path, Some("no JSON".to_owned())).await;
+        answer.expect_error(404, "NOT_FOUND");
+    }
     let unit = object_type(&app, system.id, "unit").await;
     let other = imported(&app).await;
     let uid = &attribute(&person, "uid")["id"];
@@ -312,7 +318,7 @@ async fn a_bulk_update_stores_what_it_can_on_both_routes() {
         let body = json!({ "Attributes": {
             id("Mail").to_string(): { "selected": true, "x": 1 },
             id("cn").to_string(): { "SELECTED": true, "isExternalId": null },
-            id("uid").to_string(): {},
+            id("uid").to_string(): null,
             foreign.to_string(): { "selected": true },
             "999999": { "selected": true },
             id("entryUUID").to_string(): { "selected": false },
@@ -339,8 +345,8 @@ async fn a_bulk_update_stores_what_it_can_on_both_routes() {
         let (status, message, warning, to_process, processed) = updates(&app).pop().expect("an activity");
         assert_eq!((status.as_str(), warning.is_some(), to_process, processed), ("CompleteWithWarning", true, 6, 3));
         assert!(message.starts_with("Object type person, 3 attributes updated: "), "{message}");
-        for name in ["Mail", "cn", "uid"] {
-            assert!(message.contains(name), "{message}");
+        for told in ["Mail (selected)", "cn (selected)", "uid"] {
+            assert!(message.contains(told), "{message}");
         }
     }
 
@@ -388,4 +394,46 @@ async fn a_bulk_update_stores_what_it_can_on_both_routes() {
     }
     assert_eq!((app.dump(), updates(&app).len()), (dump, count), "a refused request writes nothing");
     app.is_sound();
+}
+
+/// Whoever asks for much and does not read it holds its memory: there are eight such places, and a ninth is told to wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_are_few() {
+    let files = tempfile::tempdir().expect("a folder");
+    let columns: Vec<String> = (1..100).map(|n| format!("a column with a long name, the {n}th of all")).collect();
+    let mut text = format!("kind,\"{}\"\n", columns.join("\",\""));
+    for kind in 0..300 {
+        text += &format!("kind{kind}{}\n", ",".repeat(99));
+    }
+    std::fs::write(files.path().join("wide.csv"), text).expect("a file");
+    let root = Some(files.path().to_owned());
+    let app = TestApp::start_with(Setup { files_root: root, ..Setup::default() }).await;
+    let body = json!({ "name": "Wide", "connectorDefinitionId": 1 });
+    let id = app.admin().post(SYSTEMS, &body).await.expect_status(201)["id"].as_i64().expect("an id");
+    let text = |value: &str| json!({ "stringValue": value });
+    app.set(id, &json!({ "101": text("wide.csv"), "103": text("kind") })).await.expect_status(200);
+    app.import_schema(id).await.expect_status(200);
+    let path = format!("{SYSTEMS}/{id}/object-types");
+    let mut lazy = Vec::new();
+    for _ in 0..8 {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a small buffer");
+        let mut stream = socket.connect(app.address).await.expect("connected");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {}\r\n\r\n", app.key);
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.expect("the answer begins");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        lazy.push(stream);
+    }
+    let refused = app.admin().get(&path).await;
+    assert_eq!(refused.header("retry-after"), "5");
+    refused.expect_error(503, "SERVICE_UNAVAILABLE");
+    // What is small needs no such place for longer than it takes to read it, and what was done is answered.
+    let listed = app.admin().get(SYSTEMS).await.expect_status(200);
+    assert_eq!(listed["totalCount"], 1);
+    app.admin().put(&format!("{SYSTEMS}/{id}"), &json!({ "name": "Wider" })).await.expect_status(200);
+    drop(lazy);
+    let types = app.object_types(id).await;
+    assert_eq!(types.as_array().map(Vec::len), Some(300));
 }

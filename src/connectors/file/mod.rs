@@ -32,12 +32,13 @@ pub fn schema(root: &Path, settings: &FileSettings) -> Result<SeenSchema, String
     }
 }
 
-/// What is known of a file that the first export will make. Nothing was looked at, so that nothing is gone.
+/// What is known of a file that the first export will make: its type, where one is set, and none of its attributes.
 fn unwritten(settings: &FileSettings) -> SeenSchema {
     let mut seen = SeenSchema::default();
     match &settings.types {
         settings::Types::Fixed(name) => {
-            seen.types.push(SeenType { name: Arc::from(name.as_str()), attributes: Vec::new() })
+            seen.types.push(SeenType { name: Arc::from(name.as_str()), attributes: Vec::new() });
+            seen.complete = true;
         }
         settings::Types::Column(column) => seen.warnings.push(settings.fault(&format!(
             " does not exist yet, and Object Type Column {column:?} alone names no object types; Object Type would"

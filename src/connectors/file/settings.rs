@@ -85,6 +85,9 @@ fn types(values: &Values) -> Result<Types, String> {
         Types::Fixed(name) if name.chars().count() > MAX_NAME => {
             Err(format!("Object Type must be at most {MAX_NAME} characters"))
         }
+        Types::Fixed(name) if name.contains(char::is_control) => {
+            Err("Object Type must not hold control characters".to_owned())
+        }
         _ => Ok(types),
     }
 }
@@ -118,6 +121,7 @@ mod tests {
             (vec![(id::DELIMITER, "§")], "Delimiter \"§\" must be"),
             (vec![(id::CULTURE, "xx-YY")], "Culture \"xx-YY\" is not known"),
             (vec![(id::OBJECT_TYPE, &"é".repeat(257))], "Object Type must be at most 256 characters"),
+            (vec![(id::OBJECT_TYPE, "per\u{1b}son")], "Object Type must not hold control characters"),
         ] {
             let fault = FileSettings::read(&values(&changes)).expect_err(wanted);
             assert!(fault.starts_with(wanted), "{fault} does not start with {wanted}");

@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use plan::{Addition, Counts, Plan, TypeChange, TypeRef, plan};
+pub use plan::{Addition, Counts, Plan, TypeChange, TypeRef, count, plan};
 
 /// Id of a stored row.
 pub type RowId = i64;
@@ -133,8 +133,11 @@ pub struct SeenType {
 pub struct SeenSchema {
     /// Each once, in any order.
     pub types: Vec<SeenType>,
-    /// Whether these are all there are. If not, a stored type that is not among them is not gone.
+    /// Whether these are all there are. If not, nothing that is stored is gone for not being among them.
     pub complete: bool,
+    /// Attributes that the connector itself makes external ids, now or in other circumstances: that they carry a flag is
+    /// nobody's choice.
+    pub id_attributes: &'static [&'static str],
     /// The attribute that the connector recommends as external id of every type.
     pub external_id: Option<Arc<str>>,
     /// The one it recommends as secondary external id.

@@ -98,7 +98,8 @@ impl Plan {
     }
 }
 
-fn count(n: usize, what: &str) -> String {
+/// `1 attribute`, `2 attributes`.
+pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
@@ -182,7 +183,7 @@ fn merged(
         }
     }
     // A type without attributes is one of which nothing is known.
-    if !now.attributes.is_empty() {
+    if seen.complete && !now.attributes.is_empty() {
         for old in pairs.missing.iter().filter_map(|i| row.attributes.get(*i)) {
             match old.selected || old.is_locked() {
                 true => kept.push(format!("{}.{}", row.name, old.name)),
@@ -218,15 +219,12 @@ fn flag(change: &mut TypeChange, row: Option<&StoredType>, pairs: &Pairs, now: &
     }
 }
 
-/// Whether somebody chose a type or an attribute of it. What the connector itself recommended is nobody's choice.
+/// Whether somebody chose a type or an attribute of it. That an attribute carries a flag which the connector gave it, and
+/// is selected for that, is nobody's choice.
 fn is_wanted(row: &StoredType, seen: &SeenSchema) -> bool {
-    let by_itself = |a: &StoredAttribute| {
-        let is = |name: &Option<Arc<str>>| name.as_deref() == Some(&*a.name);
-        a.is_external_id <= is(&seen.external_id)
-            && a.is_secondary_external_id <= is(&seen.secondary_external_id)
-            && a.is_locked()
-    };
-    row.selected || row.attributes.iter().any(|a| (a.selected || a.is_locked()) && !by_itself(a))
+    let flagged_by_connector =
+        |a: &StoredAttribute| a.is_locked() && seen.id_attributes.iter().any(|id| id.eq_ignore_ascii_case(&a.name));
+    row.selected || row.attributes.iter().any(|a| a.selected && !flagged_by_connector(a))
 }
 
 fn is_same(old: &StoredAttribute, now: &SeenAttribute) -> bool {

@@ -23,6 +23,7 @@ fn of(types: &[(&str, &[&str])]) -> SeenSchema {
     SeenSchema {
         types: types.iter().map(of).collect(),
         complete: true,
+        id_attributes: &["id", "dn", "uuid"],
         external_id: Some(Arc::from("id")),
         secondary_external_id: Some(Arc::from("dn")),
         warnings: Vec::new(),
@@ -169,8 +170,15 @@ fn what_is_gone_goes_unless_somebody_chose_it() {
     let choose: [fn(&mut [StoredType]); 4] = [
         |types| types[1].selected = true,
         |types| attribute(types, "group.member").selected = true,
-        |types| attribute(types, "group.member").is_external_id = true,
-        |types| attribute(types, "group.id").is_secondary_external_id = true,
+        |types| {
+            attribute(types, "group.id").is_external_id = false;
+            attribute(types, "group.member").is_external_id = true;
+            attribute(types, "group.member").selected = true;
+        },
+        |types| {
+            attribute(types, "group.member").selected = true;
+            attribute(types, "group.id").is_external_id = false;
+        },
     ];
     for (case, choose) in choose.into_iter().enumerate() {
         let mut stored = start();
@@ -188,8 +196,12 @@ fn what_is_gone_goes_unless_somebody_chose_it() {
 #[test]
 fn what_was_not_looked_at_is_not_gone() {
     let stored = start();
-    let (after, plan) = imported(&stored, &SeenSchema { complete: false, ..of(&[("user", &[])]) });
-    assert_eq!((after, plan.warnings.len()), (stored, 0));
+    for types in [vec![("user", &[][..])], vec![], vec![("user", &["id", "dn"][..])]] {
+        let (after, plan) = imported(&stored, &SeenSchema { complete: false, ..of(&types) });
+        assert_eq!((&after, plan.warnings.len()), (&stored, 0));
+    }
+    let (after, _) = imported(&stored, &of(&[("user", &[])]));
+    assert_eq!(after, stored[..1], "a type of which nothing is known keeps its attributes, the other one is gone");
 }
 
 #[test]
@@ -208,6 +220,14 @@ fn external_ids_are_recommended_and_never_replaced() {
     let (mut after, _) = imported(&stored, &of(&[("user", &["mail", "id", "dn"])]));
     assert!(attribute(&mut after, "user.id").is_external_id && attribute(&mut after, "user.id").selected);
     assert!(attribute(&mut after, "user.dn").is_secondary_external_id);
+}
+
+#[test]
+fn a_recommendation_that_changed_is_nobodys_choice() {
+    let now = SeenSchema { external_id: Some(Arc::from("uuid")), ..of(&[("user", &["id", "dn", "uuid"])]) };
+    let (after, plan) = imported(&start(), &now);
+    assert_eq!((after.len(), plan.warnings.len()), (1, 0), "the group goes");
+    assert!(after[0].attributes.iter().any(|a| &*a.name == "id" && a.is_external_id), "what is there stays as it is");
 }
 
 #[test]

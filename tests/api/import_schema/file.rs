@@ -254,7 +254,7 @@ async fn files_that_are_no_tables_are_refused_and_change_nothing() {
         (&b""[..], " is empty"),
         (b"\xEF\xBB\xBF\r\n\n", " is empty"),
         (b"id,,name\n", ": column 2 has no name"),
-        (b"id,name\n1,Anna\n2\n", ": row 3 has 1 columns, but the header has 2"),
+        (b"id,name\n1,Anna\n2\n", ": row 3 has 1 column, but the header has 2"),
         (b"id,name\n1,\"Anna\n", ": row 2 opens a quote that is never closed"),
         (b"id,name\n1,M\xFCller\n", ": row 2 is not UTF-8"),
         (b"\xFF\xFEi\0d\0\n\0", ": row 1 begins as UTF-16 does"),

@@ -7,7 +7,7 @@ use csv::StringRecord;
 
 use crate::connectors::file::infer::Column;
 use crate::connectors::file::settings::{FileSettings, MAX_NAME};
-use crate::domain::schema::{SeenAttribute, Writability};
+use crate::domain::schema::{SeenAttribute, Writability, count};
 
 const MAX_COLUMNS: usize = 10_000;
 
@@ -33,8 +33,8 @@ impl Columns {
             if name.chars().count() > MAX_NAME {
                 return Err(format!(": the name of column {number} has more than {MAX_NAME} characters"));
             }
-            if name.contains('\0') {
-                return Err(format!(": the name of column {number} holds a zero byte; save the file as UTF-8"));
+            if name.contains(char::is_control) {
+                return Err(format!(": the name of column {number} holds a control character; save the file as UTF-8"));
             }
             let place = *known.entry(name).or_insert(columns.seen.len());
             match columns.seen.get_mut(place) {
@@ -75,7 +75,10 @@ impl Columns {
         let (wanted, found) = (self.places.len(), row.len());
         match found == wanted {
             true => Ok(()),
-            false => Err(format!(": row {number} has {found} columns, but the header has {wanted}")),
+            false => {
+                let found = count(found, "column");
+                Err(format!(": row {number} has {found}, but the header has {wanted}"))
+            }
         }
     }
 

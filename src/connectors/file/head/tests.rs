@@ -100,7 +100,7 @@ fn files_at_fault_are_told_with_row_and_column() {
         (b"   \nid\n", &[], ": column 1 has no name"),
         (long.as_bytes(), &[], ": the name of column 1 has more than 256 characters"),
         (wide.as_bytes(), &[], " has 10001 columns, but at most 10000"),
-        (b"id,name\n1,Anna\n2\n", &[], ": row 3 has 1 columns, but the header has 2"),
+        (b"id,name\n1,Anna\n2\n", &[], ": row 3 has 1 column, but the header has 2"),
         (b"id,name\n1,Anna,x\n", &[], ": row 2 has 3 columns, but the header has 2"),
         (b"id,name\n\"1,Anna\n2,Ben\n", &[], ": row 2 opens a quote that is never closed"),
         (b"id,name\n1,\"Anna\n2,Ben", &[], ": row 2 opens a quote that is never closed"),
@@ -112,7 +112,7 @@ fn files_at_fault_are_told_with_row_and_column() {
         (b"id,name\n\xC3,\xBC\n", &[], ": row 2 is not UTF-8"),
         (b"\xFF\xFEi\0d\0", &[], ": row 1 begins as UTF-16 does"),
         (b"\xFE\xFF\0i\0d", &[], ": row 1 begins as UTF-16 does"),
-        (b"i\0d\0,\0n\0", &[], ": the name of column 1 holds a zero byte"),
+        (b"i\0d\0,\0n\0", &[], ": the name of column 1 holds a control character"),
         (b"id,name\n", &BY_KIND, " has no column \"kind\" for Object Type Column, but \"id\", \"name\""),
         (b"a,b,c,d,e,f\n", &BY_KIND, "\"e\" and others"),
         (b"id;kind\n", &BY_KIND, "but \"id;kind\"; is Delimiter right?"),
@@ -174,7 +174,7 @@ fn bad_rows_behind_the_head_only_end_the_search() {
     let small = Limits { header: 100, head: 1_000, row: 300, search: 2_000 };
     let long = format!("61,{}\n", "x".repeat(400));
     for (bad, wanted) in [
-        (&b"61\n"[..], ": row 62 has 1 columns, but the header has 2; object types"),
+        (&b"61\n"[..], ": row 62 has 1 column, but the header has 2; object types"),
         (b"61,\xFF\n", ": row 62 is not UTF-8; save the file as UTF-8; object types"),
         (b"61,\"person\n", ": row 62 opens a quote that is never closed; object types"),
         (long.as_bytes(), ": row 62 is longer than 300 bytes; object types"),

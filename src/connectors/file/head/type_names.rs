@@ -34,8 +34,8 @@ impl<'a> TypeNames<'a> {
             if name.chars().count() > MAX_NAME {
                 return Err(self.doubted(&format!("a value of more than {MAX_NAME} characters in row {number}")));
             }
-            if name.contains('\0') {
-                return Err(self.doubted(&format!("a zero byte in row {number}")));
+            if name.contains(char::is_control) {
+                return Err(self.doubted(&format!("a control character in row {number}")));
             }
             if self.found.len() == MAX_TYPES {
                 return Err(self.doubted(&format!("more than {MAX_TYPES} different values")));

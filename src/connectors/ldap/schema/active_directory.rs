@@ -161,10 +161,8 @@ impl Reader {
             self.model.findings.broken_classes.add(called(entry));
             return Ok(());
         };
-        // Hiding is about what administrators are offered to make. Nobody makes an object of an auxiliary class, and all
-        // of them are hidden.
         let wanted = match entry.first_text("objectClassCategory").map(str::trim) {
-            Some(STRUCTURAL) => !is_true(entry, "defaultHidingValue"),
+            Some(STRUCTURAL) => true,
             Some(AUXILIARY) => self.auxiliary,
             // Abstract, or of before the categories, or unknown.
             _ => false,
@@ -175,7 +173,7 @@ impl Reader {
         let attributes: Vec<&str> = all(&["mustContain", "systemMustContain", "mayContain", "systemMayContain"]);
         let name = names.first().copied().unwrap_or_default();
         let class = NewClass {
-            offered: wanted && !is_true(entry, DEFUNCT),
+            offered: wanted && !is_true(entry, "defaultHidingValue") && !is_true(entry, DEFUNCT),
             single_description: OF_ACCOUNTS.iter().any(|known| known.eq_ignore_ascii_case(name)),
             superiors: &superiors,
             auxiliaries: &auxiliaries,

@@ -46,6 +46,12 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Whether every definition could be read. One that could not may be a type that was read before, or give attributes
+    /// to others.
+    pub fn is_whole(&self) -> bool {
+        [&self.broken_classes, &self.broken_attributes, &self.broken_rules].iter().all(|tally| tally.count == 0)
+    }
+
     /// The warnings; names are a stranger's text, which `clean` makes fit to be shown.
     pub fn warnings(&self, clean: impl Fn(&str) -> String) -> Vec<String> {
         let told = [

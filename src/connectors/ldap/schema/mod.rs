@@ -25,7 +25,6 @@ use super::{Access, Failure, Stage, partitions};
 use crate::domain::hierarchy::EntryIds;
 use crate::domain::schema::{SeenAttribute, SeenSchema};
 use bounds::Exceeds;
-use findings::Tally;
 use model::Model;
 
 const NOT_WHOLE: &str = "the schema cannot be read as a whole";
@@ -79,8 +78,8 @@ fn schema(
     model.findings.no_external_id = chosen.external.is_none();
     Ok(SeenSchema {
         types,
-        // A class that cannot be read may be a type that was read before.
-        complete: model.findings.broken_classes == Tally::default(),
+        complete: model.findings.is_whole(),
+        id_attributes: &types::ID_ATTRIBUTES,
         external_id: chosen.external.and_then(named),
         secondary_external_id: named(types::DISTINGUISHED_NAME),
         warnings: model.findings.warnings(clean),

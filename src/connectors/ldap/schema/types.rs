@@ -49,6 +49,9 @@ pub const NS_UNIQUE_ID: &str = "nsUniqueId";
 /// The object's own name.
 pub const DISTINGUISHED_NAME: &str = "distinguishedName";
 
+/// All of these: none of them is an external id by anybody's choice.
+pub const ID_ATTRIBUTES: [&str; 4] = [OBJECT_GUID, ENTRY_UUID, NS_UNIQUE_ID, DISTINGUISHED_NAME];
+
 /// What is so of an attribute by its name.
 pub fn by_name(name: &str) -> Option<(DataType, Plurality, Writability)> {
     let is = |known: &str| name.eq_ignore_ascii_case(known);

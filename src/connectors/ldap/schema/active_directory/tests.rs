@@ -97,6 +97,7 @@ fn hidden_and_defunct_classes_are_no_types() {
             class("plain", "1", &[("mayContain", "a")]),
             class("hidden", "1", &[("defaultHidingValue", "TRUE"), ("mayContain", "a")]),
             class("helper", "3", &[("defaultHidingValue", "TRUE"), ("mayContain", "a")]),
+            class("shown-helper", "3", &[("mayContain", "a")]),
             class("unused", "3", &[("defaultHidingValue", "FALSE"), ("isDefunct", "TRUE")]),
             class("defunct", "1", &[("isDefunct", "TRUE"), ("mayContain", "a")]),
             class("older", "0", &[("mayContain", "a")]),
@@ -106,7 +107,7 @@ fn hidden_and_defunct_classes_are_no_types() {
         ],
         true,
     );
-    assert_eq!(lines(&found), ["shown a:shown", "plain a:plain", "helper a:helper"]);
+    assert_eq!(lines(&found), ["shown a:shown", "plain a:plain", "shown-helper a:shown-helper"]);
     assert_eq!(warnings, [""; 0]);
 }
 
