@@ -1,7 +1,7 @@
 //! The LDAP connector: reads a directory that may be broken or hostile.
 //!
-//! `connect`, `guard`, `pump` and `session` carry bytes and know no meaning; `settings`, `root_dse`, `hierarchy` and
-//! `removal` know what directories are. Nothing here touches the database.
+//! `connect`, `guard`, `pump` and `session` carry bytes and know no meaning; `settings`, `root_dse`, `hierarchy`,
+//! `removal` and `schema` know what directories are. Nothing here touches the database.
 
 pub mod access_list;
 pub mod address;

@@ -47,15 +47,15 @@ pub async fn discover(access: &Access, session: &mut Session, root: &RootDse) ->
         })
         .map_err(|what| exceeds(access, what))?
     };
-    let shown = match ids::depends_on_entry(root.kind) {
-        true => shown_ids(access, session, root).await?,
-        false => EntryIds::default(),
-    };
     match read.counts() {
         (_, 0) => return Err(unreadable(access, "no object class is shown")),
         (0, _) => return Err(unreadable(access, "no attribute type is shown")),
         _ => {}
     }
+    let shown = match ids::depends_on_entry(root.kind) {
+        true => shown_ids(access, session, root).await?,
+        false => EntryIds::default(),
+    };
     let clean = |text: &str| session.clean(text);
     let seen =
         tokio::task::block_in_place(|| schema(read, root, shown, clean)).map_err(|what| exceeds(access, what))?;
