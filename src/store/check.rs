@@ -5,6 +5,7 @@ use std::path::Path;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
+use super::activities::blocks;
 use super::open::{self, FileLock, OpenFault};
 
 /// A database that is being looked at.
@@ -17,7 +18,7 @@ pub struct Inspection {
 }
 
 /// Rules of our own that SQL cannot state, as queries that find offenders.
-const RULES: [(&str, &str); 6] = [
+const RULES: [(&str, &str); 8] = [
     (
         "every container hangs in the partition of its parent",
         "SELECT 'container ' || c.id FROM containers c JOIN containers p ON p.id = c.parent_id
@@ -47,6 +48,21 @@ const RULES: [(&str, &str); 6] = [
     (
         "ids of containers are never used twice",
         "SELECT 'container ' || id FROM containers WHERE id >= (SELECT next FROM container_ids)",
+    ),
+    (
+        "activities are counted by what they are about",
+        "WITH counted AS (SELECT subject, sum(parent IS NULL) AS listed, sum(parent IS NOT NULL) AS below
+            FROM activity_log GROUP BY subject)
+         SELECT 'subject ' || coalesce(s.id, n.subject, counted.subject) FROM counted
+            FULL JOIN activity_counts n ON n.subject = counted.subject
+            FULL JOIN activity_subjects s ON s.id = coalesce(n.subject, counted.subject)
+            WHERE s.id IS NULL OR n.listed IS NOT counted.listed OR n.below IS NOT counted.below
+                OR counted.listed IS NULL",
+    ),
+    (
+        "a part of an activity is part of one that is there and is no part itself",
+        "SELECT 'activity ' || c.tick FROM activity_log c LEFT JOIN activity_log p ON p.tick = c.parent
+            WHERE c.parent IS NOT NULL AND (p.tick IS NULL OR p.parent IS NOT NULL)",
     ),
 ];
 
@@ -91,6 +107,8 @@ impl Inspection {
         for (what, sql) in RULES {
             checked.push((what, self.column(&format!("SELECT * FROM ({sql}) LIMIT 20"))?));
         }
+        let list = blocks::faults(&self.connection, 20);
+        checked.push(("the list of activities is true to the log", list.map_err(|e| OpenFault::Damaged(e.chain()))?));
         Ok(checked)
     }
 

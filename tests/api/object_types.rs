@@ -57,7 +57,7 @@ fn updates(app: &TestApp) -> Vec<(String, String, Option<String>, i64, i64)> {
     let c = rusqlite::Connection::open(app.database()).expect("the database opens");
     let sql = "SELECT status, message, warning_message, objects_to_process, objects_processed FROM activities
         WHERE target_operation = 'Update' AND target_type = 'ConnectedSystem' AND connected_system_id IS NOT NULL
-            AND message NOT LIKE 'Changed:%' ORDER BY rowid";
+            AND message NOT LIKE 'Changed:%' ORDER BY created";
     let mut statement = c.prepare(sql).expect("a statement");
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)));
     rows.expect("rows").collect::<rusqlite::Result<_>>().expect("activities")

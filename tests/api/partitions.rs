@@ -28,7 +28,7 @@ fn updates(app: &TestApp) -> Vec<Row> {
     let c = rusqlite::Connection::open(app.database()).expect("the database opens");
     let sql = "SELECT target_type || '/' || target_operation, target_name, connected_system_id, status, message,
         warning_message, objects_to_process, objects_processed, initiated_by_type
-        FROM activities WHERE target_operation = 'Update' ORDER BY rowid";
+        FROM activities WHERE target_operation = 'Update' ORDER BY created";
     let mut statement = c.prepare(sql).expect("a statement");
     let rows = statement.query_map([], |r| {
         Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?, r.get(7)?, r.get(8)?))

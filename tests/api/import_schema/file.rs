@@ -99,7 +99,7 @@ impl Files {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let c = rusqlite::Connection::open_with_flags(self.app.database(), flags).expect("the database opens");
         let sql = "SELECT status, warning_message, error_message FROM activities
-            WHERE connected_system_id = ?1 AND target_operation = 'ImportSchema' ORDER BY rowid";
+            WHERE connected_system_id = ?1 AND target_operation = 'ImportSchema' ORDER BY created";
         let mut statement = c.prepare(sql).expect("a statement");
         let rows = statement.query_map([self.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("rows");
         rows.collect::<rusqlite::Result<_>>().expect("activities")
