@@ -3,6 +3,7 @@
 //! [`api`] is the whole route table, one line per route, in the order of the API's chapters. Path, method, key and
 //! role are checked by the one function that makes routes, so that no route can miss a check.
 
+mod activities;
 mod api_keys;
 mod connected_systems;
 mod connector_definitions;
@@ -74,5 +75,10 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/health/version", Anonymous, system::version);
     r.add(GET,    "/api/v1/auth/config", Anonymous, system::auth_config);
     r.add(GET,    "/api/v1/userinfo", AnyKey, system::userinfo);
+    r.add(GET,    "/api/v1/activities", Reader, activities::list);
+    r.add(GET,    "/api/v1/activities/{id}", Reader, activities::get);
+    r.add(GET,    "/api/v1/activities/{id}/children", Reader, activities::children);
+    r.add(GET,    "/api/v1/activities/{id}/stats", Reader, activities::stats);
+    r.add(GET,    "/api/v1/activities/{id}/items", Reader, activities::items);
     r.finish()
 }

@@ -69,6 +69,45 @@ impl Paging {
             filter: bounded("filter", 500)?,
         })
     }
+
+    /// The property that the list is to be sorted by.
+    pub fn sort_by(&self) -> Option<&str> {
+        self.sort_by.as_deref()
+    }
+
+    /// Whether the order is turned round.
+    pub fn descending(&self) -> bool {
+        self.descending
+    }
+
+    /// How many items come before the page.
+    pub fn skip(&self) -> usize {
+        (self.page - 1).saturating_mul(self.size)
+    }
+
+    /// How many items a page has at most.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+/// The envelope of a page that was cut where the list is stored.
+pub fn of<T: Serialize>(items: impl Iterator<Item = T>, total_count: usize, paging: &Paging) -> Result<Page> {
+    let to_value = |item: T| serde_json::to_value(item).map_err(|e| Error::internal("a list cannot be written", e));
+    Ok(envelope(items.map(to_value).collect::<Result<_>>()?, total_count, paging))
+}
+
+fn envelope(items: Vec<Value>, total_count: usize, paging: &Paging) -> Page {
+    let total_pages = total_count.div_ceil(paging.size);
+    Page {
+        items,
+        total_count,
+        page: paging.page,
+        page_size: paging.size,
+        total_pages,
+        has_next_page: paging.page < total_pages,
+        has_previous_page: paging.page > 1 && total_count > 0,
+    }
 }
 
 /// Filters, orders and cuts a list. `own_order` is the column of the list's own order; ties go by id.
@@ -98,17 +137,8 @@ pub fn page<T: Serialize>(
         rows.reverse();
     }
     let total_count = rows.len();
-    let total_pages = total_count.div_ceil(paging.size);
-    let start = (paging.page - 1).saturating_mul(paging.size);
-    Ok(Page {
-        items: rows.into_iter().skip(start).take(paging.size).collect(),
-        total_count,
-        page: paging.page,
-        page_size: paging.size,
-        total_pages,
-        has_next_page: paging.page < total_pages,
-        has_previous_page: paging.page > 1 && total_count > 0,
-    })
+    let items = rows.into_iter().skip(paging.skip()).take(paging.size).collect();
+    Ok(envelope(items, total_count, paging))
 }
 
 fn sort_key(value: &Value) -> (Option<i64>, String) {

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod activities;
 mod api_key_command;
 mod api_keys;
 mod authorisation;

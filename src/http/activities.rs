@@ -1,0 +1,222 @@
+//! Chapter 11: activities, what happened and who did it. Read only; each is written with the change that it tells of.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use warp::reply::Response;
+
+use super::filters::Call;
+use super::json;
+use super::paging::{self, Paging};
+use crate::error::{Error, Result};
+use crate::store::activities::list::{self as store, Activity, Query, Sort};
+
+const WHAT: &str = "activity";
+/// The longest text that is searched for.
+const LONGEST_SEARCH: usize = 500;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    id: Uuid,
+    created: String,
+    executed: Option<String>,
+    status: String,
+    target_type: String,
+    target_operation_type: String,
+    target_name: Option<String>,
+    target_context: Option<String>,
+    message: Option<String>,
+    initiated_by_type: String,
+    initiated_by_id: Option<String>,
+    initiated_by_name: Option<String>,
+    objects_to_process: i64,
+    objects_processed: i64,
+    execution_time: Option<String>,
+    total_activity_time: Option<String>,
+    connected_system_run_type: &'static str,
+    #[serde(flatten)]
+    totals: Totals,
+    child_activity_count: i64,
+}
+
+/// What runs count. There are none yet, so nothing was counted.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Totals {
+    total_added: i64,
+    total_updated: i64,
+    total_deleted: i64,
+    total_projected: i64,
+    total_joined: i64,
+    total_attribute_flows: i64,
+    total_disconnected: i64,
+    total_disconnected_out_of_scope: i64,
+    total_out_of_scope_retain_join: i64,
+    total_drift_corrections: i64,
+    total_provisioned: i64,
+    total_exported: i64,
+    total_deprovisioned: i64,
+    total_created: i64,
+    total_pending_exports: i64,
+    total_errors: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    #[serde(flatten)]
+    header: Header,
+    parent_activity_id: Option<Uuid>,
+    warning_message: Option<String>,
+    error_message: Option<String>,
+    error_stack_trace: Option<&'static str>,
+    connected_system_id: Option<i64>,
+    connected_system_run_profile_id: Option<i64>,
+    sync_rule_id: Option<i64>,
+    metaverse_object_id: Option<Uuid>,
+    example_data_template_id: Option<i64>,
+    execution_stats: Option<()>,
+}
+
+pub async fn list(call: Call) -> Result<Response> {
+    let paging = Paging::read(&call)?;
+    let search = call.query("search").filter(|text| !text.is_empty());
+    if search.as_ref().is_some_and(|text| text.chars().count() > LONGEST_SEARCH) {
+        return Err(Error::field("search", format!("Must be at most {LONGEST_SEARCH} characters.")));
+    }
+    let query = Query {
+        search,
+        sort: sort(paging.sort_by().unwrap_or_default()),
+        descending: paging.descending(),
+        skip: paging.skip() as u64,
+        take: paging.size() as u64,
+    };
+    // One snapshot of counts and rows.
+    let found = call.app.db.read(move |c| store::list(&*c.unchecked_transaction()?, &query)).await?;
+    let total = usize::try_from(found.total).unwrap_or(usize::MAX);
+    json::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
+}
+
+pub async fn get(call: Call) -> Result<Response> {
+    let id = call.guid(0, WHAT)?;
+    json::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
+}
+
+pub async fn children(call: Call) -> Result<Response> {
+    let id = call.guid(0, WHAT)?;
+    let children = call.app.db.read(move |c| store::children(&*c.unchecked_transaction()?, id)).await?;
+    json::ok(&children.into_iter().map(header).collect::<Vec<_>>())
+}
+
+pub async fn stats(call: Call) -> Result<Response> {
+    Err(no_run(&call).await)
+}
+
+pub async fn items(call: Call) -> Result<Response> {
+    Paging::read(&call)?;
+    Err(no_run(&call).await)
+}
+
+/// Runs of profiles come with a later part; whatever there is now is none.
+async fn no_run(call: &Call) -> Error {
+    let found = async {
+        let id = call.guid(0, WHAT)?;
+        call.app.db.read_few(move |c| store::get(c, id)).await
+    };
+    match found.await {
+        Ok(_) => Error::BadRequest("this activity is not the run of a run profile".to_owned()),
+        Err(error) => error,
+    }
+}
+
+fn sort(by: &str) -> Sort {
+    match by.to_ascii_lowercase().as_str() {
+        "status" => Sort::Status,
+        "type" => Sort::Type,
+        "target" => Sort::Target,
+        _ => Sort::Created,
+    }
+}
+
+fn header(activity: Activity) -> Header {
+    let created = json::date(activity.created);
+    let took = activity.ended.map(|ended| span(activity.created, ended));
+    Header {
+        id: activity.id,
+        // What is written so far is executed as soon as it is created.
+        executed: Some(created.clone()),
+        created,
+        status: activity.status,
+        target_type: activity.target_type,
+        target_operation_type: activity.operation,
+        target_name: activity.target_name,
+        target_context: activity.target_context,
+        message: activity.message,
+        initiated_by_type: activity.by_type,
+        initiated_by_id: activity.by_id,
+        initiated_by_name: activity.by_name,
+        objects_to_process: activity.to_process,
+        objects_processed: activity.processed,
+        execution_time: took.clone(),
+        total_activity_time: took,
+        connected_system_run_type: "NotSet",
+        totals: Totals::default(),
+        child_activity_count: activity.children,
+    }
+}
+
+fn detail(mut activity: Activity) -> Detail {
+    Detail {
+        parent_activity_id: activity.parent,
+        warning_message: activity.warning.take(),
+        error_message: activity.error.take(),
+        error_stack_trace: None,
+        connected_system_id: activity.system,
+        connected_system_run_profile_id: None,
+        sync_rule_id: None,
+        metaverse_object_id: None,
+        example_data_template_id: None,
+        execution_stats: None,
+        header: header(activity),
+    }
+}
+
+/// `[d.]hh:mm:ss[.fffffff]`. A clock that was set back meanwhile makes no time negative.
+fn span(from: OffsetDateTime, to: OffsetDateTime) -> String {
+    let took = (to - from).max(time::Duration::ZERO);
+    let (seconds, ticks) = (took.whole_seconds(), took.subsec_nanoseconds() / 100);
+    let mut text = match seconds / 86_400 {
+        0 => String::new(),
+        days => format!("{days}."),
+    };
+    text.push_str(&format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60));
+    if ticks > 0 {
+        text.push_str(&format!(".{ticks:07}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+    use time::{Duration, OffsetDateTime};
+
+    #[test]
+    fn spans_are_written_as_agreed() {
+        for (nanoseconds, text) in [
+            (0, "00:00:00"),
+            (99, "00:00:00"),
+            (100, "00:00:00.0000001"),
+            (1_500_000_000, "00:00:01.5000000"),
+            (59_000_000_000, "00:00:59"),
+            (86_399_999_999_900, "23:59:59.9999999"),
+            (86_400_000_000_000, "1.00:00:00"),
+            (7_776_000_000_000_000, "90.00:00:00"),
+            (-1_000_000_000, "00:00:00"),
+        ] {
+            let from = OffsetDateTime::UNIX_EPOCH;
+            assert_eq!(span(from, from + Duration::nanoseconds(nanoseconds)), text, "{nanoseconds}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Every change leaves exactly one activity, in the transaction of the change; what is refused and what changes nothing
+//! leaves none. The routes are read from the source that makes them: a new one that writes has to say here what it
+//! leaves.
+
+use serde_json::{Value, json};
+
+use super::{ACTIVITIES, all};
+use crate::support::{SYSTEMS, TestApp, sample};
+
+/// What a route leaves: target type, operation, target name (`*` is any), whether it names the system.
+type Left = (&'static str, &'static str, Option<&'static str>, bool);
+
+/// A route that writes, with a request that is accepted and one that is not.
+struct Write {
+    method: &'static str,
+    template: &'static str,
+    path: String,
+    body: Option<Value>,
+    refused: (String, Option<Value>),
+    leaves: Option<Left>,
+}
+
+struct World {
+    app: TestApp,
+    _sandbox: jim::sandbox::Sandbox,
+    system: i64,
+    other: i64,
+    partition: i64,
+    container: i64,
+    object_type: i64,
+    attribute: i64,
+    key: String,
+}
+
+impl World {
+    async fn start() -> World {
+        let app = TestApp::start().await;
+        let sandbox = sample().await;
+        let system = app.connected_to(&sandbox).await;
+        app.import(system, "").await.expect_status(200);
+        app.import_schema(system).await.expect_status(200);
+        let partitions = app.partitions(system).await;
+        let types = app.object_types(system).await;
+        let id = |row: &Value| row["id"].as_i64().expect("an id");
+        app.with_roles("reader", &[2]).await;
+        let keys = app.admin().get("/api/v1/apikeys").await.expect_status(200);
+        let key = keys.as_array().expect("keys").iter().find(|k| k["name"] == "reader").expect("the key");
+        World {
+            system,
+            other: app.create_system("Other").await,
+            partition: id(&partitions[0]),
+            container: id(&partitions[0]["containers"][0]),
+            object_type: id(&types[0]),
+            attribute: id(&types[0]["attributes"][0]),
+            key: key["id"].as_str().expect("an id").to_owned(),
+            app,
+            _sandbox: sandbox,
+        }
+    }
+
+    /// What a route needs to be accepted, why it would not be, and what it leaves.
+    fn write(&self, method: &'static str, template: &'static str) -> Write {
+        let under = template.strip_prefix("/api/v1/synchronisation/connected-systems").unwrap_or(template);
+        let system = |operation, name| Some(("ConnectedSystem", operation, Some(name), true));
+        let update = system("Update", "Sandbox");
+        let selected = Some(json!({ "selected": true }));
+        let not_selected = Some(json!({ "selected": 1 }));
+        let attributes = Some(json!({ "attributes": { self.attribute.to_string(): { "selected": true } } }));
+        let containers = Some(json!({ "containers": { self.container.to_string(): { "selected": true } } }));
+        let name =
+            |name: &str| Some(json!({ "name": name, "connectorDefinitionId": 3, "roleIds": [2], "isEnabled": true }));
+        let (body, refused, leaves) = match (method, under) {
+            ("POST", "") => (name("New"), name(""), Some(("ConnectedSystem", "Create", Some("New"), false))),
+            ("PUT", "/{id}") => (name("Sandbox"), name(""), update),
+            ("DELETE", "/{id}") => (None, None, Some(("ConnectedSystem", "Delete", Some("Other"), false))),
+            ("POST", "/{id}/clear") => (None, None, system("Clear", "Sandbox")),
+            ("POST", "/{id}/import-hierarchy") => (None, None, system("ImportHierarchy", "Sandbox")),
+            ("POST", "/{id}/import-schema") => (None, None, system("ImportSchema", "Sandbox")),
+            ("POST", "/{id}/test-connection") => (None, Some(json!([])), None),
+            ("PUT", "/{id}/object-types/{id}") => (selected, not_selected, update),
+            ("PUT", "/{id}/object-types/{id}/attributes/{id}") => (selected, not_selected, update),
+            ("POST", "/{id}/object-types/{id}/attributes/bulk-update") => (attributes, selected, update),
+            ("PUT", "/{id}/object-types/{id}/attributes") => (attributes, selected, update),
+            ("PUT", "/{id}/partitions/{id}") => (selected, not_selected, update),
+            ("PUT", "/{id}/containers/{id}") => (selected, not_selected, update),
+            ("POST", "/{id}/containers/bulk-update") => (containers, selected, update),
+            ("POST", "/api/v1/apikeys") => (name("fresh"), name(""), None),
+            ("PUT", "/api/v1/apikeys/{id}") => (name("renamed"), name(""), None),
+            ("DELETE", "/api/v1/apikeys/{id}") => (None, None, None),
+            ("PUT", "/api/v1/service-settings/{key}") => {
+                let body = |value: Value| Some(json!({ "value": value }));
+                (body(json!("Here")), body(json!(1)), Some(("ServiceSetting", "Update", Some("*"), false)))
+            }
+            ("DELETE", "/api/v1/service-settings/{key}") => {
+                (None, None, Some(("ServiceSetting", "Revert", Some("*"), false)))
+            }
+            ("POST", "/api/v1/history/cleanup") => {
+                (None, None, Some(("HistoryRetentionCleanup", "Delete", None, false)))
+            }
+            _ => panic!("{method} {template} writes: say here what it leaves"),
+        };
+        let system = if (method, under) == ("DELETE", "/{id}") { self.other } else { self.system };
+        let with = |system: i64, setting: &str| {
+            template
+                .replace("connected-systems/{id}", &format!("connected-systems/{system}"))
+                .replace("partitions/{id}", &format!("partitions/{}", self.partition))
+                .replace("containers/{id}", &format!("containers/{}", self.container))
+                .replace("object-types/{id}", &format!("object-types/{}", self.object_type))
+                .replace("attributes/{id}", &format!("attributes/{}", self.attribute))
+                .replace("apikeys/{id}", &format!("apikeys/{}", self.key))
+                .replace("{key}", setting)
+        };
+        // What has no body to be wrong is refused for what it names, or, where it names nothing, for the verb.
+        let path = with(system, "Instance.Name");
+        let refused = match refused {
+            Some(body) => (path.clone(), Some(body)),
+            None if template.contains('{') => {
+                (with(999, "No.Such").replace(&self.key, "00000000-0000-4000-8000-000000000000"), None)
+            }
+            None => (format!("{path}/x"), None),
+        };
+        assert!(!path.contains('{'), "{path}");
+        Write { method, template, path, body, refused, leaves }
+    }
+
+    /// All routes that write, in an order in which each can succeed: what deletes comes last.
+    fn writes(&self) -> Vec<Write> {
+        let source = include_str!("../../../src/http/mod.rs");
+        let mut writes = Vec::new();
+        for line in source.lines().filter(|l| l.trim_start().starts_with("r.add(")) {
+            let method = line.split(['(', ',']).nth(1).expect("a method").trim();
+            let template = line.split('"').nth(1).expect("a path");
+            if method != "GET" {
+                writes.push(self.write(method, template));
+            }
+        }
+        assert!(writes.len() > 15, "the route table was not found");
+        writes.sort_by_key(|w| w.method == "DELETE");
+        writes
+    }
+
+    async fn count(&self) -> usize {
+        let page = self.app.admin().get(ACTIVITIES).await.expect_status(200);
+        page["totalCount"].as_u64().expect("a count") as usize
+    }
+
+    /// Makes the file refuse a kind of statement on these tables, or allows it again.
+    fn refuse(&self, tables: &[&str], refuse: bool) {
+        let c = rusqlite::Connection::open(self.app.database()).expect("the database opens");
+        c.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
+        for table in tables {
+            for verb in ["INSERT", "UPDATE", "DELETE"] {
+                let name = format!("refuse_{verb}_{table}");
+                let sql = match refuse {
+                    true => {
+                        format!("CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
+                    }
+                    false => format!("DROP TRIGGER {name}"),
+                };
+                c.execute_batch(&sql).expect("a trigger");
+            }
+        }
+    }
+}
+
+fn text(body: &Option<Value>) -> Option<String> {
+    body.as_ref().map(Value::to_string)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_one_activity_for_each_change_and_none_for_what_is_refused() {
+    let world = World::start().await;
+    let admin = world.app.admin();
+    let nobody = world.app.with_roles("nobody", &[]).await;
+    for w in world.writes() {
+        let Write { method, template, path, body, refused, leaves } = w;
+        let before = all(&admin).await;
+        nobody.send(method, &path, text(&body)).await.expect_error(403, "FORBIDDEN");
+        let answer = admin.send(method, &refused.0, text(&refused.1)).await;
+        assert!((400..500).contains(&answer.status), "{method} {template}: {}", answer.body);
+        assert_eq!(all(&admin).await.len(), before.len(), "{method} {template} was refused");
+
+        let answer = admin.send(method, &path, text(&body)).await;
+        assert!((200..300).contains(&answer.status), "{method} {template}: {} {}", answer.status, answer.body);
+        let after = all(&admin).await;
+        let Some((target, operation, name, of_system)) = leaves else {
+            assert_eq!(after.len(), before.len(), "{method} {template}");
+            continue;
+        };
+        let fresh: Vec<&Value> = after.iter().filter(|a| !before.contains(a)).collect();
+        assert_eq!((fresh.len(), after.len()), (1, before.len() + 1), "{method} {template}");
+        let path = format!("{ACTIVITIES}/{}", fresh[0]["id"].as_str().expect("an id"));
+        let activity = admin.get(&path).await.expect_status(200);
+        let told = (activity["targetType"].as_str(), activity["targetOperationType"].as_str());
+        assert_eq!(told, (Some(target), Some(operation)), "{method} {template}");
+        match name {
+            Some("*") => assert!(activity["targetName"].is_string(), "{activity}"),
+            name => assert_eq!(activity["targetName"].as_str(), name, "{activity}"),
+        }
+        let system = if of_system { json!(world.system) } else { Value::Null };
+        assert_eq!(activity["connectedSystemId"], system, "{activity}");
+        assert_eq!(activity["initiatedByName"], "Bootstrap Key");
+        assert_ne!(activity["status"], "InProgress", "{activity}");
+        // An answer that names an activity names this one.
+        if let Some(id) = answer.body.get("activityId") {
+            assert_eq!(*id, activity["id"], "{method} {template}");
+        }
+    }
+    // What only looks leaves none.
+    let before = world.count().await;
+    let preview = admin.send("POST", &format!("{SYSTEMS}/{}/import-hierarchy?preview=true", world.system), None).await;
+    preview.expect_status(200);
+    assert_eq!(world.count().await, before);
+    world.app.is_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_no_change_without_its_activity() {
+    let world = World::start().await;
+    let admin = world.app.admin();
+    world.refuse(&["activity_log"], true);
+    let (dump, before) = (world.app.dump(), world.count().await);
+    for w in world.writes().iter().filter(|w| w.leaves.is_some()) {
+        let answer = admin.send(w.method, &w.path, text(&w.body)).await;
+        assert_eq!(answer.status, 500, "{} {}: {}", w.method, w.template, answer.body);
+        assert_eq!(world.app.dump(), dump, "{} {}", w.method, w.template);
+    }
+    assert_eq!(world.count().await, before);
+    world.refuse(&["activity_log"], false);
+    world.app.is_sound();
+    admin.delete(&format!("{SYSTEMS}/{}", world.other)).await.expect_status(200);
+    assert_eq!(world.count().await, before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_no_activity_without_its_change() {
+    let world = World::start().await;
+    let admin = world.app.admin();
+    let tables = ["connected_systems", "partitions", "containers", "object_types", "attributes"];
+    world.refuse(&tables, true);
+    let dump = world.app.dump();
+    let of_systems = |w: &Write| w.leaves.is_some_and(|(target, ..)| target == "ConnectedSystem");
+    for w in world.writes().iter().filter(|w| of_systems(w)) {
+        let before = world.count().await;
+        let answer = admin.send(w.method, &w.path, text(&w.body)).await;
+        assert_eq!(answer.status, 500, "{} {}: {}", w.method, w.template, answer.body);
+        assert_eq!(world.app.dump(), dump, "{} {}", w.method, w.template);
+        // An import has begun and tells that it failed.
+        let import = w.path.contains("/import-");
+        assert_eq!(world.count().await, before + usize::from(import), "{} {}", w.method, w.template);
+        if import {
+            let last = admin.get(&format!("{ACTIVITIES}?sortDirection=desc&pageSize=1")).await.expect_status(200);
+            assert_eq!(last["items"][0]["status"], "FailedWithError");
+        }
+    }
+    world.refuse(&tables, false);
+    world.app.is_sound();
+}
