@@ -8,7 +8,7 @@ use std::time::Duration;
 use jim::app::App;
 use jim::config::{Config, INFRASTRUCTURE_KEY};
 use jim::http::{self, serve};
-use jim::ops::{authenticate, start};
+use jim::ops::{authenticate, history, start};
 use jim::security::secret::Secret;
 use jim::telemetry;
 use tokio::net::TcpListener;
@@ -77,8 +77,10 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let route = http::api(&self.app);
         let housekeeping = tokio::spawn(keep_house(self.app.clone()));
+        let retention = tokio::spawn(history::keep_short(self.app.clone(), history::EVERY));
         serve::run(self.listener, route, serve::Limits::default(), stop).await;
         housekeeping.abort();
+        retention.abort();
         if let Err(e) = authenticate::store_uses(&self.app).await {
             tracing::warn!(error = e.chain(), "the last uses of API keys were not stored");
         }

@@ -11,6 +11,7 @@ mod deletion;
 pub mod error;
 mod filters;
 mod hierarchy;
+mod history;
 pub mod json;
 mod object_types;
 mod paging;
@@ -80,5 +81,9 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/activities/{id}/children", Reader, activities::children);
     r.add(GET,    "/api/v1/activities/{id}/stats", Reader, activities::stats);
     r.add(GET,    "/api/v1/activities/{id}/items", Reader, activities::items);
+    r.add(GET,    "/api/v1/history/deleted-objects/cso", Reader, history::deleted_cso);
+    r.add(GET,    "/api/v1/history/deleted-objects/mvo", Reader, history::deleted_mvo);
+    r.add(GET,    "/api/v1/history/connected-systems/{id}/count", Reader, history::count);
+    r.add(POST,   "/api/v1/history/cleanup", Administrator, history::cleanup);
     r.finish()
 }

@@ -8,6 +8,7 @@ pub mod authenticate;
 pub mod check;
 pub mod connected_systems;
 pub mod deletion;
+pub mod history;
 pub mod import_hierarchy;
 pub mod import_schema;
 mod imports;

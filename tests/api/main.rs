@@ -18,6 +18,7 @@ mod crash;
 mod deletion;
 mod demo;
 mod files;
+mod history;
 mod import_errors;
 mod import_faults;
 mod import_hierarchy;

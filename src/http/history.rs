@@ -1,0 +1,123 @@
+//! Chapter 14: history. Changes of objects come with the parts that have objects; until then there are none to show.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use warp::reply::Response;
+
+use super::connected_systems::WHAT;
+use super::filters::Call;
+use super::json;
+use crate::error::{Error, Faults, Result};
+use crate::ops::history as ops;
+use crate::store::connected_systems;
+
+/// Items of a page unless the caller says otherwise, and at most.
+const PAGE_SIZE: (i64, i64) = (50, 1000);
+/// The longest text that is searched for.
+const LONGEST_SEARCH: usize = 500;
+
+/// Deleted objects of either kind.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletedObjects {
+    items: [(); 0],
+    total_count: usize,
+    page: i64,
+    page_size: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Count {
+    connected_system_id: i64,
+    connected_system_name: String,
+    change_record_count: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CleanupBody {
+    cso_changes_deleted: usize,
+    mvo_changes_deleted: usize,
+    activities_deleted: usize,
+    oldest_record_deleted: Option<String>,
+    newest_record_deleted: Option<String>,
+    cutoff_date: String,
+    retention_period_days: i64,
+    batch_size: usize,
+}
+
+pub async fn deleted_cso(call: Call) -> Result<Response> {
+    deleted(&call, "connectedSystemId", "externalIdSearch")
+}
+
+pub async fn deleted_mvo(call: Call) -> Result<Response> {
+    deleted(&call, "objectTypeId", "displayNameSearch")
+}
+
+fn deleted(call: &Call, owner: &'static str, search: &'static str) -> Result<Response> {
+    let mut query = Parameters { call, faults: Faults::new() };
+    query.integer(owner);
+    query.search(search);
+    query.date("fromDate");
+    query.date("toDate");
+    let page = query.integer("page").unwrap_or(1).max(1);
+    let page_size = query.integer("pageSize").unwrap_or(PAGE_SIZE.0).clamp(1, PAGE_SIZE.1);
+    match query.faults.is_empty() {
+        true => json::ok(&DeletedObjects { items: [], total_count: 0, page, page_size }),
+        false => Err(Error::Invalid(query.faults)),
+    }
+}
+
+pub async fn count(call: Call) -> Result<Response> {
+    let id = call.id(0, WHAT)?;
+    let system = call.app.db.read_few(move |c| connected_systems::get(c, id)).await?;
+    json::ok(&Count { connected_system_id: id, connected_system_name: system.name, change_record_count: 0 })
+}
+
+pub async fn cleanup(call: Call) -> Result<Response> {
+    let done = ops::cleanup(&call.app, call.caller()?).await?;
+    json::ok(&CleanupBody {
+        cso_changes_deleted: 0,
+        mvo_changes_deleted: 0,
+        activities_deleted: done.activities.count,
+        oldest_record_deleted: done.activities.oldest.map(json::date),
+        newest_record_deleted: done.activities.newest.map(json::date),
+        cutoff_date: json::date(done.cutoff),
+        retention_period_days: done.kept.whole_days(),
+        batch_size: ops::BATCH,
+    })
+}
+
+/// Reads a query; what cannot be read is told together.
+struct Parameters<'a> {
+    call: &'a Call,
+    faults: Faults,
+}
+
+impl Parameters<'_> {
+    fn read<T>(&mut self, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.call.query(name)?;
+        let value = read(&text);
+        if value.is_none() {
+            self.faults.entry(name.to_owned()).or_default().push(expected.to_owned());
+        }
+        value
+    }
+
+    fn integer(&mut self, name: &str) -> Option<i64> {
+        self.read(name, "Must be an integer.", |text| text.parse().ok())
+    }
+
+    fn date(&mut self, name: &str) -> Option<OffsetDateTime> {
+        self.read(name, "Must be a date such as 2026-04-05 or 2026-04-05T10:30:00Z.", |text| {
+            json::parse_date(text).or_else(|| json::parse_date(&format!("{text}T00:00:00")))
+        })
+    }
+
+    fn search(&mut self, name: &str) -> Option<String> {
+        self.read(name, &format!("Must be at most {LONGEST_SEARCH} characters."), |text| {
+            (text.chars().count() <= LONGEST_SEARCH).then(|| text.to_owned())
+        })
+    }
+}

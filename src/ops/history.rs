@@ -1,0 +1,110 @@
+//! The past: how long it is kept, and letting go of what is older, on demand and by itself.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::App;
+use crate::error::Result;
+use crate::store::Tx;
+use crate::store::activities::retention::{self, Deleted};
+use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
+
+/// How often the server looks for what is too old.
+pub const EVERY: Duration = Duration::from_secs(60 * 60);
+/// How many records of a kind go in one transaction: few, so that other writers come in between.
+pub const BATCH: usize = 100;
+
+/// What a cleanup did.
+#[derive(Debug)]
+pub struct Cleanup {
+    /// The activities that went.
+    pub activities: Deleted,
+    /// What is older than this goes.
+    pub cutoff: OffsetDateTime,
+    /// How long the past is kept.
+    pub kept: time::Duration,
+}
+
+/// How long the past is kept.
+pub fn retention_period(_tx: &Tx<'_>) -> Result<time::Duration> {
+    Ok(time::Duration::days(90))
+}
+
+/// Deletes one batch of what is too old, and says so in an activity, whether there was any or not.
+pub async fn cleanup(app: &App, caller: &Caller) -> Result<Cleanup> {
+    let by = caller.initiator();
+    app.db
+        .write(move |tx| {
+            let cleanup = batch(tx, OffsetDateTime::now_utc())?;
+            let outcome = told(&cleanup.activities, cleanup.kept);
+            activities::record(tx, Operation::Delete, Target::History, &by, &outcome)?;
+            Ok(cleanup)
+        })
+        .await
+}
+
+/// Deletes all that is too old, batch by batch, now and whenever so much time has passed. Never ends by itself.
+pub async fn keep_short(app: App, every: Duration) {
+    let mut clock = tokio::time::interval(every);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        match retain(&app).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "activities older than the retention period were deleted"),
+            Err(e) => tracing::warn!(error = e.chain(), "old activities were not all deleted; the next run goes on"),
+        }
+    }
+}
+
+/// Deletes all that is too old. It leaves one activity if it found any: made with the first batch and brought up to
+/// date with each of the next, so that it is true wherever this is cut off.
+pub async fn retain(app: &App) -> Result<usize> {
+    let now = OffsetDateTime::now_utc();
+    let mut activity: Option<Uuid> = None;
+    let mut all = Deleted::default();
+    loop {
+        let mut sum = all.clone();
+        let (next, id) = app
+            .db
+            .write(move |tx| {
+                let Cleanup { activities: next, kept, .. } = batch(tx, now)?;
+                sum.add(&next);
+                let outcome = told(&sum, kept);
+                let id = match activity {
+                    _ if next.count == 0 => activity,
+                    Some(id) => activities::close(tx, id, &outcome).map(|()| activity)?,
+                    None => {
+                        let (what, by) = (Operation::Delete, Initiator::System);
+                        Some(activities::record(tx, what, Target::History, &by, &outcome)?)
+                    }
+                };
+                Ok((next, id))
+            })
+            .await?;
+        if next.count == 0 {
+            return Ok(all.count);
+        }
+        all.add(&next);
+        activity = id;
+    }
+}
+
+fn batch(tx: &Tx<'_>, now: OffsetDateTime) -> Result<Cleanup> {
+    let kept = retention_period(tx)?;
+    // A period that reaches back further than dates go keeps everything.
+    let cutoff = now.checked_sub(kept).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    Ok(Cleanup { activities: retention::delete(tx, cutoff, BATCH)?, cutoff, kept })
+}
+
+fn told(deleted: &Deleted, kept: time::Duration) -> Outcome {
+    let days = kept.whole_days();
+    Outcome {
+        to_process: deleted.count,
+        processed: deleted.count,
+        ..Outcome::done(format!("{} activities older than {days} days deleted", deleted.count))
+    }
+}
