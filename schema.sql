@@ -195,6 +195,11 @@ CREATE TABLE activity_counts (
     CHECK (listed + below > 0)
 ) STRICT;
 
+-- Numbers of subjects that were removed, to be used again: what is held in memory for each subject is held by number.
+CREATE TABLE activity_free_subjects (
+    id INTEGER PRIMARY KEY
+) STRICT;
+
 -- The list in short: of each activity that is no part of another its tick, its subject and its status, a few hundred
 -- to a block of one page, in the order of the ticks. To count and to find a place in the list, this is read through.
 CREATE TABLE activity_blocks (

@@ -77,7 +77,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let route = http::api(&self.app);
         let housekeeping = tokio::spawn(keep_house(self.app.clone()));
-        let retention = tokio::spawn(history::keep_short(self.app.clone(), history::EVERY));
+        let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
         serve::run(self.listener, route, serve::Limits::default(), stop).await;
         housekeeping.abort();
         retention.abort();

@@ -12,7 +12,9 @@ use crate::store::Tx;
 use crate::store::activities::retention::{self, Deleted};
 use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
 
-/// How often the server looks for what is too old.
+/// How long after its start the server first looks for what is too old: a start has better things to do.
+pub const FIRST: Duration = Duration::from_secs(60);
+/// How often it does so from then on.
 pub const EVERY: Duration = Duration::from_secs(60 * 60);
 /// How many records of a kind go in one transaction: few, so that other writers come in between.
 pub const BATCH: usize = 100;
@@ -46,9 +48,10 @@ pub async fn cleanup(app: &App, caller: &Caller) -> Result<Cleanup> {
         .await
 }
 
-/// Deletes all that is too old, batch by batch, now and whenever so much time has passed. Never ends by itself.
-pub async fn keep_short(app: App, every: Duration) {
-    let mut clock = tokio::time::interval(every);
+/// Deletes all that is too old, batch by batch, after so much time and whenever so much has passed again. Never ends by
+/// itself.
+pub async fn keep_short(app: App, first: Duration, every: Duration) {
+    let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + first, every);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;

@@ -18,7 +18,7 @@ pub struct Inspection {
 }
 
 /// Rules of our own that SQL cannot state, as queries that find offenders.
-const RULES: [(&str, &str); 8] = [
+const RULES: [(&str, &str); 9] = [
     (
         "every container hangs in the partition of its parent",
         "SELECT 'container ' || c.id FROM containers c JOIN containers p ON p.id = c.parent_id
@@ -58,6 +58,13 @@ const RULES: [(&str, &str); 8] = [
             FULL JOIN activity_subjects s ON s.id = coalesce(n.subject, counted.subject)
             WHERE s.id IS NULL OR n.listed IS NOT counted.listed OR n.below IS NOT counted.below
                 OR counted.listed IS NULL",
+    ),
+    (
+        "numbers of subjects are in use or free",
+        "WITH numbers (id) AS (
+            SELECT id FROM activity_subjects UNION ALL SELECT id FROM activity_free_subjects)
+         SELECT 'subject ' || id FROM numbers GROUP BY id HAVING count(*) > 1
+            OR id > (SELECT count(*) FROM activity_subjects) + (SELECT count(*) FROM activity_free_subjects)",
     ),
     (
         "a part of an activity is part of one that is there and is no part itself",

@@ -207,7 +207,7 @@ async fn the_server_cleans_up_by_itself_in_small_steps() {
     assert_eq!(all(&app.admin()).await, first, "what finds nothing leaves nothing");
 
     record(&app, old(1050, 200)).await;
-    let task = tokio::spawn(history::keep_short(app.app.clone(), Wait::from_millis(50)));
+    let task = tokio::spawn(history::keep_short(app.app.clone(), Wait::ZERO, Wait::from_millis(50)));
     // Others write meanwhile.
     let mut renamed = 0;
     while page(&app.admin(), "search=nothing").await["totalCount"] != 0 || older(&app).await {

@@ -4,6 +4,7 @@
 //! rows have in common, their counts, and the list in short. `jim check` holds them against each other.
 
 pub mod blocks;
+mod cut;
 mod id;
 pub mod list;
 pub mod retention;

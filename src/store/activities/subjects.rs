@@ -50,9 +50,11 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
         AND ifnull(target_name, x'') = ifnull(:name, x'') AND ifnull(target_context, x'') = ifnull(:context, x'')
         AND initiated_by_type = :by AND ifnull(initiated_by_id, x'') = ifnull(:by_id, x'')
         AND ifnull(initiated_by_name, x'') = ifnull(:by_name, x'')";
-    const ADD: &str = "INSERT INTO activity_subjects (target_type, target_name, target_context, initiated_by_type,
+    const ADD: &str = "INSERT INTO activity_subjects (id, target_type, target_name, target_context, initiated_by_type,
             initiated_by_id, initiated_by_name, target_folded, searched)
-        VALUES (:type, :name, :context, :by, :by_id, :by_name, :folded, :searched) RETURNING id";
+        VALUES ((SELECT min(id) FROM activity_free_subjects), :type, :name, :context, :by, :by_id, :by_name, :folded,
+            :searched) RETURNING id";
+    const USED: &str = "DELETE FROM activity_free_subjects WHERE id = ?1";
     const COUNT: &str = "INSERT INTO activity_counts (subject, listed, below) VALUES (?1, ?2, 1 - ?2)
         ON CONFLICT (subject) DO UPDATE SET listed = listed + ?2, below = below + 1 - ?2";
     let mut find = tx.prepare_cached(FIND)?;
@@ -69,8 +71,9 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
     );
     let id: i64 = match known.optional()? {
         Some(id) => id,
-        None => tx.prepare_cached(ADD)?.query_row(
-            named_params! {
+        None => {
+            let mut add = tx.prepare_cached(ADD)?;
+            let values = named_params! {
                 ":type": subject.target_type,
                 ":name": subject.target_name,
                 ":context": subject.target_context,
@@ -79,9 +82,11 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
                 ":by_name": subject.by_name,
                 ":folded": subject.target_name.map(fold),
                 ":searched": subject.searched(),
-            },
-            |r| r.get(0),
-        )?,
+            };
+            let id = add.query_row(values, |r| r.get(0))?;
+            tx.prepare_cached(USED)?.execute([id])?;
+            id
+        }
     };
     tx.prepare_cached(COUNT)?.execute((id, listed))?;
     u32::try_from(id).map_err(|e| Error::internal("there are too many subjects of activities", e))
@@ -93,6 +98,7 @@ pub fn count_down(tx: &Connection, subject: u32, listed: bool) -> Result<()> {
     const COUNT: &str = "UPDATE activity_counts SET listed = listed - ?2, below = below - (1 - ?2) WHERE subject = ?1";
     if tx.prepare_cached(LAST)?.execute([subject])? == 1 {
         tx.prepare_cached("DELETE FROM activity_subjects WHERE id = ?1")?.execute([subject])?;
+        tx.prepare_cached("INSERT INTO activity_free_subjects (id) VALUES (?1)")?.execute([subject])?;
     } else {
         tx.prepare_cached(COUNT)?.execute((subject, listed))?;
     }

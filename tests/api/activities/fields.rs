@@ -211,6 +211,24 @@ async fn spans_are_from_creation_to_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_stop_left_open_has_failed_after_the_next_start() {
+    let app = TestApp::start().await;
+    let at = OffsetDateTime::now_utc() - Duration::hours(1);
+    let open = |target, parent| Past { outcome: None, target, parent, ..Past::at(at) };
+    let whole = record(&app, vec![open(Target::System(Some(1), "Open"), None), Past::at(at)]).await[0];
+    let part = record(&app, vec![open(Target::Certificate("Part"), Some(whole))]).await[0];
+    let app = app.restart().await;
+    for id in [whole, part] {
+        let found = app.admin().get(&format!("{ACTIVITIES}/{id}")).await.expect_status(200);
+        assert_eq!((&found["status"], &found["errorMessage"]), (&json!("FailedWithError"), &json!("server stopped")));
+        assert!(found["totalActivityTime"].as_str().is_some_and(|s| s.starts_with("01:0")), "{found}");
+    }
+    let listed = page(&app.admin(), "sortBy=status&sortDirection=desc").await;
+    assert_eq!((&listed["totalCount"], &listed["items"][0]["targetName"]), (&json!(2), &json!("Open")));
+    app.is_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_activity_and_what_is_no_run() {
     let app = TestApp::start().await;
     let reader = app.with_roles("reader", &[2]).await;
