@@ -166,6 +166,7 @@ CREATE TABLE activity_log (
     CHECK (parent <> tick)
 ) STRICT;
 CREATE INDEX activities_in_progress ON activity_log (status) WHERE status = 'InProgress';  -- closed at the next start
+CREATE INDEX activities_by_system ON activity_log (connected_system_id) WHERE connected_system_id IS NOT NULL;
 CREATE INDEX activities_by_parent ON activity_log (parent) WHERE parent IS NOT NULL;
 
 -- To what and by whom: what activities are searched for, once for all that have it in common. What nothing refers to

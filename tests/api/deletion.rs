@@ -14,7 +14,7 @@ fn tree() -> Tree {
 fn activities(app: &TestApp) -> Vec<(String, String, Option<i64>)> {
     let c = rusqlite::Connection::open(app.database()).expect("the database opens");
     let sql =
-        "SELECT target_type || '/' || target_operation, status, connected_system_id FROM activities ORDER BY rowid";
+        "SELECT target_type || '/' || target_operation, status, connected_system_id FROM activities ORDER BY created";
     let mut statement = c.prepare(sql).expect("a statement");
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)));
     rows.expect("rows").collect::<rusqlite::Result<_>>().expect("activities")
