@@ -78,7 +78,7 @@ const COLUMNS: &[(&str, Column)] = &[
     ("id", Column::Integer),
     ("name", Column::Text),
     ("description", Column::Text),
-    ("created", Column::Text),
+    ("created", Column::Date),
     ("status", Column::Text),
     ("objectCount", Column::Integer),
     ("pendingExportObjectsCount", Column::Integer),

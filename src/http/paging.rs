@@ -13,6 +13,12 @@ pub enum Kind {
     Text,
     /// By value.
     Integer,
+    /// `true` or `false`.
+    Flag,
+    /// In one spelling.
+    Guid,
+    /// In its order in time; compared as a text.
+    Date,
 }
 
 /// What a caller asked for, brought into range.
@@ -123,15 +129,15 @@ pub fn page<T: Serialize>(
         rows.retain(|row| matches(row, filter, columns));
     }
     let wanted = paging.sort_by.as_deref().unwrap_or(own_order);
-    let column =
-        columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map_or(own_order, |(name, _)| *name);
+    let known = |wanted: &str| columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).copied();
+    let (column, kind) = known(wanted).or_else(|| known(own_order)).unwrap_or((own_order, Kind::Text));
     rows.sort_by_cached_key(|row| {
         let mut key = sort_key(&row[column]);
-        if column == "created" {
+        if kind == Kind::Date {
             // Fractions are written without trailing zeros: the mark behind them must not take part.
             key.1.pop();
         }
-        (key, row["id"].as_i64())
+        (key, sort_key(&row["id"]))
     });
     if paging.descending {
         rows.reverse();
@@ -142,7 +148,8 @@ pub fn page<T: Serialize>(
 }
 
 fn sort_key(value: &Value) -> (Option<i64>, String) {
-    (value.as_i64(), value.as_str().map(str::to_lowercase).unwrap_or_default())
+    let number = value.as_i64().or(value.as_bool().map(i64::from));
+    (number, value.as_str().map(str::to_lowercase).unwrap_or_default())
 }
 
 /// `property:operator:value` with a known property and operator; any other text is looked for in the name.
@@ -175,6 +182,15 @@ fn compare(cell: &Value, kind: Kind, operator: &str, wanted: &str) -> Option<boo
             "lte" => cell <= wanted,
             _ => return None,
         });
+    }
+    if kind == Kind::Flag || kind == Kind::Guid {
+        let cell = cell.as_bool().map(|b| b.to_string()).or_else(|| cell.as_str().map(str::to_owned));
+        let equal = cell.is_some_and(|cell| cell.eq_ignore_ascii_case(wanted));
+        return match operator {
+            "eq" => Some(equal),
+            "ne" => Some(!equal),
+            _ => None,
+        };
     }
     let wanted = wanted.to_lowercase();
     let cell = cell.as_str().map(str::to_lowercase);
