@@ -1,10 +1,17 @@
 //! What a certificate says, for people who have to find out why it is not trusted. Nothing is decided by it: trust is
 //! the TLS library's business.
+//!
+//! [`encoding`] finds the one certificate in what somebody sent, [`signature`] tells whether its issuer signed it.
 
+pub mod encoding;
+pub mod signature;
+
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::X509Version;
 
 /// A certificate is a stranger's text: so much of it is shown.
 const MOST_TEXT: usize = 256;
@@ -25,6 +32,12 @@ pub struct Certificate {
     pub valid_to: OffsetDateTime,
     /// Hexadecimal fingerprint of the whole.
     pub sha256: String,
+    /// The older fingerprint by which people know certificates: SHA-1 in upper-case hexadecimal. It proves nothing.
+    pub thumbprint: String,
+    /// The number that its issuer gave it, in upper-case hexadecimal.
+    pub serial: String,
+    /// Whether it is made to vouch for others. The first version of certificates could not say so.
+    pub is_authority: bool,
 }
 
 impl Certificate {
@@ -42,8 +55,24 @@ impl Certificate {
             valid_from: certificate.validity().not_before.to_datetime(),
             valid_to: certificate.validity().not_after.to_datetime(),
             sha256: Sha256::digest(der).iter().map(|b| format!("{b:02x}")).collect(),
+            thumbprint: hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, der).as_ref()),
+            serial: hex(serial(certificate.raw_serial())),
+            is_authority: certificate.is_ca() || certificate.version() == X509Version::V1,
         })
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02X}")).collect()
+}
+
+/// The number without the zero that only says that it is positive, and no more of it than is shown of a text.
+fn serial(raw: &[u8]) -> &[u8] {
+    let number = match raw {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        whole => whole,
+    };
+    number.get(..MOST_TEXT / 2).unwrap_or(number)
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {

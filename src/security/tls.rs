@@ -1,29 +1,66 @@
-//! Whom we believe when we connect to a directory: the certificates of the system and of the operator's folder.
+//! Whom we believe when we connect to a directory: the certificates of the system, of the operator's folder and of
+//! the database.
 //!
 //! Only TLS 1.2 and 1.3, with the cryptography named here and never with a process-wide default. The TLS library's
-//! own texts stay in here.
+//! own texts stay in here. [`stored`] holds what the database says, [`files`] reads the certificates that lie in
+//! files, [`verifier`] judges.
+
+pub mod files;
+pub mod stored;
+mod verifier;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::sync::OnceCell;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use time::OffsetDateTime;
+use tokio::sync::{Mutex, OnceCell};
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+
+use files::CertificateFiles;
+use stored::{Stored, StoredCertificate};
+use verifier::{Fixed, Trusting};
+
+pub use verifier::Witness;
 
 /// The certificates that a directory's certificate may lead to.
 #[derive(Debug)]
 pub struct ClientTrust {
-    own: RootCertStore,
+    /// Those of the operator's folder.
+    own: Vec<CertificateDer<'static>>,
+    /// Those of the database.
+    stored: Stored,
+    /// Reads those of them that lie in files.
+    files: Option<CertificateFiles>,
+    /// The system's and the operator's, without the stored ones.
     roots: OnceCell<Arc<RootCertStore>>,
-    verifying: OnceCell<Arc<ClientConfig>>,
+    /// What connections use until something changes.
+    built: Mutex<Option<Built>>,
     accepting: OnceCell<Arc<ClientConfig>>,
+}
+
+/// The stored certificates as they were at one time, made into a judge.
+#[derive(Debug)]
+struct Built {
+    turn: u64,
+    /// Which of the stored certificates count: those that no file denies.
+    counting: Vec<bool>,
+    /// From when until when none of them begins or ceases to be valid.
+    from: OffsetDateTime,
+    until: Option<OffsetDateTime>,
+    judge: Judge,
+}
+
+#[derive(Debug, Clone)]
+struct Judge {
+    verifier: Arc<dyn ServerCertVerifier>,
+    config: Arc<ClientConfig>,
 }
 
 impl ClientTrust {
@@ -33,19 +70,43 @@ impl ClientTrust {
     /// # Errors
     /// Names the folder or file that cannot be used, for the operator.
     pub fn load(trust_dir: Option<&Path>) -> Result<ClientTrust, String> {
-        let mut own = RootCertStore::empty();
+        let mut own = Vec::new();
         for file in trust_dir.map(certificate_files).transpose()?.unwrap_or_default() {
             let bad = || format!("{} is not a certificate file in PEM form", file.display());
             let certificates = CertificateDer::pem_file_iter(&file).map_err(|_| bad())?;
             let before = own.len();
             for certificate in certificates {
-                own.add(certificate.map_err(|_| bad())?).map_err(|_| bad())?;
+                let certificate = certificate.map_err(|_| bad())?;
+                RootCertStore::empty().add(certificate.clone()).map_err(|_| bad())?;
+                own.push(certificate);
             }
             if own.len() == before {
                 return Err(bad());
             }
         }
-        Ok(ClientTrust { own, roots: OnceCell::new(), verifying: OnceCell::new(), accepting: OnceCell::new() })
+        Ok(ClientTrust {
+            own,
+            stored: Stored::default(),
+            files: None,
+            roots: OnceCell::new(),
+            built: Mutex::new(None),
+            accepting: OnceCell::new(),
+        })
+    }
+
+    /// Lets stored certificates lie in files. Without this none that does is trusted.
+    pub fn with_files(self, files: CertificateFiles) -> ClientTrust {
+        ClientTrust { files: Some(files), ..self }
+    }
+
+    /// Where certificates lie in files.
+    pub fn files(&self) -> Option<&CertificateFiles> {
+        self.files.as_ref()
+    }
+
+    /// The certificates of the database, for the one who changes them.
+    pub fn stored(&self) -> &Stored {
+        &self.stored
     }
 
     /// The configuration for a connection. With `verify` false any certificate is accepted, though the connection is
@@ -54,9 +115,10 @@ impl ClientTrust {
     /// # Errors
     /// A fault of ours, for the log only.
     pub async fn config(&self, verify: bool) -> Result<Arc<ClientConfig>, String> {
-        let cell = if verify { &self.verifying } else { &self.accepting };
-        let made = cell.get_or_try_init(|| async { client(self.verifier(verify).await?).map(Arc::new) }).await;
-        made.cloned()
+        if verify {
+            return Ok(self.judge().await?.config);
+        }
+        self.accepting.get_or_try_init(|| async { client(accepting()).map(Arc::new) }).await.cloned()
     }
 
     /// The same for one connection, whose certificate is remembered whether it is trusted or not.
@@ -64,27 +126,50 @@ impl ClientTrust {
     /// # Errors
     /// A fault of ours, for the log only.
     pub async fn witnessed(&self, verify: bool) -> Result<(Arc<ClientConfig>, Arc<Witness>), String> {
-        let witness = Arc::new(Witness { verifier: self.verifier(verify).await?, presented: OnceLock::new() });
+        let verifier = if verify { self.judge().await?.verifier } else { accepting() };
+        let witness = Arc::new(Witness::of(verifier));
         Ok((Arc::new(client(witness.clone())?), witness))
     }
 
-    async fn verifier(&self, verify: bool) -> Result<Arc<dyn ServerCertVerifier>, String> {
-        let provider = Arc::new(ring::default_provider());
-        if !verify {
-            return Ok(Arc::new(Fixed { accepts: true, provider }));
-        }
+    /// The certificates of the system and of the operator's folder.
+    ///
+    /// # Errors
+    /// A fault of ours, for the log only.
+    pub async fn roots(&self) -> Result<Arc<RootCertStore>, String> {
         let roots = self.roots.get_or_try_init(|| async {
             let own = self.own.clone();
             // The system's store is a file of some hundred kilobytes, or a folder of as many files.
             tokio::task::spawn_blocking(move || Arc::new(all_roots(own))).await.map_err(|e| e.to_string())
         });
-        let roots = roots.await?.clone();
-        if roots.is_empty() {
-            // The library would refuse to verify at all, and the reason would be lost.
-            return Ok(Arc::new(Fixed { accepts: false, provider }));
+        roots.await.cloned()
+    }
+
+    /// Who judges the next certificate. Files are looked at each time; what is made of it all is kept.
+    async fn judge(&self) -> Result<Judge, String> {
+        let (turn, stored) = self.stored.now();
+        let counting = files::unchanged(self.files.as_ref(), &stored).await;
+        let roots = self.roots().await?;
+        let mut built = self.built.lock().await;
+        let now = OffsetDateTime::now_utc();
+        if let Some(built) = &*built
+            && (built.turn, &built.counting) == (turn, &counting)
+            && built.from <= now
+            && built.until.is_none_or(|until| now < until)
+        {
+            return Ok(built.judge.clone());
         }
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
-        Ok(verifier.build().map_err(|e| e.to_string())?)
+        let own = self.own.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let counted = || stored.iter().zip(&counting).filter(|(_, counts)| **counts).map(|(stored, _)| stored);
+            let until = counted().filter_map(|stored| stored.changes_after(now)).min();
+            let verifier = trusting(&roots, own, counted(), now)?;
+            let config = Arc::new(client(verifier.clone())?);
+            Ok::<_, String>(Built { turn, from: now, until, judge: Judge { verifier, config }, counting })
+        });
+        let made = made.await.map_err(|e| e.to_string())??;
+        let judge = made.judge.clone();
+        *built = Some(made);
+        Ok(judge)
     }
 }
 
@@ -105,6 +190,12 @@ pub fn handshake_reason(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// Whether the TLS library can read a certificate in DER form at all: it insists on the one way of writing each part.
+pub fn is_readable(der: &[u8]) -> bool {
+    let der = CertificateDer::from(der);
+    ParsedCertificate::try_from(&der).is_ok() || RootCertStore::empty().add(der.into_owned()).is_ok()
+}
+
 /// The certificate is for other names.
 pub const NOT_COVERED: &str = "host name not covered by the certificate";
 
@@ -121,7 +212,9 @@ fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-fn all_roots(mut roots: RootCertStore) -> RootCertStore {
+fn all_roots(own: Vec<CertificateDer<'static>>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(own);
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
         tracing::debug!(%error, "a certificate of the system cannot be read");
@@ -131,107 +224,39 @@ fn all_roots(mut roots: RootCertStore) -> RootCertStore {
     roots
 }
 
+/// What leads to the roots or to a stored authority is trusted, and what is itself stored or in the operator's folder.
+fn trusting<'a>(
+    roots: &RootCertStore,
+    own: Vec<CertificateDer<'static>>,
+    stored: impl Iterator<Item = &'a StoredCertificate>,
+    now: OffsetDateTime,
+) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let (mut anchors, mut known) = (roots.clone(), own);
+    for certificate in stored {
+        let der = CertificateDer::from(certificate.der.to_vec());
+        if certificate.is_authority && certificate.is_valid(now) && anchors.add(der.clone()).is_err() {
+            tracing::warn!(certificate.id = %certificate.id, "a stored certificate cannot vouch for others");
+        }
+        // One that ran out is known too, so that it is told from one that nobody knows.
+        known.push(der);
+    }
+    Trusting::new(anchors, known).map(|verifier| -> Arc<dyn ServerCertVerifier> { Arc::new(verifier) })
+}
+
+fn accepting() -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Fixed::new(true))
+}
+
 fn client(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|e| e.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
+    // A session that is taken up again shows no certificate: each connection is judged by what counts at its time.
+    config.resumption = Resumption::disabled();
     Ok(config)
-}
-
-/// Judges as another one does, and remembers what was presented.
-#[derive(Debug)]
-pub struct Witness {
-    verifier: Arc<dyn ServerCertVerifier>,
-    presented: OnceLock<Vec<u8>>,
-}
-
-impl Witness {
-    /// The certificate that the directory showed, in DER form, if it came so far.
-    pub fn presented(&self) -> Option<&[u8]> {
-        self.presented.get().map(Vec::as_slice)
-    }
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let _ = self.presented.set(end_entity.to_vec());
-        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
-/// Accepts any certificate or none, but insists that the peer holds its key.
-#[derive(Debug)]
-struct Fixed {
-    accepts: bool,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Fixed {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let untrusted = Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        if self.accepts { Ok(ServerCertVerified::assertion()) } else { Err(untrusted) }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! under limits, [`head`] makes a schema of its first rows with [`infer`], [`culture`] and [`date`]. Nothing here ever
 //! writes, and no text names the folder's own path.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,6 +31,22 @@ pub fn schema(root: &Path, settings: &FileSettings) -> Result<SeenSchema, String
         Err(open::Fault::Missing(why) | open::Fault::File(why)) => Err(settings.fault(&why)),
         Err(open::Fault::Folder(why)) => Err(why),
     }
+}
+
+/// Reads a whole file of at most `most` bytes: a certificate may lie below the folder too. Blocking.
+///
+/// # Errors
+/// A sentence that says why it is not read, without the path of the folder.
+pub fn whole(root: &Path, path: &str, most: usize) -> Result<Vec<u8>, String> {
+    let file = open::open(root, path).map_err(|fault| match fault {
+        open::Fault::Missing(why) | open::Fault::File(why) => format!("The file{why}."),
+        open::Fault::Folder(why) => format!("This cannot be read now: {why}."),
+    })?;
+    let mut bytes = Vec::new();
+    // One byte more tells a file that is too large.
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(|e| format!("The file cannot be read: {}.", e.kind()))?;
+    if bytes.len() > most { Err(format!("The file is larger than {most} bytes.")) } else { Ok(bytes) }
 }
 
 /// What is known of a file that the first export will make: its type, where one is set, and none of its attributes.

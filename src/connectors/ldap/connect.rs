@@ -126,7 +126,7 @@ pub(super) async fn connect(
     if target.security == Transport::Plain {
         return Ok(Wire::Plain(tcp));
     }
-    let config = client_config(target, trust.config(target.verify)).await?;
+    let config = client_config(target, trust.config(target.verify), deadline).await?;
     secure(tcp, target, config, limits, deadline).await
 }
 
@@ -147,15 +147,21 @@ pub(super) async fn resolve(target: &Target, hosts: &Policy, deadline: Deadline)
     if addresses.iter().all(|a| hosts.permits(host, *a)) { Ok(addresses) } else { Err(denied()) }
 }
 
-/// A fault of ours in setting up TLS is told as a handshake that failed; the log knows more.
+/// A fault of ours in setting up TLS is told as a handshake that failed; the log knows more. Certificates that lie in
+/// files are read for it, which may take a while.
 pub(super) async fn client_config<T>(
     target: &Target,
     made: impl Future<Output = Result<T, String>>,
+    deadline: Deadline,
 ) -> Result<T, Failure> {
-    made.await.map_err(|error| {
-        tracing::error!(error, "TLS cannot be set up");
-        Failure::new(Stage::Tls, &target.label(), "handshake failed")
-    })
+    let at = target.label();
+    let made = async {
+        made.await.map_err(|error| {
+            tracing::error!(error, "TLS cannot be set up");
+            Failure::new(Stage::Tls, &at, "handshake failed")
+        })
+    };
+    deadline.bound(Stage::Tls, &at, made).await
 }
 
 /// Puts TLS on an open connection, after a StartTLS exchange where the settings ask for it.

@@ -130,7 +130,7 @@ impl Probe<'_> {
             self.push(begun, Outcome::Skipped(Some("not asked for by the settings".to_owned())));
             Wire::Plain(tcp)
         } else {
-            let made = client_config(target, access.trust.witnessed(target.verify)).await;
+            let made = client_config(target, access.trust.witnessed(target.verify), deadline).await;
             let secured = match made {
                 Ok((config, witness)) => self.handshake(tcp, config, &witness, deadline).await,
                 Err(failure) => Err(failure),

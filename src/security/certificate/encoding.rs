@@ -1,0 +1,95 @@
+//! From what somebody sent, or what lies in a file, to the DER form of one certificate. Nothing of it is kept or
+//! repeated in a text: it may hold a private key by mistake.
+
+use tokio_rustls::rustls::pki_types::pem::{PemObject, SectionKind};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// The largest certificate. One that is larger fits into no TLS handshake of ours.
+pub const MOST_DER: usize = 64 * 1024;
+/// The longest text or file that a certificate is looked for in: PEM files may hold explanations.
+pub const MOST_BYTES: usize = 1024 * 1024;
+
+const NOT_ONE: &str = "Must hold exactly one certificate, in DER or PEM form.";
+const PRIVATE: &str = "Holds a private key, which belongs to the directory alone; only the certificate is wanted.";
+
+/// The DER form of the one certificate in these bytes.
+///
+/// # Errors
+/// A sentence that says what they are instead.
+pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let der = match contains(bytes, b"-----BEGIN ") {
+        true => from_pem(bytes)?,
+        false => bytes.to_vec(),
+    };
+    if der.len() > MOST_DER {
+        return Err(format!("Must not hold a certificate of more than {MOST_DER} bytes."));
+    }
+    match X509Certificate::from_der(&der) {
+        Ok(([], _)) => Ok(der),
+        _ if PrivateKeyDer::try_from(der.as_slice()).is_ok() => Err(PRIVATE.to_owned()),
+        _ => Err(NOT_ONE.to_owned()),
+    }
+}
+
+fn from_pem(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    // Every kind of it, encrypted ones too.
+    if contains(bytes, b"PRIVATE KEY-----") {
+        return Err(PRIVATE.to_owned());
+    }
+    let broken = || "Is not valid PEM.".to_owned();
+    let mut found: Vec<CertificateDer<'_>> = Vec::new();
+    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
+        match section.map_err(|_| broken())? {
+            (SectionKind::Certificate, _) if !found.is_empty() => return Err(NOT_ONE.to_owned()),
+            (SectionKind::Certificate, der) => found.push(der.into()),
+            _ => {}
+        }
+    }
+    found.pop().map(|der| der.to_vec()).ok_or_else(|| NOT_ONE.to_owned())
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::Certificate;
+
+    #[test]
+    fn one_certificate_is_found_and_nothing_else() {
+        let (one, other) = (Certificate::for_names(&["a"]).expect("one"), Certificate::for_names(&["b"]).expect("two"));
+        let (der, pem) = (one.der().to_vec(), one.pem());
+        let public = "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n";
+        for good in [
+            der.clone(),
+            pem.clone().into_bytes(),
+            format!("Subject: sandbox\r\n{}\nthe end", pem.replace('\n', "\r\n")).into_bytes(),
+            format!("{public}{pem}").into_bytes(),
+        ] {
+            assert_eq!(only_certificate(&good), Ok(der.clone()));
+        }
+        let private = |kind: &str| format!("{pem}-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n").into_bytes();
+        for (bad, why) in [
+            (vec![], NOT_ONE),
+            (b"nonsense".to_vec(), NOT_ONE),
+            ([der.as_slice(), &[0]].concat(), NOT_ONE),
+            ([der.as_slice(), other.der()].concat(), NOT_ONE),
+            (der[..der.len() - 1].to_vec(), NOT_ONE),
+            (format!("{pem}{}", other.pem()).into_bytes(), NOT_ONE),
+            (format!("{pem}{pem}").into_bytes(), NOT_ONE),
+            (public.as_bytes().to_vec(), NOT_ONE),
+            (pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE").into_bytes(), NOT_ONE),
+            (pem.replace("-----END CERTIFICATE-----", "").into_bytes(), "Is not valid PEM."),
+            (pem.replace("M", "*").into_bytes(), "Is not valid PEM."),
+            (private("PRIVATE KEY"), PRIVATE),
+            (private("ENCRYPTED PRIVATE KEY"), PRIVATE),
+            (private("RSA PRIVATE KEY"), PRIVATE),
+        ] {
+            assert_eq!(only_certificate(&bad).expect_err("refused"), why);
+        }
+        assert!(only_certificate(&vec![0x30; MOST_DER + 1]).expect_err("refused").contains("65536 bytes"));
+    }
+}

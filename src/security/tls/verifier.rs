@@ -1,0 +1,189 @@
+//! Who judges the certificate that a directory shows. However that is done, the directory must prove that it holds
+//! the key.
+
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use crate::security::certificate::Certificate;
+
+/// Trusts what leads to an authority, and certificates that it knows themselves: those that servers signed for
+/// themselves may be made in ways that the library takes from nobody. Name and time are checked of all.
+#[derive(Debug)]
+pub(super) struct Trusting {
+    authorities: Arc<dyn ServerCertVerifier>,
+    known: HashSet<CertificateDer<'static>>,
+}
+
+impl Trusting {
+    /// # Errors
+    /// A fault of ours, for the log only.
+    pub(super) fn new(anchors: RootCertStore, known: Vec<CertificateDer<'static>>) -> Result<Trusting, String> {
+        let authorities: Arc<dyn ServerCertVerifier> = if anchors.is_empty() {
+            // The library would refuse to verify at all, and the reason would be lost.
+            Arc::new(Fixed::new(false))
+        } else {
+            let provider = Arc::new(ring::default_provider());
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider).build();
+            verifier.map_err(|e| e.to_string())?
+        };
+        Ok(Trusting { authorities, known: known.into_iter().collect() })
+    }
+}
+
+impl ServerCertVerifier for Trusting {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if !self.known.contains(end_entity) {
+            return self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        }
+        let read = Certificate::read(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now < read.valid_from.unix_timestamp() {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        if now > read.valid_to.unix_timestamp() {
+            return Err(CertificateError::Expired.into());
+        }
+        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}
+
+/// Judges as another one does, and remembers what was presented.
+#[derive(Debug)]
+pub struct Witness {
+    verifier: Arc<dyn ServerCertVerifier>,
+    presented: OnceLock<Vec<u8>>,
+}
+
+impl Witness {
+    /// Nothing is presented yet.
+    pub(super) fn of(verifier: Arc<dyn ServerCertVerifier>) -> Witness {
+        Witness { verifier, presented: OnceLock::new() }
+    }
+
+    /// The certificate that the directory showed, in DER form, if it came so far.
+    pub fn presented(&self) -> Option<&[u8]> {
+        self.presented.get().map(Vec::as_slice)
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let _ = self.presented.set(end_entity.to_vec());
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// Accepts any certificate or none, but insists that the peer holds its key.
+#[derive(Debug)]
+pub(super) struct Fixed {
+    accepts: bool,
+    provider: CryptoProvider,
+}
+
+impl Fixed {
+    pub(super) fn new(accepts: bool) -> Fixed {
+        Fixed { accepts, provider: ring::default_provider() }
+    }
+}
+
+impl ServerCertVerifier for Fixed {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let untrusted = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        if self.accepts { Ok(ServerCertVerified::assertion()) } else { Err(untrusted) }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
