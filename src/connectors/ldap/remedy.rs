@@ -32,8 +32,9 @@ const REASONS: [(&str, &str, &str); 14] = [
     (
         "issuer not trusted",
         "issuerNotTrusted",
-        "Put the certificate of the authority that issued it, in PEM form, into the folder that [ldap] trust_dir \
-         names, and start jim again.",
+        "Upload the certificate of the authority that issued it, or the directory's own if it signed that itself \
+         (POST /api/v1/certificates/upload); or put it, in PEM form, into the folder that [ldap] trust_dir names, \
+         and start jim again.",
     ),
     (
         "host name not covered",
@@ -129,7 +130,7 @@ mod tests {
             (Stage::Resolve, "name not found", "nameNotFound", "spelling"),
             (Stage::Connect, "timed out after 10 s", "timedOut", "firewalls"),
             (Stage::Tls, "StartTLS refused: unavailable (52)", "startTlsRefused", "certificate"),
-            (Stage::Tls, "issuer not trusted", "issuerNotTrusted", "trust_dir"),
+            (Stage::Tls, "issuer not trusted", "issuerNotTrusted", "Upload"),
             (Stage::Bind, "invalidCredentials (49)", "invalidCredentials", "Username"),
             (Stage::Bind, "invalidCredentials (49): locked", "invalidCredentials", "Unlock"),
             (Stage::Bind, "strongerAuthRequired (8): \"x (y)\"", "strongerAuthRequired", "LDAPS"),
