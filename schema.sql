@@ -142,6 +142,26 @@ CREATE TABLE keyring_checks (
     value BLOB NOT NULL
 ) STRICT;
 
+-- Certificates that count for connections to directories beside those of the system. Those from a file are kept whole
+-- too: the file must still hold exactly what was looked at when it was named.
+CREATE TABLE certificates (
+    id            TEXT    PRIMARY KEY,
+    name          TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 255),
+    thumbprint    TEXT    NOT NULL UNIQUE CHECK (length(thumbprint) = 40),   -- SHA-1: no certificate is here twice
+    der           BLOB    NOT NULL CHECK (length(der) BETWEEN 1 AND 65536),
+    subject       TEXT    NOT NULL,                -- for people, as are issuer and serial_number
+    issuer        TEXT    NOT NULL,
+    serial_number TEXT    NOT NULL,
+    valid_from    TEXT    NOT NULL,
+    valid_to      TEXT    NOT NULL,
+    is_authority  INTEGER NOT NULL CHECK (is_authority IN (0, 1)),           -- may vouch for others
+    file_path     TEXT             CHECK (length(file_path) BETWEEN 1 AND 4096),  -- null: it was uploaded
+    is_enabled    INTEGER NOT NULL DEFAULT 1 CHECK (is_enabled IN (0, 1)),
+    created_at    TEXT    NOT NULL,
+    created_by    TEXT,                            -- the name of the API key at that time
+    notes         TEXT             CHECK (length(notes) BETWEEN 1 AND 2000)
+) STRICT;
+
 -- What happened. Rows outlive the things they speak of, hence no foreign keys. Whoever looks into the file reads the
 -- view `activities`; the tables below it are made so that a page of a million of them, searched and sorted, is found in
 -- milliseconds.

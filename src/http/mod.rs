@@ -5,6 +5,7 @@
 
 mod activities;
 mod api_keys;
+mod certificates;
 mod connected_systems;
 mod connector_definitions;
 mod deletion;
@@ -36,6 +37,7 @@ use Access::{Administrator, Anonymous, AnyKey, Reader};
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
 /// Every route of the server.
@@ -81,6 +83,15 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/activities/{id}/children", Reader, activities::children);
     r.add(GET,    "/api/v1/activities/{id}/stats", Reader, activities::stats);
     r.add(GET,    "/api/v1/activities/{id}/items", Reader, activities::items);
+    r.add(GET,    "/api/v1/certificates", Reader, certificates::list);
+    r.add(GET,    "/api/v1/certificates/enabled", Reader, certificates::enabled);
+    r.add(GET,    "/api/v1/certificates/{id}", Reader, certificates::get);
+    r.add(POST,   "/api/v1/certificates/upload", Administrator, certificates::upload);
+    r.add(POST,   "/api/v1/certificates/file", Administrator, certificates::from_file);
+    r.add(PATCH,  "/api/v1/certificates/{id}", Administrator, certificates::update);
+    r.add(DELETE, "/api/v1/certificates/{id}", Administrator, certificates::delete);
+    r.add(GET,    "/api/v1/certificates/{id}/validate", Reader, certificates::validate);
+    r.add(GET,    "/api/v1/certificates/{id}/download", Reader, certificates::download);
     r.add(GET,    "/api/v1/history/deleted-objects/cso", Reader, history::deleted_cso);
     r.add(GET,    "/api/v1/history/deleted-objects/mvo", Reader, history::deleted_mvo);
     r.add(GET,    "/api/v1/history/connected-systems/{id}/count", Reader, history::count);

@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod authenticate;
+pub mod certificates;
 pub mod check;
 pub mod connected_systems;
 pub mod deletion;

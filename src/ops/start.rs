@@ -7,13 +7,16 @@ use tokio::sync::Semaphore;
 
 use crate::app::{App, LARGE_AT_ONCE, TESTS_AT_ONCE};
 use crate::config::Config;
+use crate::connectors;
 use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
-use crate::ops::api_keys;
+use crate::ops::{api_keys, certificates};
 use crate::security::api_key::Hasher;
+use crate::security::certificate::encoding::MOST_BYTES;
 use crate::security::key_cache::KeyCache;
 use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
+use crate::security::tls::files::CertificateFiles;
 use crate::store::{Db, OpenFault, activities, secrets};
 
 /// Why a start failed, by exit code.
@@ -90,7 +93,11 @@ async fn belong_together(db: &Db, keyring: &Keyring) -> Result<(), StartFault> {
 
 /// Brings up the components of a server. The clear bootstrap key, if one was made, is returned and kept nowhere.
 pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Result<(App, Option<Secret>), StartFault> {
-    let trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
+    let mut trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
+    if let Some(root) = config.files_root.clone() {
+        let read = move |path: &str| connectors::file::whole(&root, path, MOST_BYTES);
+        trust = trust.with_files(CertificateFiles::new(Arc::new(read)));
+    }
     let Files { db, keyring, hasher } = open_files(config).await?;
     let orphans = db.write(|tx| activities::close_orphans(tx)).await?;
     if orphans > 0 {
@@ -99,6 +106,7 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
     if let Some(key) = infrastructure_key {
         api_keys::infrastructure(&db, &hasher, key.expose()).await?;
     }
+    certificates::publish(&db, &trust).await?;
     let bootstrap = api_keys::bootstrap(&db, &hasher).await?;
     hasher.release_memory();
     let app = App {

@@ -1,6 +1,9 @@
 //! Who may call what: every route of the table against every kind of credential. A new route cannot be forgotten,
 //! because the table is read from the source that makes the routes.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jim::sandbox;
 use serde_json::{Value, json};
 
 use crate::support::{Client, SYSTEMS, TestApp, sample};
@@ -13,7 +16,7 @@ struct Row {
 }
 
 /// The route table as the program has it, with ids that exist.
-fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str) -> Vec<Row> {
+fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str, certificate: &str) -> Vec<Row> {
     let source = include_str!("../../src/http/mod.rs");
     let mut rows = Vec::new();
     for line in source.lines().filter(|l| l.trim_start().starts_with("r.add(")) {
@@ -30,6 +33,7 @@ fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str)
             .replace("connector-definitions/{id}", "connector-definitions/3")
             .replace("apikeys/{id}", &format!("apikeys/{key}"))
             .replace("activities/{id}", &format!("activities/{activity}"))
+            .replace("/certificates/{id}", &format!("/certificates/{certificate}"))
             .replace("{name}", "JIM%20LDAP%20Connector");
         assert!(!ids.contains('{'), "{ids}");
         rows.push(Row { method, path: ids, access });
@@ -75,6 +79,10 @@ async fn h10_every_route_with_every_credential() {
     let (partition, container) = (&partitions[0]["id"], &partitions[0]["containers"][0]["id"]);
 
     let admin = app.admin();
+    let der = sandbox::Certificate::for_names(&["localhost"]).expect("a certificate").der().to_vec();
+    let body = json!({ "name": "x", "certificateDataBase64": STANDARD.encode(der) });
+    let certificate = admin.post("/api/v1/certificates/upload", &body).await.expect_status(201)["id"].clone();
+    let certificate = certificate.as_str().expect("an id").to_owned();
     let disabled = app.with_roles("disabled", &[1]).await;
     let expired = app.with_roles("expired", &[1]).await;
     let nobody = app.with_roles("nobody", &[]).await;
@@ -110,11 +118,12 @@ async fn h10_every_route_with_every_credential() {
     let sandbox_before = sandbox.connections();
     let activities = admin.get("/api/v1/activities").await.expect_status(200);
     let activity = activities["items"][0]["id"].as_str().expect("an activity");
-    let ids = (partition.as_i64().expect("id"), container.as_i64().expect("id"));
-    for row in table(system, ids.0, ids.1, &id_of("reader"), activity) {
+    let (partition, container) = (partition.as_i64().expect("id"), container.as_i64().expect("id"));
+    for row in table(system, partition, container, &id_of("reader"), activity, &certificate) {
         let Row { method, path, access } = &row;
         // A body that would be accepted, so that only the credential can be what is refused.
-        let body = matches!(*method, "POST" | "PUT").then(|| json!({ "selected": true, "name": "x" }).to_string());
+        let body =
+            matches!(*method, "POST" | "PUT" | "PATCH").then(|| json!({ "selected": true, "name": "x" }).to_string());
         let send = |client: Client, headers: Vec<(&'static str, String)>| {
             let (method, path, body) = (*method, path.clone(), body.clone());
             async move {

@@ -221,6 +221,7 @@ pub fn dump(database: &Path) -> String {
         "containers",
         "object_types",
         "attributes",
+        "certificates",
         "keyring_checks",
     ] {
         let mut statement = c.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");

@@ -1,0 +1,279 @@
+//! Chapter 13: certificates. What was sent is never repeated in an answer, because it may hold a private key.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use warp::http::{HeaderValue, header};
+use warp::reply::{Reply, Response};
+
+use super::filters::Call;
+use super::json::{self, Body};
+use super::paging::{self, Kind as Column, Paging};
+use crate::error::{Error, Result};
+use crate::ops::certificates::{self as ops, Changes, New, remaining};
+use crate::security::certificate::encoding::only_certificate;
+use crate::store::certificates::{self as store, Certificate};
+
+const WHAT: &str = "certificate";
+/// The longest text that a certificate is sent in.
+const MOST_CHARACTERS: usize = 1_048_576;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CertificateBody {
+    id: Uuid,
+    name: String,
+    thumbprint: String,
+    subject: String,
+    issuer: String,
+    serial_number: String,
+    valid_from: String,
+    valid_to: String,
+    source_type: &'static str,
+    file_path: Option<String>,
+    is_enabled: bool,
+    created_at: String,
+    created_by: Option<String>,
+    notes: Option<String>,
+    is_expired: bool,
+    is_expiring_soon: bool,
+    days_until_expiry: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ValidityBody {
+    is_valid: bool,
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+const COLUMNS: &[(&str, Column)] = &[
+    ("id", Column::Guid),
+    ("name", Column::Text),
+    ("thumbprint", Column::Text),
+    ("subject", Column::Text),
+    ("issuer", Column::Text),
+    ("serialNumber", Column::Text),
+    ("validFrom", Column::Date),
+    ("validTo", Column::Date),
+    ("sourceType", Column::Text),
+    ("filePath", Column::Text),
+    ("isEnabled", Column::Flag),
+    ("createdAt", Column::Date),
+    ("createdBy", Column::Text),
+    ("notes", Column::Text),
+    ("isExpired", Column::Flag),
+    ("isExpiringSoon", Column::Flag),
+    ("daysUntilExpiry", Column::Integer),
+];
+
+pub async fn list(call: Call) -> Result<Response> {
+    let paging = Paging::read(&call)?;
+    let certificates = call.app.db.read(store::list).await?;
+    let now = OffsetDateTime::now_utc();
+    json::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
+}
+
+pub async fn enabled(call: Call) -> Result<Response> {
+    let mut certificates = call.app.db.read(store::list).await?;
+    certificates.retain(|c| c.is_enabled);
+    certificates.sort_by_cached_key(|c| (c.name.to_lowercase(), c.id));
+    let now = OffsetDateTime::now_utc();
+    json::ok(&certificates.into_iter().map(|c| body(c, now)).collect::<Vec<_>>())
+}
+
+pub async fn get(call: Call) -> Result<Response> {
+    let id = call.guid(0, WHAT)?;
+    json::ok(&body(call.app.db.read_few(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
+}
+
+pub async fn upload(mut call: Call) -> Result<Response> {
+    const DATA: &str = "certificateDataBase64";
+    let mut body = call.json(&["name", DATA, "notes"]).await?;
+    let (name, notes) = (name(&mut body, true), notes(&mut body));
+    let der = required(&mut body, DATA).and_then(|text| match decoded(&text) {
+        Ok(der) => Some(der),
+        Err(why) => {
+            body.fault(DATA, why);
+            None
+        }
+    });
+    body.check()?;
+    let new = New { name: name.unwrap_or_default(), notes, der: der.unwrap_or_default(), file_path: None };
+    added(&call, new).await
+}
+
+pub async fn from_file(mut call: Call) -> Result<Response> {
+    let mut body = call.json(&["name", "filePath", "notes"]).await?;
+    let (name, notes) = (name(&mut body, true), notes(&mut body));
+    let path = required(&mut body, "filePath");
+    if path.as_ref().is_some_and(|p| !(1..=4096).contains(&p.chars().count())) {
+        body.fault("filePath", "Must be 1-4096 characters.");
+    }
+    body.check()?;
+    let path = path.unwrap_or_default();
+    let der = ops::read_file(&call.app, &path).await.map_err(|why| Error::field("filePath", why))?;
+    added(&call, New { name: name.unwrap_or_default(), notes, der, file_path: Some(path) }).await
+}
+
+pub async fn update(mut call: Call) -> Result<Response> {
+    let mut body = call.json(&["name", "notes", "isEnabled"]).await?;
+    let changes = Changes { name: name(&mut body, false), notes: notes(&mut body), is_enabled: body.flag("isEnabled") };
+    body.check()?;
+    ops::update(&call.app, call.guid(0, WHAT)?, changes, call.caller()?).await?;
+    Ok(json::no_content())
+}
+
+pub async fn delete(call: Call) -> Result<Response> {
+    ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
+    Ok(json::no_content())
+}
+
+pub async fn validate(call: Call) -> Result<Response> {
+    let ops::Validity { errors, warnings } = ops::validate(&call.app, call.guid(0, WHAT)?).await?;
+    json::ok(&ValidityBody { is_valid: errors.is_empty(), errors, warnings })
+}
+
+pub async fn download(call: Call) -> Result<Response> {
+    let (certificate, der) = ops::download(&call.app, call.guid(0, WHAT)?).await?;
+    let mut response = der.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-x509-ca-cert"));
+    let disposition = HeaderValue::from_str(&attachment(&certificate.name))
+        .map_err(|e| Error::internal("a file name cannot be written", e))?;
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    Ok(response)
+}
+
+async fn added(call: &Call, new: New) -> Result<Response> {
+    let certificate = ops::add(&call.app, new, call.caller()?).await?;
+    let location = format!("/api/v1/certificates/{}", certificate.id);
+    json::created(json::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location)
+}
+
+fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
+    let left = remaining(c.valid_to, now);
+    CertificateBody {
+        id: c.id,
+        name: c.name,
+        thumbprint: c.thumbprint,
+        subject: c.subject,
+        issuer: c.issuer,
+        serial_number: c.serial_number,
+        valid_from: json::date(c.valid_from),
+        valid_to: json::date(c.valid_to),
+        source_type: if c.file_path.is_some() { "FilePath" } else { "Uploaded" },
+        file_path: c.file_path,
+        is_enabled: c.is_enabled,
+        created_at: json::date(c.created_at),
+        created_by: c.created_by,
+        notes: c.notes,
+        is_expired: left.expired,
+        is_expiring_soon: left.soon,
+        days_until_expiry: left.days,
+    }
+}
+
+/// A display name: 1-255 code points, trimmed.
+fn name(body: &mut Body, is_required: bool) -> Option<String> {
+    let text = if is_required { required(body, "name") } else { body.text("name") };
+    let name = text?.trim().to_owned();
+    if !(1..=255).contains(&name.chars().count()) {
+        body.fault("name", "Must be 1-255 characters.");
+    }
+    Some(name)
+}
+
+fn notes(body: &mut Body) -> Option<String> {
+    let notes = body.text("notes")?;
+    if notes.chars().count() > 2000 {
+        body.fault("notes", "Must be at most 2000 characters.");
+    }
+    Some(notes)
+}
+
+fn required(body: &mut Body, field: &str) -> Option<String> {
+    let text = body.text(field);
+    if text.is_none() && !body.faults.contains_key(field) {
+        body.fault(field, "Is required.");
+    }
+    text
+}
+
+/// The DER form of the one certificate in a text as it was sent.
+fn decoded(text: &str) -> Result<Vec<u8>, String> {
+    if text.chars().count() > MOST_CHARACTERS {
+        return Err(format!("Must be at most {MOST_CHARACTERS} characters."));
+    }
+    if text.trim_start().starts_with("-----BEGIN ") {
+        return Err("Is not base64: a PEM file must be base64-encoded as a whole, as any other.".to_owned());
+    }
+    let packed: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let bytes = STANDARD.decode(packed).map_err(|_| "Is not valid base64.".to_owned())?;
+    only_certificate(&bytes)
+}
+
+/// What may stand in RFC 5987 values as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// A Content-Disposition that names the file after the certificate (RFC 6266): in ASCII for all, and once more as it
+/// is written if that is something else.
+fn attachment(name: &str) -> String {
+    let safe = |c: char| {
+        let hostile = c.is_control() || "/\\:*?\"<>|%".contains(c);
+        // Marks that are not seen, or that turn the direction of what follows.
+        let unseen =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if hostile || unseen { '_' } else { c }
+    };
+    let mut file: String = name.chars().map(safe).collect();
+    if file.starts_with('.') {
+        file.replace_range(..1, "_");
+    }
+    file.push_str(".cer");
+    let ascii: String = file.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    if ascii == file {
+        return format!("attachment; filename=\"{file}\"");
+    }
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(&file, PLAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_after_its_certificate_and_nothing_else() {
+        for (name, wanted) in [
+            ("Corporate CA", "attachment; filename=\"Corporate CA.cer\""),
+            ("a/../b\\c\"d\r\nX: y%41", "attachment; filename=\"a_.._b_c_d__X_ y_41.cer\""),
+            ("../.bashrc", "attachment; filename=\"_._.bashrc.cer\""),
+            ("Zürich", "attachment; filename=\"Z_rich.cer\"; filename*=UTF-8''Z%C3%BCrich.cer"),
+            ("a\u{202e}b; c'", "attachment; filename=\"a_b; c'.cer\""),
+            ("é; x='1'", "attachment; filename=\"_; x='1'.cer\"; filename*=UTF-8''%C3%A9%3B%20x%3D%271%27.cer"),
+        ] {
+            assert_eq!(attachment(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_base64_is_told_from_what_is_no_certificate() {
+        let too_long = "A".repeat(MOST_CHARACTERS + 1);
+        for (text, why) in [
+            ("", "Must hold exactly one certificate"),
+            ("AAAA", "Must hold exactly one certificate"),
+            ("AA AA\r\n", "Must hold exactly one certificate"),
+            ("AAA", "Is not valid base64."),
+            ("_-__", "Is not valid base64."),
+            ("-----BEGIN CERTIFICATE-----\nMAA=\n", "Is not base64: a PEM file"),
+            (too_long.as_str(), "Must be at most 1048576 characters."),
+        ] {
+            let told = decoded(text).expect_err("refused");
+            assert!(told.starts_with(why), "{told}");
+        }
+    }
+}

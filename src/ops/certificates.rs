@@ -1,0 +1,295 @@
+//! The certificates that count for connections to directories: adding, changing, deleting and looking at them.
+//!
+//! A change is published to [`ClientTrust`] before it is answered, so that it acts with the next connection.
+
+use std::sync::Arc;
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::security::certificate::{Certificate as Content, signature};
+use crate::security::tls::stored::StoredCertificate;
+use crate::security::tls::{self, ClientTrust};
+use crate::store::activities::{self, Operation, Outcome, Target};
+use crate::store::certificates::{self as store, Certificate};
+use crate::store::{Db, Tx};
+
+/// Certificates at most: each connection has to look through them.
+const MOST: i64 = 1_000;
+/// One that ends within this time is to be renewed.
+const SOON: Duration = Duration::days(30);
+
+/// What a caller says about a new certificate, already checked.
+pub struct New {
+    /// 1-255 code points.
+    pub name: String,
+    /// At most 2000 code points.
+    pub notes: Option<String>,
+    /// Its DER form.
+    pub der: Vec<u8>,
+    /// The file that it comes from, if it was not uploaded.
+    pub file_path: Option<String>,
+}
+
+/// What may be changed; absent is unchanged.
+#[derive(Default)]
+pub struct Changes {
+    /// 1-255 code points.
+    pub name: Option<String>,
+    /// At most 2000 code points; empty for none.
+    pub notes: Option<String>,
+    /// The switch.
+    pub is_enabled: Option<bool>,
+}
+
+/// What came of looking at a certificate.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// Why it cannot be used.
+    pub errors: Vec<String>,
+    /// What should be seen to.
+    pub warnings: Vec<String>,
+}
+
+/// How long a certificate counts, as of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// It has ended.
+    pub expired: bool,
+    /// It ends soon.
+    pub soon: bool,
+    /// Whole days left, negative once it has ended.
+    pub days: i64,
+}
+
+/// How long a certificate that ends at `end` counts from `now` on.
+pub fn remaining(end: OffsetDateTime, now: OffsetDateTime) -> Remaining {
+    let left = end - now;
+    let expired = left.is_negative();
+    let days = left.whole_nanoseconds().div_euclid(Duration::DAY.whole_nanoseconds());
+    Remaining { expired, soon: !expired && left < SOON, days: i64::try_from(days).unwrap_or(i64::MIN) }
+}
+
+/// The one certificate in a file below the connector files folder, in DER form.
+pub async fn read_file(app: &App, path: &str) -> Result<Vec<u8>, String> {
+    let unset = "No connector files folder is configured; set [files] root in jim.toml.";
+    let files = app.trust.files().ok_or(unset)?;
+    files.certificates(vec![path.to_owned()]).await.pop().unwrap_or_else(|| Err(unset.to_owned()))
+}
+
+/// Adds a certificate, switched on.
+pub async fn add(app: &App, new: New, caller: &Caller) -> Result<Certificate> {
+    let field = if new.file_path.is_some() { "filePath" } else { "certificateDataBase64" };
+    let content = Content::read(&new.der)
+        .ok_or_else(|| Error::internal("a certificate that was read cannot be read", "its form changed"))?;
+    let certificate = Certificate {
+        id: Uuid::new_v4(),
+        name: new.name,
+        thumbprint: content.thumbprint,
+        subject: content.subject,
+        issuer: content.issuer,
+        serial_number: content.serial,
+        valid_from: content.valid_from,
+        valid_to: content.valid_to,
+        is_authority: content.is_authority,
+        file_path: new.file_path,
+        is_enabled: true,
+        created_at: OffsetDateTime::now_utc(),
+        created_by: Some(caller.key.name.clone()),
+        notes: new.notes.filter(|notes| !notes.is_empty()),
+    };
+    let (added, by, trust, der) = (certificate.clone(), caller.initiator(), app.trust.clone(), new.der);
+    let published = app
+        .db
+        .write(move |tx| {
+            if store::is_stored(tx, &added.thumbprint)? {
+                return Err(Error::field(field, "This certificate is stored already."));
+            }
+            if store::count(tx)? >= MOST {
+                return Err(Error::BadRequest(format!("there are {MOST} certificates already; delete one first")));
+            }
+            store::insert(tx, &added, &der)?;
+            let done = Outcome::done(format!("Added, thumbprint {}", added.thumbprint));
+            activities::record(tx, Operation::Create, Target::Certificate(&added.name), &by, &done)?;
+            stored(tx, &trust)
+        })
+        .await?;
+    published.go(&app.trust);
+    tracing::info!(certificate.id = %certificate.id, certificate.thumbprint = certificate.thumbprint,
+        by = %caller.key.id, from = %caller.from, "audit: certificate added");
+    Ok(certificate)
+}
+
+/// Changes a certificate: only what is given.
+pub async fn update(app: &App, id: Uuid, changes: Changes, caller: &Caller) -> Result<()> {
+    let (by, trust) = (caller.initiator(), app.trust.clone());
+    let published = app
+        .db
+        .write(move |tx| {
+            let mut certificate = store::get(tx, id)?;
+            let mut changed = Vec::new();
+            let mut note = |differs: bool, what: &'static str| differs.then(|| changed.push(what));
+            if let Some(name) = changes.name {
+                note(certificate.name != name, "name");
+                certificate.name = name;
+            }
+            if let Some(notes) = changes.notes {
+                let notes = Some(notes).filter(|notes| !notes.is_empty());
+                note(certificate.notes != notes, "notes");
+                certificate.notes = notes;
+            }
+            if let Some(enabled) = changes.is_enabled {
+                note(certificate.is_enabled != enabled, if enabled { "enabled" } else { "disabled" });
+                certificate.is_enabled = enabled;
+            }
+            store::update(tx, &certificate)?;
+            let message = match changed.is_empty() {
+                true => "Nothing changed".to_owned(),
+                false => format!("Changed: {}", changed.join(", ")),
+            };
+            let target = Target::Certificate(&certificate.name);
+            activities::record(tx, Operation::Update, target, &by, &Outcome::done(message))?;
+            stored(tx, &trust)
+        })
+        .await?;
+    published.go(&app.trust);
+    tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from, "audit: certificate changed");
+    Ok(())
+}
+
+/// Deletes a certificate.
+pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
+    let (by, trust) = (caller.initiator(), app.trust.clone());
+    let published = app
+        .db
+        .write(move |tx| {
+            let certificate = store::get(tx, id)?;
+            store::delete(tx, id)?;
+            let done = Outcome::done(format!("Deleted, thumbprint {}", certificate.thumbprint));
+            activities::record(tx, Operation::Delete, Target::Certificate(&certificate.name), &by, &done)?;
+            stored(tx, &trust)
+        })
+        .await?;
+    published.go(&app.trust);
+    tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from, "audit: certificate deleted");
+    Ok(())
+}
+
+/// A certificate that was uploaded, and its DER form.
+pub async fn download(app: &App, id: Uuid) -> Result<(Certificate, Vec<u8>)> {
+    let found = app.db.read_few(move |c| Ok((store::get(c, id)?, store::der(c, id)?))).await?;
+    match found.0.file_path {
+        None => Ok(found),
+        Some(_) => Err(Error::not_found("uploaded certificate", id)),
+    }
+}
+
+/// Looks at a certificate, at its file if it lies in one, and for its issuer.
+pub async fn validate(app: &App, id: Uuid) -> Result<Validity> {
+    let (certificate, der, issuers) = app
+        .db
+        .read(move |c| {
+            let certificate = store::get(c, id)?;
+            let issuers = store::of_subject(c, &certificate.issuer)?;
+            let der = store::der(c, id)?;
+            Ok((certificate, der, issuers))
+        })
+        .await?;
+    let mut validity = Validity::default();
+    let (errors, warnings) = (&mut validity.errors, &mut validity.warnings);
+    let now = OffsetDateTime::now_utc();
+    let left = remaining(certificate.valid_to, now);
+    if left.expired {
+        errors.push("The certificate has expired.".to_owned());
+    } else if now < certificate.valid_from {
+        errors.push("The certificate is not valid yet.".to_owned());
+    }
+    if left.soon {
+        warnings.push("The certificate expires within 30 days.".to_owned());
+    }
+    if !tls::is_readable(&der) {
+        warnings.push("The certificate is written in a way that connections cannot use.".to_owned());
+    }
+    if let Some(path) = &certificate.file_path {
+        match read_file(app, path).await {
+            Ok(found) if found == der => {}
+            Ok(_) => errors.push("The file holds a different certificate now.".to_owned()),
+            Err(why) => errors.push(format!("The certificate cannot be taken from its file. {why}")),
+        }
+    }
+    let roots = app.trust.roots().await.map_err(|e| Error::internal("the system's certificates cannot be read", e))?;
+    let signed = tokio::task::block_in_place(|| signature::check(&der, &issuers, &roots));
+    let issuer = &certificate.issuer;
+    match signed {
+        signature::Signed::Yes => {}
+        signature::Signed::No => errors.push(format!("The signature does not match its issuer, {issuer}.")),
+        signature::Signed::IssuerUnknown => {
+            warnings.push(format!("The issuer, {issuer}, is neither stored nor in the system store."));
+        }
+        signature::Signed::Unclear => {
+            warnings.push("The signature is of a kind that cannot be checked here.".to_owned());
+        }
+    }
+    Ok(validity)
+}
+
+/// Makes what is stored known to connections, at the start.
+pub async fn publish(db: &Db, trust: &ClientTrust) -> Result<()> {
+    let turn = trust.stored().turn();
+    let certificates = db.read(store::in_use).await?;
+    Published { turn, certificates }.go(trust);
+    Ok(())
+}
+
+/// What connections have to know once a transaction is committed.
+struct Published {
+    turn: u64,
+    certificates: Vec<(Certificate, Vec<u8>)>,
+}
+
+/// What is stored as of this transaction.
+fn stored(tx: &Tx<'_>, trust: &ClientTrust) -> Result<Published> {
+    Ok(Published { turn: trust.stored().turn(), certificates: store::in_use(tx)? })
+}
+
+impl Published {
+    fn go(self, trust: &ClientTrust) {
+        let certificates = self.certificates.into_iter().map(|(certificate, der)| StoredCertificate {
+            id: certificate.id,
+            der: Arc::from(der),
+            valid_from: certificate.valid_from,
+            valid_to: certificate.valid_to,
+            is_authority: certificate.is_authority,
+            file: certificate.file_path,
+        });
+        trust.stored().publish(self.turn, certificates.collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn days_are_whole_and_negative_once_it_ended() {
+        let end = datetime!(2026-04-05 10:30:00 UTC);
+        for (now, expired, soon, days) in [
+            (datetime!(2026-03-05 10:30:00 UTC), false, false, 31),
+            (datetime!(2026-03-06 10:30:00 UTC), false, false, 30),
+            (datetime!(2026-03-06 10:30:01 UTC), false, true, 29),
+            (datetime!(2026-04-04 10:30:00 UTC), false, true, 1),
+            (datetime!(2026-04-04 10:30:01 UTC), false, true, 0),
+            (end, false, true, 0),
+            (datetime!(2026-04-05 10:30:00.1 UTC), true, false, -1),
+            (datetime!(2026-04-06 10:30:00 UTC), true, false, -1),
+            (datetime!(2026-04-06 10:30:01 UTC), true, false, -2),
+        ] {
+            assert_eq!(remaining(end, now), Remaining { expired, soon, days }, "{now}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Certificates that count for connections to directories. A certificate is public; its private key is never here.
+
+pub use rusqlite::Connection;
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension, Row, named_params};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{from_text, to_text};
+use crate::error::{Error, Result};
+
+/// One certificate, without its DER form.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// Public id.
+    pub id: Uuid,
+    /// For people; need not be unique.
+    pub name: String,
+    /// SHA-1 in upper-case hexadecimal, unique.
+    pub thumbprint: String,
+    /// Whom it is for.
+    pub subject: String,
+    /// Who signed it.
+    pub issuer: String,
+    /// In upper-case hexadecimal.
+    pub serial_number: String,
+    /// When it begins to count.
+    pub valid_from: OffsetDateTime,
+    /// When it ends.
+    pub valid_to: OffsetDateTime,
+    /// Whether it may vouch for others.
+    pub is_authority: bool,
+    /// The file that must still hold it; none if it was uploaded.
+    pub file_path: Option<String>,
+    /// Switched on.
+    pub is_enabled: bool,
+    /// When it was added.
+    pub created_at: OffsetDateTime,
+    /// The name of the API key that added it.
+    pub created_by: Option<String>,
+    /// What people wrote about it.
+    pub notes: Option<String>,
+}
+
+const LIST: &str = "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority,
+        file_path, is_enabled, created_at, created_by, notes FROM certificates ORDER BY created_at, id";
+const BY_ID: &str = "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority,
+        file_path, is_enabled, created_at, created_by, notes FROM certificates WHERE id = ?1";
+
+fn from_row(r: &Row<'_>) -> rusqlite::Result<Certificate> {
+    let date = |column| from_text(r.get_ref(column)?.as_str()?);
+    let id = Uuid::parse_str(r.get_ref(0)?.as_str()?)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))?;
+    Ok(Certificate {
+        id,
+        name: r.get(1)?,
+        thumbprint: r.get(2)?,
+        subject: r.get(3)?,
+        issuer: r.get(4)?,
+        serial_number: r.get(5)?,
+        valid_from: date(6)?,
+        valid_to: date(7)?,
+        is_authority: r.get(8)?,
+        file_path: r.get(9)?,
+        is_enabled: r.get(10)?,
+        created_at: date(11)?,
+        created_by: r.get(12)?,
+        notes: r.get(13)?,
+    })
+}
+
+/// All certificates, oldest first.
+pub fn list(c: &Connection) -> Result<Vec<Certificate>> {
+    let mut statement = c.prepare_cached(LIST)?;
+    let rows = statement.query_map([], from_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The certificate of that id, or "not found".
+pub fn get(c: &Connection, id: Uuid) -> Result<Certificate> {
+    let found = c.prepare_cached(BY_ID)?.query_row([id.to_string()], from_row).optional()?;
+    found.ok_or_else(|| Error::not_found("certificate", id))
+}
+
+/// The DER form of the certificate of that id.
+pub fn der(c: &Connection, id: Uuid) -> Result<Vec<u8>> {
+    const SQL: &str = "SELECT der FROM certificates WHERE id = ?1";
+    let found = c.prepare_cached(SQL)?.query_row([id.to_string()], |r| r.get(0)).optional()?;
+    found.ok_or_else(|| Error::not_found("certificate", id))
+}
+
+/// The DER forms of the certificates that are for this subject, by its text.
+pub fn of_subject(c: &Connection, subject: &str) -> Result<Vec<Vec<u8>>> {
+    let mut statement = c.prepare_cached("SELECT der FROM certificates WHERE subject = ?1")?;
+    let rows = statement.query_map([subject], |r| r.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Those that are switched on, with their DER forms.
+pub fn in_use(c: &Connection) -> Result<Vec<(Certificate, Vec<u8>)>> {
+    const SQL: &str = "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority,
+            file_path, is_enabled, created_at, created_by, notes, der FROM certificates WHERE is_enabled = 1";
+    let mut statement = c.prepare_cached(SQL)?;
+    let rows = statement.query_map([], |r| Ok((from_row(r)?, r.get(14)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many there are.
+pub fn count(c: &Connection) -> Result<i64> {
+    Ok(c.prepare_cached("SELECT count(*) FROM certificates")?.query_row([], |r| r.get(0))?)
+}
+
+/// Whether one with this thumbprint is stored.
+pub fn is_stored(c: &Connection, thumbprint: &str) -> Result<bool> {
+    Ok(c.prepare_cached("SELECT 1 FROM certificates WHERE thumbprint = ?1")?.exists([thumbprint])?)
+}
+
+/// Stores a new certificate.
+pub fn insert(tx: &Connection, certificate: &Certificate, der: &[u8]) -> Result<()> {
+    const SQL: &str = "INSERT INTO certificates (id, name, thumbprint, der, subject, issuer, serial_number, valid_from,
+            valid_to, is_authority, file_path, is_enabled, created_at, created_by, notes)
+        VALUES (:id, :name, :thumbprint, :der, :subject, :issuer, :serial, :from, :to, :authority, :path, :enabled,
+            :created, :by, :notes)";
+    tx.prepare_cached(SQL)?.execute(named_params! {
+        ":id": certificate.id.to_string(),
+        ":name": certificate.name,
+        ":thumbprint": certificate.thumbprint,
+        ":der": der,
+        ":subject": certificate.subject,
+        ":issuer": certificate.issuer,
+        ":serial": certificate.serial_number,
+        ":from": to_text(certificate.valid_from),
+        ":to": to_text(certificate.valid_to),
+        ":authority": certificate.is_authority,
+        ":path": certificate.file_path,
+        ":enabled": certificate.is_enabled,
+        ":created": to_text(certificate.created_at),
+        ":by": certificate.created_by,
+        ":notes": certificate.notes,
+    })?;
+    Ok(())
+}
+
+/// Stores what may be changed: name, notes and the switch.
+pub fn update(tx: &Connection, certificate: &Certificate) -> Result<()> {
+    const SQL: &str = "UPDATE certificates SET name = ?2, notes = ?3, is_enabled = ?4 WHERE id = ?1";
+    let c = certificate;
+    tx.prepare_cached(SQL)?.execute((c.id.to_string(), &c.name, &c.notes, c.is_enabled))?;
+    Ok(())
+}
+
+/// Removes a certificate.
+pub fn delete(tx: &Connection, id: Uuid) -> Result<()> {
+    tx.prepare_cached("DELETE FROM certificates WHERE id = ?1")?.execute([id.to_string()])?;
+    Ok(())
+}
