@@ -10,6 +10,7 @@ mod api_key_command;
 mod api_keys;
 mod authorisation;
 mod bodies;
+mod certificates;
 mod check_command;
 mod connected_systems;
 mod connector_definitions;
