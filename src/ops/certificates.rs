@@ -130,6 +130,7 @@ pub async fn update(app: &App, id: Uuid, changes: Changes, caller: &Caller) -> R
         .db
         .write(move |tx| {
             let mut certificate = store::get(tx, id)?;
+            let was_enabled = certificate.is_enabled;
             let mut changed = Vec::new();
             let mut note = |differs: bool, what: &'static str| differs.then(|| changed.push(what));
             if let Some(name) = changes.name {
@@ -152,10 +153,13 @@ pub async fn update(app: &App, id: Uuid, changes: Changes, caller: &Caller) -> R
             };
             let target = Target::Certificate(&certificate.name);
             activities::record(tx, Operation::Update, target, &by, &Outcome::done(message))?;
-            stored(tx, &trust)
+            // Connections know nothing of names and notes.
+            (certificate.is_enabled != was_enabled).then(|| stored(tx, &trust)).transpose()
         })
         .await?;
-    published.go(&app.trust);
+    if let Some(published) = published {
+        published.go(&app.trust);
+    }
     tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from, "audit: certificate changed");
     Ok(())
 }

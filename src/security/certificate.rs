@@ -36,7 +36,8 @@ pub struct Certificate {
     pub thumbprint: String,
     /// The number that its issuer gave it, in upper-case hexadecimal.
     pub serial: String,
-    /// Whether it is made to vouch for others. The first version of certificates could not say so.
+    /// Whether it is made to vouch for others. The first version of certificates could not say so: one of these is
+    /// taken for it if it vouches for itself.
     pub is_authority: bool,
 }
 
@@ -57,7 +58,8 @@ impl Certificate {
             sha256: Sha256::digest(der).iter().map(|b| format!("{b:02x}")).collect(),
             thumbprint: hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, der).as_ref()),
             serial: hex(serial(certificate.raw_serial())),
-            is_authority: certificate.is_ca() || certificate.version() == X509Version::V1,
+            is_authority: certificate.is_ca()
+                || (certificate.version() == X509Version::V1 && certificate.subject() == certificate.issuer()),
         })
     }
 }

@@ -46,10 +46,10 @@ impl ServerCertVerifier for Trusting {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.known.contains(end_entity) {
+        let known = self.known.contains(end_entity).then(|| Certificate::read(end_entity)).flatten();
+        let Some(read) = known else {
             return self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        }
-        let read = Certificate::read(end_entity).ok_or(CertificateError::BadEncoding)?;
+        };
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         if now < read.valid_from.unix_timestamp() {
             return Err(CertificateError::NotValidYet.into());
