@@ -164,12 +164,25 @@ async fn an_authority_counts_in_its_time() {
         let shown = Shown::new(&app, server.server(&[&server.certificate(&root, SERVER)])).await;
         shown.is(&app, &format!("{days:?}"), Some(UNKNOWN)).await;
     }
-    // It begins to count, and ceases to, without anybody doing anything.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_believe_what_the_database_says_last() {
     let app = TestApp::start().await;
     let (root, server) = (Party::new("Root"), Party::new("server"));
-    uploaded(&app, "root", root.certificate(&root, AUTHORITY)).await;
+    let path = uploaded(&app, "root", root.certificate(&root, AUTHORITY)).await;
     let shown = Shown::new(&app, server.server(&[&server.certificate(&root, SERVER)])).await;
-    shown.is(&app, "now", None).await;
+    for _ in 0..5 {
+        let calls = (0..8).map(|n| {
+            let (client, path) = (app.admin(), path.clone());
+            tokio::spawn(async move { client.patch(&path, &json!({ "isEnabled": n % 2 == 0 })).await })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            call.await.expect("an answer").expect_status(204);
+        }
+        let enabled = app.admin().get(&path).await.expect_status(200)["isEnabled"] == true;
+        shown.is(&app, "after many changes", (!enabled).then_some(UNKNOWN)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
