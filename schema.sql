@@ -142,6 +142,12 @@ CREATE TABLE keyring_checks (
     value BLOB NOT NULL
 ) STRICT;
 
+-- Settings of the service that differ from their defaults, which are part of the program.
+CREATE TABLE service_settings (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL CHECK (length(value) BETWEEN 1 AND 2000)
+) STRICT, WITHOUT ROWID;
+
 -- Certificates that count for connections to directories beside those of the system. Those from a file are kept whole
 -- too: the file must still hold exactly what was looked at when it was named.
 CREATE TABLE certificates (

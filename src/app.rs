@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
+use crate::ops::service_settings::InForce;
 use crate::security::api_key::Hasher;
 use crate::security::key_cache::KeyCache;
 use crate::security::secret::Keyring;
@@ -25,6 +26,8 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     /// Remembers verified API keys.
     pub keys: Arc<KeyCache>,
+    /// The settings of the service.
+    pub settings: Arc<InForce>,
     /// Which certificates directories may show.
     pub trust: Arc<ClientTrust>,
     /// Which systems an import is running on.

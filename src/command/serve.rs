@@ -35,7 +35,8 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     }
     let _ = writeln!(out, "listening on http://{}", server.address).and_then(|()| out.flush());
     drop(out);
-    tracing::info!(address = %server.address, database = %config.database.display(), "serving");
+    let instance = server.app.settings.now().instance_name.clone();
+    tracing::info!(instance, address = %server.address, database = %config.database.display(), "serving");
     server
         .run(async {
             let _ = stop.await;

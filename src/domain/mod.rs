@@ -7,4 +7,5 @@ pub mod connected_system;
 pub mod dn;
 pub mod hierarchy;
 pub mod schema;
+pub mod service_setting;
 pub mod setting;

@@ -57,10 +57,13 @@ impl Call {
         self.caller.as_ref().ok_or_else(|| Error::internal("a route has no caller", "the route is anonymous"))
     }
 
-    /// The n-th path parameter as an integer id; one that is no integer names nothing.
+    /// The n-th path parameter as an integer id: decimal digits, with a minus before them if need be. Anything else
+    /// names nothing.
     pub fn id(&self, n: usize, what: &'static str) -> Result<i64> {
         let text = self.parameter(n);
-        text.parse().map_err(|_| Error::not_found(what, shown(text)))
+        let plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
+        let id = text.parse().ok().filter(|_| plain);
+        id.ok_or_else(|| Error::not_found(what, shown(text)))
     }
 
     /// The n-th path parameter as a GUID.
@@ -92,7 +95,7 @@ impl Call {
 }
 
 /// An id as an error may repeat it.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 

@@ -18,6 +18,7 @@ mod object_types;
 mod paging;
 mod partitions;
 pub mod serve;
+mod service_settings;
 mod system;
 mod test_connection;
 mod tree;
@@ -83,6 +84,10 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/activities/{id}/children", Reader, activities::children);
     r.add(GET,    "/api/v1/activities/{id}/stats", Reader, activities::stats);
     r.add(GET,    "/api/v1/activities/{id}/items", Reader, activities::items);
+    r.add(GET,    "/api/v1/service-settings", Reader, service_settings::list);
+    r.add(GET,    "/api/v1/service-settings/{key}", Reader, service_settings::get);
+    r.add(PUT,    "/api/v1/service-settings/{key}", Administrator, service_settings::update);
+    r.add(DELETE, "/api/v1/service-settings/{key}", Administrator, service_settings::revert);
     r.add(GET,    "/api/v1/certificates", Reader, certificates::list);
     r.add(GET,    "/api/v1/certificates/enabled", Reader, certificates::enabled);
     r.add(GET,    "/api/v1/certificates/{id}", Reader, certificates::get);

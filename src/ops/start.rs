@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
+use crate::ops::service_settings::InForce;
 use crate::ops::{api_keys, certificates};
 use crate::security::api_key::Hasher;
 use crate::security::certificate::encoding::MOST_BYTES;
@@ -17,7 +18,7 @@ use crate::security::key_cache::KeyCache;
 use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
-use crate::store::{Db, OpenFault, activities, secrets};
+use crate::store::{Db, OpenFault, activities, secrets, service_settings};
 
 /// Why a start failed, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -109,11 +110,13 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
     certificates::publish(&db, &trust).await?;
     let bootstrap = api_keys::bootstrap(&db, &hasher).await?;
     hasher.release_memory();
+    let settings = Arc::new(InForce::new(db.read(service_settings::overrides).await?));
     let app = App {
         db,
         keyring: Arc::new(keyring),
         hasher: Arc::new(hasher),
         keys: Arc::new(KeyCache::default()),
+        settings,
         trust: Arc::new(trust),
         imports: Default::default(),
         large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),

@@ -14,6 +14,7 @@ pub mod hierarchy;
 mod open;
 pub mod schema;
 pub mod secrets;
+pub mod service_settings;
 mod timestamp;
 mod upgrade;
 

@@ -34,6 +34,7 @@ fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str,
             .replace("apikeys/{id}", &format!("apikeys/{key}"))
             .replace("activities/{id}", &format!("activities/{activity}"))
             .replace("/certificates/{id}", &format!("/certificates/{certificate}"))
+            .replace("{key}", "Instance.Name")
             .replace("{name}", "JIM%20LDAP%20Connector");
         assert!(!ids.contains('{'), "{ids}");
         rows.push(Row { method, path: ids, access });

@@ -34,6 +34,7 @@ mod pages;
 mod partitions;
 mod program;
 mod secrets;
+mod service_settings;
 mod situations;
 mod system;
 mod test_connection;

@@ -223,6 +223,7 @@ pub fn dump(database: &Path) -> String {
         "attributes",
         "certificates",
         "keyring_checks",
+        "service_settings",
     ] {
         let mut statement = c.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");
         let columns = statement.column_count();

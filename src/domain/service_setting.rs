@@ -1,0 +1,278 @@
+//! The settings of the service itself: what there is, what each accepts, and all of them as typed values.
+//!
+//! A setting's key and display name are interface: scripts name the one, activities the other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the instance calls itself.
+pub const INSTANCE_NAME: &str = "Instance.Name";
+/// How long history is kept.
+pub const RETENTION: &str = "History.RetentionPeriod";
+/// Whether requests are counted.
+pub const RATE_LIMITING: &str = "RateLimiting.Enabled";
+/// Requests a minute of one API key.
+pub const PER_KEY: &str = "RateLimiting.AuthenticatedPerMinute";
+/// Failed or anonymous requests a minute of one address.
+pub const PER_ADDRESS: &str = "RateLimiting.UnauthenticatedPerMinute";
+
+/// The longest value that is looked at, in code points.
+pub const MAX_VALUE: usize = 2_000;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_NAME: usize = 100;
+const MAX_RATE: u32 = 1_000_000;
+/// A time span counts units of 100 ns in 63 bits.
+const MAX_TICKS: u128 = i64::MAX as u128;
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A short text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number from 1.
+    Integer,
+    /// `d.hh:mm:ss`, a day or more.
+    Span,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Definition {
+    /// What it is named by, in exactly these letters.
+    pub key: &'static str,
+    /// What people read.
+    pub display_name: &'static str,
+    /// The group it is shown under.
+    pub category: &'static str,
+    /// What it does.
+    pub description: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// What it is without an override.
+    pub default: &'static str,
+}
+
+/// Every setting, in the order of listing.
+pub const ALL: [Definition; 5] = [
+    Definition {
+        key: INSTANCE_NAME,
+        display_name: "Instance Name",
+        category: "Maintenance",
+        description: "What this instance calls itself: the title of the API description and the start-up log line.",
+        kind: Kind::Text,
+        default: "JIM",
+    },
+    Definition {
+        key: RETENTION,
+        display_name: "History Retention Period",
+        category: "History",
+        description: "How long history is kept before a cleanup removes it.",
+        kind: Kind::Span,
+        default: "90.00:00:00",
+    },
+    Definition {
+        key: RATE_LIMITING,
+        display_name: "Rate Limiting Enabled",
+        category: "Security",
+        description: "Whether requests are counted and those over a limit refused.",
+        kind: Kind::Flag,
+        default: "true",
+    },
+    Definition {
+        key: PER_KEY,
+        display_name: "Authenticated Requests Per Minute",
+        category: "Security",
+        description: "Requests that one API key may make in a minute.",
+        kind: Kind::Integer,
+        default: "60000",
+    },
+    Definition {
+        key: PER_ADDRESS,
+        display_name: "Unauthenticated Requests Per Minute",
+        category: "Security",
+        description: "Failed or anonymous requests that may come from one address in a minute.",
+        kind: Kind::Integer,
+        default: "600",
+    },
+];
+
+/// The setting of this key, whose letters are taken as they are.
+pub fn find(key: &str) -> Option<&'static Definition> {
+    ALL.iter().find(|d| d.key == key)
+}
+
+/// A value that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Text(String),
+    Flag(bool),
+    Integer(u32),
+    Span(Duration),
+}
+
+impl Definition {
+    /// The value in the one spelling that is stored, or what is wrong with it.
+    pub fn accept(&self, text: &str) -> Result<String, &'static str> {
+        Ok(match self.read(text)? {
+            Value::Text(text) => text,
+            Value::Flag(flag) => flag.to_string(),
+            Value::Integer(number) => number.to_string(),
+            Value::Span(span) => write_span(span),
+        })
+    }
+
+    fn read(&self, text: &str) -> Result<Value, &'static str> {
+        match self.kind {
+            Kind::Text if (1..=MAX_NAME).contains(&text.chars().count()) => Ok(Value::Text(text.to_owned())),
+            Kind::Text => Err("Must be 1-100 characters."),
+            Kind::Flag if text.eq_ignore_ascii_case("true") => Ok(Value::Flag(true)),
+            Kind::Flag if text.eq_ignore_ascii_case("false") => Ok(Value::Flag(false)),
+            Kind::Flag => Err("Must be true or false."),
+            Kind::Integer => {
+                let plain = text.bytes().all(|b| b.is_ascii_digit());
+                let number = text.parse().ok().filter(|n| plain && (1..=MAX_RATE).contains(n));
+                number.map(Value::Integer).ok_or("Must be an integer from 1 to 1000000.")
+            }
+            Kind::Span => {
+                let span = read_span(text).filter(|span| *span >= DAY);
+                span.map(Value::Span).ok_or("Must be a time span of at least a day, such as 90.00:00:00.")
+            }
+        }
+    }
+}
+
+/// All settings as they are at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// What the instance calls itself.
+    pub instance_name: String,
+    /// How long history is kept. It may reach back further than dates do.
+    pub history_retention: Duration,
+    /// Whether requests are counted.
+    pub rate_limiting: bool,
+    /// Requests a minute of one API key.
+    pub per_key: u32,
+    /// Failed or anonymous requests a minute of one address.
+    pub per_address: u32,
+    overrides: BTreeMap<String, String>,
+}
+
+impl ServiceSettings {
+    /// The defaults with these overrides. One that is not acceptable has no effect.
+    pub fn new(overrides: BTreeMap<String, String>) -> Self {
+        let mut all = ServiceSettings::default();
+        for definition in &ALL {
+            let given = overrides.get(definition.key).and_then(|text| definition.read(text).ok());
+            if let Some(value) = given.or_else(|| definition.read(definition.default).ok()) {
+                all.take(definition.key, value);
+            }
+        }
+        all.overrides = overrides;
+        all
+    }
+
+    /// What a setting was set to; `None` if it is left at its default.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.overrides.get(key).map(String::as_str)
+    }
+
+    fn take(&mut self, key: &str, value: Value) {
+        match (key, value) {
+            (INSTANCE_NAME, Value::Text(name)) => self.instance_name = name,
+            (RETENTION, Value::Span(span)) => self.history_retention = span,
+            (RATE_LIMITING, Value::Flag(on)) => self.rate_limiting = on,
+            (PER_KEY, Value::Integer(n)) => self.per_key = n,
+            (PER_ADDRESS, Value::Integer(n)) => self.per_address = n,
+            _ => {}
+        }
+    }
+}
+
+/// `[d.]hh:mm:ss[.fffffff]`
+fn read_span(text: &str) -> Option<Duration> {
+    let digits =
+        |t: &str, least: usize, most: usize| (least..=most).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+    // A point before the first colon stands behind the days, one after it before the fraction.
+    let (head, rest) = text.split_once(':')?;
+    let (days, hours) = head.split_once('.').unwrap_or(("0", head));
+    let (rest, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
+    let two = |part: &str| digits(part, 2, 2).then(|| part.parse::<u64>().ok()).flatten();
+    let (minutes, seconds) = rest.split_once(':')?;
+    let (hours, minutes, seconds) = (two(hours)?, two(minutes)?, two(seconds)?);
+    if hours > 23 || minutes > 59 || seconds > 59 || !digits(days, 1, 8) || !digits(fraction, 1, 7) {
+        return None;
+    }
+    let seconds = days.parse::<u64>().ok()? * DAY.as_secs() + hours * 3_600 + minutes * 60 + seconds;
+    let ticks = format!("{fraction:0<7}").parse::<u32>().ok()?;
+    let span = Duration::new(seconds, ticks * 100);
+    (span.as_nanos() / 100 <= MAX_TICKS).then_some(span)
+}
+
+fn write_span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (days, rest) = (seconds / DAY.as_secs(), seconds % DAY.as_secs());
+    let ticks = match span.subsec_nanos() / 100 {
+        0 => String::new(),
+        ticks => format!(".{ticks:07}"),
+    };
+    format!("{days}.{:02}:{:02}:{:02}{ticks}", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_acceptable_in_their_own_spelling() {
+        for definition in &ALL {
+            assert_eq!(definition.accept(definition.default).as_deref(), Ok(definition.default));
+        }
+        let all = ServiceSettings::new(BTreeMap::new());
+        let expected = ("JIM", 90 * DAY, true, 60_000, 600);
+        let seen = (all.instance_name.as_str(), all.history_retention, all.rate_limiting, all.per_key, all.per_address);
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_is_not_acceptable_has_no_effect() {
+        let of = |key: &str, value: &str| ServiceSettings::new(BTreeMap::from([(key.to_owned(), value.to_owned())]));
+        assert_eq!((of(PER_ADDRESS, "7").per_address, of(PER_ADDRESS, "seven").per_address), (7, 600));
+        assert_eq!(of(INSTANCE_NAME, "Lab").value(INSTANCE_NAME), Some("Lab"));
+    }
+
+    #[test]
+    fn time_spans_have_one_form() {
+        let retention = find(RETENTION).expect("the setting");
+        for (text, stored) in [
+            ("1.00:00:00", Some("1.00:00:00")),
+            ("0001.23:59:59.5", Some("1.23:59:59.5000000")),
+            ("90.00:00:00.0000000", Some("90.00:00:00")),
+            ("10675199.02:48:05.4775807", Some("10675199.02:48:05.4775807")),
+            ("10675199.02:48:05.4775808", None),
+            ("99999999.00:00:00", None),
+            ("0.23:59:59.9999999", None),
+            ("23:59:59", None),
+            ("24:00:00", None),
+            ("1.24:00:00", None),
+            ("1.00:60:00", None),
+            ("1.00:00:60", None),
+            ("1.0:00:00", None),
+            ("1.00:00", None),
+            ("1.00:00:00.", None),
+            ("1.00:00:00.12345678", None),
+            ("1.00:00:00:00", None),
+            (".00:00:00", None),
+            ("-90.00:00:00", None),
+            ("+90.00:00:00", None),
+            (" 90.00:00:00", None),
+            ("1.00:00:0é", None),
+            ("90", None),
+            ("P90D", None),
+        ] {
+            assert_eq!(retention.accept(text).ok().as_deref(), stored, "{text}");
+        }
+    }
+}
