@@ -10,7 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::{Error, Result};
 use crate::ops::service_settings::InForce;
 use crate::security::api_key::Hasher;
+use crate::security::clock::Clock;
 use crate::security::key_cache::KeyCache;
+use crate::security::limiter::Limiter;
+use crate::security::refusals::Refusals;
 use crate::security::secret::Keyring;
 use crate::security::tls::ClientTrust;
 use crate::store::Db;
@@ -26,6 +29,12 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     /// Remembers verified API keys.
     pub keys: Arc<KeyCache>,
+    /// What expiry and windows are held against.
+    pub clock: Arc<Clock>,
+    /// Counts requests.
+    pub limiter: Arc<Limiter>,
+    /// What is told of refused credentials.
+    pub refusals: Arc<Refusals>,
     /// The settings of the service.
     pub settings: Arc<InForce>,
     /// Which certificates directories may show.

@@ -39,6 +39,14 @@ pub enum Error {
     /// Not now: something else holds the resource, or a rule of the whole forbids it.
     #[error("{0}")]
     Conflict(String),
+    /// Too many requests; the same request may succeed later.
+    #[error("{why}; try again in {seconds} s")]
+    TooMany {
+        /// What there were too many of, for the caller.
+        why: &'static str,
+        /// How long to wait.
+        seconds: u64,
+    },
     /// The body is larger than the limit.
     #[error("the request body is larger than {limit} bytes")]
     TooLarge {

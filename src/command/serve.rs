@@ -3,20 +3,16 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use jim::app::App;
 use jim::config::{Config, INFRASTRUCTURE_KEY};
 use jim::http::{self, serve};
-use jim::ops::{authenticate, history, start};
+use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::telemetry;
 use tokio::net::TcpListener;
 
 use super::{Exit, load_config, stop_signal};
-
-/// How often uses of keys are stored.
-const HOUSEKEEPING: Duration = Duration::from_secs(15);
 
 /// Serves until a signal.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
@@ -77,25 +73,15 @@ impl Server {
     /// Serves until `stop`, then lets requests in progress finish and leaves the database in one file.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let route = http::api(&self.app);
-        let housekeeping = tokio::spawn(keep_house(self.app.clone()));
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
-        serve::run(self.listener, route, serve::Limits::default(), stop).await;
-        housekeeping.abort();
-        retention.abort();
-        if let Err(e) = authenticate::store_uses(&self.app).await {
-            tracing::warn!(error = e.chain(), "the last uses of API keys were not stored");
+        tokio::select! {
+            () = serve::run(self.listener, route, serve::Limits::default(), stop) => {}
+            never = housekeeping::run(&self.app) => match never {},
         }
+        retention.abort();
+        housekeeping::finish(&self.app).await;
         if let Err(e) = self.app.db.settle().await {
             tracing::warn!(error = e.chain(), "the write-ahead file was not merged; the next start does it");
-        }
-    }
-}
-
-async fn keep_house(app: App) {
-    loop {
-        tokio::time::sleep(HOUSEKEEPING).await;
-        if let Err(e) = authenticate::store_uses(&app).await {
-            tracing::warn!(error = e.chain(), "uses of API keys were not stored");
         }
     }
 }

@@ -8,7 +8,6 @@ use bytes::{Buf, Bytes};
 use futures_util::future::ready;
 use futures_util::{Stream, TryStreamExt};
 use percent_encoding::percent_decode_str;
-use time::OffsetDateTime;
 use uuid::Uuid;
 use warp::Filter;
 use warp::http::header::AUTHORIZATION;
@@ -19,8 +18,8 @@ use super::serve::Arrival;
 use super::{Route, error};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::ops::{Caller, authenticate};
-use crate::security::key_cache::Known;
+use crate::ops::Caller;
+use crate::ops::authenticate::{self, Credential};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +128,7 @@ impl Routes {
                 let app = app.clone();
                 let request = arrival.request_id.clone();
                 let work = async move {
-                    let caller = authorise(&app, access, &headers, &arrival).await?;
+                    let caller = authorise(&app, access, template, &headers, &arrival).await?;
                     handler(Call { app, headers, body, caller, parameters, query }).await
                 };
                 answer(work, request, template)
@@ -225,27 +224,26 @@ where
     })
 }
 
-async fn authorise(app: &App, access: Access, headers: &HeaderMap, arrival: &Arrival) -> Result<Option<Caller>> {
+async fn authorise(
+    app: &App,
+    access: Access,
+    template: &str,
+    headers: &HeaderMap,
+    arrival: &Arrival,
+) -> Result<Option<Caller>> {
     let mut presented = headers.get_all("x-api-key").iter();
-    let key = match (presented.next(), presented.next()) {
-        (Some(one), None) => one.to_str().ok(),
-        _ => None,
+    let shown = match (presented.next(), presented.next()) {
+        (Some(one), None) => one.to_str().map_or(Credential::Unreadable, Credential::Key),
+        (None, _) if headers.contains_key(AUTHORIZATION) => Credential::Bearer,
+        (None, _) => Credential::Nothing,
+        (Some(_), Some(_)) => Credential::Unreadable,
     };
+    // The peer of the socket and nothing else: headers that speak of other addresses can be written by anybody.
+    let from = arrival.peer;
     if access == Access::Anonymous {
-        if let Some(Known::Verified(record)) = key.map(|k| app.keys.known(&app.keys.digest(k)))
-            && record.is_usable(OffsetDateTime::now_utc())
-        {
-            app.keys.note_use(record.id, arrival.peer);
-        }
-        return Ok(None);
+        return authenticate::pass_by(app, shown, from, is_counted(template)).map(|()| None);
     }
-    let Some(key) = key else {
-        return Err(match headers.contains_key(AUTHORIZATION) {
-            true => Error::Unauthorised("bearer tokens are not accepted here; send an API key in the X-Api-Key header"),
-            false => authenticate::REFUSED,
-        });
-    };
-    let caller = authenticate::authenticate(app, key, arrival.peer).await?;
+    let caller = authenticate::authenticate(app, shown, from).await?;
     let allowed = match access {
         Access::Anonymous | Access::AnyKey => true,
         Access::Reader => caller.key.may_read(),
@@ -256,6 +254,11 @@ async fn authorise(app: &App, access: Access, headers: &HeaderMap, arrival: &Arr
         false if access == Access::Reader => Err(Error::Forbidden("the Reader or Administrator role is required")),
         false => Err(Error::Forbidden("the Administrator role is required")),
     }
+}
+
+/// Whether anonymous requests are held against the limit: probes and what is beside the API are not.
+fn is_counted(template: &str) -> bool {
+    template.strip_prefix("/api/v1/").is_some_and(|path| !path.starts_with("health"))
 }
 
 #[cfg(test)]

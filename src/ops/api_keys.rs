@@ -11,10 +11,11 @@ use super::authenticate::record;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::security::api_key;
+use crate::security::clock::{self, Clock};
 use crate::security::key_cache::ADMINISTRATOR;
 use crate::security::secret::Secret;
-use crate::store::Db;
 use crate::store::api_keys::{self, ApiKey};
+use crate::store::{self, Db, Tx};
 
 /// How long the operator's key from the environment lives.
 const INFRASTRUCTURE_LIFE: Duration = Duration::hours(24);
@@ -55,6 +56,7 @@ pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(Ap
 
 /// Replaces what may be chosen about a key.
 pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> Result<ApiKey> {
+    let now = app.clock.now().at;
     let changed = app
         .db
         .write(move |tx| {
@@ -66,7 +68,7 @@ pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> 
             key.roles.sort_unstable();
             key.expires_at = fields.expires_at;
             key.is_enabled = fields.is_enabled;
-            guarded(tx, |tx| api_keys::update(tx, &key))?;
+            guarded(tx, now, |tx| api_keys::update(tx, &key))?;
             Ok(key)
         })
         .await?;
@@ -77,7 +79,7 @@ pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> 
 
 /// Deletes a key.
 pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
-    delete_stored(&app.db, id).await?;
+    delete_at(&app.db, id, app.clock.now().at).await?;
     make_known(app, id).await;
     tracing::info!(api_key.id = %id, by = %caller.key.id, from = %caller.from, "audit: API key deleted");
     Ok(())
@@ -85,9 +87,14 @@ pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
 
 /// Deletes a key of a database that no server uses.
 pub async fn delete_stored(db: &Db, id: Uuid) -> Result<()> {
+    let now = Clock::new(clock::system(), db.read(store::clock::last_seen).await?).now().at;
+    delete_at(db, id, now).await
+}
+
+async fn delete_at(db: &Db, id: Uuid, now: OffsetDateTime) -> Result<()> {
     db.write(move |tx| {
         api_keys::get(tx, id)?;
-        guarded(tx, |tx| api_keys::delete(tx, id))
+        guarded(tx, now, |tx| api_keys::delete(tx, id))
     })
     .await
 }
@@ -105,7 +112,7 @@ pub async fn create_stored(db: &Db, hasher: &api_key::Hasher, fields: KeyFields)
 
 /// Stores the operator's key from the environment unless it is stored already, even expired. It is an
 /// Administrator for 24 hours.
-pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str) -> Result<()> {
+pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str, now: OffsetDateTime) -> Result<()> {
     if api_key::shape(clear).is_none() {
         tracing::warn!(
             "JIM_INFRASTRUCTURE_API_KEY is ignored: it must start with jim_ and be 32-1024 visible ASCII characters"
@@ -121,11 +128,12 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str) -> R
         name: INFRASTRUCTURE_NAME.to_owned(),
         description: None,
         roles: vec![ADMINISTRATOR],
-        expires_at: Some(OffsetDateTime::now_utc() + INFRASTRUCTURE_LIFE),
+        expires_at: Some(now.saturating_add(INFRASTRUCTURE_LIFE)),
         is_enabled: true,
     };
     let (mut key, lookup, _) = make(hasher, Secret::new(clear.to_owned()), fields)?;
     key.is_infrastructure = true;
+    let id = key.id;
     db.write(move |tx| {
         let mut number = 2;
         while api_keys::name_taken(tx, &key.name, None)? {
@@ -134,7 +142,9 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str) -> R
         }
         api_keys::insert(tx, &key, &lookup)
     })
-    .await
+    .await?;
+    tracing::info!(api_key.id = %id, "audit: API key created from the environment");
+    Ok(())
 }
 
 /// Makes the first key of a database that has none; `None` if it has one.
@@ -149,7 +159,9 @@ pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher) -> Result<Option<Secre
         expires_at: None,
         is_enabled: true,
     };
-    create_stored(db, hasher, fields).await.map(Some)
+    let secret = create_stored(db, hasher, fields).await?;
+    tracing::info!("audit: the first API key was created");
+    Ok(Some(secret))
 }
 
 fn make(hasher: &api_key::Hasher, secret: Secret, fields: KeyFields) -> Result<(ApiKey, Vec<u8>, Secret)> {
@@ -174,7 +186,7 @@ fn make(hasher: &api_key::Hasher, secret: Secret, fields: KeyFields) -> Result<(
     Ok((key, lookup, secret))
 }
 
-fn refuse_taken_name(tx: &crate::store::Tx<'_>, name: &str, except: Option<Uuid>) -> Result<()> {
+fn refuse_taken_name(tx: &Tx<'_>, name: &str, except: Option<Uuid>) -> Result<()> {
     if api_keys::name_taken(tx, name, except)? {
         return Err(Error::field("name", "Another API key has this name."));
     }
@@ -182,8 +194,7 @@ fn refuse_taken_name(tx: &crate::store::Tx<'_>, name: &str, except: Option<Uuid>
 }
 
 /// Carries out a change and refuses it if no usable Administrator key would be left by it.
-fn guarded(tx: &crate::store::Tx<'_>, change: impl FnOnce(&crate::store::Tx<'_>) -> Result<()>) -> Result<()> {
-    let now = OffsetDateTime::now_utc();
+fn guarded(tx: &Tx<'_>, now: OffsetDateTime, change: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<()> {
     let before = api_keys::usable_holders(tx, ADMINISTRATOR, now)?;
     change(tx)?;
     if before > 0 && api_keys::usable_holders(tx, ADMINISTRATOR, now)? == 0 {

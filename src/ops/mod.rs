@@ -10,6 +10,7 @@ pub mod check;
 pub mod connected_systems;
 pub mod deletion;
 pub mod history;
+pub mod housekeeping;
 pub mod import_hierarchy;
 pub mod import_schema;
 mod imports;

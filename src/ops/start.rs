@@ -14,11 +14,12 @@ use crate::ops::service_settings::InForce;
 use crate::ops::{api_keys, certificates};
 use crate::security::api_key::Hasher;
 use crate::security::certificate::encoding::MOST_BYTES;
+use crate::security::clock::{self, Clock};
 use crate::security::key_cache::KeyCache;
 use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
-use crate::store::{Db, OpenFault, activities, secrets, service_settings};
+use crate::store::{self, Db, OpenFault, activities, secrets, service_settings};
 
 /// Why a start failed, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,15 @@ async fn belong_together(db: &Db, keyring: &Keyring) -> Result<(), StartFault> {
 
 /// Brings up the components of a server. The clear bootstrap key, if one was made, is returned and kept nowhere.
 pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Result<(App, Option<Secret>), StartFault> {
+    start_with(config, infrastructure_key, clock::system()).await
+}
+
+/// The same with another clock than the system's.
+pub async fn start_with(
+    config: &Config,
+    infrastructure_key: Option<Secret>,
+    source: clock::Source,
+) -> Result<(App, Option<Secret>), StartFault> {
     let mut trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
     if let Some(root) = config.files_root.clone() {
         let read = move |path: &str| connectors::file::whole(&root, path, MOST_BYTES);
@@ -104,8 +114,13 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
     if orphans > 0 {
         tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
     }
+    let clock = Clock::new(source, db.read(store::clock::last_seen).await?);
+    if let Some(behind) = clock.behind() {
+        let seconds = behind.as_secs();
+        tracing::warn!(seconds, "the system's clock is behind what an earlier run saw; keys expire by the later time");
+    }
     if let Some(key) = infrastructure_key {
-        api_keys::infrastructure(&db, &hasher, key.expose()).await?;
+        api_keys::infrastructure(&db, &hasher, key.expose(), clock.now().at).await?;
     }
     certificates::publish(&db, &trust).await?;
     let bootstrap = api_keys::bootstrap(&db, &hasher).await?;
@@ -116,6 +131,9 @@ pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Resul
         keyring: Arc::new(keyring),
         hasher: Arc::new(hasher),
         keys: Arc::new(KeyCache::default()),
+        clock: Arc::new(clock),
+        limiter: Arc::default(),
+        refusals: Arc::default(),
         settings,
         trust: Arc::new(trust),
         imports: Default::default(),

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::api_key::hmac;
 use super::random;
+use super::refusals::{Cause, Reason};
 use crate::error::{Error, Result};
 
 /// Remembered verifications at most, and how long.
@@ -27,6 +28,8 @@ const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// Verifications that may wait for a place, and how long.
 const WAITING: usize = 32;
 const WAIT: Duration = Duration::from_secs(2);
+/// Keys that are verified although no answer waits for it.
+const ASIDE: usize = 4;
 
 /// Administrator.
 pub const ADMINISTRATOR: i64 = 1;
@@ -46,12 +49,18 @@ pub struct Record {
     pub enabled: bool,
     /// When it ends.
     pub expires_at: Option<OffsetDateTime>,
+    /// Not held against the rate limit: the operator's own.
+    pub exempt: bool,
 }
 
 impl Record {
-    /// Whether the key is accepted at `now`.
-    pub fn is_usable(&self, now: OffsetDateTime) -> bool {
-        self.enabled && self.expires_at.is_none_or(|end| end > now)
+    /// Why the key is not accepted at `now`, if it is not.
+    pub fn refusal(&self, now: OffsetDateTime) -> Option<Cause> {
+        if !self.enabled {
+            return Some(Cause::of(self.id, Reason::Disabled));
+        }
+        let expired = self.expires_at.is_some_and(|end| end <= now);
+        expired.then(|| Cause::of(self.id, Reason::Expired))
     }
 
     /// May do everything.
@@ -72,8 +81,8 @@ pub type Digest = [u8; 32];
 pub enum Known {
     /// Verified; the record as it is now.
     Verified(Arc<Record>),
-    /// Refused a short while ago.
-    Refused,
+    /// Refused a short while ago, for this reason.
+    Refused(Cause),
     /// Nothing.
     Nothing,
 }
@@ -88,7 +97,7 @@ struct Verified {
 struct State {
     verified: HashMap<Digest, Verified>,
     records: HashMap<Uuid, Arc<Record>>,
-    refused: HashMap<Digest, Instant>,
+    refused: HashMap<Digest, (Instant, Cause)>,
     flights: HashMap<Digest, Arc<OnceCell<Option<Arc<Record>>>>>,
     used: HashMap<Uuid, (OffsetDateTime, IpAddr)>,
 }
@@ -98,6 +107,7 @@ pub struct KeyCache {
     process_key: [u8; 32],
     state: Mutex<State>,
     places: Semaphore,
+    aside: Arc<Semaphore>,
     waiting: AtomicUsize,
     runs: AtomicU64,
 }
@@ -109,6 +119,7 @@ impl Default for KeyCache {
             process_key: random(),
             state: Mutex::default(),
             places: Semaphore::new(cores.saturating_sub(1).max(1)),
+            aside: Arc::new(Semaphore::new(ASIDE)),
             waiting: AtomicUsize::new(0),
             runs: AtomicU64::new(0),
         }
@@ -136,7 +147,7 @@ impl KeyCache {
             state.verified.remove(digest);
         }
         match state.refused.get(digest) {
-            Some(until) if *until > now => Known::Refused,
+            Some((until, cause)) if *until > now => Known::Refused(*cause),
             _ => Known::Nothing,
         }
     }
@@ -152,7 +163,7 @@ impl KeyCache {
         let late_or_first = async || match self.known(&digest) {
             // The flight that this one just missed has landed.
             Known::Verified(record) => Ok(Some(record)),
-            Known::Refused => Ok(None),
+            Known::Refused(_) => Ok(None),
             Known::Nothing => verify().await,
         };
         let result = flight.get_or_try_init(late_or_first).await.cloned();
@@ -203,17 +214,17 @@ impl KeyCache {
         record
     }
 
-    /// Remembers that a digest is of no use.
-    pub fn refuse(&self, digest: Digest) {
+    /// Remembers that a digest is of no use, and why.
+    pub fn refuse(&self, digest: Digest, cause: Cause) {
         let mut state = self.state();
         let now = Instant::now();
         if state.refused.len() >= REFUSED {
-            state.refused.retain(|_, until| *until > now);
+            state.refused.retain(|_, (until, _)| *until > now);
             if state.refused.len() >= REFUSED {
                 state.refused.clear();
             }
         }
-        state.refused.insert(digest, now + REFUSED_FOR);
+        state.refused.insert(digest, (now + REFUSED_FOR, cause));
     }
 
     /// Replaces what is known of a key after a change; `None` after a deletion. Must be called with what was
@@ -235,8 +246,21 @@ impl KeyCache {
     }
 
     /// Notes an accepted request, to be stored later.
-    pub fn note_use(&self, id: Uuid, from: IpAddr) {
-        self.state().used.insert(id, (OffsetDateTime::now_utc(), from));
+    pub fn note_use(&self, id: Uuid, at: OffsetDateTime, from: IpAddr) {
+        self.state().used.insert(id, (at, from));
+    }
+
+    /// Takes back uses that could not be stored. Later ones stay.
+    pub fn return_uses(&self, uses: HashMap<Uuid, (OffsetDateTime, IpAddr)>) {
+        let mut state = self.state();
+        for (id, used) in uses {
+            state.used.entry(id).or_insert(used);
+        }
+    }
+
+    /// A place to verify a key that nobody waits for, if one is free.
+    pub fn place_aside(&self) -> Option<OwnedSemaphorePermit> {
+        self.aside.clone().try_acquire_owned().ok()
     }
 
     /// Hands over the noted uses.

@@ -3,7 +3,10 @@
 
 pub mod api_key;
 pub mod certificate;
+pub mod clock;
 pub mod key_cache;
+pub mod limiter;
+pub mod refusals;
 pub mod secret;
 pub mod tls;
 

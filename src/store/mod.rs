@@ -8,6 +8,7 @@ pub mod activities;
 pub mod api_keys;
 pub mod certificates;
 pub mod check;
+pub mod clock;
 pub mod connected_systems;
 pub mod deletion;
 pub mod hierarchy;

@@ -18,7 +18,7 @@ const WAYS: [(&str, u16); 4] = [("disable", 401), ("delete", 401), ("demote", 40
 
 #[tokio::test(flavor = "multi_thread")]
 async fn k3_no_request_that_starts_after_a_revocation_is_accepted() {
-    let app = TestApp::start().await;
+    let app = TestApp::start().await.without_limits().await;
     let mut accepted_before = 0;
     for round in 0..25 {
         for (way, status) in WAYS {

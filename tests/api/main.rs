@@ -33,6 +33,7 @@ mod paged_lists;
 mod pages;
 mod partitions;
 mod program;
+mod rate_limits;
 mod secrets;
 mod service_settings;
 mod situations;

@@ -71,8 +71,9 @@ async fn each_accepts_what_its_type_allows() {
         (name, " Lab \r\n\u{1b}[31m", " Lab \r\n\u{1b}[31m"),
         (retention, "1.00:00:00", "1.00:00:00"),
         (retention, "0400.12:30:15.25", "400.12:30:15.2500000"),
-        (enabled, "false", "false"),
         (enabled, "True", "true"),
+        (enabled, "FALSE", "false"),
+        // Nothing is counted now.
         (per_key, "1", "1"),
         (per_address, "1000000", "1000000"),
         (per_address, "0600", "600"),

@@ -23,7 +23,7 @@ pub struct Answer {
 }
 
 /// Which code belongs to which status.
-const CODES: [(u16, &[&str]); 12] = [
+const CODES: [(u16, &[&str]); 13] = [
     (400, &["VALIDATION_ERROR", "BAD_REQUEST"]),
     (401, &["UNAUTHORISED"]),
     (403, &["FORBIDDEN"]),
@@ -33,6 +33,7 @@ const CODES: [(u16, &[&str]); 12] = [
     (409, &["CONFLICT"]),
     (413, &["PAYLOAD_TOO_LARGE"]),
     (415, &["UNSUPPORTED_MEDIA_TYPE"]),
+    (429, &["TOO_MANY_REQUESTS"]),
     (431, &["REQUEST_HEADER_FIELDS_TOO_LARGE"]),
     (500, &["INTERNAL_ERROR"]),
     (503, &["SERVICE_UNAVAILABLE"]),
@@ -172,6 +173,10 @@ impl Answer {
         assert!(body.get("details").is_some() && body.get("validationErrors").is_some(), "{path}: {body}");
         assert_eq!(body["details"].is_string(), self.status == 500, "{path}: {body}");
         assert_eq!(body["validationErrors"].is_object(), body["code"] == "VALIDATION_ERROR", "{path}: {body}");
+        if self.status == 429 {
+            let wait: u64 = self.header("retry-after").parse().expect("whole seconds");
+            assert!((1..=60).contains(&wait), "{path}: {wait}");
+        }
         if self.status == 503 {
             assert_eq!(self.header("retry-after"), "5", "{path}");
         }

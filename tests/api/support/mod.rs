@@ -16,15 +16,20 @@ pub mod slapd;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use jim::app::App;
 use jim::config::Config;
 use jim::http::{self, serve};
 use jim::ops::start;
 use jim::sandbox::{Options, Sandbox};
+use jim::security::clock;
 use jim::security::secret::Secret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -54,6 +59,49 @@ pub struct Setup {
     pub infrastructure_key: Option<String>,
     pub ldap_limits: Option<jim::connectors::ldap::Limits>,
     pub limits: Option<serve::Limits>,
+    /// Clocks that the test moves.
+    pub clock: Option<Clocks>,
+}
+
+/// Clocks that stand still until they are moved.
+#[derive(Clone)]
+pub struct Clocks {
+    start: OffsetDateTime,
+    /// Milliseconds that the system's clock shows, and those that passed, since the start.
+    hands: Arc<[AtomicI64; 2]>,
+}
+
+impl Default for Clocks {
+    fn default() -> Self {
+        Clocks { start: OffsetDateTime::now_utc(), hands: Arc::default() }
+    }
+}
+
+impl Clocks {
+    /// Time passes.
+    pub fn pass(&self, time: Duration) {
+        let ms = i64::try_from(time.as_millis()).expect("a short time");
+        for hand in self.hands.iter() {
+            hand.fetch_add(ms, Ordering::SeqCst);
+        }
+    }
+
+    /// Somebody sets the system's clock; negative is back.
+    pub fn set(&self, seconds: i64) {
+        self.hands[0].fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+
+    /// What the system's clock shows.
+    pub fn wall(&self) -> OffsetDateTime {
+        self.start + time::Duration::milliseconds(self.hands[0].load(Ordering::SeqCst))
+    }
+
+    fn source(self) -> clock::Source {
+        Box::new(move || {
+            let elapsed = Duration::from_millis(self.hands[1].load(Ordering::SeqCst).unsigned_abs());
+            clock::Reading { wall: self.wall(), elapsed }
+        })
+    }
 }
 
 impl TestApp {
@@ -70,7 +118,8 @@ impl TestApp {
         config.trust_dir = setup.trust_dir;
         config.files_root = setup.files_root;
         let secret = setup.infrastructure_key.map(Secret::new);
-        let (mut app, bootstrap) = start::start(&config, secret).await.expect("the server starts");
+        let source = setup.clock.map_or_else(clock::system, Clocks::source);
+        let (mut app, bootstrap) = start::start_with(&config, secret, source).await.expect("the server starts");
         if let Some(limits) = setup.ldap_limits {
             app.ldap_limits = limits;
         }
@@ -97,6 +146,13 @@ impl TestApp {
     /// A client without a key.
     pub fn stranger(&self) -> Client {
         Client::new(self.address)
+    }
+
+    /// Counts no requests from now on, for tests with more refusals than an address may have.
+    pub async fn without_limits(self) -> TestApp {
+        let path = "/api/v1/service-settings/RateLimiting.Enabled";
+        self.admin().put(path, &json!({ "value": "false" })).await.expect_status(200);
+        self
     }
 
     /// A client with a new key that has these roles.
@@ -184,8 +240,14 @@ impl TestApp {
     }
 
     /// Stops the server and starts another one on the same files.
-    pub async fn restart(mut self) -> TestApp {
+    pub async fn restart(self) -> TestApp {
+        self.restart_with(Setup::default()).await
+    }
+
+    /// The same with what is different from then on.
+    pub async fn restart_with(mut self, setup: Setup) -> TestApp {
         self.shut().await;
+        jim::ops::housekeeping::finish(&self.app).await;
         let key = self.key.clone();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
         drop(self);
@@ -196,7 +258,7 @@ impl TestApp {
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
             }
         }
-        let mut again = TestApp::start_in(folder, Setup::default()).await;
+        let mut again = TestApp::start_in(folder, setup).await;
         again.key = key;
         again
     }
