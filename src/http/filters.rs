@@ -243,7 +243,8 @@ async fn authorise(
     if access == Access::Anonymous {
         return authenticate::pass_by(app, shown, from, is_counted(template)).map(|()| None);
     }
-    let caller = authenticate::authenticate(app, shown, from).await?;
+    let key = authenticate::authenticate(app, shown, from).await?;
+    let caller = Caller { key, from, request: arrival.request_id.clone() };
     let allowed = match access {
         Access::Anonymous | Access::AnyKey => true,
         Access::Reader => caller.key.may_read(),

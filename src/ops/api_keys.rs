@@ -50,7 +50,7 @@ pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(Ap
             api_keys::insert(tx, &stored, &lookup)
         })
         .await?;
-    tracing::info!(api_key.id = %key.id, by = %caller.key.id, from = %caller.from, "audit: API key created");
+    audit("audit: API key created", key.id, caller);
     Ok((key, secret))
 }
 
@@ -73,7 +73,7 @@ pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> 
         })
         .await?;
     make_known(app, id).await;
-    tracing::info!(api_key.id = %id, by = %caller.key.id, from = %caller.from, "audit: API key changed");
+    audit("audit: API key changed", id, caller);
     Ok(changed)
 }
 
@@ -81,8 +81,14 @@ pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> 
 pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
     delete_at(&app.db, id, app.clock.now().at).await?;
     make_known(app, id).await;
-    tracing::info!(api_key.id = %id, by = %caller.key.id, from = %caller.from, "audit: API key deleted");
+    audit("audit: API key deleted", id, caller);
     Ok(())
+}
+
+/// One line for a change that is committed and not yet answered. Nothing in it is a caller's own text.
+fn audit(what: &'static str, id: Uuid, caller: &Caller) {
+    let Caller { key, from, request } = caller;
+    tracing::info!(api_key.id = %id, by = %key.id, %from, request.id = %request, "{what}");
 }
 
 /// Deletes a key of a database that no server uses.

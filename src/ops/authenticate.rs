@@ -5,7 +5,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::security::api_key;
@@ -48,13 +47,13 @@ impl From<Cause> for Denied {
 }
 
 /// Verifies a credential. What is malformed, unknown or over a limit costs no argon2 run; a verified key is remembered.
-pub async fn authenticate(app: &App, shown: Credential<'_>, from: IpAddr) -> Result<Caller> {
+pub async fn authenticate(app: &App, shown: Credential<'_>, from: IpAddr) -> Result<Arc<Record>> {
     let now = app.clock.now();
     match accept(app, shown, from, now).await? {
         Ok(record) => {
             count_key(app, &record, from, now)?;
             app.keys.note_use(record.id, now.at, from);
-            Ok(Caller { key: record, from })
+            Ok(record)
         }
         Err(denied) => Err(refuse(app, shown, denied, from, now)),
     }

@@ -33,6 +33,8 @@ pub struct Caller {
     pub key: Arc<Record>,
     /// The address of the other end.
     pub from: IpAddr,
+    /// The id of the request, of letters that need no care.
+    pub request: Arc<str>,
 }
 
 impl Caller {

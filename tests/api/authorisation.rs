@@ -52,6 +52,11 @@ pub fn wrong_secret(key: &str, n: usize) -> String {
     with_crc(&format!("{body}{other}"))
 }
 
+/// A key by its form, the n-th of an id that nobody has.
+pub fn unknown_id(n: usize) -> String {
+    with_crc(&format!("jim_{n:012}_{}", "1".repeat(43)))
+}
+
 fn with_crc(body: &str) -> String {
     const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut n = crc32fast::hash(body.as_bytes());
@@ -105,11 +110,10 @@ async fn h10_every_route_with_every_credential() {
         key.push(last);
         key
     };
-    let unknown = with_crc(&format!("jim_{}_{}", "0".repeat(12), "1".repeat(43)));
     let refused: Vec<(&str, Option<String>)> = vec![
         ("garbage", Some("jim_nonsense".to_owned())),
         ("bad check digits", Some(bad_crc)),
-        ("unknown id", Some(unknown)),
+        ("unknown id", Some(unknown_id(0))),
         ("wrong secret", Some(wrong_secret(&app.key, 0))),
         ("disabled", Some(disabled.key().to_owned())),
         ("expired", Some(expired.key().to_owned())),
@@ -149,6 +153,19 @@ async fn h10_every_route_with_every_credential() {
         assert!(bodies.windows(2).all(|two| two[0] == two[1]), "{method} {path}: {bodies:?}");
         let bearer = send(app.stranger(), vec![("Authorization", format!("Bearer {}", app.key))]).await;
         assert!(bearer.expect_error(401, "UNAUTHORISED").contains("X-Api-Key"), "{method} {path}");
+        for (name, value) in [
+            ("Authorization", format!("ApiKey {}", app.key)),
+            ("Cookie", format!("X-Api-Key={0}; api_key={0}", app.key)),
+            ("Api-Key", app.key.clone()),
+            ("X-Api-Keys", app.key.clone()),
+            ("X_Api_Key", app.key.clone()),
+        ] {
+            send(app.stranger(), vec![(name, value)]).await.expect_error(401, "UNAUTHORISED");
+        }
+        let query = format!("{path}?X-Api-Key={0}&api_key={0}&apiKey={0}&access_token={0}", app.key);
+        app.stranger().send_with(method, &query, body.clone(), &[]).await.expect_error(401, "UNAUTHORISED");
+        let inside = matches!(*method, "POST" | "PUT").then(|| json!({ "X-Api-Key": app.key }).to_string());
+        app.stranger().send_with(method, path, inside, &[]).await.expect_error(401, "UNAUTHORISED");
         let none = send(app.stranger(), vec![]).await;
         let two = send(app.admin(), vec![("X-Api-Key", app.key.clone())]).await;
         assert_eq!((none.status, two.status), (401, 401), "{method} {path}");
@@ -174,4 +191,19 @@ async fn h10_every_route_with_every_credential() {
     // With both headers the key decides.
     let both = admin.send_with("GET", SYSTEMS, None, &[("Authorization", "Bearer nonsense")]).await;
     both.expect_status(200);
+}
+
+/// Only decimal digits, with a minus before them if need be, are an integer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_id_that_is_no_integer_names_nothing() {
+    let app = TestApp::start().await;
+    let id = app.create_system("One").await;
+    let get = async |literal: &str| app.admin().get(&format!("{SYSTEMS}/{literal}")).await;
+    for literal in [format!("{id}"), format!("0{id}"), format!("%3{id}")] {
+        assert_eq!(get(&literal).await.expect_status(200)["id"], id, "{literal}");
+    }
+    for literal in ["+1", "1.0", "1e0", "0x1", " 1", "%201", "1_0", "-1", "--1", "-", "\u{661}", "9223372036854775808"]
+    {
+        get(literal).await.expect_error(404, "NOT_FOUND");
+    }
 }

@@ -8,6 +8,7 @@ mod support;
 mod activities;
 mod api_key_command;
 mod api_keys;
+mod audit;
 mod authorisation;
 mod bodies;
 mod certificates;
