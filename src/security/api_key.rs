@@ -226,26 +226,41 @@ mod tests {
     }
 
     #[test]
-    fn generated_keys_have_the_form_and_every_edit_breaks_it() {
-        let mut seen = std::collections::HashSet::new();
-        for _ in 0..2_000 {
+    fn k1_100_000_generated_keys_have_the_form_and_none_comes_twice() {
+        let (mut ids, mut secrets) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+        for _ in 0..100_000 {
             let key = generate();
             let key = key.expose();
             assert!(key.len() == OWN && matches!(shape(key), Some(Shape::Own(_))), "{}", key.len());
-            assert!(seen.insert(key.to_owned()));
+            assert!(ids.insert(key[4..16].to_owned()) && secrets.insert(key[17..60].to_owned()));
+            assert_eq!(prefix(key), key[..16]);
         }
-        let key = generate().expose().to_owned();
-        for i in 4..key.len() {
-            let mut bent = key.clone().into_bytes();
-            bent[i] = if bent[i] == b'A' { b'B' } else { b'A' };
-            let bent = String::from_utf8(bent).expect("ascii");
-            assert!(!matches!(shape(&bent), Some(Shape::Own(_))), "byte {i}");
-        }
-        assert_eq!(prefix(&key), key[..16]);
+        // Every character occurs: nothing of the alphabet is out of reach.
+        let all: String = secrets.iter().take(1_000).map(String::as_str).collect();
+        assert!(BASE62.iter().all(|b| all.as_bytes().contains(b)));
     }
 
     #[test]
-    fn operators_keys_are_taken_as_they_are() {
+    fn k1_every_edit_of_one_character_breaks_a_key() {
+        for _ in 0..3 {
+            let key = generate().expose().to_owned();
+            for place in 0..key.len() {
+                for other in (0x21..0x7f).filter(|b| *b != key.as_bytes()[place]) {
+                    let mut bent = key.clone().into_bytes();
+                    bent[place] = other;
+                    let bent = String::from_utf8(bent).expect("ascii");
+                    assert!(!matches!(shape(&bent), Some(Shape::Own(_))), "byte {place}");
+                }
+            }
+            for cut in 0..key.len() {
+                assert!(!matches!(shape(&key[..cut]), Some(Shape::Own(_))));
+            }
+            assert!(!matches!(shape(&format!("{key}0")), Some(Shape::Own(_))));
+        }
+    }
+
+    #[test]
+    fn k1_operators_keys_are_taken_as_they_are() {
         for (length, ok) in [(31, false), (32, true), (1024, true), (1025, false)] {
             let key = format!("jim_{}", "x".repeat(length - 4));
             assert_eq!(shape(&key), ok.then_some(Shape::Operator), "{length}");

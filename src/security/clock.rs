@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+/// Points in time are kept and compared in units of 100 ns, as the wire and the file write them.
+const TICKS: i64 = 10_000_000;
 /// A step of the system's clock that is worth telling.
-const JUMP: i64 = 5 * 60 * 1_000_000;
+const JUMP: i64 = 5 * 60 * TICKS;
 
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +43,7 @@ pub struct Now {
 /// The clock of one server.
 pub struct Clock {
     source: Source,
-    /// The largest difference seen between the system's time and the elapsed one, in microseconds.
+    /// The largest difference seen between the system's time and the elapsed one, in ticks.
     lead: AtomicI64,
     /// The difference at the last look for a jump.
     watched: AtomicI64,
@@ -64,29 +66,33 @@ impl Clock {
             kept if kept >= lead => kept,
             _ => self.lead.fetch_max(lead, Relaxed).max(lead),
         };
-        let micros = i128::from(kept) + reading.elapsed.as_micros() as i128;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000).unwrap_or(reading.wall);
+        let ticks = i128::from(kept) + ticks(reading.elapsed);
+        let at = OffsetDateTime::from_unix_timestamp_nanos(ticks * 100).unwrap_or(reading.wall);
         Now { at, elapsed: reading.elapsed }
     }
 
     /// How far behind the last moment seen the system's clock is, if that is worth telling.
     pub fn behind(&self) -> Option<Duration> {
         let behind = self.lead.load(Relaxed) - difference(&(self.source)());
-        (behind > JUMP).then(|| Duration::from_micros(behind.unsigned_abs()))
+        (behind > JUMP).then(|| Duration::from_secs((behind / TICKS).unsigned_abs()))
     }
 
     /// By how many seconds the system's clock was moved since the last look, if that is worth telling.
     pub fn jumped(&self) -> Option<i64> {
         let lead = difference(&(self.source)());
         let moved = lead - self.watched.swap(lead, Relaxed);
-        (moved.abs() > JUMP).then_some(moved / 1_000_000)
+        (moved.abs() > JUMP).then_some(moved / TICKS)
     }
 }
 
 fn difference(reading: &Reading) -> i64 {
-    // Every date that can be written fits into 63 bits of microseconds.
-    let micros = reading.wall.unix_timestamp_nanos() / 1_000 - reading.elapsed.as_micros() as i128;
-    i64::try_from(micros).unwrap_or(i64::MAX)
+    // Every date that can be written fits into 63 bits of ticks.
+    let difference = reading.wall.unix_timestamp_nanos() / 100 - ticks(reading.elapsed);
+    i64::try_from(difference).unwrap_or(i64::MAX)
+}
+
+fn ticks(time: Duration) -> i128 {
+    (time.as_nanos() / 100) as i128
 }
 
 #[cfg(test)]

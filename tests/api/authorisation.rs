@@ -57,7 +57,8 @@ pub fn unknown_id(n: usize) -> String {
     with_crc(&format!("jim_{n:012}_{}", "1".repeat(43)))
 }
 
-fn with_crc(body: &str) -> String {
+/// A text with the check digits that belong to it.
+pub fn with_crc(body: &str) -> String {
     const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut n = crc32fast::hash(body.as_bytes());
     let mut digits = [0u8; 6];

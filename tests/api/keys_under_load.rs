@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, SYSTEMS, TestApp};
+use super::authorisation::{unknown_id, with_crc, wrong_secret};
+use crate::support::program::Place;
+use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
+
+const USERINFO: &str = "/api/v1/userinfo";
 
 async fn key_id(app: &TestApp, name: &str) -> String {
     let keys = app.admin().get("/api/v1/apikeys").await.expect_status(200);
@@ -111,4 +116,215 @@ async fn what_cannot_be_a_key_costs_no_argon2_run() {
     let wrong = app.stranger().with_key(&format!("jim_{}", "x".repeat(60)));
     let first: Value = wrong.get(SYSTEMS).await.body;
     assert_eq!(first["code"], "UNAUTHORISED");
+}
+
+/// The figures at these shares of a run, in microseconds.
+fn shares(mut times: Vec<Duration>) -> String {
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).map_or(0, Duration::as_micros);
+    format!("p50 {} us, p99 {} us", at(50), at(99))
+}
+
+async fn timed(client: &Client, path: &str, count: usize, status: u16) -> Vec<Duration> {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let begun = Instant::now();
+        assert_eq!(client.get(path).await.status, status);
+        times.push(begun.elapsed());
+    }
+    times
+}
+
+/// A short form that prints its figures; unoptimised they mean little.
+#[tokio::test(flavor = "multi_thread")]
+async fn k2_a_remembered_key_costs_little() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    admin.get(USERINFO).await.expect_status(200);
+    let runs = app.app.keys.argon2_runs();
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    for _ in 0..10 {
+        with.extend(timed(&admin, USERINFO, 100, 200).await);
+        without.extend(timed(&app.stranger(), "/api/v1/health/version", 100, 200).await);
+    }
+    println!("K2: with a key {}, without {}, in {:?}", shares(with), shares(without), begun.elapsed());
+    assert_eq!(app.app.keys.argon2_runs(), runs);
+}
+
+/// A short form: a thousand keys of each kind in place of five thousand a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn k4_garbage_costs_no_argon2_run_and_no_memory() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let quiet = timed(&admin, USERINFO, 200, 200).await;
+    let runs = app.app.keys.argon2_runs();
+    for (enabled, statuses) in [("false", &[401][..]), ("true", &[401, 429])] {
+        let path = "/api/v1/service-settings/RateLimiting.Enabled";
+        admin.put(path, &json!({ "value": enabled })).await.expect_status(200);
+        let lanes: Vec<_> = (0..8)
+            .map(|lane| {
+                let stranger = app.stranger();
+                tokio::spawn(async move {
+                    for n in (lane..1_000).step_by(8) {
+                        for key in [format!("jim_garbage-{n}"), unknown_id(n), format!("jim_operator-s-key-{n:030}")] {
+                            let status = stranger.clone().with_key(&key).get(SYSTEMS).await.status;
+                            assert!(statuses.contains(&status), "{status}");
+                        }
+                    }
+                })
+            })
+            .collect();
+        let honest = timed(&admin, USERINFO, 200, 200).await;
+        for lane in lanes {
+            lane.await.expect("a lane ends");
+        }
+        println!("K4: limiter {enabled}: quiet {}, under garbage {}", shares(quiet.clone()), shares(honest));
+    }
+    assert_eq!(app.app.keys.argon2_runs(), runs);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k5_wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
+    let clock = Clocks::default();
+    let app =
+        TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await.without_limits().await;
+    let known = app.with_roles("known", &[2]).await;
+    known.get(USERINFO).await.expect_status(200);
+    let wrong = |n: usize| app.stranger().with_key(&wrong_secret(known.key(), n));
+    let runs = app.app.keys.argon2_runs();
+    // At once: more than may be verified do not get past the count together.
+    let asked: Vec<_> =
+        (0..200).map(wrong).map(|c| tokio::spawn(async move { c.get(USERINFO).await.status })).collect();
+    let honest = timed(&known, USERINFO, 50, 200).await;
+    let other = app.with_roles("another", &[]).await;
+    let cold = timed(&other, USERINFO, 1, 200).await;
+    let mut seen = (0, 0);
+    for answer in asked {
+        match answer.await.expect("an answer") {
+            401 => seen.0 += 1,
+            429 => seen.1 += 1,
+            status => panic!("{status}"),
+        }
+    }
+    println!("K5: remembered {}, another's first {}", shares(honest), shares(cold));
+    // Two more runs: the other key was made and verified.
+    assert_eq!((seen, app.app.keys.argon2_runs() - runs), ((10, 190), 12));
+    clock.pass(Duration::from_secs(59));
+    assert_eq!(wrong(300).get(USERINFO).await.header("retry-after"), "1");
+    known.get(USERINFO).await.expect_status(200);
+    clock.pass(Duration::from_secs(1));
+    wrong(300).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
+    assert_eq!(app.app.keys.argon2_runs() - runs, 13);
+}
+
+/// A short form that prints how far apart the two are: Welch's t of the times.
+#[tokio::test(flavor = "multi_thread")]
+async fn k7_a_refusal_does_not_tell_where_a_key_is_wrong() {
+    let clock = Clocks::default();
+    let app =
+        TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await.without_limits().await;
+    let known = app.with_roles("known", &[2]).await;
+    let bent = |place: usize, n: usize| {
+        let mut key = known.key()[..60].to_owned();
+        let alphabet: Vec<char> = ('0'..='9').chain('a'..='z').collect();
+        let other = alphabet.iter().filter(|c| !key[place..].starts_with(**c)).nth(n % 30).expect("a character");
+        key.replace_range(place..=place, &other.to_string());
+        // Another character that is wrong keeps the keys apart.
+        key.replace_range(40..42, &format!("{:02}", n / 30));
+        app.stranger().with_key(&with_crc(&key))
+    };
+    let mut times = [Vec::new(), Vec::new()];
+    for n in 0..40 {
+        if n % 5 == 0 {
+            clock.pass(Duration::from_secs(60));
+        }
+        for (place, times) in [17, 59].into_iter().zip(&mut times) {
+            times.extend(timed(&bent(place, n), USERINFO, 1, 401).await);
+        }
+    }
+    let [first, last] = times.map(|times| {
+        let times: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
+        let n = times.len() as f64;
+        let mean = times.iter().sum::<f64>() / n;
+        (mean, times.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / (n - 1.0) / n)
+    });
+    println!("K7: t = {:.2} over {} pairs", (first.0 - last.0) / (first.1 + last.1).sqrt(), 40);
+}
+
+/// Summer time is no change of UTC, and no other time is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn k9_what_has_expired_stays_expired_whatever_the_clock_says() {
+    const DAYS: i64 = 86_400;
+    let clock = Clocks::default();
+    let app = TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    let keys = "/api/v1/apikeys";
+    let until = async |name: &str, end: time::OffsetDateTime| {
+        let body = json!({ "name": name, "roleIds": 2, "expiresAt": jim::http::json::date(end) });
+        let made = app.admin().post(keys, &body).await.expect_status(201);
+        made["key"].as_str().expect("a key").to_owned()
+    };
+    let status = async |app: &TestApp, key: &str| app.stranger().with_key(key).get(SYSTEMS).await.status;
+    let hour = until("an hour", clock.wall() + time::Duration::HOUR).await;
+    let years = until("until 2030 or later", clock.wall() + time::Duration::days(5 * 365)).await;
+    let told = async || app.app.clock.jumped();
+    assert_eq!((status(&app, &hour).await, status(&app, &years).await, told().await), (200, 200, None));
+    let runs = app.app.keys.argon2_runs();
+
+    // Back: nothing changes for keys, caches and windows, and the hour goes on.
+    clock.set(-2 * DAYS);
+    assert_eq!((status(&app, &hour).await, told().await), (200, Some(-2 * DAYS)));
+    clock.pass(Duration::from_secs(3_599));
+    assert_eq!(status(&app, &hour).await, 200);
+    clock.pass(Duration::from_secs(1));
+    assert_eq!((status(&app, &hour).await, status(&app, &years).await), (401, 200));
+    assert_eq!(app.app.keys.argon2_runs(), runs);
+
+    // Also after a restart, with the clock still behind, and with it right again.
+    let app = app.restart_with(Setup { clock: Some(Clocks::behind(2 * DAYS)), ..Setup::default() }).await;
+    assert!(app.app.clock.behind().is_some());
+    assert_eq!((status(&app, &hour).await, status(&app, &years).await), (401, 200));
+    let clock = Clocks::default();
+    let app = app.restart_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
+    assert_eq!((status(&app, &hour).await, status(&app, &years).await), (401, 200));
+
+    // Forward by decades: what ends in between has ended, and stays so when the clock comes back.
+    clock.set(20 * 365 * DAYS);
+    assert_eq!((status(&app, &years).await, admin_status(&app).await), (401, 200));
+    clock.set(-20 * 365 * DAYS);
+    assert_eq!((status(&app, &years).await, admin_status(&app).await), (401, 200));
+    jim::ops::housekeeping::look(&app.app);
+    let operators = "jim_operator-chose-this-key-0123456789".to_owned();
+    let again = Setup { infrastructure_key: Some(operators.clone()), ..Setup::default() };
+    let app = app.restart_with(again).await;
+    assert_eq!((status(&app, &years).await, admin_status(&app).await), (401, 200));
+    // The way back works, although the day it lives is counted from then.
+    assert_eq!(status(&app, &operators).await, 200);
+}
+
+async fn admin_status(app: &TestApp) -> u16 {
+    app.admin().get(SYSTEMS).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k9_a_crash_forgets_no_expiry_that_was_stored_and_a_start_tells_of_the_clock() {
+    let (place, key) = Place::used();
+    let c = rusqlite::Connection::open(place.path("jim.db")).expect("the database opens");
+    let seen: String = c.query_row("SELECT last_seen FROM clock", [], |r| r.get(0)).expect("a stop stores the moment");
+    assert!(seen.starts_with("20") && seen.ends_with('Z'), "{seen}");
+    // As if the clock had been set back by two days since.
+    let ahead = jim::store::to_text(time::OffsetDateTime::now_utc() + time::Duration::days(2));
+    c.execute("UPDATE clock SET last_seen = ?1", [&ahead]).expect("an update");
+    drop(c);
+    let server = place.serve();
+    server.log_line("the system's clock is behind");
+    let client = server.client(&key);
+    let tomorrow = jim::http::json::date(time::OffsetDateTime::now_utc() + time::Duration::DAY);
+    let made = client.post("/api/v1/apikeys", &json!({ "name": "a", "expiresAt": tomorrow })).await.expect_status(201);
+    let made = made["key"].as_str().expect("a key").to_owned();
+    server.client(&made).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
+    server.kill();
+    let server = place.serve();
+    server.client(&made).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
+    server.client(&key).get(USERINFO).await.expect_status(200);
 }

@@ -192,37 +192,3 @@ async fn o6_the_default_is_60000_for_a_key() {
     }
     assert_eq!(flood(&admin, USERINFO, 32, 200).await, (16, 16));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_wrong_secrets_of_an_id_a_minute_are_verified() {
-    let (app, clock) = start(None).await;
-    let admin = app.admin();
-    set(&admin, "Enabled", "false").await;
-    let known = app.with_roles("known", &[2]).await;
-    known.get(USERINFO).await.expect_status(200);
-    let wrong = |n: usize| app.stranger().with_key(&super::authorisation::wrong_secret(known.key(), n));
-    let runs = app.app.keys.argon2_runs();
-    // At once: more than may be verified do not get past the count together.
-    let asked: Vec<_> = (0..40).map(&wrong).map(|c| tokio::spawn(async move { c.get(USERINFO).await })).collect();
-    let mut seen = (0, 0);
-    for answer in asked {
-        match answer.await.expect("an answer") {
-            answer if answer.status == 401 => seen.0 += 1,
-            answer => {
-                refused(answer, "60");
-                seen.1 += 1;
-            }
-        }
-    }
-    assert_eq!((seen, app.app.keys.argon2_runs() - runs), ((10, 30), 10));
-    clock.pass(Duration::from_secs(59));
-    refused(wrong(100).get(USERINFO).await, "1");
-    assert_eq!(app.app.keys.argon2_runs() - runs, 10);
-    // What is remembered passes, and other ids are verified.
-    known.get(USERINFO).await.expect_status(200);
-    app.with_roles("another", &[]).await.get(USERINFO).await.expect_status(200);
-    clock.pass(Duration::from_secs(1));
-    let before = app.app.keys.argon2_runs();
-    wrong(101).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
-    assert_eq!(app.app.keys.argon2_runs() - before, 1);
-}

@@ -78,6 +78,13 @@ impl Default for Clocks {
 }
 
 impl Clocks {
+    /// Clocks of which the system's is behind by so many seconds.
+    pub fn behind(seconds: i64) -> Clocks {
+        let clocks = Clocks::default();
+        clocks.set(-seconds);
+        clocks
+    }
+
     /// Time passes.
     pub fn pass(&self, time: Duration) {
         let ms = i64::try_from(time.as_millis()).expect("a short time");
