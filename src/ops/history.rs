@@ -30,17 +30,17 @@ pub struct Cleanup {
     pub kept: time::Duration,
 }
 
-/// How long the past is kept.
-pub fn retention_period(_tx: &Tx<'_>) -> Result<time::Duration> {
-    Ok(time::Duration::days(90))
+/// How long the past is kept; the longest time there is, if that is longer.
+fn retention_period(app: &App) -> time::Duration {
+    time::Duration::try_from(app.settings.now().history_retention).unwrap_or(time::Duration::MAX)
 }
 
 /// Deletes one batch of what is too old, and says so in an activity, whether there was any or not.
 pub async fn cleanup(app: &App, caller: &Caller) -> Result<Cleanup> {
-    let by = caller.initiator();
+    let (by, kept) = (caller.initiator(), retention_period(app));
     app.db
         .write(move |tx| {
-            let cleanup = batch(tx, OffsetDateTime::now_utc())?;
+            let cleanup = batch(tx, OffsetDateTime::now_utc(), kept)?;
             let outcome = told(&cleanup.activities, cleanup.kept);
             activities::record(tx, Operation::Delete, Target::History, &by, &outcome)?;
             Ok(cleanup)
@@ -71,10 +71,12 @@ pub async fn retain(app: &App) -> Result<usize> {
     let mut all = Deleted::default();
     loop {
         let mut sum = all.clone();
+        // As it is now: it may be set to longer while old activities go.
+        let kept = retention_period(app);
         let (next, id) = app
             .db
             .write(move |tx| {
-                let Cleanup { activities: next, kept, .. } = batch(tx, now)?;
+                let next = batch(tx, now, kept)?.activities;
                 sum.add(&next);
                 let outcome = told(&sum, kept);
                 let id = match activity {
@@ -96,8 +98,7 @@ pub async fn retain(app: &App) -> Result<usize> {
     }
 }
 
-fn batch(tx: &Tx<'_>, now: OffsetDateTime) -> Result<Cleanup> {
-    let kept = retention_period(tx)?;
+fn batch(tx: &Tx<'_>, now: OffsetDateTime, kept: time::Duration) -> Result<Cleanup> {
     // A period that reaches back further than dates go keeps everything.
     let cutoff = now.checked_sub(kept).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     Ok(Cleanup { activities: retention::delete(tx, cutoff, BATCH)?, cutoff, kept })

@@ -238,6 +238,20 @@ async fn the_server_cleans_up_by_itself_in_small_steps() {
     app.is_sound();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_the_past_is_kept_is_a_setting() {
+    let app = TestApp::start().await;
+    record(&app, old(4, 10)).await;
+    assert_eq!(cleanup(&app).await["activitiesDeleted"], 0);
+    let path = "/api/v1/service-settings/History.RetentionPeriod";
+    app.admin().put(path, &json!({ "value": "9.00:00:00" })).await.expect_status(200);
+    let answer = cleanup(&app).await;
+    assert_eq!([&answer["activitiesDeleted"], &answer["retentionPeriodDays"]], [4, 9], "{answer}");
+    record(&app, old(2, 10)).await;
+    assert_eq!(history::retain(&app.app).await.expect("a run"), 2);
+    app.is_sound();
+}
+
 /// Whether the oldest activity is older than allowed.
 async fn older(app: &TestApp) -> bool {
     let oldest = page(&app.admin(), "pageSize=1").await;

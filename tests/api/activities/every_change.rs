@@ -5,7 +5,10 @@
 use serde_json::{Value, json};
 
 use super::{ACTIVITIES, all};
-use crate::support::{SYSTEMS, TestApp, sample};
+use crate::support::{SYSTEMS, Setup, TestApp, sample};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jim::sandbox::Certificate;
 
 /// What a route leaves: target type, operation, target name (`*` is any), whether it names the system.
 type Left = (&'static str, &'static str, Option<&'static str>, bool);
@@ -30,11 +33,21 @@ struct World {
     object_type: i64,
     attribute: i64,
     key: String,
+    /// One that is stored, and one that is not.
+    certificates: [String; 2],
+    _files: tempfile::TempDir,
 }
 
 impl World {
     async fn start() -> World {
-        let app = TestApp::start().await;
+        let files = tempfile::tempdir().expect("a folder");
+        let root = Some(files.path().to_owned());
+        let app = TestApp::start_with(Setup { files_root: root, ..Setup::default() }).await;
+        let [stored, new, in_file] =
+            [(); 3].map(|()| Certificate::for_names(&["localhost"]).expect("a certificate").der().to_vec());
+        std::fs::write(files.path().join("ca.cer"), in_file).expect("a file");
+        let body = json!({ "name": "Stored", "certificateDataBase64": STANDARD.encode(stored) });
+        let stored = app.admin().post("/api/v1/certificates/upload", &body).await.expect_status(201);
         let sandbox = sample().await;
         let system = app.connected_to(&sandbox).await;
         app.import(system, "").await.expect_status(200);
@@ -53,6 +66,8 @@ impl World {
             object_type: id(&types[0]),
             attribute: id(&types[0]["attributes"][0]),
             key: key["id"].as_str().expect("an id").to_owned(),
+            certificates: [stored["id"].as_str().expect("an id").to_owned(), STANDARD.encode(new)],
+            _files: files,
             app,
             _sandbox: sandbox,
         }
@@ -63,6 +78,7 @@ impl World {
         let under = template.strip_prefix("/api/v1/synchronisation/connected-systems").unwrap_or(template);
         let system = |operation, name| Some(("ConnectedSystem", operation, Some(name), true));
         let update = system("Update", "Sandbox");
+        let certificate = |operation, name| Some(("TrustedCertificate", operation, Some(name), false));
         let selected = Some(json!({ "selected": true }));
         let not_selected = Some(json!({ "selected": 1 }));
         let attributes = Some(json!({ "attributes": { self.attribute.to_string(): { "selected": true } } }));
@@ -94,6 +110,16 @@ impl World {
             ("DELETE", "/api/v1/service-settings/{key}") => {
                 (None, None, Some(("ServiceSetting", "Revert", Some("*"), false)))
             }
+            ("POST", "/api/v1/certificates/upload") => {
+                let body = |data: &str| Some(json!({ "name": "New", "certificateDataBase64": data }));
+                (body(&self.certificates[1]), body("x"), certificate("Create", "New"))
+            }
+            ("POST", "/api/v1/certificates/file") => {
+                let body = |path: &str| Some(json!({ "name": "In a file", "filePath": path }));
+                (body("ca.cer"), body("no.cer"), certificate("Create", "In a file"))
+            }
+            ("PATCH", "/api/v1/certificates/{id}") => (name("Stored"), name(""), certificate("Update", "Stored")),
+            ("DELETE", "/api/v1/certificates/{id}") => (None, None, certificate("Delete", "Stored")),
             ("POST", "/api/v1/history/cleanup") => {
                 (None, None, Some(("HistoryRetentionCleanup", "Delete", None, false)))
             }
@@ -108,6 +134,7 @@ impl World {
                 .replace("object-types/{id}", &format!("object-types/{}", self.object_type))
                 .replace("attributes/{id}", &format!("attributes/{}", self.attribute))
                 .replace("apikeys/{id}", &format!("apikeys/{}", self.key))
+                .replace("certificates/{id}", &format!("certificates/{}", self.certificates[0]))
                 .replace("{key}", setting)
         };
         // What has no body to be wrong is refused for what it names, or, where it names nothing, for the verb.
@@ -115,7 +142,8 @@ impl World {
         let refused = match refused {
             Some(body) => (path.clone(), Some(body)),
             None if template.contains('{') => {
-                (with(999, "No.Such").replace(&self.key, "00000000-0000-4000-8000-000000000000"), None)
+                let none = "00000000-0000-4000-8000-000000000000";
+                (with(999, "No.Such").replace(&self.key, none).replace(&self.certificates[0], none), None)
             }
             None => (format!("{path}/x"), None),
         };
@@ -236,11 +264,22 @@ async fn g1_no_change_without_its_activity() {
 async fn g1_no_activity_without_its_change() {
     let world = World::start().await;
     let admin = world.app.admin();
-    let tables = ["connected_systems", "partitions", "containers", "object_types", "attributes"];
+    let tables = [
+        "connected_systems",
+        "partitions",
+        "containers",
+        "object_types",
+        "attributes",
+        "certificates",
+        "service_settings",
+    ];
     world.refuse(&tables, true);
     let dump = world.app.dump();
-    let of_systems = |w: &Write| w.leaves.is_some_and(|(target, ..)| target == "ConnectedSystem");
-    for w in world.writes().iter().filter(|w| of_systems(w)) {
+    // Emptying a system and its history changes no row of these yet, nor does putting back what is at its default.
+    let changes = |w: &Write| {
+        w.leaves.is_some_and(|(_, what, ..)| !matches!(what, "Clear" | "Revert")) && !w.path.ends_with("cleanup")
+    };
+    for w in world.writes().iter().filter(|w| changes(w)) {
         let before = world.count().await;
         let answer = admin.send(w.method, &w.path, text(&w.body)).await;
         assert_eq!(answer.status, 500, "{} {}: {}", w.method, w.template, answer.body);

@@ -118,7 +118,10 @@ async fn every_field_of_what_was_done_to_a_system() {
         detail(told("ImportHierarchy", "Sandbox", Value::Null), failed.clone()),
         detail(told("ImportSchema", "Sandbox", Value::Null), failed),
         detail(told("Update", "Größe", json!("Changed: name")), system),
-        detail(told("Delete", "Größe", json!("Deleted with its settings, partitions and containers")), json!({})),
+        detail(
+            told("Delete", "Größe", json!("Deleted with its settings, object types, partitions and containers")),
+            json!({}),
+        ),
     ];
     assert_eq!(details.len(), expected.len());
     for (found, expected) in details.iter().zip(&expected) {
