@@ -188,7 +188,6 @@ CREATE TABLE activity_log (
     status              TEXT    NOT NULL CHECK (status IN ('Cancelled', 'Complete', 'CompleteWithError',
                                                           'CompleteWithWarning', 'FailedWithError', 'InProgress')),
     ended               TEXT,
-    connected_system_id INTEGER,
     message             TEXT,
     warning_message     TEXT,
     error_message       TEXT,
@@ -198,25 +197,27 @@ CREATE TABLE activity_log (
     CHECK (parent <> tick)
 ) STRICT;
 CREATE INDEX activities_in_progress ON activity_log (status) WHERE status = 'InProgress';  -- closed at the next start
-CREATE INDEX activities_by_system ON activity_log (connected_system_id) WHERE connected_system_id IS NOT NULL;
 CREATE INDEX activities_by_parent ON activity_log (parent) WHERE parent IS NOT NULL;
 
 -- To what and by whom: what activities are searched for, once for all that have it in common. What nothing refers to
 -- any more is removed.
 CREATE TABLE activity_subjects (
-    id                INTEGER PRIMARY KEY,
-    searched          TEXT    NOT NULL,          -- the texts that a search looks at, their case folded, NUL between them
-    target_type       TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem', 'HistoryRetentionCleanup',
-                                                             'ServiceSetting', 'TrustedCertificate')),
-    target_name       TEXT,
-    target_context    TEXT,
-    initiated_by_type TEXT    NOT NULL CHECK (initiated_by_type IN ('NotSet', 'User', 'ApiKey', 'System')),
-    initiated_by_id   TEXT,
-    initiated_by_name TEXT,
-    target_folded     TEXT                       -- the name as it is sorted
+    id                  INTEGER PRIMARY KEY,
+    searched            TEXT    NOT NULL,        -- the texts that a search looks at, case folded, NUL between them
+    target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem', 'HistoryRetentionCleanup',
+                                                               'ServiceSetting', 'TrustedCertificate')),
+    target_name         TEXT,
+    target_context      TEXT,
+    initiated_by_type   TEXT    NOT NULL CHECK (initiated_by_type IN ('NotSet', 'User', 'ApiKey', 'System')),
+    initiated_by_id     TEXT,
+    initiated_by_name   TEXT,
+    target_folded       TEXT,                    -- the name as it is sorted
+    connected_system_id INTEGER                  -- whose activities are counted
 ) STRICT;
 CREATE UNIQUE INDEX a_subject_once ON activity_subjects (target_type, ifnull(target_name, x''),
-    ifnull(target_context, x''), initiated_by_type, ifnull(initiated_by_id, x''), ifnull(initiated_by_name, x''));
+    ifnull(target_context, x''), initiated_by_type, ifnull(initiated_by_id, x''), ifnull(initiated_by_name, x''),
+    ifnull(connected_system_id, x''));
+CREATE INDEX subjects_by_system ON activity_subjects (connected_system_id) WHERE connected_system_id IS NOT NULL;
 CREATE INDEX subjects_by_type ON activity_subjects (target_type, id);
 CREATE INDEX subjects_by_target ON activity_subjects (target_folded, id);
 
@@ -249,5 +250,5 @@ CREATE VIEW activities AS
         strftime('%Y-%m-%dT%H:%M:%S', l.tick / 10000000, 'unixepoch') || format('.%07dZ', l.tick % 10000000) AS executed,
         l.ended, l.status, s.target_type, l.operation AS target_operation, s.target_name, s.target_context, l.message,
         l.warning_message, l.error_message, s.initiated_by_type, s.initiated_by_id, s.initiated_by_name,
-        l.connected_system_id, l.objects_to_process, l.objects_processed, l.parent
+        s.connected_system_id, l.objects_to_process, l.objects_processed, l.parent
     FROM activity_log l JOIN activity_subjects s ON s.id = l.subject;

@@ -91,7 +91,7 @@ pub struct Found {
 
 const ROW: &str = "SELECT l.tick, l.tail, l.ended, l.status, s.target_type, l.operation, s.target_name,
         s.target_context, l.message, l.warning_message, l.error_message, s.initiated_by_type, s.initiated_by_id,
-        s.initiated_by_name, l.connected_system_id, l.objects_to_process, l.objects_processed, p.tick, p.tail,
+        s.initiated_by_name, s.connected_system_id, l.objects_to_process, l.objects_processed, p.tick, p.tail,
         (SELECT count(*) FROM activity_log c WHERE c.parent = l.tick)
     FROM activity_log l JOIN activity_subjects s ON s.id = l.subject LEFT JOIN activity_log p ON p.tick = l.parent
     WHERE l.tick = ?1";

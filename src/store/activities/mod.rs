@@ -193,17 +193,16 @@ pub fn open(tx: &Connection, operation: Operation, target: Target<'_>, by: &Init
 /// Records an activity, at the next free tick.
 pub fn insert(tx: &Connection, new: &New<'_>) -> Result<Uuid> {
     const SQL: &str = "INSERT INTO activity_log (tick, tail, parent, subject, operation, status, ended,
-            connected_system_id, message, warning_message, error_message, objects_to_process, objects_processed)
-        VALUES (:tick, :tail, :parent, :subject, :operation, :status, :ended, :system, :message, :warning, :error,
-            :to_process, :processed)";
+            message, warning_message, error_message, objects_to_process, objects_processed)
+        VALUES (:tick, :tail, :parent, :subject, :operation, :status, :ended, :message, :warning, :error, :to_process,
+            :processed)";
     let mut id = Id::new(new.at);
     let mut taken = tx.prepare_cached("SELECT 1 FROM activity_log WHERE tick = ?1")?;
     while taken.exists([id.tick])? {
         id.tick += 1;
     }
     let parent = new.parent.and_then(Id::read).map(|parent| parent.tick);
-    let (target_type, name, system) = new.target.columns();
-    let subject = subjects::Subject::new(target_type, name, new.context, new.by);
+    let subject = subjects::Subject::new(new.target, new.context, new.by);
     let subject = subjects::count_up(tx, &subject, parent.is_none())?;
     let status = new.outcome.map_or(Status::InProgress, Outcome::status);
     let nothing = Outcome::default();
@@ -216,7 +215,6 @@ pub fn insert(tx: &Connection, new: &New<'_>) -> Result<Uuid> {
         ":operation": new.operation.name(),
         ":status": status.name(),
         ":ended": new.outcome.map(|_| to_text(id.created())),
-        ":system": system,
         ":message": outcome.message,
         ":warning": outcome.warning,
         ":error": outcome.error,

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::Initiator;
+use super::{Initiator, Target};
 use crate::error::{Error, Result};
 
 /// To what and by whom.
@@ -14,21 +14,18 @@ pub struct Subject<'a> {
     by_type: &'static str,
     by_id: Option<String>,
     by_name: Option<&'a str>,
+    system: Option<i64>,
 }
 
 impl<'a> Subject<'a> {
     /// Puts together what an activity is about.
-    pub fn new(
-        target_type: &'static str,
-        target_name: Option<&'a str>,
-        target_context: Option<&'a str>,
-        by: &'a Initiator,
-    ) -> Self {
+    pub fn new(target: Target<'a>, target_context: Option<&'a str>, by: &'a Initiator) -> Self {
+        let (target_type, target_name, system) = target.columns();
         let (by_type, by_id, by_name) = match by {
             Initiator::Key { id, name } => ("ApiKey", Some(id.to_string()), Some(name.as_str())),
             Initiator::System => ("System", None, None),
         };
-        Subject { target_type, target_name, target_context, by_type, by_id, by_name }
+        Subject { target_type, target_name, target_context, by_type, by_id, by_name, system }
     }
 
     /// What a search looks at. No text of a caller contains NUL, so that nothing is found across two of them.
@@ -49,11 +46,12 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
     const FIND: &str = "SELECT id FROM activity_subjects WHERE target_type = :type
         AND ifnull(target_name, x'') = ifnull(:name, x'') AND ifnull(target_context, x'') = ifnull(:context, x'')
         AND initiated_by_type = :by AND ifnull(initiated_by_id, x'') = ifnull(:by_id, x'')
-        AND ifnull(initiated_by_name, x'') = ifnull(:by_name, x'')";
+        AND ifnull(initiated_by_name, x'') = ifnull(:by_name, x'')
+        AND ifnull(connected_system_id, x'') = ifnull(:system, x'')";
     const ADD: &str = "INSERT INTO activity_subjects (id, target_type, target_name, target_context, initiated_by_type,
-            initiated_by_id, initiated_by_name, target_folded, searched)
-        VALUES ((SELECT min(id) FROM activity_free_subjects), :type, :name, :context, :by, :by_id, :by_name, :folded,
-            :searched) RETURNING id";
+            initiated_by_id, initiated_by_name, connected_system_id, target_folded, searched)
+        VALUES ((SELECT min(id) FROM activity_free_subjects), :type, :name, :context, :by, :by_id, :by_name, :system,
+            :folded, :searched) RETURNING id";
     const USED: &str = "DELETE FROM activity_free_subjects WHERE id = ?1";
     const COUNT: &str = "INSERT INTO activity_counts (subject, listed, below) VALUES (?1, ?2, 1 - ?2)
         ON CONFLICT (subject) DO UPDATE SET listed = listed + ?2, below = below + 1 - ?2";
@@ -66,6 +64,7 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
             ":by": subject.by_type,
             ":by_id": subject.by_id,
             ":by_name": subject.by_name,
+            ":system": subject.system,
         },
         |r| r.get(0),
     );
@@ -80,6 +79,7 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
                 ":by": subject.by_type,
                 ":by_id": subject.by_id,
                 ":by_name": subject.by_name,
+            ":system": subject.system,
                 ":folded": subject.target_name.map(fold),
                 ":searched": subject.searched(),
             };
