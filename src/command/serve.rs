@@ -11,6 +11,7 @@ use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::telemetry;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::{Exit, load_config, stop_signal};
 
@@ -73,12 +74,14 @@ impl Server {
     /// Serves until `stop`, then lets requests in progress finish and leaves the database in one file.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let route = http::api(&self.app);
+        let (end, ended) = oneshot::channel();
+        let housekeeping = tokio::spawn(housekeeping::run(self.app.clone(), ended));
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
-        tokio::select! {
-            () = serve::run(self.listener, route, serve::Limits::default(), stop) => {}
-            never = housekeeping::run(&self.app) => match never {},
-        }
+        serve::run(self.listener, route, serve::Limits::default(), stop).await;
         retention.abort();
+        // Not cut off: what it is storing would be lost.
+        drop::<oneshot::Sender<()>>(end);
+        let _ = housekeeping.await;
         housekeeping::finish(&self.app).await;
         if let Err(e) = self.app.db.settle().await {
             tracing::warn!(error = e.chain(), "the write-ahead file was not merged; the next start does it");

@@ -99,8 +99,9 @@ pub async fn retain(app: &App) -> Result<usize> {
 }
 
 fn batch(tx: &Tx<'_>, now: OffsetDateTime, kept: time::Duration) -> Result<Cleanup> {
-    // A period that reaches back further than dates go keeps everything.
-    let cutoff = now.checked_sub(kept).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    // A period that reaches back further than there were computers, or dates, keeps everything.
+    let earliest = OffsetDateTime::UNIX_EPOCH;
+    let cutoff = now.checked_sub(kept).unwrap_or(earliest).max(earliest);
     Ok(Cleanup { activities: retention::delete(tx, cutoff, BATCH)?, cutoff, kept })
 }
 

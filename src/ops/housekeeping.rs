@@ -1,7 +1,8 @@
 //! What a server does by itself while it runs: tells of the clock and of refusals, stores what was noted in memory.
 
-use std::convert::Infallible;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::authenticate;
 use crate::app::App;
@@ -13,11 +14,11 @@ const TICK: Duration = Duration::from_secs(15);
 /// How often at most something is stored.
 const STORE: Duration = Duration::from_secs(60);
 
-/// Keeps house until it is dropped.
-pub async fn run(app: &App) -> Infallible {
+/// Keeps house until the other end of `ended` is dropped.
+pub async fn run(app: App, mut ended: oneshot::Receiver<()>) {
+    let app = &app;
     let mut stored = None;
-    loop {
-        tokio::time::sleep(TICK).await;
+    while tokio::time::timeout(TICK, &mut ended).await.is_err() {
         look(app);
         let now = app.clock.now().elapsed;
         if stored.is_some_and(|at| now.saturating_sub(at) < STORE) {

@@ -191,6 +191,28 @@ async fn a_change_is_in_force_and_on_disk_when_it_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cleanup_keeps_what_the_retention_period_says() {
+    let app = TestApp::start().await;
+    let cleanup = async || {
+        let done = app.admin().send("POST", "/api/v1/history/cleanup", None).await.expect_status(200);
+        // As dates are written, and so within the years that there are.
+        assert!(done["cutoffDate"].as_str().and_then(jim::http::json::parse_date).is_some(), "{done}");
+        done["retentionPeriodDays"].as_i64().expect("days")
+    };
+    assert_eq!(cleanup().await, 90);
+    for (value, days) in [
+        ("1.12:00:00", 1),
+        ("400.00:00:00", 400),
+        ("2900000.00:00:00", 2_900_000),
+        ("10675199.00:00:00", 10_675_199),
+        ("", 90),
+    ] {
+        put(&app.admin(), "History.RetentionPeriod", json!(value)).await;
+        assert_eq!(cleanup().await, days);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_start_up_line_names_the_instance_in_one_line() {
     for format in ["text", "json"] {
         let place = Place::new().with("JIM_LOG_FORMAT", format);
