@@ -199,6 +199,20 @@ async fn what_has_not_ended_stays_with_all_that_belongs_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_past_may_be_kept_for_longer_than_there_are_dates() {
+    let app = TestApp::start().await;
+    record(&app, old(3, 30)).await;
+    let path = "/api/v1/service-settings/History.RetentionPeriod";
+    for (value, days) in [("10675199.02:48:05.4775807", 10_675_199), ("1000000.00:00:00", 1_000_000)] {
+        app.admin().put(path, &json!({ "value": value })).await.expect_status(200);
+        let answer = cleanup(&app).await;
+        let told = [&answer["activitiesDeleted"], &answer["retentionPeriodDays"], &answer["cutoffDate"]];
+        assert_eq!(told, [&json!(0), &json!(days), &json!("1970-01-01T00:00:00Z")]);
+        assert_eq!(history::retain(&app.app).await.expect("a run"), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_server_cleans_up_by_itself_in_small_steps() {
     let app = TestApp::start().await;
     let id = app.create_system("HR").await;
