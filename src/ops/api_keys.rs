@@ -125,9 +125,8 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str, now:
         );
         return Ok(());
     }
-    let lookup = hasher.lookup(clear);
-    let known = lookup.clone();
-    if db.read(move |c| api_keys::by_lookup(c, &known)).await?.is_some() {
+    let lookups = hasher.lookups(clear);
+    if db.read(move |c| api_keys::by_lookups(c, &lookups)).await?.is_some() {
         return Ok(());
     }
     let fields = KeyFields {

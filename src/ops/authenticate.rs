@@ -5,6 +5,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::security::api_key;
@@ -88,7 +91,7 @@ pub fn pass_by(app: &App, shown: Credential<'_>, from: IpAddr, is_counted: bool)
 /// Verifies a key for an answer that does not wait for it, so that its use is noted. Skipped when there is much to do.
 fn verify_aside(app: &App, key: &str, digest: Digest, from: IpAddr, now: Now) {
     let Some(place) = app.keys.place_aside().filter(|_| check_address(app, from, now).is_ok()) else { return };
-    let (app, key) = (app.clone(), zeroize::Zeroizing::new(key.to_owned()));
+    let (app, key) = (app.clone(), Zeroizing::new(key.to_owned()));
     tokio::spawn(async move {
         match verify(&app, &key, digest, now).await {
             Ok(Ok(record)) if record.refusal(now.at).is_none() => app.keys.note_use(record.id, now.at, from),
@@ -139,10 +142,10 @@ async fn verify(
     digest: Digest,
     now: Now,
 ) -> Result<std::result::Result<Arc<Record>, Denied>> {
-    let lookup = app.hasher.lookup(presented);
+    let lookups = app.hasher.lookups(presented);
     let found = app
         .db
-        .read(move |c| match api_keys::by_lookup(c, &lookup)? {
+        .read(move |c| match api_keys::by_lookups(c, &lookups)? {
             Some(id) => api_keys::find(c, id),
             None => Ok(None),
         })
@@ -168,8 +171,9 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
     let id = key.id;
     // Counted before and given back after, so that many at once are not more than one after the other.
     let failure = app.limiter.failures.take(id, FAILURES, now.elapsed).map_err(too_many_failures)?;
-    let (hasher, presented) = (app.hasher.clone(), zeroize::Zeroizing::new(presented.to_owned()));
-    let right = app.keys.with_place(move || hasher.verify(&presented, &key.hash)).await;
+    let (hasher, presented) = (app.hasher.clone(), Zeroizing::new(presented.to_owned()));
+    let (clear, hash, kid) = (presented.clone(), key.hash.clone(), key.pepper_kid);
+    let right = app.keys.with_place(move || hasher.verify(&clear, &hash, kid)).await;
     if app.keys.is_idle() {
         // Verifications are rare; their 19 MiB are better spent elsewhere until the next one.
         app.hasher.release_memory();
@@ -184,7 +188,29 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
     // The key may have been changed while argon2 ran. Reading it and remembering it happen on the writer, which
     // also makes changes known, so that neither can overtake the other.
     let keys = app.keys.clone();
-    app.db.write(move |tx| Ok(api_keys::find(tx, id)?.map(|key| keys.remember(digest, record(&key))))).await
+    let known =
+        app.db.write(move |tx| Ok(api_keys::find(tx, id)?.map(|key| keys.remember(digest, record(&key))))).await?;
+    if known.is_some() && !app.hasher.is_current(&key.hash, kid) {
+        tokio::spawn(rehash(app.clone(), presented, id, key.hash));
+    }
+    Ok(known)
+}
+
+/// Stores the hash of a verified key anew, as hashes are made now, so that an older master key is needed for older
+/// backups only. Nobody waits for it; what does not come about is tried again at the next verification.
+async fn rehash(app: App, presented: Zeroizing<String>, id: Uuid, old: String) {
+    let (hasher, kid) = (app.hasher.clone(), app.hasher.kid());
+    let made = app.keys.with_place(move || Ok((hasher.hash(&presented)?, hasher.lookup(&presented)))).await;
+    if app.keys.is_idle() {
+        app.hasher.release_memory();
+    }
+    let stored = match made {
+        Ok((hash, lookup)) => app.db.write(move |tx| api_keys::rehash(tx, id, &old, &hash, kid, &lookup)).await,
+        Err(e) => Err(e),
+    };
+    if let Err(e) = stored {
+        tracing::warn!(api_key.id = %id, error = e.chain(), "the hash of an API key was not made anew");
+    }
 }
 
 /// Counts, tells and answers what was not accepted.

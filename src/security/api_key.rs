@@ -113,54 +113,90 @@ pub fn prefix(key: &str) -> String {
     }
 }
 
-/// Hashes and verifies keys, with a pepper that lies in the keyring.
+/// Hashes and verifies keys, with peppers that lie in the keyring. New hashes are made under the newest master key;
+/// what was made under an older one is verified with that one.
 pub struct Hasher {
-    kid: u32,
-    pepper: Zeroizing<[u8; 32]>,
-    lookup_key: Zeroizing<[u8; 32]>,
+    newest: Derived,
+    older: Vec<Derived>,
     /// 19 MiB that consecutive runs share; given back when there were none for a while.
     arena: Mutex<Option<Vec<Block>>>,
 }
 
-impl Hasher {
-    /// Derives what is needed from the keyring's current key.
-    pub fn new(keyring: &Keyring) -> Option<Hasher> {
-        let kid = keyring.current_kid();
-        Some(Hasher {
+/// What one master key contributes.
+struct Derived {
+    kid: u32,
+    pepper: Zeroizing<[u8; 32]>,
+    lookup_key: Zeroizing<[u8; 32]>,
+}
+
+impl Derived {
+    fn new(keyring: &Keyring, kid: u32) -> Option<Derived> {
+        Some(Derived {
             kid,
             pepper: keyring.derive(kid, "jim|v1|api-key pepper")?,
             lookup_key: keyring.derive(kid, "jim|v1|api-key lookup")?,
-            arena: Mutex::new(None),
         })
+    }
+
+    fn lookup(&self, key: &str) -> Vec<u8> {
+        hmac(self.lookup_key.as_slice(), key.as_bytes()).into_iter().take(16).collect()
+    }
+}
+
+impl Hasher {
+    /// Derives what is needed from all keys of the keyring.
+    pub fn new(keyring: &Keyring) -> Option<Hasher> {
+        let mut derived = keyring.kids().map(|kid| Derived::new(keyring, kid));
+        let newest = derived.next()??;
+        Some(Hasher { newest, older: derived.collect::<Option<_>>()?, arena: Mutex::new(None) })
     }
 
     /// The master key that hashes made now depend on.
     pub fn kid(&self) -> u32 {
-        self.kid
+        self.newest.kid
     }
 
-    /// What a key is found by: the id within an own key, a keyed digest of an operator's key. The two never meet,
-    /// being 12 and 16 bytes long.
+    /// What a key is found by from now on: the id within an own key, a keyed digest of an operator's key. The two
+    /// never meet, being 12 and 16 bytes long.
     pub fn lookup(&self, key: &str) -> Vec<u8> {
         match shape(key) {
             Some(Shape::Own(id)) => id.as_bytes().to_vec(),
-            _ => hmac(self.lookup_key.as_slice(), key.as_bytes()).into_iter().take(16).collect(),
+            _ => self.newest.lookup(key),
         }
+    }
+
+    /// Everything that a key can be found by, newest first: an operator's key that was stored under an older master
+    /// key is still found by the digest of that time.
+    pub fn lookups(&self, key: &str) -> Vec<Vec<u8>> {
+        let mut all = vec![self.lookup(key)];
+        if !matches!(shape(key), Some(Shape::Own(_))) {
+            all.extend(self.older.iter().map(|derived| derived.lookup(key)));
+        }
+        all
     }
 
     /// The PHC string of a key. Takes 25 ms and 19 MiB: call it on a blocking thread.
     pub fn hash(&self, key: &str) -> Result<String> {
         let salt: [u8; SALT] = random();
-        let hash = self.run(key, &salt, MEMORY_KIB, PASSES, LANES)?;
+        let hash = self.run(&self.newest, key, &salt, (MEMORY_KIB, PASSES, LANES))?;
         let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
         Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
     }
 
-    /// Whether a key is the one that was hashed. Costs as much as [`Hasher::hash`].
-    pub fn verify(&self, key: &str, phc: &str) -> Result<bool> {
+    /// Whether a key is the one that was hashed under that master key. Costs as much as [`Hasher::hash`].
+    pub fn verify(&self, key: &str, phc: &str, kid: u32) -> Result<bool> {
         let parsed = Phc::parse(phc).ok_or_else(|| Error::internal("a stored key hash is not readable", "not PHC"))?;
-        let hash = self.run(key, &parsed.salt, parsed.memory, parsed.passes, parsed.lanes)?;
+        let mut held = std::iter::once(&self.newest).chain(&self.older);
+        let derived = held.find(|derived| derived.kid == kid);
+        let derived =
+            derived.ok_or_else(|| Error::internal("a stored key hash needs another keyring", "its pepper"))?;
+        let hash = self.run(derived, key, &parsed.salt, parsed.costs)?;
         Ok(hash.as_slice().ct_eq(&parsed.hash).into())
+    }
+
+    /// Whether a hash is as [`Hasher::hash`] would make it now.
+    pub fn is_current(&self, phc: &str, kid: u32) -> bool {
+        kid == self.newest.kid && Phc::parse(phc).is_some_and(|p| p.costs == (MEMORY_KIB, PASSES, LANES))
     }
 
     /// Gives the shared memory back.
@@ -170,11 +206,12 @@ impl Hasher {
         }
     }
 
-    fn run(&self, key: &str, salt: &[u8], memory: u32, passes: u32, lanes: u32) -> Result<[u8; HASH]> {
+    fn run(&self, with: &Derived, key: &str, salt: &[u8], costs: Costs) -> Result<[u8; HASH]> {
+        let (memory, passes, lanes) = costs;
         let fail = |e: argon2::Error| Error::internal("argon2 refused", e.to_string());
         let params = Params::new(memory, passes, lanes, Some(HASH)).map_err(fail)?;
         let blocks = params.block_count();
-        let argon = Argon2::new_with_secret(self.pepper.as_slice(), Algorithm::Argon2id, Version::V0x13, params)
+        let argon = Argon2::new_with_secret(with.pepper.as_slice(), Algorithm::Argon2id, Version::V0x13, params)
             .map_err(fail)?;
         let taken = self.arena.lock().ok().and_then(|mut a| a.take());
         let mut arena = taken.filter(|a| a.len() == blocks).unwrap_or_else(|| vec![Block::default(); blocks]);
@@ -194,10 +231,11 @@ pub(super) fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// Memory in KiB, passes, lanes.
+type Costs = (u32, u32, u32);
+
 struct Phc {
-    memory: u32,
-    passes: u32,
-    lanes: u32,
+    costs: Costs,
     salt: Vec<u8>,
     hash: Vec<u8>,
 }
@@ -208,9 +246,7 @@ impl Phc {
         let mut numbers = parts.next()?.split(',');
         let mut number = |name: &str| numbers.next()?.strip_prefix(name)?.parse().ok();
         Some(Phc {
-            memory: number("m=")?,
-            passes: number("t=")?,
-            lanes: number("p=")?,
+            costs: (number("m=")?, number("t=")?, number("p=")?),
             salt: STANDARD_NO_PAD.decode(parts.next()?).ok()?,
             hash: STANDARD_NO_PAD.decode(parts.next()?).ok()?,
         })
@@ -278,10 +314,32 @@ mod tests {
         let key = generate();
         let phc = hasher.hash(key.expose()).expect("hashes");
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(hasher.verify(key.expose(), &phc).expect("runs"));
-        assert!(!hasher.verify(generate().expose(), &phc).expect("runs"));
+        assert!(hasher.verify(key.expose(), &phc, hasher.kid()).expect("runs"));
+        assert!(!hasher.verify(generate().expose(), &phc, hasher.kid()).expect("runs"));
         let elsewhere = tempfile::tempdir().expect("folder");
-        assert!(!self::hasher(elsewhere.path()).verify(key.expose(), &phc).expect("runs"));
-        assert!(hasher.verify(key.expose(), "$argon2id$nonsense").is_err());
+        let other = self::hasher(elsewhere.path());
+        assert!(!other.verify(key.expose(), &phc, other.kid()).expect("runs"));
+        assert!(other.verify(key.expose(), &phc, hasher.kid()).is_err(), "without its pepper there is no verdict");
+        assert!(hasher.verify(key.expose(), "$argon2id$nonsense", hasher.kid()).is_err());
+        assert!(hasher.is_current(&phc, hasher.kid()) && !hasher.is_current(&phc, other.kid()));
+        assert!(!hasher.is_current(&phc.replace("t=2", "t=3"), hasher.kid()));
+    }
+
+    #[test]
+    fn what_was_hashed_and_found_under_an_older_master_key_still_is() {
+        let dir = tempfile::tempdir().expect("folder");
+        let ring = Keyring::create(&dir.path().join("jim.keys")).expect("keyring");
+        let old = Hasher::new(&ring).expect("hasher");
+        let new = Hasher::new(&ring.add_key().expect("added")).expect("hasher");
+        assert_ne!(old.kid(), new.kid());
+        let (own, operators) = (generate(), "jim_operatorchosenkey0123456789ab");
+        for key in [own.expose(), operators] {
+            let phc = old.hash(key).expect("hashes");
+            assert!(new.verify(key, &phc, old.kid()).expect("runs"));
+            assert!(!new.verify(key, &phc, new.kid()).expect("runs"), "each has a pepper of its own");
+            assert!(new.lookups(key).contains(&old.lookup(key)) && new.lookups(key)[0] == new.lookup(key));
+        }
+        assert_ne!(old.lookup(operators), new.lookup(operators));
+        assert_eq!((new.lookups(operators).len(), new.lookups(own.expose()).len()), (2, 1));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
+use rustix::fs::{FlockOperation, flock};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -40,10 +41,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a keyring cannot be used. The texts name the file and the remedy, never a key.
+/// Why a keyring cannot be used or changed, by what to do about it. The texts name the file, never a key.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct KeyringFault(pub String);
+pub enum KeyringFault {
+    /// The file, its mode or its place is wrong; the text says how to put it right.
+    #[error("{0}")]
+    Wrong(String),
+    /// The disk or the system refuses.
+    #[error("{0}")]
+    Io(String),
+}
 
 /// A sealed value that does not open: damaged, moved, or under a key that is not in the keyring.
 #[derive(Debug, thiserror::Error)]
@@ -76,48 +83,69 @@ const CHECK_TEXT: &[u8] = b"jim keyring check";
 impl Keyring {
     /// Makes a keyring with one new key at `path`, which must not exist.
     pub fn create(path: &Path) -> Result<Keyring, KeyringFault> {
-        let fault = |e: std::io::Error| KeyringFault(format!("cannot make the keyring {}: {e}", path.display()));
-        let key = Zeroizing::new(random::<32>());
-        let kid = u32::from_be_bytes(random());
-        let created = time::OffsetDateTime::now_utc().unix_timestamp();
-        let line = Zeroizing::new(format!("{kid:08x}:{created}:{}\n", STANDARD.encode(*key)));
+        let fault = |e: std::io::Error| KeyringFault::Io(format!("cannot make the keyring {}: {e}", path.display()));
+        let master = MasterKey::random();
+        let line = master.line();
         // Under its own name there is only ever a whole keyring: a piece of one, left by a crash, would keep the next
         // start from making another.
         let part = path.with_file_name(format!(".jim-keys-{:08x}.part", u32::from_be_bytes(random())));
         let whole = write_new(&part, line.as_bytes()).and_then(|()| std::fs::hard_link(&part, path));
         let _ = std::fs::remove_file(&part);
         whole.and_then(|()| sync_folder(path)).map_err(fault)?;
-        Ok(Keyring { path: path.to_owned(), keys: vec![MasterKey { kid, key }] })
+        Ok(Keyring { path: path.to_owned(), keys: vec![master] })
     }
 
     /// Reads the keyring at `path`. Its mode must keep others out.
     pub fn load(path: &Path) -> Result<Keyring, KeyringFault> {
-        let at = path.display();
-        let mut file = File::open(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => KeyringFault(format!(
-                "the keyring {at} is missing, but the database exists; put back the keyring that belongs to it, \
-                 or name it with [keys] path"
+        Ok(Keyring { path: path.to_owned(), keys: read(path)?.1 })
+    }
+
+    /// Makes one more key, which new values are sealed with from then on. The file is replaced by a whole one that has
+    /// everything that lies there now, and one line more; so no crash and no full disk can cost a key.
+    pub fn add_key(&self) -> Result<Keyring, KeyringFault> {
+        let (path, at) = (self.path.as_path(), self.path.display());
+        let refused = |e: std::io::Error| match e.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => KeyringFault::Wrong(format!(
+                "the keyring {at} cannot be replaced: {e}; name one in a folder that can be written with [keys] path"
             )),
-            _ => KeyringFault(format!("cannot read the keyring {at}: {e}")),
-        })?;
-        let meta = file.metadata().map_err(|e| KeyringFault(format!("cannot look at the keyring {at}: {e}")))?;
-        if meta.mode() & 0o077 != 0 {
-            return Err(KeyringFault(format!("the keyring {at} can be read by others; run: chmod 600 {at}")));
+            _ => KeyringFault::Io(format!("cannot replace the keyring {at}: {e}")),
+        };
+        if std::fs::symlink_metadata(path).map_err(refused)?.is_symlink() {
+            return Err(KeyringFault::Wrong(format!(
+                "the keyring {at} is a link; name the file itself with [keys] path"
+            )));
         }
-        let ours = rustix::process::geteuid().as_raw();
-        if meta.uid() != ours && meta.uid() != 0 {
-            return Err(KeyringFault(format!("the keyring {at} belongs to another user; run: chown {ours} {at}")));
+        // Two databases can share a keyring, and then their locks do not keep two changes of it apart. Whoever waits
+        // here would write what it read before, without the other one's key.
+        let folder = File::open(folder_of(path)).map_err(refused)?;
+        if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(KeyringFault::Io(format!("the keyring {at} is being changed by another process; try again")));
         }
-        let mut text = Zeroizing::new(String::new());
-        let read = Read::by_ref(&mut file).take(MAX_FILE).read_to_string(&mut text);
-        read.map_err(|e| KeyringFault(format!("cannot read the keyring {at}: {e}")))?;
-        let keys: Option<Vec<MasterKey>> = text.lines().filter(|l| !l.trim().is_empty()).map(parse_line).collect();
-        match keys {
-            Some(keys) if !keys.is_empty() => Ok(Keyring { path: path.to_owned(), keys }),
-            _ => Err(KeyringFault(format!(
-                "the keyring {at} is empty or damaged; put back the keyring that belongs to the database"
-            ))),
+        let (mut text, held) = read(path)?;
+        if !self.keys.iter().all(|k| held.iter().any(|h| h.kid == k.kid && h.key == k.key)) {
+            return Err(KeyringFault::Wrong(format!("the keyring {at} was replaced by another one meanwhile")));
         }
+        let mut master = MasterKey::random();
+        while held.iter().any(|h| h.kid == master.kid) {
+            master = MasterKey::random();
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&master.line());
+        if text.len() as u64 >= MAX_FILE {
+            return Err(KeyringFault::Wrong(format!("the keyring {at} has room for no more keys")));
+        }
+        let part = beside(path);
+        // What a crash left. The lock on the folder says that nobody is at it.
+        let _ = std::fs::remove_file(&part);
+        let replaced = write_new(&part, text.as_bytes()).and_then(|()| std::fs::rename(&part, path));
+        if replaced.is_err() {
+            let _ = std::fs::remove_file(&part);
+        }
+        replaced.and_then(|()| folder.sync_all()).map_err(refused)?;
+        // What nobody can read back must not be sealed with.
+        Keyring::load(path)
     }
 
     /// The file.
@@ -128,6 +156,11 @@ impl Keyring {
     /// The key that new values are sealed with.
     pub fn current_kid(&self) -> u32 {
         self.keys.last().map(|k| k.kid).unwrap_or_default()
+    }
+
+    /// The keys by their ids, newest first.
+    pub fn kids(&self) -> impl Iterator<Item = u32> {
+        self.keys.iter().rev().map(|k| k.kid)
     }
 
     /// Whether the keyring holds this key.
@@ -196,6 +229,58 @@ impl Keyring {
     }
 }
 
+impl MasterKey {
+    fn random() -> MasterKey {
+        MasterKey { kid: u32::from_be_bytes(random()), key: Zeroizing::new(random()) }
+    }
+
+    /// Itself as a line of the file.
+    fn line(&self) -> Zeroizing<String> {
+        let created = time::OffsetDateTime::now_utc().unix_timestamp();
+        Zeroizing::new(format!("{:08x}:{created}:{}\n", self.kid, STANDARD.encode(*self.key)))
+    }
+}
+
+/// The master key that a value says it was sealed with.
+pub fn sealed_with(sealed: &[u8]) -> Option<u32> {
+    sealed.get(1..)?.first_chunk().map(|kid| u32::from_be_bytes(*kid))
+}
+
+/// The text of a keyring and its keys.
+fn read(path: &Path) -> Result<(Zeroizing<String>, Vec<MasterKey>), KeyringFault> {
+    let at = path.display();
+    let cannot = |e: std::io::Error| KeyringFault::Wrong(format!("cannot read the keyring {at}: {e}"));
+    let mut file = File::open(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => KeyringFault::Wrong(format!(
+            "the keyring {at} is missing; put back the keyring that belongs to the database, or name it with [keys] path"
+        )),
+        _ => cannot(e),
+    })?;
+    let meta = file.metadata().map_err(cannot)?;
+    if meta.mode() & 0o077 != 0 {
+        return Err(KeyringFault::Wrong(format!("the keyring {at} can be read by others; run: chmod 600 {at}")));
+    }
+    let ours = rustix::process::geteuid().as_raw();
+    if meta.uid() != ours && meta.uid() != 0 {
+        return Err(KeyringFault::Wrong(format!("the keyring {at} belongs to another user; run: chown {ours} {at}")));
+    }
+    if meta.len() > MAX_FILE {
+        return Err(KeyringFault::Wrong(format!(
+            "{at} is too long for a keyring; name the right file with [keys] path"
+        )));
+    }
+    // Room for all of it at once: a text that grows leaves copies of its beginning in memory.
+    let mut text = Zeroizing::new(String::with_capacity(meta.len().min(MAX_FILE) as usize + 1024));
+    Read::by_ref(&mut file).take(MAX_FILE).read_to_string(&mut text).map_err(cannot)?;
+    let keys: Option<Vec<MasterKey>> = text.lines().filter(|l| !l.trim().is_empty()).map(parse_line).collect();
+    match keys {
+        Some(keys) if !keys.is_empty() => Ok((text, keys)),
+        _ => Err(KeyringFault::Wrong(format!(
+            "the keyring {at} is empty or damaged; put back the keyring that belongs to the database"
+        ))),
+    }
+}
+
 fn cipher(master: &MasterKey) -> Result<XChaCha20Poly1305, CannotOpen> {
     XChaCha20Poly1305::new_from_slice(master.key.as_slice()).map_err(|_| CannotOpen)
 }
@@ -225,8 +310,18 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// A new file is safe only when its folder is.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where a keyring is written before it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
 }
 
 #[cfg(test)]
@@ -254,6 +349,34 @@ mod tests {
         let kid = ring.current_kid();
         assert!(again.passes_check(kid, &ring.check_value(kid).expect("check")));
         assert_ne!(ring.derive(kid, "a"), ring.derive(kid, "b"));
+    }
+
+    #[test]
+    fn one_more_key_costs_none_of_the_others() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("jim.keys");
+        let first = Keyring::create(&path).expect("made");
+        let old = first.seal_setting(1, 3, "old").expect("seals");
+        // A last line without its end is what an editor may leave.
+        let text = std::fs::read_to_string(&path).expect("text");
+        std::fs::write(&path, text.trim_end()).expect("write");
+        std::fs::write(beside(&path), "a piece").expect("write");
+        let second = first.add_key().expect("added");
+        assert!(!beside(&path).exists());
+        assert_eq!(std::fs::metadata(&path).expect("a file").mode() & 0o777, 0o600);
+        assert!(std::fs::read_to_string(&path).expect("text").starts_with(text.trim_end()));
+        assert_eq!(second.kids().collect::<Vec<_>>(), [second.current_kid(), first.current_kid()]);
+        assert_eq!(second.open_setting(1, 3, &old).expect("opens").expose(), "old");
+        let new = second.seal_setting(1, 3, "new").expect("seals");
+        let kids = (sealed_with(&old), sealed_with(&new));
+        assert_eq!(kids, (Some(first.current_kid()), Some(second.current_kid())));
+        assert!(first.open_setting(1, 3, &new).is_err(), "the old key does not open what the new one sealed");
+        // Somebody else's change in between is kept, another keyring in its place is not touched.
+        assert_eq!(first.add_key().expect("added").kids().count(), 3);
+        std::fs::remove_file(&path).expect("removed");
+        Keyring::create(&path).expect("made");
+        assert!(second.add_key().is_err());
+        assert_eq!(Keyring::load(&path).expect("loads").kids().count(), 1);
     }
 
     #[test]

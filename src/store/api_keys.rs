@@ -81,10 +81,15 @@ pub fn get(c: &Connection, id: Uuid) -> Result<ApiKey> {
     find(c, id)?.ok_or_else(|| Error::not_found("API key", id))
 }
 
-/// The id of the key that is found by these bytes.
-pub fn by_lookup(c: &Connection, lookup: &[u8]) -> Result<Option<Uuid>> {
+/// The id of the key that is found by one of these, tried in turn.
+pub fn by_lookups(c: &Connection, lookups: &[Vec<u8>]) -> Result<Option<Uuid>> {
     let mut statement = c.prepare_cached(BY_LOOKUP)?;
-    Ok(statement.query_row([lookup], |r| uuid(r.get_ref(0)?.as_str()?)).optional()?)
+    for lookup in lookups {
+        if let Some(id) = statement.query_row([lookup], |r| uuid(r.get_ref(0)?.as_str()?)).optional()? {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// All keys, by name.
@@ -150,6 +155,13 @@ fn set_roles(tx: &Connection, id: Uuid, roles: &[i64]) -> Result<()> {
     for role in roles {
         insert.execute((id.to_string(), role))?;
     }
+    Ok(())
+}
+
+/// Replaces the hash of a key and what it is found by, unless the hash is another one by now.
+pub fn rehash(tx: &Connection, id: Uuid, old: &str, hash: &str, kid: u32, lookup: &[u8]) -> Result<()> {
+    const SQL: &str = "UPDATE api_keys SET hash = ?3, pepper_kid = ?4, lookup = ?5 WHERE id = ?1 AND hash = ?2";
+    tx.prepare_cached(SQL)?.execute((id.to_string(), old, hash, kid, lookup))?;
     Ok(())
 }
 

@@ -424,11 +424,14 @@ async fn k8_the_file_alone_verifies_no_key_and_holds_none() {
     let sql = "SELECT hash, lookup FROM api_keys WHERE is_infrastructure = 1";
     let (hash, lookup): (String, Vec<u8>) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("the key");
     drop(c);
-    assert!(app.app.hasher.verify(weak, &hash).expect("it runs") && app.app.hasher.lookup(weak) == lookup);
+    assert!(
+        app.app.hasher.verify(weak, &hash, app.app.hasher.kid()).expect("it runs")
+            && app.app.hasher.lookup(weak) == lookup
+    );
     let elsewhere = tempfile::tempdir().expect("a folder");
     let other = Keyring::create(&elsewhere.path().join("jim.keys")).expect("a keyring");
     let other = Hasher::new(&other).expect("a hasher");
-    assert!(!other.verify(weak, &hash).expect("it runs") && other.lookup(weak) != lookup);
+    assert!(!other.verify(weak, &hash, other.kid()).expect("it runs") && other.lookup(weak) != lookup);
     clean(app.restart().await.folder());
 }
 
