@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Exit, api_key, check, demo, serve};
+use command::{Exit, api_key, check, demo, rotate_key, serve};
 
 // Gives memory back soon after it was freed, which the system's allocator does not; configured in .cargo/config.toml.
 #[global_allocator]
@@ -40,6 +40,8 @@ enum Command {
     },
     /// Check database and keyring without changing anything; beside a running server too.
     Check,
+    /// Make a new master key and seal every secret with it; on the files of a server that is stopped.
+    RotateKey,
 }
 
 fn main() -> ExitCode {
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::ApiKey { action } => api_key::run(config.as_deref(), action).await,
             Command::Check => check::run(config.as_deref()).await,
+            Command::RotateKey => rotate_key::run(config.as_deref()).await,
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -11,6 +11,7 @@ macro_rules! say {
 pub mod api_key;
 pub mod check;
 pub mod demo;
+pub mod rotate_key;
 pub mod serve;
 
 use std::path::Path;

@@ -52,8 +52,7 @@ pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
 fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut Report) -> Result<(), OpenFault> {
     let c = inspection.connection();
     let broken = |e: crate::error::Error| OpenFault::Damaged(e.chain());
-    for kid in secrets::kids(c).map_err(broken)? {
-        let value = secrets::check_value(c, kid).map_err(broken)?.unwrap_or_default();
+    for (kid, value) in secrets::checks(c).map_err(broken)? {
         match ring.passes_check(kid, &value) {
             true => report.checked.push(format!("keyring {} belongs to it", ring.path().display())),
             false => report.misconfigured.push(format!("the keyring lacks or has another key {kid:08x}")),

@@ -16,6 +16,7 @@ pub mod import_schema;
 mod imports;
 pub mod object_types;
 pub mod partitions;
+pub mod rotate_key;
 pub mod service_settings;
 pub mod start;
 pub mod test_connection;

@@ -19,7 +19,7 @@ use crate::security::key_cache::KeyCache;
 use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
-use crate::store::{self, Db, OpenFault, activities, secrets, service_settings};
+use crate::store::{self, Db, FileLock, OpenFault, activities, secrets, service_settings};
 
 /// Why a start failed, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,9 @@ pub struct Files {
 
 /// Opens database and keyring. Both are made if both are missing; a keyring is never made for an old database.
 pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
+    // What must not be used is refused before anything is written.
+    Db::is_yet_to_be_made(&config.database)?;
+    let lock = FileLock::take(&config.database)?;
     // The keyring comes first: a database that cannot be read with it must not be touched, and a crash between the
     // two leaves a keyring without a database, which the next start takes over. It is made only where a database
     // can be made too.
@@ -54,43 +57,39 @@ pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
         true => Keyring::create(&config.keyring).map_err(|fault| OpenFault::Io(fault.to_string()))?,
         false => Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?,
     };
-    let db = Db::open(&config.database)?;
-    belong_together(&db, &keyring).await?;
+    let db = Db::open(&config.database, lock)?;
+    let known = belong_together(&db, &keyring).await?;
+    let kid = keyring.current_kid();
+    if !known.contains(&kid) {
+        // A file that was made just now remembers no key; one that a rotation of the keyring did not get to, not the
+        // newest one. A key is remembered before anything is sealed with it.
+        let unusable = |_| StartFault::Configuration("the keyring holds no usable key".to_owned());
+        let value = keyring.check_value(kid).map_err(unusable)?;
+        db.write(move |tx| secrets::add_check(tx, kid, &value)).await?;
+    }
     let hasher =
         Hasher::new(&keyring).ok_or_else(|| StartFault::Configuration("the keyring holds no usable key".to_owned()))?;
     Ok(Files { db, keyring, hasher })
 }
 
-async fn belong_together(db: &Db, keyring: &Keyring) -> Result<(), StartFault> {
+/// Holds the keyring against the keys that the database remembers, and returns those. Writes nothing.
+pub(super) async fn belong_together(db: &Db, keyring: &Keyring) -> Result<Vec<u32>, StartFault> {
     let wrong = |what: &str| {
         StartFault::Configuration(format!(
             "the keyring {} {what}; put back the keyring that belongs to the database",
             keyring.path().display()
         ))
     };
-    let checks = db
-        .read(|c| {
-            let kids = secrets::kids(c)?;
-            kids.into_iter()
-                .map(|kid| Ok((kid, secrets::check_value(c, kid)?.unwrap_or_default())))
-                .collect::<Result<Vec<_>>>()
-        })
-        .await?;
-    if checks.is_empty() {
-        // Only a file that was made just now, or whose making was cut short, remembers no key.
-        let kid = keyring.current_kid();
-        let value = keyring.check_value(kid).map_err(|_| wrong("holds no usable key"))?;
-        db.write(move |tx| secrets::add_check(tx, kid, &value)).await?;
-    }
+    let checks = db.read(secrets::checks).await?;
     for (kid, value) in &checks {
         if !keyring.holds(*kid) {
-            return Err(wrong("lacks a key that the database needs"));
+            return Err(wrong(&format!("lacks the key {kid:08x}, which the database needs")));
         }
         if !keyring.passes_check(*kid, value) {
             return Err(wrong("holds another key than the one the database was written with"));
         }
     }
-    Ok(())
+    Ok(checks.into_iter().map(|(kid, _)| kid).collect())
 }
 
 /// Brings up the components of a server. The clear bootstrap key, if one was made, is returned and kept nowhere.

@@ -80,12 +80,13 @@ const STARTED: u8 = 1;
 const ABANDONED: u8 = 2;
 
 impl Db {
-    /// Opens the file, creating and upgrading it as needed, and takes its lock for the life of the value.
-    pub fn open(path: &Path) -> Result<Db, OpenFault> {
-        open::open(path)
+    /// Opens the file, creating and upgrading it as needed, and keeps its lock for the life of the value.
+    pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
+        open::open(path, lock)
     }
 
-    /// Whether there is no file yet and its place is fit for one. Writes nothing.
+    /// Whether there is no file yet. What must not be used, or lies in a place that is not fit for it, is refused.
+    /// Writes nothing.
     pub fn is_yet_to_be_made(path: &Path) -> Result<bool, OpenFault> {
         open::inspect_place(path)?;
         open::inspect_file(path)
@@ -301,7 +302,8 @@ mod tests {
 
     fn open() -> (tempfile::TempDir, Db) {
         let dir = tempfile::tempdir().expect("folder");
-        let db = Db::open(&dir.path().join("jim.db")).expect("opens");
+        let path = dir.path().join("jim.db");
+        let db = Db::open(&path, FileLock::take(&path).expect("free")).expect("opens");
         (dir, db)
     }
 

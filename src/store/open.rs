@@ -105,13 +105,11 @@ pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Opens the database at `path` for a server.
-pub fn open(path: &Path) -> Result<Db, OpenFault> {
+/// Opens the database at `path` for whoever holds its lock.
+pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(OpenFault::Io(format!("SQLite {} is too old", rusqlite::version())));
     }
-    inspect_place(path)?;
-    let lock = FileLock::take(path)?;
     if inspect_file(path)? {
         make(path)?;
     }
@@ -143,7 +141,7 @@ fn make(path: &Path) -> Result<(), OpenFault> {
     })
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -220,8 +218,19 @@ fn read_back(connection: &Connection) -> Result<(), OpenFault> {
 /// The folder must not let others swap the file.
 pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
     let folder = folder_of(path);
+    refuse_everybodys(folder)?;
+    let network = rustix::fs::statfs(folder).map(|s| s.f_type as u64).unwrap_or_default();
+    // NFS, SMB, CIFS, SMB2: a write-ahead log needs memory shared by all who open the file.
+    if [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42].contains(&network) {
+        return Err(OpenFault::Unsafe(format!("{} is on a network file system; use a local one", folder.display())));
+    }
+    Ok(())
+}
+
+/// Refuses a folder in which everybody may replace what others have put there.
+pub(super) fn refuse_everybodys(folder: &Path) -> Result<(), OpenFault> {
     let meta = std::fs::metadata(folder)
-        .map_err(|e| OpenFault::io(&format!("the folder of the database, {}, cannot be used", folder.display()), e))?;
+        .map_err(|e| OpenFault::io(&format!("the folder {} cannot be used", folder.display()), e))?;
     if !meta.is_dir() {
         return Err(OpenFault::Io(format!("{} is not a folder", folder.display())));
     }
@@ -231,11 +240,6 @@ pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
             folder.display()
         )));
     }
-    let network = rustix::fs::statfs(folder).map(|s| s.f_type as u64).unwrap_or_default();
-    // NFS, SMB, CIFS, SMB2: a write-ahead log needs memory shared by all who open the file.
-    if [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42].contains(&network) {
-        return Err(OpenFault::Unsafe(format!("{} is on a network file system; use a local one", folder.display())));
-    }
     Ok(())
 }
 
@@ -244,10 +248,13 @@ pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let wal = sidecar(path, "wal");
-            return match wal.exists() {
-                true => Err(OpenFault::Damaged(format!("{} is there, but {} is not", wal.display(), path.display()))),
-                false => Ok(true),
+            // SQLite would apply either to whatever is put in the place of the database.
+            let strays = ["wal", "journal"].map(|suffix| sidecar(path, suffix));
+            return match strays.iter().find(|stray| stray.exists()) {
+                Some(stray) => {
+                    Err(OpenFault::Damaged(format!("{} is there, but {} is not", stray.display(), path.display())))
+                }
+                None => Ok(true),
             };
         }
         Err(e) => return Err(OpenFault::io(&format!("cannot look at {}", path.display()), e)),

@@ -4,18 +4,11 @@ use rusqlite::Connection;
 
 use crate::error::Result;
 
-/// The check value of a master key, if the file knows the key.
-pub fn check_value(c: &Connection, kid: u32) -> Result<Option<Vec<u8>>> {
-    let mut statement = c.prepare_cached("SELECT value FROM keyring_checks WHERE kid = ?1")?;
-    let mut rows = statement.query_map([kid], |r| r.get(0))?;
-    Ok(rows.next().transpose()?)
-}
-
-/// Every master key that the file needs.
-pub fn kids(c: &Connection) -> Result<Vec<u32>> {
-    let mut statement = c.prepare("SELECT kid FROM keyring_checks ORDER BY kid")?;
-    let kids = statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(kids)
+/// Every master key that the file needs, with its check value.
+pub fn checks(c: &Connection) -> Result<Vec<(u32, Vec<u8>)>> {
+    let mut statement = c.prepare("SELECT kid, value FROM keyring_checks ORDER BY kid")?;
+    let checks = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    Ok(checks)
 }
 
 /// Remembers a master key by its check value.
@@ -30,4 +23,11 @@ pub fn sealed_settings(c: &Connection) -> Result<Vec<(i64, i64, Vec<u8>)>> {
     let mut statement = c.prepare(SQL)?;
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Replaces the sealed value of a setting by the same secret under another key.
+pub fn reseal(tx: &Connection, system: i64, setting: i64, sealed: &[u8]) -> Result<()> {
+    const SQL: &str = "UPDATE setting_values SET sealed = ?3 WHERE system_id = ?1 AND setting_id = ?2";
+    tx.prepare_cached(SQL)?.execute((system, setting, sealed))?;
+    Ok(())
 }

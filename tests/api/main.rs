@@ -35,6 +35,7 @@ mod pages;
 mod partitions;
 mod program;
 mod rate_limits;
+mod rotate_key_command;
 mod secrets;
 mod service_settings;
 mod situations;

@@ -1,0 +1,33 @@
+//! `jim rotate-key`: a new master key on the files of a stopped server.
+
+use std::path::Path;
+
+use jim::ops::rotate_key;
+use jim::ops::start::StartFault;
+use jim::store::OpenFault;
+
+use super::{Exit, load_config};
+
+/// Rotates and tells what has to be done about copies of the keyring.
+pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
+    let config = load_config(named)?;
+    let done = rotate_key::run(&config).await.map_err(|fault| match fault {
+        StartFault::Database(OpenFault::Locked(who)) => {
+            Exit::locked(format!("{who}; stop it first, a rotation needs the files to itself"))
+        }
+        other => other.into(),
+    })?;
+    let (resealed, all) = done.resealed;
+    match done.finished {
+        true => say!("finished the rotation to key {:08x} that was begun earlier", done.kid),
+        false => say!("made key {:08x}", done.kid),
+    }
+    say!("sealed {resealed} of {all} secrets anew; none is under an older key");
+    say!(
+        "the keyring {} holds {} keys now: copy it anew to where you keep it, an older copy does not open them",
+        config.keyring.display(),
+        done.keys
+    );
+    say!("older keys stay in it, because older backups need them; API keys go on working");
+    Ok(())
+}
