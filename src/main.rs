@@ -1,6 +1,6 @@
 //! The program: arguments to command, faults to exit codes.
 //!
-//! Exit codes: 0 done, 64 usage, 65 damaged file, 69 address in use, 74 I/O, 75 lock held, 78 configuration or keyring.
+//! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address in use, 74 I/O, 75 lock held, 78 configuration or keyring.
 #![forbid(unsafe_code)]
 
 mod command;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Exit, api_key, check, demo, rotate_key, serve};
+use command::{Exit, api_key, backup, check, demo, restore, rotate_key, serve};
 
 // Gives memory back soon after it was freed, which the system's allocator does not; configured in .cargo/config.toml.
 #[global_allocator]
@@ -40,6 +40,16 @@ enum Command {
     },
     /// Check database and keyring without changing anything; beside a running server too.
     Check,
+    /// Copy the database into a new folder; beside a running server too. The keyring is not in it.
+    Backup {
+        /// A folder that does not exist yet, or an empty one.
+        dir: PathBuf,
+    },
+    /// Put a backup in the place of a database that is not there, for a server that is stopped.
+    Restore {
+        /// A folder that jim backup made.
+        dir: PathBuf,
+    },
     /// Make a new master key and seal every secret with it; on the files of a server that is stopped.
     RotateKey,
 }
@@ -65,6 +75,8 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::ApiKey { action } => api_key::run(config.as_deref(), action).await,
             Command::Check => check::run(config.as_deref()).await,
+            Command::Backup { dir } => backup::run(config.as_deref(), &dir),
+            Command::Restore { dir } => restore::run(config.as_deref(), &dir),
             Command::RotateKey => rotate_key::run(config.as_deref()).await,
         }
     });

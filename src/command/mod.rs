@@ -9,8 +9,10 @@ macro_rules! say {
 }
 
 pub mod api_key;
+pub mod backup;
 pub mod check;
 pub mod demo;
+pub mod restore;
 pub mod rotate_key;
 pub mod serve;
 

@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod authenticate;
+pub mod backup;
 pub mod certificates;
 pub mod check;
 pub mod connected_systems;
@@ -14,8 +15,10 @@ pub mod housekeeping;
 pub mod import_hierarchy;
 pub mod import_schema;
 mod imports;
+mod manifest;
 pub mod object_types;
 pub mod partitions;
+pub mod restore;
 pub mod rotate_key;
 pub mod service_settings;
 pub mod start;

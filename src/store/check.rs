@@ -80,6 +80,26 @@ impl Inspection {
             return Err(OpenFault::Io(format!("{} does not exist", path.display())));
         }
         let (lock, server) = FileLock::look(path)?;
+        Inspection::connect(path, lock, server)
+    }
+
+    /// Opens the file for reading for longer than a look. Beside a server no lock is taken; alone the lock is, under
+    /// the name of this process, so that a server that is started meanwhile can say what keeps it from starting.
+    pub fn hold(path: &Path) -> Result<Inspection, OpenFault> {
+        if open::inspect_file(path)? {
+            return Err(OpenFault::Io(format!("{} does not exist", path.display())));
+        }
+        match FileLock::take(path) {
+            Ok(lock) => Inspection::connect(path, Some(lock), None),
+            Err(OpenFault::Locked(_)) => {
+                let (lock, server) = FileLock::look(path)?;
+                Inspection::connect(path, lock, server)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn connect(path: &Path, lock: Option<FileLock>, server: Option<String>) -> Result<Inspection, OpenFault> {
         let wal = open::sidecar(path, "wal");
         let settled = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
         let connection = if server.is_none() && settled {
@@ -92,6 +112,10 @@ impl Inspection {
             Connection::open_with_flags(path, flags)
         };
         let connection = connection.map_err(|e| open::classify(path, &e))?;
+        // It may be a file that somebody else has put together, and nothing of it belongs in a temporary folder.
+        connection
+            .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")
+            .map_err(|e| open::classify(path, &e))?;
         open::verify(path, &connection)?;
         Ok(Inspection { connection, server, _lock: lock })
     }

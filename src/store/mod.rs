@@ -6,6 +6,7 @@
 
 pub mod activities;
 pub mod api_keys;
+pub mod backup;
 pub mod certificates;
 pub mod check;
 pub mod clock;

@@ -10,6 +10,7 @@ mod api_key_command;
 mod api_keys;
 mod audit;
 mod authorisation;
+mod backup_command;
 mod bodies;
 mod certificates;
 mod check_command;

@@ -1,0 +1,24 @@
+//! `jim backup`: a copy of the database, beside a running server too.
+
+use std::path::Path;
+
+use jim::ops::backup;
+
+use super::{Exit, load_config};
+
+/// Makes a backup and tells what is in it, and what is not.
+pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
+    let config = load_config(named)?;
+    let done = backup::run(&config, folder)?;
+    let kids: Vec<String> = done.kids.iter().map(|kid| format!("{kid:08x}")).collect();
+    let keys = if kids.len() == 1 { "key" } else { "keys" };
+    say!(
+        "{}: {} KiB, {} rows; needs {keys} {} of the keyring {}, which is not in it: keep a copy in another place",
+        done.folder.display(),
+        done.size.div_ceil(1024),
+        done.rows,
+        kids.join(", "),
+        config.keyring.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! `jim restore`: a backup becomes the database of a stopped server that has none.
+
+use std::path::Path;
+
+use jim::ops::restore;
+use jim::ops::start::StartFault;
+use jim::store::OpenFault;
+
+use super::{Exit, load_config};
+
+/// Restores and tells what is there now.
+pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
+    let config = load_config(named)?;
+    let done = restore::run(&config, folder).map_err(|fault| match fault {
+        StartFault::Database(OpenFault::Locked(who)) => {
+            Exit::locked(format!("{who}; stop it first, a restore needs the place to itself"))
+        }
+        other => other.into(),
+    })?;
+    say!(
+        "{}: {} KiB, {} rows, as of {}; the keyring {} opens it",
+        config.database.display(),
+        done.size.div_ceil(1024),
+        done.rows,
+        done.created,
+        config.keyring.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! A backup: a folder with a copy of the database and a manifest. The keyring is never in it, so that a stolen backup
+//! opens no secret.
+//!
+//! It is built under another name beside its place and moved when it is whole, checked and on the disk; under its own
+//! name there is never a piece of one. What a crash leaves is removed by the next backup of the same name.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use time::OffsetDateTime;
+
+use super::manifest::Manifest;
+use super::start::StartFault;
+use crate::config::Config;
+use crate::error::Error;
+use crate::security::{random, sha256};
+use crate::store::check::Inspection;
+use crate::store::{OpenFault, backup, to_text};
+
+/// The copy of the database in a backup.
+pub(super) const COPY: &str = "jim.db";
+/// The manifest in a backup.
+pub(super) const MANIFEST: &str = "manifest";
+/// Everything that an unfinished backup can hold.
+const PIECES: [&str; 5] = [COPY, MANIFEST, "jim.db-journal", "jim.db-wal", "jim.db-shm"];
+
+/// What was backed up.
+#[derive(Debug)]
+pub struct Backup {
+    /// Where it lies.
+    pub folder: PathBuf,
+    /// Bytes of the copy.
+    pub size: u64,
+    /// Rows of all tables.
+    pub rows: i64,
+    /// The master keys that it needs.
+    pub kids: Vec<u32>,
+}
+
+/// Makes a backup in a folder that does not exist or is empty, beside a running server or alone.
+///
+/// # Errors
+/// There is no backup then, and no piece of one.
+pub fn run(config: &Config, named: &Path) -> Result<Backup, StartFault> {
+    let folder = place(config, named)?;
+    let source = Inspection::hold(&config.database)?;
+    let part = Part::make(&folder)?;
+    let copy = part.path.join(COPY);
+    backup::copy(&source, &copy)?;
+    let contents = sound(&copy, "the database cannot be backed up; see jim check")?;
+    let io = |e: std::io::Error| OpenFault::Io(format!("cannot write the backup {}: {e}", folder.display()));
+    let mut file = File::open(&copy).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let manifest = Manifest {
+        created: to_text(OffsetDateTime::now_utc()),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        size,
+        sha256: sha256(&mut file).map_err(io)?,
+        contents,
+    };
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part.path.join(MANIFEST));
+    let written = made.and_then(|mut f| f.write_all(manifest.to_string().as_bytes()).and_then(|()| f.sync_all()));
+    written.and_then(|()| part.finish(&folder)).map_err(io)?;
+    let rows = manifest.contents.rows.iter().map(|(_, n)| n).sum();
+    Ok(Backup { folder, size, rows, kids: manifest.contents.kids })
+}
+
+/// Holds a copy against every rule, and returns what it holds. What is wrong is told after `verdict`.
+pub(super) fn sound(copy: &Path, verdict: &str) -> Result<backup::Contents, StartFault> {
+    let looked_at = Inspection::open(copy)?;
+    let mut faults = looked_at.faults()?.into_iter().filter(|(_, found)| !found.is_empty());
+    if let Some((what, found)) = faults.next() {
+        let found = found.first().map(String::as_str).unwrap_or_default();
+        return Err(OpenFault::Damaged(format!("{verdict}: {what}: {found}")).into());
+    }
+    let broken = |e: Error| OpenFault::Damaged(format!("{verdict}: {}", e.chain()));
+    Ok(backup::contents(looked_at.connection()).map_err(broken)?)
+}
+
+pub(super) fn refused(why: String) -> StartFault {
+    Error::BadRequest(why).into()
+}
+
+/// The path of the backup without links and dots, if there is room for one.
+fn place(config: &Config, named: &Path) -> Result<PathBuf, StartFault> {
+    let at = named.display();
+    let name = named.file_name().ok_or_else(|| refused(format!("{at} is no name for a new folder")))?;
+    let parent = named.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let found = parent.canonicalize().ok().filter(|p| p.is_dir());
+    let parent = found.ok_or_else(|| refused(format!("{at}: {} is no folder; create it first", parent.display())))?;
+    backup::inspect_folder(&parent)?;
+    let root = config.files_root.as_ref().and_then(|r| r.canonicalize().ok());
+    if root.is_some_and(|root| parent.starts_with(root)) {
+        return Err(refused(format!("{at} is in the folder of [files] root, which callers of the API can read from")));
+    }
+    let folder = parent.join(name);
+    let cannot = |e: std::io::Error| OpenFault::Io(format!("cannot look at {at}: {e}"));
+    match std::fs::symlink_metadata(&folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(folder),
+        Err(e) => Err(cannot(e).into()),
+        Ok(meta) if !meta.is_dir() => Err(refused(format!("{at} exists and is no folder"))),
+        Ok(_) => match std::fs::read_dir(&folder).map_err(cannot)?.next() {
+            None => Ok(folder),
+            Some(_) => Err(refused(format!("{at} is not empty; a backup never replaces anything, name a new folder"))),
+        },
+    }
+}
+
+/// A backup that is not whole yet. Dropped, it is gone.
+struct Part {
+    path: PathBuf,
+    /// Holds a lock on the folder, by which others tell it from what a crash left.
+    folder: File,
+}
+
+impl Part {
+    fn make(backup: &Path) -> Result<Part, OpenFault> {
+        sweep(backup);
+        let mut path = backup.as_os_str().to_owned();
+        path.push(format!(".part-{:08x}", u32::from_be_bytes(random())));
+        let path = PathBuf::from(path);
+        let cannot = |e: std::io::Error| OpenFault::Io(format!("cannot make {}: {e}", path.display()));
+        DirBuilder::new().mode(0o700).create(&path).map_err(cannot)?;
+        let folder = File::open(&path).and_then(|folder| {
+            flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(folder)
+        });
+        match folder {
+            Ok(folder) => Ok(Part { path, folder }),
+            Err(e) => {
+                let _ = std::fs::remove_dir(&path);
+                Err(cannot(e))
+            }
+        }
+    }
+
+    /// Gives it its name. An empty folder of that name gives way, anything else does not.
+    fn finish(self, backup: &Path) -> std::io::Result<()> {
+        self.folder.sync_all()?;
+        std::fs::rename(&self.path, backup)?;
+        File::open(backup.parent().unwrap_or(Path::new("/")))?.sync_all()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After the move there is nothing of this name.
+        remove(&self.path);
+    }
+}
+
+/// Removes what crashes left of backups of this name.
+fn sweep(backup: &Path) {
+    let prefix = backup.file_name().map(|name| format!("{}.part-", name.to_string_lossy())).unwrap_or_default();
+    let entries = backup.parent().and_then(|parent| std::fs::read_dir(parent).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|n| n.strip_prefix(&prefix)).unwrap_or_default();
+        let ours = random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit());
+        if ours && entry.file_type().is_ok_and(|t| t.is_dir()) {
+            let abandoned = File::open(entry.path())
+                .is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok());
+            if abandoned {
+                remove(&entry.path());
+            }
+        }
+    }
+}
+
+/// Removes an unfinished backup, and a folder only if it holds nothing else.
+fn remove(part: &Path) {
+    for piece in PIECES {
+        let _ = std::fs::remove_file(part.join(piece));
+    }
+    let _ = std::fs::remove_dir(part);
+}

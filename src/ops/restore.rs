@@ -1,0 +1,139 @@
+//! A backup becomes the database again, for a server that is stopped and has none.
+//!
+//! Everything is held against the manifest and the keyring while the copy lies beside its place; a database under its
+//! own name is a whole one that this keyring opens.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::backup::{COPY, MANIFEST, refused, sound};
+use super::manifest::Manifest;
+use super::start::StartFault;
+use crate::config::Config;
+use crate::error::Error;
+use crate::security::secret::Keyring;
+use crate::security::sha256;
+use crate::store::backup::Incoming;
+use crate::store::check::Inspection;
+use crate::store::{Db, FileLock, OpenFault, secrets};
+
+/// A manifest has a line per table and per key; more than this is some other file.
+const MAX_MANIFEST: u64 = 64 * 1024;
+
+/// What was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// When the backup was made.
+    pub created: String,
+    /// Bytes of the database.
+    pub size: u64,
+    /// Rows of all tables.
+    pub rows: i64,
+}
+
+/// Restores a backup to the configured place.
+///
+/// # Errors
+/// Nothing was changed.
+pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartFault> {
+    let place = config.database.as_path();
+    let free = Db::is_yet_to_be_made(place)?;
+    let lock = FileLock::take(place)?;
+    if !free || !Db::is_yet_to_be_made(place)? {
+        return Err(StartFault::Configuration(format!(
+            "{} exists; nothing was changed. A restore never replaces a database: move it away first, or name another \
+             place with [database] path",
+            place.display()
+        )));
+    }
+    let manifest = read_manifest(backup)?;
+    let keyring = Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?;
+    let held = |kid: &&u32| !keyring.holds(**kid);
+    let lacking: Vec<String> = manifest.contents.kids.iter().filter(held).map(|kid| format!("{kid:08x}")).collect();
+    if !lacking.is_empty() {
+        return Err(StartFault::Configuration(format!(
+            "the keyring {} lacks what the backup was sealed with: {}; nothing was written. Put back the keyring of \
+             that time or a later one",
+            keyring.path().display(),
+            lacking.join(", ")
+        )));
+    }
+    let incoming = receive(place, backup, &manifest)?;
+    let contents = sound(incoming.path(), &cannot_be_used(backup))?;
+    if contents != manifest.contents {
+        return Err(damaged(backup, "the database holds something else than its manifest says"));
+    }
+    opens(incoming.path(), &keyring)?;
+    incoming.put_in_place()?;
+    drop(lock);
+    let rows = contents.rows.iter().map(|(_, n)| n).sum();
+    Ok(Restored { created: manifest.created, size: manifest.size, rows })
+}
+
+fn cannot_be_used(backup: &Path) -> String {
+    format!("the backup {} cannot be used", backup.display())
+}
+
+fn damaged(backup: &Path, why: &str) -> StartFault {
+    OpenFault::Damaged(format!("{}: {why}", cannot_be_used(backup))).into()
+}
+
+fn read_manifest(backup: &Path) -> Result<Manifest, StartFault> {
+    if !backup.is_dir() {
+        return Err(refused(format!("{} is not a folder; name one that jim backup made", backup.display())));
+    }
+    let mut text = String::new();
+    let read = open_piece(backup, MANIFEST)?.take(MAX_MANIFEST).read_to_string(&mut text);
+    read.map_err(|e| damaged(backup, &format!("its manifest cannot be read: {e}")))?;
+    Manifest::parse(&text).map_err(|why| damaged(backup, &format!("its manifest: {why}")))
+}
+
+/// Opens an ordinary file of a backup, and never waits for one.
+fn open_piece(backup: &Path, name: &str) -> Result<File, StartFault> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let path = backup.join(name);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&path);
+    let file = file.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => damaged(backup, &format!("it holds no {name}")),
+        _ => StartFault::Database(OpenFault::Io(format!("cannot read {}: {e}", path.display()))),
+    })?;
+    match file.metadata().is_ok_and(|m| m.is_file()) {
+        true => Ok(file),
+        false => Err(damaged(backup, &format!("its {name} is no ordinary file"))),
+    }
+}
+
+/// Copies the database beside its place; what was written is what the digest is taken of.
+fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<Incoming<'a>, StartFault> {
+    let from = open_piece(backup, COPY)?;
+    let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", backup.display()));
+    let size = from.metadata().map_err(io)?.len();
+    if size != manifest.size {
+        return Err(damaged(backup, &format!("{COPY} has {size} bytes, not {} as its manifest says", manifest.size)));
+    }
+    let incoming = Incoming::receive(place, &mut from.take(size))?;
+    let written = File::open(incoming.path()).and_then(|mut file| sha256(&mut file)).map_err(io)?;
+    match written == manifest.sha256 {
+        true => Ok(incoming),
+        false => Err(damaged(backup, &format!("{COPY} is not what was backed up: its SHA-256 is another one"))),
+    }
+}
+
+/// The keyring holds the very keys that the copy was sealed with, and not others of the same name.
+fn opens(copy: &Path, keyring: &Keyring) -> Result<(), StartFault> {
+    let looked_at = Inspection::open(copy)?;
+    let broken = |e: Error| OpenFault::Damaged(format!("{}: {}", copy.display(), e.chain()));
+    for (kid, value) in secrets::checks(looked_at.connection()).map_err(broken)? {
+        if !keyring.passes_check(kid, &value) {
+            return Err(StartFault::Configuration(format!(
+                "the keyring {} holds another key {kid:08x} than the one the backup was sealed with; nothing was written",
+                keyring.path().display()
+            )));
+        }
+    }
+    Ok(())
+}

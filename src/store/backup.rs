@@ -1,0 +1,107 @@
+//! Copies of the whole database: making one beside a running server or alone, and bringing one back into place.
+//!
+//! The database itself is read by SQLite only. What a copy is wrapped in, and whether it may be used, is decided in
+//! `ops`.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::check::Inspection;
+use super::open::{self, OpenFault};
+use crate::error::Result;
+
+/// What a database holds, as far as it can be told without reading rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Its `user_version`.
+    pub schema: i32,
+    /// The master keys that it needs.
+    pub kids: Vec<u32>,
+    /// Rows per table, by name.
+    pub rows: Vec<(String, i64)>,
+}
+
+/// Copies what is being looked at into a new file, as it is at one moment, and brings that safely to the disk.
+pub fn copy(source: &Inspection, target: &Path) -> Result<(), OpenFault> {
+    let cannot = |e: &dyn std::fmt::Display| OpenFault::Io(format!("cannot write {}: {e}", target.display()));
+    let name = target.to_str().ok_or_else(|| cannot(&"the path is not UTF-8"))?;
+    // SQLite would make it readable for others; it takes an empty file for a new one.
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target);
+    drop(made.map_err(|e| cannot(&e))?);
+    source.connection().execute("VACUUM INTO ?1", [name]).map_err(|e| match e.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            OpenFault::Damaged(format!("the database is damaged and was not copied: {e}"))
+        }
+        _ => cannot(&e),
+    })?;
+    // No connection is open on the copy by now.
+    File::open(target).and_then(|f| f.sync_all()).map_err(|e| cannot(&e))
+}
+
+/// What a database holds.
+pub fn contents(c: &Connection) -> Result<Contents> {
+    const TABLES: &str =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+        ORDER BY name";
+    let mut statement = c.prepare(TABLES)?;
+    let tables: Vec<String> = statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let count = |table: String| {
+        let quoted = table.replace('"', "\"\"");
+        let rows = c.query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |r| r.get(0))?;
+        Ok((table, rows))
+    };
+    Ok(Contents {
+        schema: c.pragma_query_value(None, "user_version", |r| r.get(0))?,
+        kids: super::secrets::checks(c)?.into_iter().map(|(kid, _)| kid).collect(),
+        rows: tables.into_iter().map(count).collect::<rusqlite::Result<_>>()?,
+    })
+}
+
+/// Refuses a folder in which everybody could replace a backup.
+pub fn inspect_folder(folder: &Path) -> Result<(), OpenFault> {
+    open::refuse_everybodys(folder)
+}
+
+/// A copy on its way to the place of a database, under another name beside it. Dropped, it is gone.
+pub struct Incoming<'a> {
+    part: PathBuf,
+    place: &'a Path,
+}
+
+impl<'a> Incoming<'a> {
+    /// Writes what a reader gives beside `place`, safely to the disk. Whoever calls it holds the lock of `place`.
+    pub fn receive(place: &'a Path, from: &mut impl Read) -> Result<Incoming<'a>, OpenFault> {
+        let incoming = Incoming { part: open::beside(place, "part"), place };
+        let cannot = |e: std::io::Error| OpenFault::io(&format!("cannot write {}", incoming.part.display()), e);
+        // What an earlier attempt left, which the lock says is over.
+        let _ = std::fs::remove_file(&incoming.part);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&incoming.part);
+        let mut file = made.map_err(cannot)?;
+        std::io::copy(from, &mut file).and_then(|_| file.sync_all()).map_err(cannot)?;
+        Ok(incoming)
+    }
+
+    /// Where it lies for now.
+    pub fn path(&self) -> &Path {
+        &self.part
+    }
+
+    /// Gives it the name of the database.
+    pub fn put_in_place(self) -> Result<(), OpenFault> {
+        let moved = std::fs::rename(&self.part, self.place);
+        moved
+            .and_then(|()| File::open(open::folder_of(self.place))?.sync_all())
+            .map_err(|e| OpenFault::io(&format!("cannot make {}", self.place.display()), e))
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        // After the move there is nothing of this name.
+        let _ = std::fs::remove_file(&self.part);
+    }
+}
