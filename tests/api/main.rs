@@ -37,6 +37,7 @@ mod partitions;
 mod program;
 mod rate_limits;
 mod rotate_key_command;
+mod sealed_values;
 mod secrets;
 mod service_settings;
 mod situations;

@@ -1,0 +1,258 @@
+//! What is secret lies in no file in clear, and what is sealed opens only in its place, untouched, with its keyring.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use jim::sandbox::{Options, Sandbox};
+use jim::security::secret::Keyring;
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::program::{Place, Process};
+use crate::support::{SYSTEMS, TestApp, sandbox_settings};
+
+const KEYS: &str = "/api/v1/apikeys";
+/// As weak as an operator's key may be.
+const WEAK: &str = "jim_00000000000000000000000000000000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
+    let app = TestApp::start().await;
+    let sandbox = Sandbox::start(Options::sample()).await.expect("the sandbox starts");
+    let (a, b) = (app.connected_to(&sandbox).await, app.connected_to(&sandbox).await);
+    for id in [a, b] {
+        app.import(id, "").await.expect_status(200);
+    }
+    let c = Connection::open(app.database()).expect("opens");
+    let sealed = |id: i64| -> Vec<u8> {
+        let sql = "SELECT sealed FROM setting_values WHERE system_id = ?1 AND setting_id = 3";
+        c.query_row(sql, [id], |r| r.get(0)).expect("a value")
+    };
+    let put = |value: &[u8]| {
+        let sql = "UPDATE setting_values SET sealed = ?2 WHERE system_id = ?1 AND setting_id = 3";
+        assert_eq!(c.execute(sql, (a, value)).expect("changed"), 1);
+    };
+    let (right, others) = (sealed(a), sealed(b));
+    let mut cases = vec![("of another system".to_owned(), others), ("empty".to_owned(), Vec::new())];
+    for at in 0..right.len() {
+        let mut bent = right.clone();
+        bent[at] ^= 1 << (at % 8);
+        cases.push((format!("byte {at} flipped"), bent));
+    }
+    for end in [1, 4, 5, 28, 29, 30, right.len() - 1] {
+        cases.push((format!("cut at {end}"), right[..end].to_vec()));
+    }
+    let mut of_no_key = right.clone();
+    of_no_key[1..5].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
+    cases.push(("of a key that nobody has".to_owned(), of_no_key));
+    cases.push(("in clear".to_owned(), sandbox.password().as_bytes().to_vec()));
+    let connections = sandbox.connections();
+    for (what, value) in &cases {
+        put(value);
+        let dump = app.dump();
+        for kind in ["hierarchy", "schema"] {
+            let path = format!("{SYSTEMS}/{a}/import-{kind}");
+            app.admin().send("POST", &path, None).await.expect_error(500, "INTERNAL_ERROR");
+            assert_eq!(sandbox.connections(), connections, "{what}: something was sent");
+        }
+        assert!(app.dump() == dump, "{what}: a refusal changed something");
+    }
+    println!("s3 {} ways to spoil a value", cases.len());
+    // Of another setting of the same system, then put right again.
+    c.execute("UPDATE setting_values SET setting_id = 303 WHERE system_id = ?1 AND setting_id = 3", [a])
+        .expect("moved");
+    app.import(a, "").await.expect_error(400, "BAD_REQUEST");
+    c.execute("UPDATE setting_values SET setting_id = 3 WHERE setting_id = 303", []).expect("moved");
+    put(&right);
+    app.import(a, "").await.expect_status(200);
+    app.import(b, "").await.expect_status(200);
+}
+
+#[test]
+fn s6_no_nonce_comes_twice_and_equal_secrets_look_different() {
+    // An optimised build seals a million in seconds.
+    let count = if cfg!(debug_assertions) { 40_000 } else { 1_000_000 };
+    let folder = tempfile::tempdir().expect("a folder");
+    let ring = Keyring::create(&folder.path().join("jim.keys")).expect("made");
+    let (mut nonces, mut texts) = (HashSet::new(), HashSet::new());
+    for _ in 0..count {
+        let sealed = ring.seal_setting(1, 3, "the same text").expect("sealed");
+        nonces.insert(sealed[5..29].to_vec());
+        texts.insert(sealed[29..].to_vec());
+    }
+    assert_eq!((nonces.len(), texts.len()), (count, count));
+    // Every bit of a nonce is about as often set as not: it is no counter.
+    for bit in 0..192 {
+        let set = nonces.iter().filter(|n| n[bit / 8] >> (bit % 8) & 1 == 1).count();
+        assert!((count * 45 / 100..count * 55 / 100).contains(&set), "bit {bit} is set in {set} of {count}");
+    }
+}
+
+/// The forms in which a careless hand may leave a secret.
+fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
+    let hex: String = secret.iter().map(|b| format!("{b:02x}")).collect();
+    let escaped = secret.iter().map(|b| format!("%{b:02X}")).collect::<String>();
+    let mut all = vec![secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes(), escaped.into_bytes()];
+    // In base64 a secret begins at one of three places of a group; the whole groups within are what can be looked for.
+    for skip in 0..3 {
+        let rest = &secret[skip..];
+        let groups = &rest[..rest.len() / 3 * 3];
+        all.extend([STANDARD.encode(groups).into_bytes(), URL_SAFE_NO_PAD.encode(groups).into_bytes()]);
+    }
+    all.push(secret.iter().rev().copied().collect());
+    all
+}
+
+fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if let Ok(bytes) = fs::read(&path) {
+            found.push((path.display().to_string(), bytes));
+        }
+    }
+}
+
+/// Pieces to be looked for, by how they begin: files are large, and each is gone through once for all of them.
+struct Wanted {
+    pieces: HashMap<[u8; 8], Vec<Vec<u8>>>,
+}
+
+impl Wanted {
+    fn new(secrets: &[Vec<u8>]) -> Wanted {
+        let mut pieces: HashMap<[u8; 8], Vec<Vec<u8>>> = HashMap::new();
+        for form in secrets.iter().flat_map(|s| forms(s)) {
+            let begin = *form.first_chunk().expect("eight bytes or more");
+            pieces.entry(begin).or_default().push(form);
+        }
+        Wanted { pieces }
+    }
+
+    /// The first of them that is in there.
+    fn in_there(&self, bytes: &[u8]) -> Option<String> {
+        (0..bytes.len().saturating_sub(7)).find_map(|at| {
+            let here = &bytes[at..];
+            let found = self.pieces.get(here.first_chunk::<8>()?)?.iter().find(|piece| here.starts_with(piece))?;
+            Some(String::from_utf8_lossy(found).into_owned())
+        })
+    }
+}
+
+/// Looks for all secrets in all files but the keyring. Returns how many files were looked at.
+#[track_caller]
+fn sweep(place: &Place, secrets: &[Vec<u8>], when: &str) -> usize {
+    let wanted = Wanted::new(secrets);
+    let mut all = Vec::new();
+    files(place.folder(), &mut all);
+    all.retain(|(name, _)| !name.ends_with("jim.keys"));
+    for (name, bytes) in &all {
+        assert_eq!(wanted.in_there(bytes), None, "{when}: {name}");
+    }
+    all.len()
+}
+
+const CHANGES: usize = 150;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s2_k8_no_password_and_no_key_lies_in_any_file() {
+    let sandbox = Sandbox::start(Options::sample()).await.expect("the sandbox starts");
+    let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK).with("JIM_LOG_FILTER", "trace");
+    fs::create_dir(place.path("temporary")).expect("a folder");
+    let place = place.with("TMPDIR", "temporary").with("SQLITE_TMPDIR", "temporary");
+    let server = place.serve();
+    let client = server.client(WEAK);
+    let mut secrets: Vec<Vec<u8>> = vec![WEAK.into()];
+    let id = client.post(SYSTEMS, &json!({ "name": "S", "connectorDefinitionId": 3 })).await.expect_status(201)["id"]
+        .as_i64()
+        .expect("an id");
+    for n in 0..CHANGES {
+        let canary = format!("canary-{n:03}-5f3a9e71-\"päss\"word");
+        let mut values = sandbox_settings(&sandbox);
+        values["3"]["stringValue"] = json!(canary);
+        match n % 3 {
+            0 => {
+                let body = json!({ "name": format!("Gone {n}"), "connectorDefinitionId": 3 });
+                let gone = client.post(SYSTEMS, &body).await.expect_status(201)["id"].clone();
+                let path = format!("{SYSTEMS}/{gone}");
+                client.put(&path, &json!({ "settingValues": values })).await.expect_status(200);
+                client.delete(&path).await;
+            }
+            1 => {
+                let body = json!({ "name": format!("Key {n}"), "roleIds": [1] });
+                let made = client.post(KEYS, &body).await.expect_status(201);
+                secrets.push(made["key"].as_str().expect("a key").into());
+                server.client(made["key"].as_str().expect("a key")).get(SYSTEMS).await.expect_status(200);
+                let path = format!("{KEYS}/{}", made["id"].as_str().expect("an id"));
+                assert!(client.delete(&path).await.status < 300);
+            }
+            _ => {
+                let path = format!("{SYSTEMS}/{id}");
+                client.put(&path, &json!({ "settingValues": values })).await.expect_status(200);
+            }
+        }
+        if n % 3 != 1 {
+            secrets.push(canary.into());
+        }
+    }
+    // One that stays, with an import that binds by it.
+    let body = json!({ "settingValues": sandbox_settings(&sandbox) });
+    client.put(&format!("{SYSTEMS}/{id}"), &body).await.expect_status(200);
+    client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await.expect_status(200);
+    secrets.push(sandbox.password().into());
+    let master = |place: &Place| -> Vec<Vec<u8>> {
+        let text = String::from_utf8(place.read("jim.keys")).expect("text");
+        let keys = text.lines().map(|l| STANDARD.decode(l.rsplit(':').next().expect("a key")).expect("base64"));
+        keys.collect()
+    };
+    // The sweep can fail: what is known to be there is found.
+    assert!(Wanted::new(&master(&place)).in_there(&place.read("jim.keys")).is_some());
+    secrets.extend(master(&place));
+
+    let mut looked = sweep(&place, &secrets, "while it serves");
+    place.run(&["backup", "live"]).told();
+    looked += sweep(&place, &secrets, "a backup beside the server");
+    let log = server.err().join("\n");
+    assert_eq!(Wanted::new(&secrets).in_there(log.as_bytes()), None, "in the log");
+    server.kill();
+    looked += sweep(&place, &secrets, "what a kill left");
+    place.run(&["backup", "killed"]).told();
+    let told = place.run(&["rotate-key"]).told();
+    secrets.extend(master(&place).pop());
+    assert_eq!(Wanted::new(&secrets).in_there(told.as_bytes()), None, "told");
+    place.run(&["backup", "rotated"]).told();
+    looked += sweep(&place, &secrets, "after a rotation");
+    assert_eq!(place.serve().stop().code, Some(0));
+    looked += sweep(&place, &secrets, "after a stop");
+    println!("s2 {} secrets in {looked} files", secrets.len());
+    assert!(looked > 20 && secrets.len() > CHANGES);
+}
+
+/// Whoever has the file but not the keyring cannot try keys that they guess: the hash is not one of the key alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn k8_a_hash_is_not_one_of_the_key_alone() {
+    let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK);
+    let server = Process::start(place.command(&["serve"]));
+    server.client(WEAK).get(SYSTEMS).await.expect_status(200);
+    assert_eq!(server.stop().code, Some(0));
+    let c = Connection::open(place.path("jim.db")).expect("opens");
+    let sql = "SELECT hash, pepper_kid FROM api_keys WHERE is_infrastructure = 1";
+    let (phc, kid): (String, u32) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("a row");
+    c.close().expect("closes");
+    let parts: Vec<&str> = phc.split('$').collect();
+    let salt = STANDARD_NO_PAD.decode(parts[4]).expect("a salt");
+    let stored = STANDARD_NO_PAD.decode(parts[5]).expect("a hash");
+    let ring = Keyring::load(&place.path("jim.keys")).expect("the keyring");
+    let pepper = ring.derive(kid, "jim|v1|api-key pepper").expect("a pepper");
+    for (pepper, same) in [(&[][..], false), (&pepper[..], true)] {
+        let params = Params::new(19 * 1024, 2, 1, Some(32)).expect("parameters");
+        let argon = Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params).expect("a pepper");
+        let mut hash = [0u8; 32];
+        argon.hash_password_into(WEAK.as_bytes(), &salt, &mut hash).expect("a hash");
+        assert_eq!(hash.as_slice() == stored, same, "with a pepper of {} bytes", pepper.len());
+    }
+}
