@@ -260,7 +260,7 @@ async fn s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readable_a
             *(if left == 0 { &mut done } else { &mut begun }) += 1;
         }
         // A start on what the crash left seals nothing with a key that the database does not know.
-        if n % 6 == 0 {
+        if n.is_multiple_of(6) {
             runtime.block_on(filled.works());
         }
         let again = place.run(&["rotate-key"]).told();
