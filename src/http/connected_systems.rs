@@ -126,7 +126,6 @@ pub async fn get(call: Call) -> Result<Response> {
 }
 
 pub async fn update(mut call: Call) -> Result<Response> {
-    let id = call.id(0, WHAT)?;
     let mut body = call.json(&["name", "description", "settingValues", "maxExportParallelism"]).await?;
     let fields = Fields {
         name: body.name(false),
@@ -135,7 +134,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     };
     let settings = setting_values(&mut body);
     let update = Update { fields, settings, faults: body.faults };
-    answer(ops::update(&call.app, id, update, call.caller()?).await?)
+    answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?)
 }
 
 pub async fn import_schema(call: Call) -> Result<Response> {

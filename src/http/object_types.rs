@@ -20,17 +20,16 @@ pub async fn list(call: Call) -> Result<Response> {
 }
 
 pub async fn update(mut call: Call) -> Result<Response> {
-    let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let mut body = call.json(&["selected", "removeContributedAttributesOnObsoletion"]).await?;
     let selected = body.flag("selected");
     let remove_contributed = body.flag("removeContributedAttributesOnObsoletion");
     body.check()?;
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let updated = ops::update_type(&call.app, system, id, selected, remove_contributed, call.caller()?).await?;
     Ok(type_list::stream(vec![updated], Vec::new(), Vec::new(), None))
 }
 
 pub async fn update_attribute(mut call: Call) -> Result<Response> {
-    let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
     let mut body = call.json(&["selected", "isExternalId", "isSecondaryExternalId"]).await?;
     let wish = Wish {
         selected: body.flag("selected"),
@@ -38,6 +37,7 @@ pub async fn update_attribute(mut call: Call) -> Result<Response> {
         secondary: body.flag("isSecondaryExternalId"),
     };
     body.check()?;
+    let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
     let updated = ops::update_attribute(&call.app, system, object_type, id, wish, call.caller()?).await?;
     type_list::attribute(&updated)
 }
@@ -59,10 +59,10 @@ struct BulkError {
 }
 
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
-    let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let mut body = call.json(&["attributes"]).await?;
     let wishes = wishes(&mut body);
     body.check()?;
+    let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
     let dates: Vec<String> = bulk.updated.iter().map(|a| json::date(a.created)).collect();
     let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };

@@ -22,16 +22,16 @@ pub async fn list(call: Call) -> Result<Response> {
 }
 
 pub async fn update_partition(mut call: Call) -> Result<Response> {
-    let (system, id) = (call.id(0, WHAT)?, call.id(1, "partition")?);
     let selected = selected(&mut call).await?;
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, "partition")?);
     let branch = ops::select_partition(&call.app, system, id, selected, call.caller()?).await?;
     let head = PartitionHead::new(&branch.partition, system);
     Ok(stream(Shape::Partition(head, Forest::new(branch.nodes)), system, None))
 }
 
 pub async fn update_container(mut call: Call) -> Result<Response> {
-    let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
     let selected = selected(&mut call).await?;
+    let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
     let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
     Ok(stream(Shape::Container(Forest::below(nodes, id)), system, None))
 }
@@ -52,7 +52,6 @@ struct BulkError {
 }
 
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
-    let system = call.id(0, WHAT)?;
     let mut body = call.json(&["containers"]).await?;
     let mut wanted = BTreeMap::new();
     match body.take("containers") {
@@ -75,7 +74,7 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
         Some(_) => body.fault("containers", "Must be an object keyed by container id."),
     }
     body.check()?;
-    let bulk = ops::select_many(&call.app, system, wanted, call.caller()?).await?;
+    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted, call.caller()?).await?;
     let error = |(container_id, error_message)| BulkError { container_id, error_message };
     json::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
