@@ -52,12 +52,13 @@ pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
 fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut Report) -> Result<(), OpenFault> {
     let c = inspection.connection();
     let broken = |e: crate::error::Error| OpenFault::Damaged(e.chain());
-    for (kid, value) in secrets::checks(c).map_err(broken)? {
-        match ring.passes_check(kid, &value) {
-            true => report.checked.push(format!("keyring {} belongs to it", ring.path().display())),
-            false => report.misconfigured.push(format!("the keyring lacks or has another key {kid:08x}")),
-        }
+    let mut foreign = secrets::checks(c).map_err(broken)?;
+    foreign.retain(|(kid, value)| !ring.passes_check(*kid, value));
+    if foreign.is_empty() {
+        report.checked.push(format!("keyring {} belongs to it", ring.path().display()));
     }
+    let lacking = foreign.iter().map(|(kid, _)| format!("the keyring lacks or has another key {kid:08x}"));
+    report.misconfigured.extend(lacking);
     let sealed = secrets::sealed_settings(c).map_err(broken)?;
     let closed = sealed.iter().filter(|(system, setting, s)| ring.open_setting(*system, *setting, s).is_err());
     match closed.count() {
