@@ -34,6 +34,7 @@ mod openldap;
 mod paged_lists;
 mod pages;
 mod partitions;
+mod powershell;
 mod program;
 mod rate_limits;
 mod rotate_key_command;
