@@ -44,3 +44,4 @@ mod service_settings;
 mod situations;
 mod system;
 mod test_connection;
+mod updates_at_once;
