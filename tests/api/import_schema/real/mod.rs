@@ -6,6 +6,7 @@ mod ds389;
 mod known;
 mod openldap;
 mod samba;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
