@@ -1,5 +1,6 @@
 //! Partitions and containers: read as one flat list, written by a plan in one transaction.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
@@ -283,7 +284,7 @@ fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {
     Ok(StoredContainer {
         id: r.get(0)?,
         partition_id: r.get(1)?,
-        parent_id: r.get(2)?,
+        above: r.get::<_, Option<RowId>>(2)?.and_then(NonZero::new),
         external_id: Arc::from(text(r, 3)?),
         entry_id: entry_id(r, 4, 5)?,
         name: Arc::from(text(r, 6)?),

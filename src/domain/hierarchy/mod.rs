@@ -17,6 +17,7 @@ mod warnings;
 mod tests;
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use super::dn::DnKey;
@@ -96,8 +97,9 @@ pub struct StoredContainer {
     pub id: RowId,
     /// The partition's row.
     pub partition_id: RowId,
-    /// The container above; `None` directly below the partition.
-    pub parent_id: Option<RowId>,
+    /// The container above; `None` directly below the partition. Ids begin with 1, and half a million rows are held with
+    /// eight bytes less each.
+    pub above: Option<NonZero<RowId>>,
     /// The DN as the directory sent it.
     pub external_id: Arc<str>,
     /// The immutable id, where the directory showed one.
@@ -113,6 +115,11 @@ pub struct StoredContainer {
 }
 
 impl StoredContainer {
+    /// The row of the container above; `None` directly below the partition.
+    pub fn parent_id(&self) -> Option<RowId> {
+        self.above.map(NonZero::get)
+    }
+
     /// The normal form of its DN, made when it is needed: in most imports nearly no row is asked for it.
     pub fn key(&self) -> DnKey {
         DnKey::of_stored(&self.external_id)
@@ -136,7 +143,7 @@ impl StoredTree {
 
     /// For each container the place in the list of the one above it.
     fn parents(&self) -> Vec<u32> {
-        let above = |c: &StoredContainer| c.parent_id.and_then(|id| self.row_of(id));
+        let above = |c: &StoredContainer| c.parent_id().and_then(|id| self.row_of(id));
         self.containers.iter().map(|c| above(c).map_or(matching::NONE, |r| r as u32)).collect()
     }
 }

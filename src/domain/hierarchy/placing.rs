@@ -153,7 +153,7 @@ impl<'a> Planner<'a> {
         let container = &self.stored.containers[row];
         let seen = self.matching.entries[e].seen;
         let entry_id = seen.ids.best().or(container.entry_id);
-        let parent = container.parent_id.map_or(ParentRef::Root, ParentRef::Row);
+        let parent = container.parent_id().map_or(ParentRef::Root, ParentRef::Row);
         let elsewhere = to.parent != parent || to.partition != PartitionRef::Row(container.partition_id);
         if seen.name != container.name {
             renamed.push((

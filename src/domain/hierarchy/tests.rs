@@ -136,7 +136,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
         StoredContainer {
             id,
             partition_id: partition(to.partition),
-            parent_id: parent(to.parent),
+            above: parent(to.parent).and_then(std::num::NonZero::new),
             external_id: c.external_id,
             entry_id,
             name: c.name,
@@ -168,7 +168,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
     for c in &stored.containers {
         assert!(keys.insert((c.partition_id, c.key())), "two rows for {}", c.external_id);
         assert!(stored.partitions.iter().any(|p| p.id == c.partition_id));
-        if let Some(parent) = c.parent_id {
+        if let Some(parent) = c.parent_id() {
             assert_eq!(ids.get(&parent), Some(&c.partition_id), "{} hangs in another partition", c.external_id);
         }
     }
@@ -368,7 +368,7 @@ fn an_unseen_row_follows_its_parent_to_another_partition() {
         world.everything_is(Verdict::Hidden);
         world.import();
         let (a, b) = (world.row(1).expect("a"), world.row(2).expect("b"));
-        assert_eq!((b.parent_id, b.partition_id), (Some(a.id), a.partition_id));
+        assert_eq!((b.parent_id(), b.partition_id), (Some(a.id), a.partition_id));
         assert_eq!(&*b.external_id, "ou=b,ou=a,o=partners");
     }
 }
@@ -432,7 +432,7 @@ fn a_kept_row_follows_its_renamed_parent() {
     assert_eq!(renamed(&plan), [("a", "z")]);
     assert_eq!(moved(&plan), []);
     assert_eq!(&*world.row(2).expect("kept").external_id, "ou=Hid\\,den,ou=z,dc=example,dc=com");
-    assert_eq!(world.row(3).expect("x").parent_id, world.row(2).map(|r| r.id));
+    assert_eq!(world.row(3).expect("x").parent_id(), world.row(2).map(|r| r.id));
 }
 
 #[test]
@@ -443,7 +443,7 @@ fn children_of_a_parent_that_goes_are_placed_anew_without_a_report() {
     let plan = world.import();
     assert_eq!(names(&plan.changes.removed_containers), ["mid"]);
     assert_eq!(moved(&plan), []);
-    assert_eq!(world.row(3).expect("x").parent_id, world.row(1).map(|r| r.id));
+    assert_eq!(world.row(3).expect("x").parent_id(), world.row(1).map(|r| r.id));
 }
 
 #[test]

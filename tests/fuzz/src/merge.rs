@@ -188,7 +188,7 @@ impl<'a> Merge<'a> {
                     self.pairs.retain(|_, taken| taken != e);
                     while let Some(r) = row {
                         self.spared.insert(r);
-                        row = self.stored.containers[r].parent_id.map(|p| self.row(p));
+                        row = self.stored.containers[r].parent_id().map(|p| self.row(p));
                     }
                 }
             }
@@ -241,7 +241,7 @@ impl<'a> Merge<'a> {
         if (0..self.entries.len()).any(|e| placed(&e)) {
             return Fate::Goes;
         }
-        if let Some(parent) = stored.parent_id.map(|p| self.row(p)).filter(|p| !self.pairs.contains_key(p)) {
+        if let Some(parent) = stored.parent_id().map(|p| self.row(p)).filter(|p| !self.pairs.contains_key(p)) {
             return if self.fate(parent) == Fate::Goes { Fate::Goes } else { Fate::Stays(place) };
         }
         match self.verdicts.containers.get(&stored.id) {
@@ -254,7 +254,7 @@ impl<'a> Merge<'a> {
     /// Where a row would be if only what is above it had changed.
     fn home(&self, row: usize) -> Path {
         let own = &self.rows[row];
-        let mut above = self.stored.containers[row].parent_id.map(|p| self.row(p));
+        let mut above = self.stored.containers[row].parent_id().map(|p| self.row(p));
         let (was, is) = loop {
             let Some(p) = above else {
                 let partition = self.partition_of(row);
@@ -271,7 +271,7 @@ impl<'a> Merge<'a> {
             match self.fate(p) {
                 Fate::Is(e) => break (was, self.places[e].clone()),
                 Fate::Stays(place) => break (was, place),
-                Fate::Goes => above = self.stored.containers[p].parent_id.map(|p| self.row(p)),
+                Fate::Goes => above = self.stored.containers[p].parent_id().map(|p| self.row(p)),
             }
         };
         let was = path_of(was.as_str());
@@ -284,7 +284,7 @@ impl<'a> Merge<'a> {
     /// The seen partition whose view tells about an unseen row: that of the nearest row above it that was seen. Else its
     /// own, or where that is not listed, the stored one.
     fn judge_of(&self, row: usize) -> Result<usize, usize> {
-        match self.stored.containers[row].parent_id.map(|p| self.row(p)) {
+        match self.stored.containers[row].parent_id().map(|p| self.row(p)) {
             Some(above) => self.pairs.get(&above).map_or_else(|| self.judge_of(above), |e| Ok(self.entries[*e].0)),
             None => {
                 let partition = self.partition_of(row);
@@ -362,7 +362,7 @@ impl<'a> Merge<'a> {
                 outcome.renamed.insert((stored.id, stored.name.to_string(), seen.name.to_string()));
             }
             let same_partition = self.listed.get(&self.partition_of(r)) == entry.map(|e| self.entries[e].0).as_ref();
-            let same_parent = parent_row == stored.parent_id.map(|p| Some(self.row(p)));
+            let same_parent = parent_row == stored.parent_id().map(|p| Some(self.row(p)));
             if !(same_partition && same_parent) && self.home(r)[1..] != path[1..] {
                 outcome.moved.insert(stored.id);
             }
@@ -372,7 +372,7 @@ impl<'a> Merge<'a> {
 
     /// The place of the nearest row above one that stays.
     fn parent_that_stays(&self, row: usize) -> Option<Path> {
-        let above = self.row(self.stored.containers[row].parent_id?);
+        let above = self.row(self.stored.containers[row].parent_id()?);
         match self.fate(above) {
             Fate::Is(e) => Some(self.places[e].clone()),
             Fate::Stays(place) => Some(place),

@@ -261,7 +261,7 @@ impl World {
         if self.asked_elsewhere.contains(&row.id) {
             return Ok(true);
         }
-        let Some(above) = row.parent_id.filter(|id| plan.removed.contains(id)) else { return Ok(false) };
+        let Some(above) = row.parent_id().filter(|id| plan.removed.contains(id)) else { return Ok(false) };
         let above = self.row(above)?;
         let recreated = sight.seen.partitions.iter().flat_map(|p| &p.containers).any(|c| c.key == above.key());
         Ok(recreated || self.goes_with_another(above, plan, sight)?)
@@ -405,7 +405,7 @@ impl World {
             if !self.stored.partitions.iter().any(|p| p.id == c.partition_id) {
                 return Err(format!("{} has no partition", c.external_id));
             }
-            let mut above = c.parent_id;
+            let mut above = c.parent_id();
             for steps in 0.. {
                 let Some(id) = above else { break };
                 let parent = self.row(id)?;
@@ -415,7 +415,7 @@ impl World {
                 if steps > self.stored.containers.len() {
                     return Err(format!("{} is in a ring", c.external_id));
                 }
-                above = parent.parent_id;
+                above = parent.parent_id();
             }
         }
         Ok(())
@@ -441,7 +441,7 @@ impl World {
                 .map(|p| path_of(p.key.as_str()))
                 .unwrap_or_default()
         };
-        let parent = |c: &StoredContainer| c.parent_id.and_then(|p| self.row(p).ok()).map(own);
+        let parent = |c: &StoredContainer| c.parent_id().and_then(|p| self.row(p).ok()).map(own);
         let old = |c: &StoredContainer| Some(c.id).filter(|id| *id <= self.rows_before);
         self.stored
             .containers
@@ -477,12 +477,12 @@ impl World {
         for (uid, row) in &rows {
             let node = &directory.nodes[uid];
             same("place", &path_of(row.key().as_str()), &directory.path(*uid).unwrap_or_default())?;
-            same("parent", &row.parent_id.map(|p| self.entry_of[&p]), &node.parent)?;
+            same("parent", &row.parent_id().map(|p| self.entry_of[&p]), &node.parent)?;
             let Some(was) = before.containers.iter().find(|b| b.id == row.id) else {
                 new += 1;
                 continue;
             };
-            let parent_was = was.parent_id.map(|p| self.entry_of[&p]);
+            let parent_was = was.parent_id().map(|p| self.entry_of[&p]);
             let parent_is_left = parent_was.is_none_or(|p| directory.nodes.contains_key(&p));
             let elsewhere = parent_was != node.parent;
             moved_at_most += usize::from(elsewhere || was.partition_id != row.partition_id);
@@ -520,10 +520,10 @@ fn filled(
     StoredContainer {
         id,
         partition_id,
-        parent_id: match to.parent {
+        above: match to.parent {
             ParentRef::Root => None,
-            ParentRef::Row(row) => Some(row),
-            ParentRef::New(i) => Some(new_rows[i]),
+            ParentRef::Row(row) => std::num::NonZero::new(row),
+            ParentRef::New(i) => std::num::NonZero::new(new_rows[i]),
         },
         external_id: c.external_id,
         entry_id,
