@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Caller;
+use super::{Caller, record_update};
 use crate::app::{App, Large};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
@@ -158,13 +158,7 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
                 true => "Nothing changed".to_owned(),
                 false => format!("Changed: {}", changed.join(", ")),
             };
-            activities::record(
-                tx,
-                Operation::Update,
-                Target::System(Some(id), &system.name),
-                &by,
-                &Outcome::done(message),
-            )?;
+            record_update(tx, &system, &by, &Outcome::done(message))?;
             Ok(Detail { system, settings: systems::settings(tx, id)?, types: Vec::new(), large: None })
         })
         .await?;

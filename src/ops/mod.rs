@@ -27,8 +27,13 @@ pub mod test_connection;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
+use crate::error::Result;
 use crate::security::key_cache::Record;
-use crate::store::activities::Initiator;
+use crate::store::Tx;
+use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
+use crate::store::connected_systems::System;
 
 /// Who is calling: an accepted key, and from where.
 #[derive(Debug, Clone)]
@@ -46,4 +51,9 @@ impl Caller {
     pub fn initiator(&self) -> Initiator {
         Initiator::Key { id: self.key.id, name: self.key.name.clone() }
     }
+}
+
+/// Records that a system, or something of it, was changed.
+fn record_update(tx: &Tx<'_>, system: &System, by: &Initiator, outcome: &Outcome) -> Result<Uuid> {
+    activities::record(tx, Operation::Update, Target::System(Some(system.id), &system.name), by, outcome)
 }

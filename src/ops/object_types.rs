@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
-use super::Caller;
+use super::{Caller, record_update};
 use crate::app::{App, Large};
 use crate::domain::schema::{RowId, count};
 use crate::error::{Error, Faults, Result};
-use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
-use crate::store::connected_systems::System;
+use crate::store::activities::Outcome;
 use crate::store::schema::{self, Flag, ListedAttribute, ListedType};
 use crate::store::{Tx, connected_systems};
 
@@ -76,7 +75,7 @@ pub async fn update_type(
             let [on, off] = ["contributed attributes go when obsolete", "contributed attributes stay when obsolete"];
             tell(&mut told, on, off, remove_contributed);
             let message = sentence(format!("Object type {}", before.stored.name), told);
-            record(tx, &stored, &by, &Outcome::done(message))?;
+            record_update(tx, &stored, &by, &Outcome::done(message))?;
             schema::object_type(tx, system, id)
         })
         .await
@@ -103,7 +102,7 @@ pub async fn update_attribute(
             let Changed { attribute, mut told, taken } = changed;
             told.extend(taken);
             let message = sentence(format!("Attribute {of}.{}", attribute.stored.name), told);
-            record(tx, &stored, &by, &Outcome::done(message))?;
+            record_update(tx, &stored, &by, &Outcome::done(message))?;
             Ok(attribute)
         })
         .await
@@ -161,7 +160,7 @@ pub async fn update_many(
                 processed: done.len(),
                 ..Outcome::default()
             };
-            let activity = record(tx, &stored, &by, &outcome)?;
+            let activity = record_update(tx, &stored, &by, &outcome)?;
             // As they are in the end: a later one may have taken a flag from an earlier one.
             let updated = done.into_iter().map(|id| schema::attribute(tx, object_type, id));
             let updated = updated.filter_map(Result::transpose).collect::<Result<_>>()?;
@@ -235,10 +234,6 @@ fn change(
     }
     schema::update_attribute(tx, a)?;
     Ok(Ok(Changed { attribute, told, taken }))
-}
-
-fn record(tx: &Tx<'_>, system: &System, by: &Initiator, outcome: &Outcome) -> Result<Uuid> {
-    activities::record(tx, Operation::Update, Target::System(Some(system.id), &system.name), by, outcome)
 }
 
 fn tell(told: &mut Vec<String>, on: &str, off: &str, wish: Option<bool>) {

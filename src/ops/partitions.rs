@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::Caller;
+use super::{Caller, record_update};
 use crate::app::{App, Large};
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Faults, Result};
-use crate::store::activities::{self, Operation, Outcome, Target};
+use crate::store::activities::Outcome;
 use crate::store::hierarchy::{self, Node};
 use crate::store::{Tx, connected_systems};
 
@@ -63,13 +63,7 @@ pub async fn select_partition(
                 partition.selected = selected;
             }
             let message = told("Partition", &partition.external_id, selected);
-            activities::record(
-                tx,
-                Operation::Update,
-                Target::System(Some(system), &stored.name),
-                &by,
-                &Outcome::done(message),
-            )?;
+            record_update(tx, &stored, &by, &Outcome::done(message))?;
             Ok(Branch { partition, nodes: hierarchy::nodes(tx, id)? })
         })
         .await
@@ -92,13 +86,7 @@ pub async fn select_container(
                 hierarchy::select_container(tx, system, id, selected)?;
             }
             let message = told("Container", &dn, selected);
-            activities::record(
-                tx,
-                Operation::Update,
-                Target::System(Some(system), &stored.name),
-                &by,
-                &Outcome::done(message),
-            )?;
+            record_update(tx, &stored, &by, &Outcome::done(message))?;
             hierarchy::nodes_below(tx, id)
         })
         .await
@@ -129,8 +117,7 @@ pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bo
                 processed: updated,
                 ..Outcome::default()
             };
-            let activity =
-                activities::record(tx, Operation::Update, Target::System(Some(system), &stored.name), &by, &outcome)?;
+            let activity = record_update(tx, &stored, &by, &outcome)?;
             Ok(Bulk { activity, updated, errors })
         })
         .await

@@ -66,20 +66,12 @@ pub fn exists(c: &Connection, system: i64) -> Result<bool> {
     Ok(c.prepare_cached("SELECT 1 FROM object_types WHERE system_id = ?1")?.exists([system])?)
 }
 
-/// Everything stored of a system's schema.
+/// Everything stored of a system's schema, for a plan.
 pub fn load(c: &Connection, system: i64) -> Result<Vec<StoredType>> {
-    types(c, system)?
-        .into_iter()
-        .map(|mut t| {
-            let mut statement = c.prepare_cached(ATTRIBUTES)?;
-            let rows = statement.query_map([t.stored.id], attribute_row)?;
-            t.stored.attributes = rows.collect::<rusqlite::Result<_>>()?;
-            Ok(t.stored)
-        })
-        .collect()
+    Ok(list(c, system)?.into_iter().map(|listed| listed.stored).collect())
 }
 
-/// The same with what only lists show.
+/// Everything stored of a system's schema, as it is listed.
 pub fn list(c: &Connection, system: i64) -> Result<Vec<ListedType>> {
     let mut types = types(c, system)?;
     types.iter_mut().try_for_each(|t| fill(c, t))?;

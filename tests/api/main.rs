@@ -29,6 +29,7 @@ mod import_races;
 mod import_schema;
 mod json_bodies;
 mod keys_under_load;
+mod large_answers;
 mod object_types;
 mod openldap;
 mod paged_lists;

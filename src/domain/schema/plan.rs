@@ -15,7 +15,7 @@ const MOST_NAMED: usize = 20;
 pub enum TypeRef {
     /// A stored one.
     Row(RowId),
-    /// A new one, by its place in the schema that was seen.
+    /// One that is not stored yet.
     New,
 }
 

@@ -79,7 +79,7 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
                 ":by": subject.by_type,
                 ":by_id": subject.by_id,
                 ":by_name": subject.by_name,
-            ":system": subject.system,
+                ":system": subject.system,
                 ":folded": subject.target_name.map(fold),
                 ":searched": subject.searched(),
             };

@@ -129,9 +129,8 @@ fn last_activity(app: &TestApp) -> (String, Option<String>, Option<String>) {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
     let sql = "SELECT status, warning_message, error_message FROM activities
-        WHERE target_operation = 'ImportSchema' ORDER BY created DESC, rowid DESC LIMIT 1";
-    let sql = if c.prepare(sql).is_ok() { sql.to_owned() } else { sql.replace(", rowid DESC", "") };
-    c.query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("an activity")
+        WHERE target_operation = 'ImportSchema' ORDER BY created DESC LIMIT 1";
+    c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("an activity")
 }
 
 /// An entry: values by attribute, in lower case. Values in base64 are left as they are.

@@ -1,5 +1,8 @@
 //! API keys and roles: their bodies, when a change acts, the last Administrator, and what a request costs.
 
+mod bars;
+mod uses;
+
 use serde_json::{Value, json};
 
 use crate::support::{Client, SYSTEMS, Setup, TestApp};
@@ -332,29 +335,6 @@ async fn argon2_runs_once_for_a_key_and_never_for_an_unknown_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn uses_are_noted() {
-    let app = TestApp::start().await;
-    let store = async || jim::ops::authenticate::store_uses(&app.app).await.expect("stored");
-    let made = make(&app, json!({ "name": "used" })).await;
-    let mut before = made["createdAt"].as_str().expect("a date").to_owned();
-    for path in [USERINFO, KEYS, "/api/v1/health/version", USERINFO] {
-        client(&app, &made).get(path).await;
-        store().await;
-        let used = app.admin().get(&self::path(&made)).await.expect_status(200);
-        assert_eq!(used["lastUsedFromIp"], "127.0.0.1", "{path}");
-        let at = used["lastUsedAt"].as_str().expect("a date");
-        assert!(at.ends_with('Z') && at > before.as_str(), "{path}: {at} after {before}");
-        before = at.to_owned();
-    }
-    let off = make(&app, json!({ "name": "off" })).await;
-    app.admin().put(&path(&off), &json!({ "name": "off" })).await.expect_status(200);
-    client(&app, &off).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
-    client(&app, &off).get("/api/v1/health/version").await.expect_status(200);
-    store().await;
-    assert_eq!(app.admin().get(&path(&off)).await.expect_status(200)["lastUsedAt"], Value::Null);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_infrastructure_key_is_an_administrator_for_a_day() {
     let clear = "jim_of-the-operator-0123456789-abcdef";
     let app = TestApp::start_with(Setup { infrastructure_key: Some(clear.to_owned()), ..Setup::default() }).await;
@@ -375,66 +355,6 @@ async fn the_infrastructure_key_is_an_administrator_for_a_day() {
     assert_eq!(stored(&app.admin()).await[0]["name"], "Bootstrap Key");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn k1_operators_keys_work_from_32_to_1024_characters() {
-    for (length, works) in [(31, false), (32, true), (1_024, true), (1_025, false)] {
-        let clear = format!("jim_!~{}", "x".repeat(length - 6));
-        let setup = Setup { infrastructure_key: Some(clear.clone()), ..Setup::default() };
-        let app = TestApp::start_with(setup).await;
-        assert_eq!(app.key.is_empty(), works, "{length}: a bootstrap key is made where this is none");
-        let answer = Client::new(app.address).with_key(&clear).get(KEYS).await;
-        match works {
-            true => assert_eq!(answer.expect_status(200)[0]["keyPrefix"], clear[..12]),
-            false => drop(answer.expect_error(401, "UNAUTHORISED")),
-        }
-    }
-}
-
-/// Also held: a start with another keyring is refused, which `check_command` and `program` show.
-#[tokio::test(flavor = "multi_thread")]
-async fn k8_the_file_alone_verifies_no_key_and_holds_none() {
-    use jim::security::api_key::Hasher;
-    use jim::security::secret::Keyring;
-    let weak = "jim_passwordpasswordpasswordpassword";
-    let app = TestApp::start_with(Setup { infrastructure_key: Some(weak.to_owned()), ..Setup::default() }).await;
-    let operator = Client::new(app.address).with_key(weak);
-    let made = operator.post(KEYS, &json!({ "name": "own", "roleIds": 1 })).await.expect_status(201);
-    let own = made["key"].as_str().expect("a key").to_owned();
-    client(&app, &made).get(KEYS).await.expect_status(200);
-    let keyring = std::fs::read_to_string(app.folder().join("jim.keys")).expect("the keyring");
-    let master = keyring.lines().find_map(|l| l.rsplit(':').next()).expect("a master key").to_owned();
-    let raw = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &master).expect("base64");
-
-    // While the write-ahead file is there, and after.
-    let secrets: [&[u8]; 5] =
-        [weak.as_bytes(), &own.as_bytes()[17..], &own.as_bytes()[17..60], master.as_bytes(), &raw];
-    let clean = |folder: &std::path::Path| {
-        for file in std::fs::read_dir(folder).expect("a folder").map(|f| f.expect("a file").path()) {
-            let bytes = std::fs::read(&file).expect("a file");
-            for (n, secret) in secrets.iter().enumerate() {
-                let found = bytes.windows(secret.len()).any(|w| w == *secret);
-                let is_keyring = file.ends_with("jim.keys");
-                assert!(found == (is_keyring && n == 3), "secret {n} in {}", file.display());
-            }
-        }
-    };
-    clean(app.folder());
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT hash, lookup FROM api_keys WHERE is_infrastructure = 1";
-    let (hash, lookup): (String, Vec<u8>) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("the key");
-    drop(c);
-    assert!(
-        app.app.hasher.verify(weak, &hash, app.app.hasher.kid()).expect("it runs")
-            && app.app.hasher.lookup(weak) == lookup
-    );
-    let elsewhere = tempfile::tempdir().expect("a folder");
-    let other = Keyring::create(&elsewhere.path().join("jim.keys")).expect("a keyring");
-    let other = Hasher::new(&other).expect("a hasher");
-    assert!(!other.verify(weak, &hash, other.kid()).expect("it runs") && other.lookup(weak) != lookup);
-    clean(app.restart().await.folder());
-}
-
 /// GET, then PUT of what was read, as the PowerShell module changes a key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_was_read_can_be_sent_back() {
@@ -452,33 +372,4 @@ async fn a_key_that_was_read_can_be_sent_back() {
         assert_eq!((&put["description"], &put["isEnabled"]), (&Value::Null, &json!(true)));
         assert_eq!(put["expiresAt"], "2126-04-05T10:30:00.1234567Z");
     }
-}
-
-/// A key that nobody has verified yet is noted too, although an anonymous endpoint does not wait for that.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_use_may_be_of_an_anonymous_endpoint() {
-    let app = TestApp::start().await;
-    let made = make(&app, json!({ "name": "used" })).await;
-    client(&app, &made).get("/api/v1/health").await.expect_status(200);
-    for _ in 0..200 {
-        jim::ops::authenticate::store_uses(&app.app).await.expect("stored");
-        if app.admin().get(&path(&made)).await.expect_status(200)["lastUsedAt"].is_string() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("the use is not noted");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_uses_are_stored_at_the_end() {
-    let place = crate::support::program::Place::new();
-    let server = place.serve();
-    let key = server.key();
-    server.client(&key).get(USERINFO).await.expect_status(200);
-    server.stop();
-    let c = rusqlite::Connection::open(place.path("jim.db")).expect("the database opens");
-    let sql = "SELECT last_used_at > created_at, last_used_from_ip FROM api_keys";
-    let used: (bool, String) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("a use");
-    assert_eq!(used, (true, "127.0.0.1".to_owned()));
 }
