@@ -156,4 +156,6 @@ fn fill(database: &Path, count: usize, subjects: usize) {
     }
     tx.commit().expect("committed");
     connection.close().expect("closed");
+    // What the system has not written yet would be waited for by the first request that writes.
+    std::fs::File::open(database).and_then(|file| file.sync_all()).expect("on disk");
 }

@@ -8,6 +8,9 @@ pub mod daemon;
 pub mod directories;
 #[path = "../../tests/api/support/ds389.rs"]
 pub mod ds389;
+#[path = "../../tests/api/support/key_text.rs"]
+pub mod key_text;
+pub mod lane;
 #[path = "../../tests/api/support/samba.rs"]
 pub mod samba;
 #[path = "../../tests/api/support/slapd.rs"]
@@ -195,6 +198,12 @@ impl Server {
         std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").expect("the peak is reset");
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        let log = self.log.as_ref().expect("a server with a log");
+        std::fs::read_to_string(log).expect("the server's log")
+    }
+
     /// Ends it as an operator would, so that the database is left as it usually is.
     pub fn stop(mut self) {
         let _ =
@@ -320,6 +329,15 @@ impl Samples {
     pub fn add(&mut self, sample: f64) {
         self.0.push(sample);
         self.0.sort_by(f64::total_cmp);
+    }
+
+    pub fn of(mut samples: Vec<f64>) -> Samples {
+        samples.sort_by(f64::total_cmp);
+        Samples(samples)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub fn add_time(&mut self, time: Duration) {

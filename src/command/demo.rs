@@ -39,7 +39,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     // 0700, and removed when it is dropped.
     let folder = tempfile::Builder::new().prefix("jim-demo-").tempdir().map_err(cannot)?;
     let sandbox = Sandbox::start(Options::sample()).await.map_err(cannot)?;
-    let listener = listen(arguments.listen).await?;
+    let listener = listen(arguments.listen)?;
     // Without the operator's key, or there would be no bootstrap key to show.
     let server = Server::start(&Config::in_folder(folder.path()), listener, None).await?;
     let key = server.bootstrap.as_ref().map(|k| k.expose().to_owned()).unwrap_or_default();

@@ -10,7 +10,7 @@ use jim::http::{self, serve};
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::telemetry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 use super::{Exit, load_config, stop_signal};
@@ -23,7 +23,7 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
         tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
     }
     let stop = tokio::spawn(stop_signal()?);
-    let listener = listen(config.listen).await?;
+    let listener = listen(config.listen)?;
     let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
     let server = Server::start(&config, listener, infrastructure).await?;
     let mut out = std::io::stdout().lock();
@@ -43,9 +43,20 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     Ok(())
 }
 
+/// As many as are served at once may knock at once: with the usual 128, the others of a crowd would try again only a
+/// second later.
+const BACKLOG: u32 = 1024;
+
 /// Takes the address before any file is touched.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
-    TcpListener::bind(address).await.map_err(|e| match e.kind() {
+pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let listening = socket.and_then(|socket| {
+        // The connections of the server before this one may still be closing.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    });
+    listening.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => Exit::address(format!(
             "{address} is in use; stop what listens there, or choose another with [server] listen"
         )),

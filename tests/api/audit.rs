@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::support::Client;
+use crate::support::key_text::{unknown_id, wrong_secret};
 use crate::support::program::{Done, Place};
 
 const USERINFO: &str = "/api/v1/userinfo";
@@ -54,7 +55,7 @@ async fn g2_refusals_are_counted_and_told_twice_at_most() {
         ids.push((id.to_owned(), key.to_owned()));
     }
     let own = admin.get(KEYS).await.expect_status(200)[0]["id"].as_str().expect("an id").to_owned();
-    let unknown = |n: usize| stranger.clone().with_key(&super::authorisation::unknown_id(n));
+    let unknown = |n: usize| stranger.clone().with_key(&unknown_id(n));
 
     let mut expected = BTreeMap::new();
     let mut expect = |id: &str, reason: &str, count: u64| {
@@ -82,7 +83,7 @@ async fn g2_refusals_are_counted_and_told_twice_at_most() {
         fail(&stranger.clone().with_key(key), count, &[]).await;
         expect(id, reason, count);
     }
-    fail(&stranger.clone().with_key(&super::authorisation::wrong_secret(&key, 0)), 200, &[]).await;
+    fail(&stranger.clone().with_key(&wrong_secret(&key, 0)), 200, &[]).await;
     expect(&own, "wrong secret", 200);
     let done = server.stop();
     assert_eq!(refusals(&done), expected);

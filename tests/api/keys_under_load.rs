@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::authorisation::{unknown_id, with_crc, wrong_secret};
+use crate::support::key_text::{unknown_id, with_crc, wrong_secret};
 use crate::support::program::Place;
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
 

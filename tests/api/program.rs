@@ -1,6 +1,6 @@
 //! The program: what a start needs, prints and makes, how it is configured, how it ends.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +104,20 @@ fn an_address_in_use_is_69_before_any_file_is_made() {
     let told = place.run(&["serve"]).refused(69);
     assert!(told.contains(&address), "{told}");
     assert!(place.names().is_empty(), "{:?}", place.names());
+}
+
+/// A crowd that comes while the server is busy with something else: whoever finds the door full tries again only a
+/// second later.
+#[test]
+fn five_hundred_callers_may_knock_at_once() {
+    let (place, _) = Place::used();
+    let server = place.serve();
+    let address = server.address();
+    server.signal(Signal::STOP);
+    let patience = Duration::from_millis(900);
+    let crowd: Vec<_> = (0..500).map_while(|_| TcpStream::connect_timeout(&address, patience).ok()).collect();
+    server.signal(Signal::CONT);
+    assert_eq!(crowd.len(), 500);
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod case;
 pub mod client;
 pub mod daemon;
 pub mod ds389;
+pub mod key_text;
 pub mod killed;
 pub mod outside;
 pub mod program;
