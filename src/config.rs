@@ -1,12 +1,14 @@
 //! `jim.toml` and the environment: what may be configured, and every mistake in it told at once.
 
-use std::collections::BTreeMap;
+mod source;
+
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
-
+use self::source::{Value, Values, read_environment, read_file};
 use crate::connectors::ldap::address::Policy;
+use crate::domain::network::Network;
 
 /// The file that is read if it is there and no other is named.
 pub const DEFAULT_FILE: &str = "jim.toml";
@@ -22,11 +24,36 @@ pub enum LogFormat {
     Json,
 }
 
+/// Limits that an operator may move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections to the API at the same time.
+    pub connections: usize,
+    /// The same from one address.
+    pub connections_per_address: usize,
+    /// Entries that one import may read from a directory.
+    pub import_entries: u64,
+    /// Mebibytes that one import may read from a directory.
+    pub import_mib: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { connections: 1024, connections_per_address: 256, import_entries: 1_000_000, import_mib: 512 }
+    }
+}
+
 /// A checked configuration; all paths are usable as they are.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// The listener's certificate chain and key, if it speaks TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Proxies whose word about a caller's address is taken.
+    pub trusted_proxies: Vec<Network>,
+    /// Limits that an operator may move.
+    pub limits: Limits,
     /// The database file.
     pub database: PathBuf,
     /// The keyring file.
@@ -45,53 +72,14 @@ pub struct Config {
     pub unknown_variables: Vec<String>,
 }
 
-/// Every key with its default, as it stands in the file.
-const KEYS: [(&str, &str); 9] = [
-    ("server", "listen"),
-    ("server", "insecure_http"),
-    ("database", "path"),
-    ("keys", "path"),
-    ("ldap", "trust_dir"),
-    ("ldap", "allow"),
-    ("files", "root"),
-    ("log", "format"),
-    ("log", "filter"),
-];
-
-/// A value and the place that a message about it names.
-struct Given {
-    value: Value,
-    origin: String,
-    from_environment: bool,
-}
-
-/// What the keys know how to use.
-enum Value {
-    Text(String),
-    Flag(bool),
-    List(Vec<String>),
-    Other,
-}
-
-impl From<&DeValue<'_>> for Value {
-    fn from(value: &DeValue<'_>) -> Self {
-        match value {
-            DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
-            DeValue::Boolean(flag) => Value::Flag(*flag),
-            DeValue::Array(values) => {
-                let texts = values.iter().map(|v| v.get_ref().as_str().map(str::to_owned));
-                texts.collect::<Option<_>>().map_or(Value::Other, Value::List)
-            }
-            _ => Value::Other,
-        }
-    }
-}
-
 impl Config {
     /// Everything in one folder and at its default, on a free loopback port: for the demonstration and for tests.
     pub fn in_folder(folder: &Path) -> Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
             database: folder.join("jim.db"),
             keyring: folder.join("jim.keys"),
             trust_dir: None,
@@ -109,7 +97,7 @@ impl Config {
     /// One text with every problem and its fix, a line each.
     pub fn load(named: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, String> {
         let mut problems = Vec::new();
-        let mut given: BTreeMap<(&str, &str), Given> = BTreeMap::new();
+        let mut given = Values::new();
         let default = Path::new(DEFAULT_FILE);
         let file = named.or_else(|| default.exists().then_some(default));
         if let Some(file) = file {
@@ -128,79 +116,18 @@ impl Config {
     }
 }
 
-fn read_file(
-    file: &Path,
-    text: &str,
-    given: &mut BTreeMap<(&'static str, &'static str), Given>,
-    problems: &mut Vec<String>,
-) {
-    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-    let place = |at: usize| format!("{}:{}", file.display(), line(at));
-    let table = match DeTable::parse(text) {
-        Ok(table) => table.into_inner(),
-        Err(e) => {
-            let at = e.span().map_or(0, |s| s.start);
-            problems.push(format!("{}: {}", place(at), e.message()));
-            return;
-        }
-    };
-    for (name, keys) in &table {
-        let (section, at) = (name.get_ref().as_ref(), name.span().start);
-        let Some(keys) = keys.get_ref().as_table() else {
-            problems.push(format!("{}: {section} stands in no section; write it below [server] or another", place(at)));
-            continue;
-        };
-        if !KEYS.iter().any(|(s, _)| *s == section) {
-            let known = ["server", "database", "keys", "ldap", "files", "log"].join(", ");
-            problems.push(format!("{}: unknown section [{section}]; there are {known}", place(at)));
-            continue;
-        }
-        for (key, value) in keys {
-            let key = key.get_ref().as_ref();
-            match KEYS.iter().find(|(s, k)| *s == section && *k == key) {
-                Some(known) => {
-                    let origin = format!("{}: [{section}] {key}", place(value.span().start));
-                    given.insert(*known, Given { value: value.get_ref().into(), origin, from_environment: false });
-                }
-                None => {
-                    let known: Vec<&str> = KEYS.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k).collect();
-                    problems.push(format!(
-                        "{}: unknown key {key} in [{section}]; there are {}",
-                        place(value.span().start),
-                        known.join(", ")
-                    ));
-                }
-            }
-        }
-    }
-}
-
-fn read_environment(
-    environment: impl Iterator<Item = (String, String)>,
-    given: &mut BTreeMap<(&'static str, &'static str), Given>,
-) -> Vec<String> {
-    let mut unknown = Vec::new();
-    for (name, value) in environment.filter(|(n, _)| n.starts_with("JIM_") && n != INFRASTRUCTURE_KEY) {
-        let wanted = |(s, k): &&(&str, &str)| format!("JIM_{}_{}", s.to_uppercase(), k.to_uppercase()) == name;
-        match KEYS.iter().find(wanted) {
-            Some(key) => {
-                given.insert(*key, Given { value: Value::Text(value), origin: name, from_environment: true });
-            }
-            None => unknown.push(name),
-        }
-    }
-    unknown
-}
-
 struct Reader<'a> {
-    given: BTreeMap<(&'static str, &'static str), Given>,
+    given: Values,
     folder: PathBuf,
     problems: &'a mut Vec<String>,
 }
 
 impl Reader<'_> {
     fn config(mut self, unknown_variables: Vec<String>) -> Config {
-        let listen = self.listen();
+        let tls = self.tls();
+        let listen = self.listen(tls.is_some());
+        let trusted_proxies = self.trusted_proxies();
+        let limits = self.limits();
         let database = self.path("database", "path").unwrap_or_else(|| self.folder.join("jim.db"));
         let folder = parent(&database);
         if !folder.is_dir() {
@@ -219,7 +146,8 @@ impl Reader<'_> {
             self.problems.push(format!("{origin}: {} is not a folder; name a folder of PEM files", dir.display()));
         }
         let allowed_directories = self.policy();
-        let files_root = self.files_root([&database, &keyring]);
+        let own = [Some(&database), Some(&keyring), tls.as_ref().map(|(_, key)| key)];
+        let files_root = self.files_root(own.into_iter().flatten());
         let log_format = match self.text("log", "format").as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -234,6 +162,9 @@ impl Reader<'_> {
         }
         Config {
             listen,
+            tls,
+            trusted_proxies,
+            limits,
             database,
             keyring,
             trust_dir,
@@ -245,7 +176,45 @@ impl Reader<'_> {
         }
     }
 
-    fn listen(&mut self) -> SocketAddr {
+    fn tls(&mut self) -> Option<(PathBuf, PathBuf)> {
+        match (self.path("server", "tls_certificate"), self.path("server", "tls_key")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.fault("server", "tls_certificate", "needs [server] tls_key beside it");
+                None
+            }
+            (None, Some(_)) => {
+                self.fault("server", "tls_key", "needs [server] tls_certificate beside it");
+                None
+            }
+        }
+    }
+
+    fn trusted_proxies(&mut self) -> Vec<Network> {
+        const EXAMPLE: &str = "[\"127.0.0.1\", \"10.0.0.0/24\"]";
+        let Some(texts) = self.list("server", "trusted_proxies", EXAMPLE) else { return Vec::new() };
+        let networks: Result<Vec<_>, _> = texts.iter().map(|t| Network::parse(t).ok_or(t)).collect();
+        networks.unwrap_or_else(|bad| {
+            self.fault("server", "trusted_proxies", &format!("holds {bad:?}, which is no address or network"));
+            Vec::new()
+        })
+    }
+
+    fn limits(&mut self) -> Limits {
+        let usual = Limits::default();
+        let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let connections = self.number("limits", "connections", 1..=65_536).map_or(usual.connections, small);
+        let per_address = self.number("limits", "connections_per_address", 1..=65_536);
+        Limits {
+            connections,
+            connections_per_address: per_address.map_or(usual.connections_per_address.min(connections), small),
+            import_entries: self.number("limits", "import_entries", 1..=10_000_000).unwrap_or(usual.import_entries),
+            import_mib: self.number("limits", "import_mib", 1..=16_384).unwrap_or(usual.import_mib),
+        }
+    }
+
+    fn listen(&mut self, tls: bool) -> SocketAddr {
         let default = SocketAddr::from(([127, 0, 0, 1], 5200));
         let listen = match self.text("server", "listen").map(|t| t.parse::<SocketAddr>()) {
             None => default,
@@ -256,28 +225,23 @@ impl Reader<'_> {
             }
         };
         let insecure = self.flag("server", "insecure_http").unwrap_or(false);
-        if !listen.ip().is_loopback() && !insecure {
+        if tls && insecure {
+            self.fault("server", "insecure_http", "contradicts [server] tls_certificate; remove one of them");
+        }
+        if !listen.ip().is_loopback() && !insecure && !tls {
             self.fault(
                 "server",
                 "listen",
-                "is not a loopback address, and keys would travel in clear; put a TLS proxy in front, or set \
-                 [server] insecure_http = true if the network is trusted",
+                "is not a loopback address, and keys would travel in clear; set [server] tls_certificate and tls_key, \
+                 put a TLS proxy in front, or set [server] insecure_http = true if the network is trusted",
             );
         }
         listen
     }
 
-    /// In the environment the list is one text with commas.
     fn policy(&mut self) -> Policy {
-        let texts = match self.given.get(&("ldap", "allow")).map(|g| (&g.value, g.from_environment)) {
-            None => return Policy::default(),
-            Some((Value::List(texts), _)) => texts.clone(),
-            Some((Value::Text(text), true)) => text.split(',').map(|t| t.trim().to_owned()).collect(),
-            Some(_) => {
-                self.fault("ldap", "allow", "must be a list of texts such as [\"10.0.0.0/8\", \"*.corp.example:636\"]");
-                return Policy::default();
-            }
-        };
+        const EXAMPLE: &str = "[\"10.0.0.0/8\", \"*.corp.example:636\"]";
+        let Some(texts) = self.list("ldap", "allow", EXAMPLE) else { return Policy::default() };
         let policy = Policy::parse(texts.iter().map(String::as_str));
         policy.unwrap_or_else(|bad| {
             self.fault(
@@ -290,7 +254,7 @@ impl Reader<'_> {
     }
 
     /// What lies below the folder can be read over the API in part, so that our own files must not.
-    fn files_root(&mut self, own: [&Path; 2]) -> Option<PathBuf> {
+    fn files_root<'p>(&mut self, mut own: impl Iterator<Item = &'p PathBuf>) -> Option<PathBuf> {
         let root = self.path("files", "root")?;
         if !root.is_dir() {
             let text = format!("{} is not a folder; name a folder of delimited text files", root.display());
@@ -298,11 +262,11 @@ impl Reader<'_> {
             self.problems.push(format!("{origin}: {text}"));
             return None;
         }
-        let within = |file: &&Path| match (root.canonicalize(), parent(file).canonicalize()) {
+        let within = |file: &&PathBuf| match (root.canonicalize(), parent(file).canonicalize()) {
             (Ok(root), Ok(folder)) => folder.starts_with(root),
             _ => false,
         };
-        if let Some(file) = own.into_iter().find(within) {
+        if let Some(file) = own.find(within) {
             let (root, file) = (root.display(), file.display());
             let origin = self.origin("files", "root");
             self.problems.push(format!(
@@ -329,6 +293,33 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// In the environment a list is one text with commas.
+    fn list(&mut self, section: &'static str, key: &'static str, example: &str) -> Option<Vec<String>> {
+        let given = self.given.get(&(section, key))?;
+        match &given.value {
+            Value::List(texts) => Some(texts.clone()),
+            Value::Text(text) if given.from_environment => Some(text.split(',').map(|t| t.trim().to_owned()).collect()),
+            _ => {
+                self.fault(section, key, &format!("must be a list of texts such as {example}"));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, section: &'static str, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let given = self.given.get(&(section, key))?;
+        let number = match &given.value {
+            Value::Number(number) => Some(*number),
+            Value::Text(text) if given.from_environment => text.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.fault(section, key, &format!("must be a whole number from {} to {}", range.start(), range.end()));
+        }
+        number
     }
 
     fn flag(&mut self, section: &'static str, key: &'static str) -> Option<bool> {

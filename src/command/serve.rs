@@ -3,12 +3,15 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use jim::app::App;
 use jim::config::{Config, INFRASTRUCTURE_KEY};
-use jim::http::{self, serve};
+use jim::http;
+use jim::http::serve::{self, Door};
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
+use jim::security::tls::listener::ListenerTls;
 use jim::telemetry;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -30,10 +33,14 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     if let Some(key) = &server.bootstrap {
         let _ = writeln!(out, "bootstrap API key: {}", key.expose());
     }
-    let _ = writeln!(out, "listening on http://{}", server.address).and_then(|()| out.flush());
+    let scheme = if server.door.tls.is_some() { "https" } else { "http" };
+    let _ = writeln!(out, "listening on {scheme}://{}", server.address).and_then(|()| out.flush());
     drop(out);
     let instance = server.app.settings.now().instance_name.clone();
     tracing::info!(instance, address = %server.address, database = %config.database.display(), "serving");
+    if let Some(tls) = &server.door.tls {
+        tokio::spawn(reload_on_hangup(tls.clone())?);
+    }
     server
         .run(async {
             let _ = stop.await;
@@ -41,6 +48,24 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
         })
         .await;
     Ok(())
+}
+
+/// Without TLS there is nothing to read again, and the signal ends the program as it ends others: a terminal that is
+/// closed sends it.
+fn reload_on_hangup(tls: Arc<ListenerTls>) -> Result<impl Future<Output = ()> + Send + 'static, Exit> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |e: std::io::Error| Exit::io(format!("cannot wait for signals: {e}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(cannot)?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            let tls = tls.clone();
+            match tokio::task::spawn_blocking(move || tls.reload()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => tracing::error!(why, "the TLS certificate was not replaced; the one before stays"),
+                Err(e) => tracing::error!(error = %e, "reading the TLS certificate failed"),
+            }
+        }
+    })
 }
 
 /// As many as are served at once may knock at once: with the usual 128, the others of a crowd would try again only a
@@ -68,6 +93,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
 pub struct Server {
     app: App,
     listener: TcpListener,
+    door: Door,
     /// Where it listens.
     pub address: SocketAddr,
     /// The first key, if this start made it.
@@ -78,8 +104,19 @@ impl Server {
     /// Opens the files and makes the first keys.
     pub async fn start(config: &Config, listener: TcpListener, infrastructure: Option<Secret>) -> Result<Server, Exit> {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
+        // Before any file is made: what is wrong here is put right without them.
+        let tls = config.tls.as_ref().map(|(certificate, key)| ListenerTls::load(certificate, key)).transpose();
+        let door = Door {
+            limits: serve::Limits {
+                connections: config.limits.connections,
+                per_address: config.limits.connections_per_address,
+                ..serve::Limits::default()
+            },
+            tls: tls.map_err(Exit::configuration)?.map(Arc::new),
+            trusted_proxies: config.trusted_proxies.clone(),
+        };
         let (app, bootstrap) = start::start(config, infrastructure).await?;
-        Ok(Server { app, listener, address, bootstrap })
+        Ok(Server { app, listener, door, address, bootstrap })
     }
 
     /// Serves until `stop`, then lets requests in progress finish and leaves the database in one file.
@@ -88,7 +125,7 @@ impl Server {
         let (end, ended) = oneshot::channel();
         let housekeeping = tokio::spawn(housekeeping::run(self.app.clone(), ended));
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
-        serve::run(self.listener, route, serve::Limits::default(), stop).await;
+        serve::run(self.listener, route, self.door, stop).await;
         retention.abort();
         // Not cut off: what it is storing would be lost.
         drop::<oneshot::Sender<()>>(end);

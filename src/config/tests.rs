@@ -87,9 +87,51 @@ fn the_example_file_holds_every_key_at_its_default() {
         .map(|l| l.strip_prefix("# ").filter(|l| l.contains(" = ")).unwrap_or(l))
         .fold(String::new(), |all, l| all + l + "\n");
     let table: toml::Table = toml::from_str(&uncommented).expect("parses");
-    for (section, key) in KEYS {
+    for (section, key) in source::KEYS {
         assert!(table[section].get(key).is_some(), "[{section}] {key} is not in jim.toml.example");
     }
     assert!(toml::from_str::<toml::Table>(example).is_ok());
     assert!(load(example, &[]).is_ok());
+}
+
+#[test]
+fn tls_stands_in_place_of_insecure_http_and_needs_both_files() {
+    let both = "[server]\nlisten = \"0.0.0.0:443\"\ntls_certificate = \"tls/own.pem\"\ntls_key = \"own.key\"\n";
+    let config = load(both, &[]).expect("good");
+    let (certificate, key) = config.tls.expect("TLS");
+    assert!(certificate.ends_with("tls/own.pem") && key.ends_with("own.key"));
+    for (text, told) in [
+        ("[server]\ntls_key = \"own.key\"\n", "jim.toml:2: [server] tls_key needs [server] tls_certificate beside it"),
+        ("[server]\ntls_certificate = \"own.pem\"\n", "[server] tls_certificate needs [server] tls_key beside it"),
+        ("[server]\ntls_certificate = \"\"\ntls_key = \"own.key\"\n", "[server] tls_certificate must not be empty"),
+        (&format!("{both}insecure_http = true\n"), "insecure_http contradicts [server] tls_certificate"),
+    ] {
+        let problem = load(text, &[]).expect_err("refused");
+        assert!(problem.contains(told), "{problem}");
+    }
+}
+
+#[test]
+fn limits_and_proxies_are_read_and_refused_by_name() {
+    let text =
+        "[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[limits]\nconnections = 64\nimport_mib = 1_000\n";
+    let config = load(text, &[("JIM_LIMITS_IMPORT_ENTRIES", "5000")]).expect("good");
+    let expected = Limits { connections: 64, connections_per_address: 64, import_entries: 5_000, import_mib: 1_000 };
+    assert_eq!(config.limits, expected);
+    let trusts = |a: &str| config.trusted_proxies.iter().any(|n| n.contains(a.parse().expect("an address")));
+    assert!(trusts("10.9.8.7") && trusts("::1") && !trusts("127.0.0.1"));
+    assert_eq!(load("", &[]).expect("good").limits, Limits::default());
+    for (text, told) in [
+        ("[limits]\nconnections = 0\n", "jim.toml:2: [limits] connections must be a whole number from 1 to 65536"),
+        ("[limits]\nimport_mib = \"5\"\n", "import_mib must be a whole number"),
+        ("[limits]\nimport_mib = -5\n", "import_mib must be a whole number"),
+        ("[limits]\nimport_entries = 1.5\n", "import_entries must be a whole number"),
+        ("[limits]\nimport_entries = 99999999999999999999\n", "import_entries must be a whole number"),
+        ("[limits]\nbodies = 1\n", "unknown key bodies in [limits]; there are connections, connections_per_address"),
+        ("[server]\ntrusted_proxies = [\"proxy.example\"]\n", "holds \"proxy.example\", which is no address"),
+        ("[server]\ntrusted_proxies = \"10.0.0.1\"\n", "must be a list of texts such as [\"127.0.0.1\""),
+    ] {
+        let problem = load(text, &[]).expect_err("refused");
+        assert!(problem.contains(told), "{problem}");
+    }
 }

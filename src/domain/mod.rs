@@ -6,6 +6,7 @@
 pub mod connected_system;
 pub mod dn;
 pub mod hierarchy;
+pub mod network;
 pub mod schema;
 pub mod service_setting;
 pub mod setting;

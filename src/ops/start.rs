@@ -139,7 +139,12 @@ pub async fn start_with(
         large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
         tests: Arc::new(Semaphore::new(TESTS_AT_ONCE)),
         files_root: config.files_root.as_deref().map(Arc::from),
-        ldap_limits: Limits { hosts: Arc::new(config.allowed_directories.clone()), ..Limits::default() },
+        ldap_limits: Limits {
+            hosts: Arc::new(config.allowed_directories.clone()),
+            bytes: config.limits.import_mib * 1024 * 1024,
+            entries: config.limits.import_entries,
+            ..Limits::default()
+        },
     };
     Ok((app, bootstrap))
 }

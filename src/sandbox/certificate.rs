@@ -15,6 +15,7 @@ const BIT_STRING: u8 = 0x03;
 /// A self-signed certificate and the server that uses it.
 pub struct Certificate {
     der: Vec<u8>,
+    private: Vec<u8>,
     config: Arc<ServerConfig>,
 }
 
@@ -33,7 +34,8 @@ impl Certificate {
         let mut seed = [0u8; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         let private = [&[0x02, 0x01, 0x00], ED25519, &tlv(OCTETS, &tlv(OCTETS, &seed))].concat();
-        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(tlv(SEQUENCE, &private)));
+        let own = tlv(SEQUENCE, &private);
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.clone()));
         let key = ring::sign::any_supported_type(&private).map_err(io::Error::other)?;
         let public = key.public_key().ok_or_else(|| io::Error::other("no public key"))?;
         let signed = contents(names, end, public.as_ref());
@@ -45,7 +47,7 @@ impl Certificate {
             .with_safe_default_protocol_versions()
             .and_then(|c| c.with_no_client_auth().with_single_cert(vec![CertificateDer::from(der.clone())], private))
             .map_err(io::Error::other)?;
-        Ok(Certificate { der, config: Arc::new(config) })
+        Ok(Certificate { der, private: own, config: Arc::new(config) })
     }
 
     /// The certificate in DER, for a client's store of trusted roots.
@@ -55,23 +57,32 @@ impl Certificate {
 
     /// The certificate in PEM.
     pub fn pem(&self) -> String {
-        use base64::Engine;
-        let text = base64::engine::general_purpose::STANDARD.encode(&self.der);
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        for (i, c) in text.chars().enumerate() {
-            if i > 0 && i % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(c);
-        }
-        pem.push_str("\n-----END CERTIFICATE-----\n");
-        pem
+        pem("CERTIFICATE", &self.der)
+    }
+
+    /// Its key in PEM, for a server that reads it from a file.
+    pub fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", &self.private)
     }
 
     /// What the sandbox serves it with.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
+}
+
+fn pem(what: &str, der: &[u8]) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {what}-----\n");
+    for (i, c) in text.chars().enumerate() {
+        if i > 0 && i % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(c);
+    }
+    pem.push_str(&format!("\n-----END {what}-----\n"));
+    pem
 }
 
 /// The part of the certificate that is signed (RFC 5280, section 4.1): subject and issuer are one, and the only

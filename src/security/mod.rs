@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod clock;
 pub mod key_cache;
 pub mod limiter;
+pub mod private_file;
 pub mod refusals;
 pub mod secret;
 pub mod tls;

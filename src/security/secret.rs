@@ -5,8 +5,8 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -18,6 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::private_file::{self, Fault};
 use super::random;
 
 /// A secret text. It is zeroed when dropped and has no Display, Serialize or Clone.
@@ -249,29 +250,12 @@ pub fn sealed_with(sealed: &[u8]) -> Option<u32> {
 /// The text of a keyring and its keys.
 fn read(path: &Path) -> Result<(Zeroizing<String>, Vec<MasterKey>), KeyringFault> {
     let at = path.display();
-    let cannot = |e: std::io::Error| KeyringFault::Wrong(format!("cannot read the keyring {at}: {e}"));
-    let mut file = File::open(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => KeyringFault::Wrong(format!(
+    let text = private_file::read(path, "keyring", MAX_FILE).map_err(|fault| match fault {
+        Fault::Missing => KeyringFault::Wrong(format!(
             "the keyring {at} is missing; put back the keyring that belongs to the database, or name it with [keys] path"
         )),
-        _ => cannot(e),
+        Fault::Wrong(text) => KeyringFault::Wrong(text),
     })?;
-    let meta = file.metadata().map_err(cannot)?;
-    if meta.mode() & 0o077 != 0 {
-        return Err(KeyringFault::Wrong(format!("the keyring {at} can be read by others; run: chmod 600 {at}")));
-    }
-    let ours = rustix::process::geteuid().as_raw();
-    if meta.uid() != ours && meta.uid() != 0 {
-        return Err(KeyringFault::Wrong(format!("the keyring {at} belongs to another user; run: chown {ours} {at}")));
-    }
-    if meta.len() > MAX_FILE {
-        return Err(KeyringFault::Wrong(format!(
-            "{at} is too long for a keyring; name the right file with [keys] path"
-        )));
-    }
-    // Room for all of it at once: a text that grows leaves copies of its beginning in memory.
-    let mut text = Zeroizing::new(String::with_capacity(meta.len().min(MAX_FILE) as usize + 1024));
-    Read::by_ref(&mut file).take(MAX_FILE).read_to_string(&mut text).map_err(cannot)?;
     let keys: Option<Vec<MasterKey>> = text.lines().filter(|l| !l.trim().is_empty()).map(parse_line).collect();
     match keys {
         Some(keys) if !keys.is_empty() => Ok((text, keys)),
@@ -326,6 +310,8 @@ fn beside(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 

@@ -45,4 +45,6 @@ mod service_settings;
 mod situations;
 mod system;
 mod test_connection;
+mod tls_listener;
+mod trusted_proxies;
 mod updates_at_once;

@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::domain::network::Network;
+
 /// The directories that the operator lists (`[ldap] allow`). Without a list every address outside the denied ranges
 /// will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +21,8 @@ struct Rule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// Addresses that share so many bits with this one.
-    Network(IpAddr, u8),
+    /// Every address in it.
+    Network(Network),
     /// This name.
     Name(String),
     /// Every name that ends like this, dot included.
@@ -52,8 +54,8 @@ impl Policy {
     /// Whether this address, to which the host was resolved, may be connected to.
     pub fn permits(&self, host: &str, address: SocketAddr) -> bool {
         let (ip, port) = (address.ip(), address.port());
-        let listed = |r: &Rule| match r.place {
-            Place::Network(network, bits) => r.covers_port(port) && within(ip.to_canonical(), network, bits),
+        let listed = |r: &Rule| match &r.place {
+            Place::Network(network) => r.covers_port(port) && network.contains(ip),
             _ => false,
         };
         allowed(ip) && (self.0.is_empty() || self.0.iter().any(listed) || self.names(host, port))
@@ -96,14 +98,7 @@ fn port(digits: &str) -> Option<u16> {
 }
 
 fn network(text: &str) -> Option<Place> {
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits.parse().ok()?)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.unwrap_or(most);
-    (bits <= most).then_some(Place::Network(address, bits))
+    Network::parse(text).map(Place::Network)
 }
 
 fn name(text: &str) -> Option<Place> {
@@ -116,17 +111,6 @@ fn name(text: &str) -> Option<Place> {
         Some(rest) => good(rest).then(|| Place::Below(format!(".{rest}"))),
         None => good(&lower).then_some(Place::Name(lower)),
     }
-}
-
-/// Whether two addresses of one family share their first bits.
-fn within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    let (address, network, width) = match (address, network) {
-        (IpAddr::V4(a), IpAddr::V4(n)) => (u128::from(a.to_bits()), u128::from(n.to_bits()), 32),
-        (IpAddr::V6(a), IpAddr::V6(n)) => (a.to_bits(), n.to_bits(), 128),
-        _ => return false,
-    };
-    // Shifting by the full width of 128 bits is what `checked_shr` refuses: then nothing is compared.
-    (address ^ network).checked_shr(width - u32::from(bits)).unwrap_or(0) == 0
 }
 
 /// Whether this address may be connected to. IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64) are

@@ -2,9 +2,10 @@
 //!
 //! Owns the accept loop, the caps on connections and the orderly end. The parts: `request` is what stands between
 //! hyper and warp, `socket` what stands between hyper and the wire, `body` knows whether a request was read to
-//! its end. No path, no credential and no JSON shape may appear here, and no request body is read here.
+//! its end, `forwarded` whom a proxy speaks for. No path, no credential and no JSON shape may appear here, and no request body is read here.
 
 mod body;
+mod forwarded;
 mod request;
 mod socket;
 #[cfg(test)]
@@ -28,12 +29,15 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use warp::http::Request;
 use warp::reply::Response;
 
 use self::body::Body;
-use self::socket::Socket;
+use self::socket::{Socket, Wire};
 use super::Route;
+use crate::domain::network::Network;
+use crate::security::tls::listener::ListenerTls;
 
 /// hyper panics below this size of its buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
@@ -48,6 +52,8 @@ pub struct Limits {
     pub connections: usize,
     /// The same, counted by peer address.
     pub per_address: usize,
+    /// Time for the TLS handshake.
+    pub handshake: Duration,
     /// Time for a request head to arrive. The same clock cuts an idle connection.
     pub head: Duration,
     /// Size of request line and headers; hyper cannot go below 8 KiB for a head that does not arrive in one piece.
@@ -71,6 +77,7 @@ impl Default for Limits {
         Limits {
             connections: 1024,
             per_address: 256,
+            handshake: Duration::from_secs(5),
             head: Duration::from_secs(10),
             head_bytes: 16 * 1024,
             headers: 48,
@@ -88,17 +95,29 @@ impl Default for Limits {
 pub struct Arrival {
     /// The caller's `X-Request-Id` if it is acceptable, otherwise a new GUID; the answer carries the same.
     pub request_id: Arc<str>,
-    /// The address at the other end of the socket, IPv4 always as IPv4.
+    /// The caller's address, IPv4 always as IPv4: the one at the other end of the socket, or the one that a proxy
+    /// which is trusted tells of.
     pub peer: IpAddr,
 }
 
+/// How the listener meets those who knock.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// What one caller, and all together, may take.
+    pub limits: Limits,
+    /// TLS on every connection, if it is configured.
+    pub tls: Option<Arc<ListenerTls>>,
+    /// Proxies whose word about a caller's address is taken, and who speak for many.
+    pub trusted_proxies: Vec<Network>,
+}
+
 /// Serves `route` on `listener` until `shutdown` resolves, then lets requests in progress finish within
-/// `limits.drain`. What is still open after that is cut.
-pub async fn run(listener: TcpListener, route: Route, limits: Limits, shutdown: impl Future<Output = ()> + Send) {
+/// `door.limits.drain`. What is still open after that is cut.
+pub async fn run(listener: TcpListener, route: Route, door: Door, shutdown: impl Future<Output = ()> + Send) {
+    let limits = &door.limits;
     let gate = Arc::new(Gate { per_address: limits.per_address, total: limits.connections, held: Mutex::default() });
     let (drain, mut shutdown) = (limits.drain, pin!(shutdown));
-    let house =
-        Arc::new(House { http: http1(&limits), limits, routes: TowerToHyperService::new(warp::service(route)) });
+    let house = Arc::new(House { http: http1(limits), door, routes: TowerToHyperService::new(warp::service(route)) });
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -116,7 +135,7 @@ pub async fn run(listener: TcpListener, route: Route, limits: Limits, shutdown: 
         match accepted {
             Ok((stream, address)) => {
                 let peer = address.ip().to_canonical();
-                if let Some(place) = gate.admit(peer) {
+                if let Some(place) = gate.admit(peer, house.trusts(peer)) {
                     connections.spawn(connection(stream, Arc::clone(&house), stopping.clone(), place));
                 } else {
                     tracing::debug!(peer = %peer, "connection refused: too many are open");
@@ -145,8 +164,14 @@ pub async fn run(listener: TcpListener, route: Route, limits: Limits, shutdown: 
 /// What all connections share.
 struct House<S> {
     http: http1::Builder,
-    limits: Limits,
+    door: Door,
     routes: S,
+}
+
+impl<S> House<S> {
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.door.trusted_proxies.iter().any(|network| network.contains(address))
+    }
 }
 
 fn http1(limits: &Limits) -> http1::Builder {
@@ -175,6 +200,7 @@ struct Link {
     linger: AtomicUsize,
 }
 
+/// One connection from its first byte to its last. Its place was taken before it may begin to speak TLS.
 async fn connection<S>(stream: TcpStream, house: Arc<House<S>>, mut stopping: watch::Receiver<()>, place: Place)
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + Sync + 'static,
@@ -182,6 +208,25 @@ where
 {
     // Small answers must not wait for the acknowledgement of the one before. Failing is no reason not to answer.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = &house.door.tls else { return exchange(stream, house, stopping, place).await };
+    let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+    let secured = tokio::select! {
+        _ = stopping.changed() => return,
+        secured = tokio::time::timeout(house.door.limits.handshake, handshake) => secured,
+    };
+    match secured {
+        Ok(Ok(stream)) => exchange(stream, house, stopping, place).await,
+        Ok(Err(error)) => tracing::debug!(peer = %place.address, error = %error, "TLS handshake failed"),
+        Err(_) => tracing::debug!(peer = %place.address, "TLS handshake not finished in time"),
+    }
+}
+
+async fn exchange<W, S>(stream: W, house: Arc<House<S>>, mut stopping: watch::Receiver<()>, place: Place)
+where
+    W: Wire + Send + 'static,
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + Sync + 'static,
+    S::Future: Send,
+{
     let link = Arc::new(Link {
         peer: place.address,
         born: Instant::now(),
@@ -189,7 +234,7 @@ where
         abandoned: AtomicBool::new(false),
         linger: AtomicUsize::new(0),
     });
-    let io = TokioIo::new(Socket::new(stream, Arc::clone(&link), house.limits.write_stall));
+    let io = TokioIo::new(Socket::new(stream, Arc::clone(&link), house.door.limits.write_stall));
     let service = service_fn(|request| {
         let (house, link) = (Arc::clone(&house), Arc::clone(&link));
         async move { Ok::<_, Infallible>(request::answer(&house, &link, request).await) }
@@ -235,10 +280,11 @@ struct Held {
 }
 
 impl Gate {
-    fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    /// A place among all, and among those of the address unless it speaks for many.
+    fn admit(self: &Arc<Self>, address: IpAddr, speaks_for_many: bool) -> Option<Place> {
         let mut held = self.held();
         let here = held.by_address.get(&address).copied().unwrap_or(0);
-        if held.all >= self.total || here >= self.per_address {
+        if held.all >= self.total || (here >= self.per_address && !speaks_for_many) {
             return None;
         }
         held.all += 1;

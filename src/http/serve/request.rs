@@ -17,7 +17,7 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode
 use warp::reply::Response;
 
 use super::body::Body;
-use super::{Arrival, House, Link};
+use super::{Arrival, House, Link, forwarded};
 use crate::error::Error;
 use crate::http::error::{envelope, reply};
 
@@ -41,16 +41,16 @@ where
     let nth = link.requests.fetch_add(1, Relaxed) + 1;
     let id = RequestId::of(request.headers());
     let mut last = request.version() != Version::HTTP_11
-        || nth >= house.limits.requests_per_connection
-        || link.born.elapsed() >= house.limits.age;
-    let (mut response, drained) = match fault(&request, house.limits.target_bytes) {
+        || nth >= house.door.limits.requests_per_connection
+        || link.born.elapsed() >= house.door.limits.age;
+    let (mut response, drained) = match fault(&request, house.door.limits.target_bytes) {
         Some(message) => {
             last = true;
             let drained = request.body().is_end_stream();
             (envelope(StatusCode::BAD_REQUEST, "BAD_REQUEST", message), drained)
         }
         None if request.method() == Method::TRACE => (no_trace(), request.body().is_end_stream()),
-        None => through_routes(&house.routes, link, &id, request).await,
+        None => through_routes(house, link, &id, request).await,
     };
     if !drained {
         last = true;
@@ -66,7 +66,12 @@ where
 }
 
 /// Asks the routes. Also says whether the body was read to its end.
-async fn through_routes<S>(routes: &S, link: &Link, id: &RequestId, mut request: Request<Incoming>) -> (Response, bool)
+async fn through_routes<S>(
+    house: &House<S>,
+    link: &Link,
+    id: &RequestId,
+    mut request: Request<Incoming>,
+) -> (Response, bool)
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
@@ -79,10 +84,11 @@ where
         *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
     }
     let invited = request.headers().contains_key(header::EXPECT);
-    request.extensions_mut().insert(Arrival { request_id: Arc::clone(&id.text), peer: link.peer });
+    let peer = forwarded::caller(request.headers(), link.peer, |address| house.trusts(address));
+    request.extensions_mut().insert(Arrival { request_id: Arc::clone(&id.text), peer });
     let (parts, body) = request.into_parts();
     let (body, slot) = Body::new(body);
-    let response = match caught(routes, Request::from_parts(parts, body)).await {
+    let response = match caught(&house.routes, Request::from_parts(parts, body)).await {
         Ok(response) => response,
         Err(_panic) => {
             // The text of the panic is printed by the hook; here it could carry a value out of the request.

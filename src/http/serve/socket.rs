@@ -17,6 +17,7 @@ use hyper::body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 use warp::http::{StatusCode, header};
 
 use super::Link;
@@ -36,6 +37,12 @@ impl Wire for TcpStream {
     fn discard_on_close(&self) {
         // Failing leaves the ordinary close.
         let _ = self.set_zero_linger();
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn discard_on_close(&self) {
+        self.get_ref().0.discard_on_close();
     }
 }
 

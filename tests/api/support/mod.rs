@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use jim::app::App;
 use jim::config::Config;
-use jim::http::{self, serve};
+use jim::http;
+use jim::http::serve::{self, Door};
 use jim::ops::start;
 use jim::sandbox::{Options, Sandbox};
 use jim::security::clock;
@@ -138,7 +139,7 @@ impl TestApp {
         let route = http::api(&app);
         let limits = setup.limits.unwrap_or_default();
         let serving = tokio::spawn(async move {
-            serve::run(listener, route, limits, async {
+            serve::run(listener, route, Door { limits, ..Door::default() }, async {
                 let _ = stopped.await;
             })
             .await;

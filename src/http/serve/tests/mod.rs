@@ -80,7 +80,7 @@ async fn start(limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(run(listener, route, limits, async move {
+    let ended = tokio::spawn(run(listener, route, Door { limits, ..Door::default() }, async move {
         let _ = stopped.await;
     }));
     Server { at, hits, stop, ended }
@@ -317,12 +317,14 @@ async fn the_end_waits_for_requests_but_not_for_ever() {
 fn addresses_are_counted_separately() {
     let gate = Arc::new(Gate { per_address: 1, total: 2, held: Mutex::default() });
     let [a, b, c] = [1, 2, 3].map(|n| IpAddr::from([10, 0, 0, n]));
-    let first = gate.admit(a).unwrap();
-    assert!(gate.admit(a).is_none());
-    let second = gate.admit(b);
-    assert!(second.is_some() && gate.admit(c).is_none());
+    let first = gate.admit(a, false).unwrap();
+    assert!(gate.admit(a, false).is_none());
+    let second = gate.admit(b, false);
+    assert!(second.is_some() && gate.admit(c, false).is_none() && gate.admit(b, true).is_none());
     drop(first);
-    assert!(gate.admit(c).is_some());
+    assert!(gate.admit(c, false).is_some());
+    // A proxy speaks for many: only the total holds for it.
+    assert!(gate.admit(b, false).is_none() && gate.admit(b, true).is_some());
     drop(second);
     let held = gate.held();
     assert_eq!((held.all, held.by_address.len()), (0, 0));

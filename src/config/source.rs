@@ -1,0 +1,124 @@
+//! What the file and the environment say, before it is judged: which keys there are, and where each value stands.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::INFRASTRUCTURE_KEY;
+
+/// Every key with its default, as it stands in the file.
+pub(super) const KEYS: [(&str, &str); 16] = [
+    ("server", "listen"),
+    ("server", "insecure_http"),
+    ("server", "tls_certificate"),
+    ("server", "tls_key"),
+    ("server", "trusted_proxies"),
+    ("database", "path"),
+    ("keys", "path"),
+    ("ldap", "trust_dir"),
+    ("ldap", "allow"),
+    ("files", "root"),
+    ("limits", "connections"),
+    ("limits", "connections_per_address"),
+    ("limits", "import_entries"),
+    ("limits", "import_mib"),
+    ("log", "format"),
+    ("log", "filter"),
+];
+
+/// What was given for each key.
+pub(super) type Values = BTreeMap<(&'static str, &'static str), Given>;
+
+/// A value and the place that a message about it names.
+pub(super) struct Given {
+    pub(super) value: Value,
+    pub(super) origin: String,
+    pub(super) from_environment: bool,
+}
+
+/// What the keys know how to use.
+pub(super) enum Value {
+    Text(String),
+    Flag(bool),
+    Number(u64),
+    List(Vec<String>),
+    Other,
+}
+
+impl From<&DeValue<'_>> for Value {
+    fn from(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Integer(number) => {
+                u64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Other, Value::Number)
+            }
+            DeValue::Array(values) => {
+                let texts = values.iter().map(|v| v.get_ref().as_str().map(str::to_owned));
+                texts.collect::<Option<_>>().map_or(Value::Other, Value::List)
+            }
+            _ => Value::Other,
+        }
+    }
+}
+
+/// Takes what the file says; what is no key of ours is a problem.
+pub(super) fn read_file(file: &Path, text: &str, given: &mut Values, problems: &mut Vec<String>) {
+    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+    let place = |at: usize| format!("{}:{}", file.display(), line(at));
+    let table = match DeTable::parse(text) {
+        Ok(table) => table.into_inner(),
+        Err(e) => {
+            let at = e.span().map_or(0, |s| s.start);
+            problems.push(format!("{}: {}", place(at), e.message()));
+            return;
+        }
+    };
+    for (name, keys) in &table {
+        let (section, at) = (name.get_ref().as_ref(), name.span().start);
+        let Some(keys) = keys.get_ref().as_table() else {
+            problems.push(format!("{}: {section} stands in no section; write it below [server] or another", place(at)));
+            continue;
+        };
+        if !KEYS.iter().any(|(s, _)| *s == section) {
+            let mut known: Vec<&str> = KEYS.iter().map(|(s, _)| *s).collect();
+            known.dedup();
+            let known = known.join(", ");
+            problems.push(format!("{}: unknown section [{section}]; there are {known}", place(at)));
+            continue;
+        }
+        for (key, value) in keys {
+            let key = key.get_ref().as_ref();
+            match KEYS.iter().find(|(s, k)| *s == section && *k == key) {
+                Some(known) => {
+                    let origin = format!("{}: [{section}] {key}", place(value.span().start));
+                    given.insert(*known, Given { value: value.get_ref().into(), origin, from_environment: false });
+                }
+                None => {
+                    let known: Vec<&str> = KEYS.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k).collect();
+                    problems.push(format!(
+                        "{}: unknown key {key} in [{section}]; there are {}",
+                        place(value.span().start),
+                        known.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Takes what the environment says, over the file; gives the `JIM_*` variables that mean nothing.
+pub(super) fn read_environment(environment: impl Iterator<Item = (String, String)>, given: &mut Values) -> Vec<String> {
+    let mut unknown = Vec::new();
+    for (name, value) in environment.filter(|(n, _)| n.starts_with("JIM_") && n != INFRASTRUCTURE_KEY) {
+        let wanted = |(s, k): &&(&str, &str)| format!("JIM_{}_{}", s.to_uppercase(), k.to_uppercase()) == name;
+        match KEYS.iter().find(wanted) {
+            Some(key) => {
+                given.insert(*key, Given { value: Value::Text(value), origin: name, from_environment: true });
+            }
+            None => unknown.push(name),
+        }
+    }
+    unknown
+}

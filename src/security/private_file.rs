@@ -1,0 +1,47 @@
+//! Files with secrets, which only their owner may read: whoever else can is named before a byte of them is used.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// Why such a file cannot be used.
+pub enum Fault {
+    /// There is none.
+    Missing,
+    /// What is wrong with it and how it is put right.
+    Wrong(String),
+}
+
+/// Reads the file, of which messages say that it is `what` ("keyring").
+///
+/// # Errors
+/// Says so if it is missing, belongs to another user than us and root, has bits for group or others, is longer than
+/// `most` bytes, or is no text.
+pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Fault> {
+    let at = path.display();
+    let wrong = |text: String| Err(Fault::Wrong(text));
+    let cannot = |e: std::io::Error| Fault::Wrong(format!("cannot read the {what} {at}: {e}"));
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(Fault::Missing),
+        Err(e) => return Err(cannot(e)),
+    };
+    let meta = file.metadata().map_err(cannot)?;
+    if meta.mode() & 0o077 != 0 {
+        return wrong(format!("the {what} {at} can be read by others; run: chmod 600 {at}"));
+    }
+    let ours = rustix::process::geteuid().as_raw();
+    if meta.uid() != ours && meta.uid() != 0 {
+        return wrong(format!("the {what} {at} belongs to another user; run: chown {ours} {at}"));
+    }
+    if !meta.is_file() || meta.len() > most {
+        return wrong(format!("{at} is no file, or too long for a {what}; name the right file"));
+    }
+    // Room for all of it at once: a text that grows leaves copies of its beginning in memory.
+    let mut text = Zeroizing::new(String::with_capacity(meta.len().min(most) as usize + 1024));
+    Read::by_ref(&mut file).take(most).read_to_string(&mut text).map_err(cannot)?;
+    Ok(text)
+}

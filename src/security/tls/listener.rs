@@ -1,0 +1,104 @@
+//! The listener's own certificate and key: read at start, and again when the operator says so.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use time::OffsetDateTime;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{Error, ServerConfig};
+
+use crate::security::certificate::Certificate;
+use crate::security::private_file::{self, Fault};
+
+/// Longer than a key or a chain of certificates ever is.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// What the listener shows to callers: TLS 1.2 and 1.3, HTTP/1.1 only.
+pub struct ListenerTls {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl fmt::Debug for ListenerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ListenerTls({})", self.certificate.display())
+    }
+}
+
+impl ListenerTls {
+    /// Reads a certificate chain, the listener's own first, and its key, both in PEM form.
+    ///
+    /// # Errors
+    /// Names the file that cannot be used and says why, for the operator.
+    pub fn load(certificate: &Path, key: &Path) -> Result<ListenerTls, String> {
+        let current = RwLock::new(read(certificate, key)?);
+        Ok(ListenerTls { certificate: certificate.to_owned(), key: key.to_owned(), current })
+    }
+
+    /// Reads both files again; new connections use what they hold now.
+    ///
+    /// # Errors
+    /// As [`ListenerTls::load`]; then everything stays as it was.
+    pub fn reload(&self) -> Result<(), String> {
+        let fresh = read(&self.certificate, &self.key)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// What a new connection uses.
+    pub fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
+    let at = certificate.display();
+    let meta = std::fs::metadata(certificate).map_err(|e| format!("cannot read the TLS certificate {at}: {e}"))?;
+    if !meta.is_file() || meta.len() > MAX_FILE {
+        return Err(format!("{at} is no file, or too long for a TLS certificate; name the right file"));
+    }
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+    let chain = match chain {
+        Ok(chain) if !chain.is_empty() => chain,
+        _ => return Err(format!("the TLS certificate {at} holds no certificate in PEM form")),
+    };
+    let text = private_file::read(key, "TLS key", MAX_FILE).map_err(|fault| match fault {
+        Fault::Missing => format!("the TLS key {} is missing", key.display()),
+        Fault::Wrong(text) => text,
+    })?;
+    let private = PrivateKeyDer::from_pem_slice(text.as_bytes())
+        .map_err(|_| format!("the TLS key {} holds no private key in PEM form without a passphrase", key.display()))?;
+    let own = chain.first().and_then(|own| Certificate::read(own));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(|e| e.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(chain, private);
+    let mut config = config.map_err(|error| match error {
+        Error::InconsistentKeys(_) => {
+            format!("the TLS key {} does not belong to the certificate {at}", key.display())
+        }
+        // The library's own texts stay in here: they are not written for operators.
+        _ => format!("the TLS certificate {at} or its key {} is of a kind that cannot be used", key.display()),
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    tell(&at.to_string(), own.as_ref());
+    Ok(Arc::new(config))
+}
+
+/// A certificate that has ended is used all the same: callers that check it refuse by themselves, and a server that
+/// does not start helps nobody.
+fn tell(file: &str, own: Option<&Certificate>) {
+    let Some(own) = own else { return };
+    let (now, until) = (OffsetDateTime::now_utc(), own.valid_to);
+    if now < own.valid_from || until < now {
+        tracing::warn!(file, from = %own.valid_from, %until, "the TLS certificate of the listener is not valid now");
+    } else {
+        tracing::info!(file, subject = own.subject, %until, "TLS certificate of the listener read");
+    }
+}
