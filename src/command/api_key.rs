@@ -49,8 +49,7 @@ fn role(text: &str) -> Result<i64, String> {
 }
 
 fn date(text: &str) -> Result<OffsetDateTime, String> {
-    let full = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
-    json::parse_date(&full).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
+    json::parse_date_or_day(text).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
 }
 
 /// Carries out an action on the files of a stopped server.

@@ -32,7 +32,7 @@ pub fn reply(error: &Error, request_id: &str) -> Response {
     let mut response = match error {
         Error::Invalid(faults) => {
             let listed: Faults = faults.iter().take(MAX_FAULTS).map(|(k, v)| (k.clone(), v.clone())).collect();
-            build(status, code, "One or more fields are invalid.", details, Some(&listed))
+            build(status, code, &told(faults), details, Some(&listed))
         }
         Error::Internal { .. } => {
             build(status, code, "An unexpected error occurred; the server log names the cause.", details, None)
@@ -73,6 +73,19 @@ fn build(status: StatusCode, code: &str, message: &str, details: Option<String>,
     let mut response = warp::reply::json(&body).into_response();
     *response.status_mut() = status;
     response
+}
+
+/// The message of a fault in the fields: many clients show nothing else, so it names the first.
+fn told(faults: &Faults) -> String {
+    let mut text = "One or more fields are invalid.".to_owned();
+    if let Some((field, why)) = faults.iter().next().and_then(|(field, why)| Some((field, why.first()?))) {
+        text += &format!(" {field}: {why}");
+        let more = faults.values().map(Vec::len).sum::<usize>() - 1;
+        if more > 0 {
+            text += &format!(" ({more} more)");
+        }
+    }
+    text
 }
 
 /// Errors are written in lower case without a full stop; an answer is a sentence.

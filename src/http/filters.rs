@@ -65,7 +65,7 @@ impl Call {
         id.ok_or_else(|| Error::not_found(what, shown(text)))
     }
 
-    /// The n-th path parameter as a GUID.
+    /// The n-th path parameter as a GUID, in any of the forms that GUIDs are written in.
     pub fn guid(&self, n: usize, what: &'static str) -> Result<Uuid> {
         let text = self.parameter(n);
         Uuid::try_parse(text).map_err(|_| Error::not_found(what, shown(text)))
@@ -176,6 +176,8 @@ fn parameters(template: &str, path: &str) -> Option<Vec<String>> {
             (Some(w), Some(g)) => {
                 let decoded = percent_decode_str(g).decode_utf8().ok()?;
                 if w.starts_with('{') {
+                    // Nothing is no name and no id.
+                    (!decoded.is_empty()).then_some(())?;
                     parameters.push(decoded.into_owned());
                 } else if !w.eq_ignore_ascii_case(&decoded) {
                     return None;
@@ -238,7 +240,6 @@ async fn authorise(
         (None, _) => Credential::Nothing,
         (Some(_), Some(_)) => Credential::Unreadable,
     };
-    // The peer of the socket and nothing else: headers that speak of other addresses can be written by anybody.
     let from = arrival.peer;
     if access == Access::Anonymous {
         return authenticate::pass_by(app, shown, from, is_counted(template)).map(|()| None);
@@ -272,7 +273,10 @@ mod tests {
         let fits = |path| parameters(t, path);
         assert_eq!(fits("/API/v1/Things/7/by-name/a%20b%252F"), Some(vec!["7".to_owned(), "a b%2F".to_owned()]));
         assert_eq!(fits("/api/v1/thing%73/7/by-name/x/"), Some(vec!["7".to_owned(), "x".to_owned()]));
-        for no in ["/api/v1/things/7/by-name", "/api/v1/things/7/by-name/x//", "/api/v1/things/7/by-name/%FF", "/"] {
+        for no in ["/api/v1/things/7/by-name", "/api/v1/things/7/by-name/x//", "/api/v1/things/7/by-name/%FF", "/"]
+            .into_iter()
+            .chain(["/api/v1/things//by-name/x", "/api/v1/things/7/by-name/", "/api/v1/things/7/by-name//"])
+        {
             assert_eq!(fits(no), None, "{no}");
         }
     }

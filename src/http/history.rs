@@ -111,7 +111,7 @@ impl Parameters<'_> {
 
     fn date(&mut self, name: &str) -> Option<OffsetDateTime> {
         self.read(name, "Must be a date such as 2026-04-05 or 2026-04-05T10:30:00Z.", |text| {
-            json::parse_date(text).or_else(|| json::parse_date(&format!("{text}T00:00:00")))
+            json::parse_date_or_day(text)
         })
     }
 

@@ -119,7 +119,8 @@ pub async fn add(app: &App, new: New, caller: &Caller) -> Result<Certificate> {
         .await?;
     published.go(&app.trust);
     tracing::info!(certificate.id = %certificate.id, certificate.thumbprint = certificate.thumbprint,
-        by = %caller.key.id, from = %caller.from, "audit: certificate added");
+        by = %caller.key.id, from = %caller.from,
+        request.id = %caller.request, "audit: certificate added");
     Ok(certificate)
 }
 
@@ -160,7 +161,8 @@ pub async fn update(app: &App, id: Uuid, changes: Changes, caller: &Caller) -> R
     if let Some(published) = published {
         published.go(&app.trust);
     }
-    tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from, "audit: certificate changed");
+    tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from,
+        request.id = %caller.request, "audit: certificate changed");
     Ok(())
 }
 
@@ -178,7 +180,8 @@ pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
         })
         .await?;
     published.go(&app.trust);
-    tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from, "audit: certificate deleted");
+    tracing::info!(certificate.id = %id, by = %caller.key.id, from = %caller.from,
+        request.id = %caller.request, "audit: certificate deleted");
     Ok(())
 }
 

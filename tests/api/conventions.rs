@@ -28,8 +28,9 @@ async fn paths_ignore_case_tolerate_one_slash_and_are_decoded_once() {
     let partition_ids = ["x", "1.0", "0x1", "%201", "9223372036854775808", "99999999999999999999", "-1", "0", "%00"];
     let mut missing: Vec<String> = partition_ids.iter().map(|i| format!("{SYSTEMS}/{i}")).collect();
     missing.extend(partition_ids.iter().map(|i| format!("{SYSTEMS}/{i}/partitions")));
-    missing
-        .extend(["x", "1", UNKNOWN_ID, "00000000-0000-4000-8000-00000000000g"].map(|i| format!("/api/v1/apikeys/{i}")));
+    missing.extend(
+        ["x", "1", UNKNOWN_ID, "00000000-0000-4000-8000-00000000000g", "%20"].map(|i| format!("/api/v1/apikeys/{i}")),
+    );
     for path in &missing {
         admin.get(path).await.expect_error(404, "NOT_FOUND");
     }
@@ -45,6 +46,9 @@ async fn paths_ignore_case_tolerate_one_slash_and_are_decoded_once() {
         "/api/v1/health%252Flive",
         "/api/v1/healt%68%FF",
         "/api/v1/synchronisation",
+        "/api/v1/apikeys//",
+        "/api/v1/service-settings//",
+        "/api/v1/activities//stats",
     ];
     for path in unknown {
         for client in [&admin, &app.stranger(), &app.stranger().with_key(BAD_KEY)] {

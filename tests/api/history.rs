@@ -52,6 +52,7 @@ async fn deleted_objects_are_none_and_their_queries_are_checked() {
             ("page=9223372036854775807", envelope(i64::MAX, 50)),
             ("fromDate=2026-04-05&toDate=2026-04-05T10:30:00Z", envelope(1, 50)),
             ("fromDate=2026-04-05T10:30:00.1234567%2B02:00&toDate=2026-04-05T10:30:00", envelope(1, 50)),
+            ("fromDate=2026-04-05T10:30:00.1234567+02:00", envelope(1, 50)),
             ("nothing=x&externalIdSearch=%25&displayNameSearch=", envelope(1, 50)),
             (&format!("{owner}=999"), envelope(1, 50)),
             (&format!("{search}={}", &long[1..]), envelope(1, 50)),
@@ -72,6 +73,8 @@ async fn deleted_objects_are_none_and_their_queries_are_checked() {
             ("fromDate", "2026-02-30"),
             ("toDate", "2026-04-05T10:30:00.12345678Z"),
             ("toDate", "05.04.2026"),
+            ("toDate", "2026-W01-1"),
+            ("toDate", "2026-04-05%2010:30:00"),
         ] {
             reader.get(&format!("{path}?{}={value}", parameter.to_uppercase())).await.expect_fault(parameter);
         }

@@ -27,19 +27,47 @@ pub fn date(at: OffsetDateTime) -> String {
     text
 }
 
-/// Reads a point in time: `Z`, an offset, or none (UTC), with 0-7 fraction digits. In UTC it must lie in the years
-/// 1-9999, the only ones that can be written again.
+/// Reads a point in time: `2026-04-05T10:30:00`, with 0-7 fraction digits or without seconds, and `Z`, an offset as
+/// `+02:00`, or none (UTC). In UTC it must lie in the years 1-9999, the only ones that can be written again.
 pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
     use time::format_description::well_known::Iso8601;
-    let fraction = text.split_once('.').map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count());
-    if fraction > 7 || !text.contains('T') {
-        return None;
-    }
-    let with_offset = OffsetDateTime::parse(text, &Iso8601::PARSING).ok();
-    let at =
-        with_offset.or_else(|| Some(time::PrimitiveDateTime::parse(text, &Iso8601::PARSING).ok()?.assume_utc()))?;
-    let at = at.checked_to_offset(time::UtcOffset::UTC)?;
+    // The library knows weeks, ordinal days, signed years and more, which are none of ours.
+    let (local, offset) = split_offset(text);
+    let (minutes, rest) = local.split_at_checked(16)?;
+    let has_form = fits(minutes, "0000-00-00T00:00")
+        && (rest.is_empty() || fits(rest, ":00") || (rest.len() <= 11 && rest.len() > 4 && fits_fraction(rest)))
+        && (matches!(offset, "" | "Z") || fits(offset.get(1..)?, "00:00"));
+    let offset = if offset.is_empty() { "Z" } else { offset };
+    let text = has_form.then(|| format!("{local}{offset}"))?;
+    let at = OffsetDateTime::parse(&text, &Iso8601::PARSING).ok()?.checked_to_offset(time::UtcOffset::UTC)?;
     (1..=9999).contains(&at.year()).then_some(at)
+}
+
+/// The same, or a day alone, which is its first moment in UTC: for queries.
+pub fn parse_date_or_day(text: &str) -> Option<OffsetDateTime> {
+    if fits(text, "0000-00-00") {
+        return parse_date(&format!("{text}T00:00:00"));
+    }
+    // A plus that was not encoded arrives as a blank.
+    parse_date(&text.replacen(' ', "+", 1))
+}
+
+/// Date and time, and the offset as it stands behind them.
+fn split_offset(text: &str) -> (&str, &str) {
+    let time = text.find('T').unwrap_or(text.len());
+    let at = text.get(time..).and_then(|t| t.find(['Z', '+', '-'])).map_or(text.len(), |at| time + at);
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
+/// Whether the text has a digit wherever the pattern has a zero, and otherwise what the pattern has.
+fn fits(text: &str, pattern: &str) -> bool {
+    text.len() == pattern.len()
+        && text.bytes().zip(pattern.bytes()).all(|(t, p)| if p == b'0' { t.is_ascii_digit() } else { t == p })
+}
+
+fn fits_fraction(text: &str) -> bool {
+    let (seconds, fraction) = text.split_at_checked(4).unwrap_or((text, ""));
+    fits(seconds, ":00.") && fraction.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -55,10 +83,42 @@ mod tests {
             ("2026-04-05T10:30:00.1234567Z", Some("2026-04-05T10:30:00.1234567Z")),
             ("2026-04-05T10:30:00.5000000Z", Some("2026-04-05T10:30:00.5Z")),
             ("2026-04-05T10:30:00.12345678Z", None),
+            ("2026-04-05T10:30", Some("2026-04-05T10:30:00Z")),
+            ("2026-04-05T23:30-01:00", Some("2026-04-06T00:30:00Z")),
+            ("2026-04-05T10:30:00.Z", None),
+            ("2026-04-05T10:30:00,5Z", None),
+            ("2026-04-05T10:30.5Z", None),
+            ("2026-04-05T10:30:00+02", None),
+            ("2026-04-05T10:30:00+0200", None),
+            ("2026-04-05T10:30:00 02:00", None),
+            ("20260405T103000Z", None),
+            ("2030-W01-1T10:00:00Z", None),
+            ("2030-001T10:00:00Z", None),
+            ("+002030-01-01T10:00:00Z", None),
+            ("2026-02-29T10:30:00Z", None),
+            ("2026-04-05T24:30:00Z", None),
+            ("2026-04-05T10:30:00\u{e9}", None),
+            ("0000-01-01T00:00:00Z", None),
+            ("9999-12-31T23:59:59-01:00", None),
             ("2026-04-05", None),
+            ("", None),
             ("yesterday", None),
         ] {
             assert_eq!(parse_date(text).map(date).as_deref(), out, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_may_name_a_day_and_forget_to_encode_a_plus() {
+        for (text, out) in [
+            ("2026-04-05", Some("2026-04-05T00:00:00Z")),
+            ("2026-04-05T10:30:00.1234567 02:00", Some("2026-04-05T08:30:00.1234567Z")),
+            ("2026-04-05T10:30:00Z", Some("2026-04-05T10:30:00Z")),
+            ("2026-W14-7", None),
+            ("2026-4-5", None),
+            ("2026-04-05 10:30:00", None),
+        ] {
+            assert_eq!(parse_date_or_day(text).map(date).as_deref(), out, "{text}");
         }
     }
 }

@@ -19,7 +19,7 @@ use warp::reply::{Reply, Response};
 use super::filters::Call;
 use crate::error::{Error, Faults, Result};
 
-pub use date::{date, now, parse_date};
+pub use date::{date, now, parse_date, parse_date_or_day};
 pub use node::{Node, integer, key};
 
 /// The largest body that is read.

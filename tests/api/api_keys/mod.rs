@@ -142,6 +142,8 @@ async fn bodies_are_read_by_the_rules() {
         ("expiresAt", json!("2126-04-05")),
         ("expiresAt", json!("2126-04-05T10:30:00.12345678Z")),
         ("expiresAt", json!("2126-02-30T10:30:00Z")),
+        ("expiresAt", json!("2126-W01-1T10:00:00Z")),
+        ("expiresAt", json!("2126-04-05T10:30:00,123456789Z")),
         ("expiresAt", json!("9999-12-31T23:59:59-01:00")),
         ("expiresAt", json!("0000-01-01T00:00:00+01:00")),
         ("expiresAt", json!("-0044-03-15T12:00:00Z")),
