@@ -10,7 +10,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::Caller;
-use super::imports::{self, Run, external};
+use super::imports::{self, Password, Run, external};
 use crate::app::App;
 use crate::connectors::definitions;
 use crate::connectors::ldap::hierarchy::discover;
@@ -24,7 +24,6 @@ use crate::domain::hierarchy::{
     Changes, Known, Plan, RowId, Seen, StoredTree, Terms, Verdict, Verdicts, plan, summary,
 };
 use crate::error::{Error, Result};
-use crate::security::secret::Secret;
 use crate::store::Tx;
 use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
@@ -65,7 +64,7 @@ struct Before {
 /// A system that is ready to be imported: settings checked, run taken, nothing opened yet.
 struct Ready {
     settings: LdapSettings,
-    password: Secret,
+    password: Password,
     system: System,
     run: Run,
 }
@@ -93,7 +92,7 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     let _turn = app.imports.turn().await;
     let Ready { settings, password, system, run } = ready;
     // The clock of the import starts with its turn.
-    let access = Access::new(settings, password, app.trust.clone(), app.ldap_limits.clone());
+    let access = Access::new(settings, password.unsealed(&app)?, app.trust.clone(), app.ldap_limits.clone());
     let (id, revision) = (system.id, system.settings_revision);
     let stored = {
         let db = app.db.clone();

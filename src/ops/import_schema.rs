@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Caller;
 use super::connected_systems::{self, Detail};
-use super::imports::{self, Run, external, unusable};
+use super::imports::{self, Password, Run, external, unusable};
 use crate::app::App;
 use crate::connectors::definitions;
 use crate::connectors::file::{self, FileSettings};
@@ -18,7 +18,6 @@ use crate::connectors::ldap::{Access, schema};
 use crate::domain::connected_system::Settings;
 use crate::domain::schema::{SeenSchema, plan};
 use crate::error::{Error, Result};
-use crate::security::secret::Secret;
 use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema as rows;
@@ -28,7 +27,7 @@ const FILE_SECONDS: u64 = 60;
 
 /// Where a schema comes from, ready to be opened.
 enum Source {
-    Ldap { settings: LdapSettings, password: Secret },
+    Ldap { settings: LdapSettings, password: Password },
     File { root: Arc<Path>, settings: FileSettings },
 }
 
@@ -102,8 +101,8 @@ async fn import(app: App, system: System, source: Source, run: Run) -> Result<()
     Ok(())
 }
 
-async fn of_directory(app: &App, id: i64, settings: LdapSettings, password: Secret) -> Result<SeenSchema> {
-    let access = Access::new(settings, password, app.trust.clone(), app.ldap_limits.clone());
+async fn of_directory(app: &App, id: i64, settings: LdapSettings, password: Password) -> Result<SeenSchema> {
+    let access = Access::new(settings, password.unsealed(app)?, app.trust.clone(), app.ldap_limits.clone());
     let (mut session, root) = access.connect().await.map_err(external)?;
     for remark in access.transport_remarks(&session) {
         tracing::warn!(connected_system.id = id, "{remark}");

@@ -75,11 +75,35 @@ async fn fail(app: &App, activity: Uuid, error: String) {
     }
 }
 
-/// Checks the stored settings of an LDAP system and opens its password.
+/// A password on its way to a directory.
+pub(super) enum Password {
+    /// Sent along by the caller.
+    Sent(Secret),
+    /// As it is stored for this system.
+    Sealed(i64, Vec<u8>),
+}
+
+impl Password {
+    /// The password itself. An import opens it when its activity is open, so that one that does not open is recorded.
+    ///
+    /// # Errors
+    /// The sealed value was moved or changed, or its key is not in the keyring.
+    pub fn unsealed(self, app: &App) -> Result<Secret> {
+        match self {
+            Password::Sent(secret) => Ok(secret),
+            Password::Sealed(id, sealed) => app
+                .keyring
+                .open_setting(id, ldap_setting::PASSWORD, &sealed)
+                .map_err(|e| Error::internal("the stored password does not open", e)),
+        }
+    }
+}
+
+/// Checks the stored settings of an LDAP system.
 ///
 /// # Errors
-/// Nothing was opened: the settings are not fit for an import.
-pub(super) fn ldap(app: &App, id: i64, stored: &Settings) -> Result<(LdapSettings, Secret)> {
+/// The settings are not fit for an import.
+pub(super) fn ldap(app: &App, id: i64, stored: &Settings) -> Result<(LdapSettings, Password)> {
     // First of all: whatever else is wrong with the new target, the password was not entered for it.
     if matches!(stored.sealed(ldap_setting::PASSWORD), Some((_, true))) {
         return Err(Error::BadRequest(REENTER.to_owned()));
@@ -96,18 +120,15 @@ pub(super) fn ready_to_connect(
     ldap: &LdapSettings,
     stored: &Settings,
     sent: Option<Secret>,
-) -> Result<Secret> {
+) -> Result<Password> {
     if app.ldap_limits.hosts.refuses(ldap.target.bare_host(), ldap.target.port) {
         return Err(unusable(format!("Host: {NOT_ALLOWED}")));
     }
     match (sent, stored.sealed(ldap_setting::PASSWORD)) {
-        (Some(sent), _) => Ok(sent),
+        (Some(sent), _) => Ok(Password::Sent(sent)),
         (None, None) => Err(unusable("Password is required".to_owned())),
         (None, Some((_, true))) => Err(Error::BadRequest(REENTER.to_owned())),
-        (None, Some((sealed, false))) => app
-            .keyring
-            .open_setting(id, ldap_setting::PASSWORD, sealed)
-            .map_err(|e| Error::internal("the stored password does not open", e)),
+        (None, Some((sealed, false))) => Ok(Password::Sealed(id, sealed.to_vec())),
     }
 }
 

@@ -37,7 +37,7 @@ pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faul
     }
     let sent = apply(&mut settings, changes)?;
     let ldap = LdapSettings::read(&settings.values()).map_err(unusable)?;
-    let password = ready_to_connect(app, id, &ldap, &settings, sent)?;
+    let password = ready_to_connect(app, id, &ldap, &settings, sent)?.unsealed(app)?;
     // A person is waiting: a test does not stand in line behind imports, but with other tests.
     let _turn = app.tests.clone().acquire_owned().await;
     let (host, port) = (ldap.target.bare_host().to_owned(), ldap.target.port);

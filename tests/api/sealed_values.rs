@@ -12,6 +12,7 @@ use jim::security::secret::Keyring;
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::activities::{ACTIVITIES, page};
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
 
@@ -51,21 +52,39 @@ async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
     cases.push(("of a key that nobody has".to_owned(), of_no_key));
     cases.push(("in clear".to_owned(), sandbox.password().as_bytes().to_vec()));
     let connections = sandbox.connections();
+    let admin = app.admin();
     for (what, value) in &cases {
         put(value);
         let dump = app.dump();
-        for kind in ["hierarchy", "schema"] {
-            let path = format!("{SYSTEMS}/{a}/import-{kind}");
-            app.admin().send("POST", &path, None).await.expect_error(500, "INTERNAL_ERROR");
-            assert_eq!(sandbox.connections(), connections, "{what}: something was sent");
+        let before = page(&admin, "pageSize=1").await["totalCount"].as_i64().expect("a number");
+        let import = |rest: &str| format!("{SYSTEMS}/{a}/import-{rest}");
+        for path in [import("hierarchy?preview=true"), format!("{SYSTEMS}/{a}/test-connection")] {
+            admin.send("POST", &path, None).await.expect_error(500, "INTERNAL_ERROR");
         }
+        let now = page(&admin, "pageSize=1").await["totalCount"].clone();
+        assert_eq!(now, before, "{what}: what changes nothing left an activity");
+        for (rest, operation) in [("hierarchy", "ImportHierarchy"), ("schema", "ImportSchema")] {
+            admin.send("POST", &import(rest), None).await.expect_error(500, "INTERNAL_ERROR");
+            let last = page(&admin, "pageSize=1&sortDirection=desc").await["items"][0]["id"].clone();
+            let path = format!("{ACTIVITIES}/{}", last.as_str().expect("an id"));
+            let last = admin.get(&path).await.expect_status(200);
+            let told = ["targetOperationType", "status", "errorMessage"].map(|n| last[n].as_str().unwrap_or_default());
+            let unexpected = "an unexpected error occurred; the server log names the cause";
+            assert_eq!(told, [operation, "FailedWithError", unexpected], "{what}");
+            assert_eq!(last["connectedSystemId"], a, "{what}");
+        }
+        let now = page(&admin, "pageSize=1").await["totalCount"].clone();
+        assert_eq!(now, before + 2, "{what}: each failed import is one activity");
+        assert_eq!(sandbox.connections(), connections, "{what}: something was sent");
         assert!(app.dump() == dump, "{what}: a refusal changed something");
     }
     println!("s3 {} ways to spoil a value", cases.len());
     // Of another setting of the same system, then put right again.
     c.execute("UPDATE setting_values SET setting_id = 303 WHERE system_id = ?1 AND setting_id = 3", [a])
         .expect("moved");
+    let before = page(&admin, "pageSize=1").await["totalCount"].clone();
     app.import(a, "").await.expect_error(400, "BAD_REQUEST");
+    assert_eq!(page(&admin, "pageSize=1").await["totalCount"], before, "nothing was begun");
     c.execute("UPDATE setting_values SET setting_id = 3 WHERE setting_id = 303", []).expect("moved");
     put(&right);
     app.import(a, "").await.expect_status(200);
