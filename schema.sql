@@ -19,6 +19,8 @@ CREATE TABLE connected_systems (
     status                 TEXT    NOT NULL DEFAULT 'Active' CHECK (status IN ('Active', 'Deleting')),
     setting_values_valid   INTEGER NOT NULL DEFAULT 0 CHECK (setting_values_valid IN (0, 1)),
     settings_revision      INTEGER NOT NULL DEFAULT 0,  -- counts accepted settings; an import validates only what it read
+    hierarchy_imported     TEXT,             -- when a hierarchy was last imported and applied, for monitoring
+    schema_imported        TEXT,             -- the same of a schema
     hierarchy_revision     INTEGER NOT NULL DEFAULT 0,  -- counts changes below; tells an import that its plan is still good
     max_export_parallelism INTEGER          CHECK (max_export_parallelism BETWEEN 1 AND 16)
 ) STRICT;

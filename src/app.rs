@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::ops::service_settings::InForce;
 use crate::security::api_key::Hasher;
 use crate::security::clock::Clock;
@@ -21,6 +22,8 @@ use crate::store::Db;
 /// The components of a server.
 #[derive(Clone)]
 pub struct App {
+    /// When it was built.
+    pub started: SystemTime,
     /// The database.
     pub db: Db,
     /// The master keys.
@@ -35,6 +38,8 @@ pub struct App {
     pub limiter: Arc<Limiter>,
     /// What is told of refused credentials.
     pub refusals: Arc<Refusals>,
+    /// What is counted for monitoring.
+    pub metrics: Metrics,
     /// The settings of the service.
     pub settings: Arc<InForce>,
     /// Which certificates directories may show.

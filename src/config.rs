@@ -52,6 +52,8 @@ pub struct Config {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Proxies whose word about a caller's address is taken.
     pub trusted_proxies: Vec<Network>,
+    /// Where monitoring is answered without a key, if anywhere; always a loopback address.
+    pub metrics: Option<SocketAddr>,
     /// Limits that an operator may move.
     pub limits: Limits,
     /// The database file.
@@ -79,6 +81,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             trusted_proxies: Vec::new(),
+            metrics: None,
             limits: Limits::default(),
             database: folder.join("jim.db"),
             keyring: folder.join("jim.keys"),
@@ -127,6 +130,7 @@ impl Reader<'_> {
         let tls = self.tls();
         let listen = self.listen(tls.is_some());
         let trusted_proxies = self.trusted_proxies();
+        let metrics = self.metrics();
         let limits = self.limits();
         let database = self.path("database", "path").unwrap_or_else(|| self.folder.join("jim.db"));
         let folder = parent(&database);
@@ -164,6 +168,7 @@ impl Reader<'_> {
             listen,
             tls,
             trusted_proxies,
+            metrics,
             limits,
             database,
             keyring,
@@ -199,6 +204,16 @@ impl Reader<'_> {
             self.fault("server", "trusted_proxies", &format!("holds {bad:?}, which is no address or network"));
             Vec::new()
         })
+    }
+
+    fn metrics(&mut self) -> Option<SocketAddr> {
+        let address = self.text("metrics", "listen")?.parse::<SocketAddr>().ok().filter(|a| a.ip().is_loopback());
+        if address.is_none() {
+            let text = "must be a loopback address and port such as 127.0.0.1:9464; from other machines, metrics are \
+                        read at /metrics of the API with a key";
+            self.fault("metrics", "listen", text);
+        }
+        address
     }
 
     fn limits(&mut self) -> Limits {

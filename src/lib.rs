@@ -16,7 +16,7 @@
 //! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
 //! | [`sandbox`] | a small LDAP directory in this process, for `jim demo` and the tests | `domain` |
 //!
-//! [`app::App`] ties the components of one server together; [`config`] and [`telemetry`] stand at the door; the
+//! [`app::App`] ties the components of one server together; [`config`] and [`telemetry`] stand at the door, [`metrics`] counts; the
 //! commands of the program live beside `main.rs`. `tests/tidy.rs` holds these directions against the source.
 //!
 //! # What is always so
@@ -74,6 +74,7 @@ pub mod connectors;
 pub mod domain;
 pub mod error;
 pub mod http;
+pub mod metrics;
 pub mod ops;
 pub mod sandbox;
 pub mod security;

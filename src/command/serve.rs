@@ -28,6 +28,7 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let stop = tokio::spawn(stop_signal()?);
     let listener = listen(config.listen)?;
     let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
+    let metrics = config.metrics.map(listen).transpose()?;
     let server = Server::start(&config, listener, infrastructure).await?;
     let mut out = std::io::stdout().lock();
     if let Some(key) = &server.bootstrap {
@@ -41,12 +42,19 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     if let Some(tls) = &server.door.tls {
         tokio::spawn(reload_on_hangup(tls.clone())?);
     }
+    let monitoring = metrics.map(|listener| {
+        tracing::info!(address = ?listener.local_addr().ok(), "metrics without a key");
+        tokio::spawn(serve::run(listener, http::metrics_alone(&server.app), Door::default(), std::future::pending()))
+    });
     server
         .run(async {
             let _ = stop.await;
             tracing::info!("stopping");
         })
         .await;
+    if let Some(monitoring) = monitoring {
+        monitoring.abort();
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::INFRASTRUCTURE_KEY;
 
 /// Every key with its default, as it stands in the file.
-pub(super) const KEYS: [(&str, &str); 16] = [
+pub(super) const KEYS: [(&str, &str); 17] = [
     ("server", "listen"),
     ("server", "insecure_http"),
     ("server", "tls_certificate"),
@@ -23,6 +23,7 @@ pub(super) const KEYS: [(&str, &str); 16] = [
     ("limits", "connections_per_address"),
     ("limits", "import_entries"),
     ("limits", "import_mib"),
+    ("metrics", "listen"),
     ("log", "format"),
     ("log", "filter"),
 ];

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use futures_util::future::ready;
@@ -30,6 +31,8 @@ pub enum Access {
     AnyKey,
     /// Reader or Administrator.
     Reader,
+    /// Reader or Administrator; the key may come as a bearer token, which is all that scrapers can send.
+    Scraper,
     /// Administrator.
     Administrator,
 }
@@ -118,20 +121,25 @@ impl Routes {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         self.table.push((method.clone(), template));
-        let app = self.app.clone();
+        let (app, name) = (self.app.clone(), method.to_string());
         let route = at(method, template)
             .and(warp::query::raw().or(warp::any().map(String::new)).unify())
             .and(warp::header::headers_cloned())
             .and(warp::ext::get::<Arrival>())
             .and(warp::body::stream().map(|body| -> BodyStream { Box::pin(bytes_of(body)) }))
             .then(move |parameters, query, headers: HeaderMap, arrival: Arrival, body| {
-                let app = app.clone();
+                let begun = Instant::now();
+                let (app, metrics, method) = (app.clone(), app.metrics.clone(), name.clone());
                 let request = arrival.request_id.clone();
                 let work = async move {
                     let caller = authorise(&app, access, template, &headers, &arrival).await?;
                     handler(Call { app, headers, body, caller, parameters, query }).await
                 };
-                answer(work, request, template)
+                async move {
+                    let response = answer(work, request, template).await;
+                    metrics.answered(&method, template, response.status().as_u16(), begun.elapsed());
+                    response
+                }
             });
         self.routes.push(route.boxed());
     }
@@ -139,7 +147,13 @@ impl Routes {
     /// All routes as one; what none of them takes is answered with 404 or 405.
     pub fn finish(self) -> Route {
         let table = Arc::new(self.table);
-        let rest = warp::path::full().map(move |path: warp::path::FullPath| unmatched(path.as_str(), &table)).boxed();
+        let metrics = self.app.metrics;
+        let rest = warp::path::full().map(move |path: warp::path::FullPath| {
+            let response = unmatched(path.as_str(), &table);
+            metrics.unmatched(response.status().as_u16());
+            response
+        });
+        let rest = rest.boxed();
         self.routes.into_iter().rev().fold(rest, |after, route| route.or(after).unify().boxed())
     }
 }
@@ -236,7 +250,10 @@ async fn authorise(
     let mut presented = headers.get_all("x-api-key").iter();
     let shown = match (presented.next(), presented.next()) {
         (Some(one), None) => one.to_str().map_or(Credential::Unreadable, Credential::Key),
-        (None, _) if headers.contains_key(AUTHORIZATION) => Credential::Bearer,
+        (None, _) if headers.contains_key(AUTHORIZATION) => match bearer(headers) {
+            Some(key) if access == Access::Scraper => Credential::Key(key),
+            _ => Credential::Bearer,
+        },
         (None, _) => Credential::Nothing,
         (Some(_), Some(_)) => Credential::Unreadable,
     };
@@ -248,14 +265,24 @@ async fn authorise(
     let caller = Caller { key, from, request: arrival.request_id.clone() };
     let allowed = match access {
         Access::Anonymous | Access::AnyKey => true,
-        Access::Reader => caller.key.may_read(),
+        Access::Reader | Access::Scraper => caller.key.may_read(),
         Access::Administrator => caller.key.is_administrator(),
     };
     match allowed {
         true => Ok(Some(caller)),
-        false if access == Access::Reader => Err(Error::Forbidden("the Reader or Administrator role is required")),
+        false if access != Access::Administrator => {
+            Err(Error::Forbidden("the Reader or Administrator role is required"))
+        }
         false => Err(Error::Forbidden("the Administrator role is required")),
     }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750, section 2.1), if that is the only one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 /// Whether anonymous requests are held against the limit: probes and what is beside the API are not.

@@ -14,6 +14,7 @@ mod filters;
 mod hierarchy;
 mod history;
 pub mod json;
+mod metrics;
 mod object_types;
 mod paging;
 mod partitions;
@@ -29,11 +30,13 @@ use warp::http::Method;
 use crate::app::App;
 use filters::{Access, Routes};
 
+pub use metrics::alone as metrics_alone;
+
 /// One route: every route function returns this type, which keeps compile times flat (30 routes unboxed took
 /// seven times as long to compile).
 pub type Route = warp::filters::BoxedFilter<(warp::reply::Response,)>;
 
-use Access::{Administrator, Anonymous, AnyKey, Reader};
+use Access::{Administrator, Anonymous, AnyKey, Reader, Scraper};
 
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
@@ -101,5 +104,6 @@ pub fn api(app: &App) -> Route {
     r.add(GET,    "/api/v1/history/deleted-objects/mvo", Reader, history::deleted_mvo);
     r.add(GET,    "/api/v1/history/connected-systems/{id}/count", Reader, history::count);
     r.add(POST,   "/api/v1/history/cleanup", Administrator, history::cleanup);
+    r.add(GET,    "/metrics", Scraper, metrics::show);
     r.finish()
 }

@@ -24,6 +24,7 @@ use crate::domain::hierarchy::{
     Changes, Known, Plan, RowId, Seen, StoredTree, Terms, Verdict, Verdicts, plan, summary,
 };
 use crate::error::{Error, Result};
+use crate::metrics::{Ending, Imported};
 use crate::store::Tx;
 use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
@@ -53,6 +54,8 @@ pub struct Report {
     pub summary: String,
     /// What an administrator should know.
     pub warnings: Vec<String>,
+    /// Whether that is more than remarks about the connection.
+    pub warned: bool,
 }
 
 /// What was stored when the import began.
@@ -72,7 +75,14 @@ struct Ready {
 /// Imports the hierarchy of a system. Goes on to its end when the caller hangs up.
 pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Report> {
     let ready = prepare(app, id, options, caller).await?;
-    imports::finish(app, ready.run.activity, import(app.clone(), ready, options)).await
+    let activity = ready.run.activity;
+    let ended = |report: &Report| match (&report.stopped, report.warned) {
+        (Some(_), _) => Ending::Failed,
+        (None, true) => Ending::Warning,
+        (None, false) => Ending::Complete,
+    };
+    let work = import(app.clone(), ready, options);
+    imports::finish(app, Imported::Hierarchy, activity, work, ended).await
 }
 
 async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Ready> {
@@ -200,7 +210,7 @@ fn apply(tx: &Tx<'_>, id: i64, activity: Option<Uuid>, work: Finish) -> Result<R
         if !plan.is_empty() {
             hierarchy::apply(tx, id, &seen, &plan)?;
         }
-        systems::imported(tx, id, revision)?;
+        systems::hierarchy_imported(tx, id, revision)?;
     }
     let told = plan.warnings.clone();
     let report = report(plan, &tree, remarks, "");
@@ -224,7 +234,7 @@ fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -
         Some(_) => (stored.partitions.len(), stored.containers.len()),
         None => (plan.total_partitions, plan.total_containers),
     };
-    let mut warnings = remarks;
+    let (mut warnings, warned) = (remarks, !plan.warnings.is_empty());
     warnings.extend(plan.warnings);
     Report {
         stopped,
@@ -233,6 +243,7 @@ fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -
         summary: format!("{prefix}{}", summary(&plan.changes)),
         changes: plan.changes,
         warnings,
+        warned,
     }
 }
 

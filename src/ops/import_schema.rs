@@ -18,6 +18,7 @@ use crate::connectors::ldap::{Access, schema};
 use crate::domain::connected_system::Settings;
 use crate::domain::schema::{SeenSchema, plan};
 use crate::error::{Error, Result};
+use crate::metrics::{Ending, Imported};
 use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema as rows;
@@ -36,7 +37,9 @@ pub async fn run(app: &App, id: i64, caller: &Caller) -> Result<Detail> {
     let (system, stored) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
     let source = source(app, &system, &stored)?;
     let run = imports::begin(app, &system, Some(Operation::ImportSchema), caller).await?;
-    imports::finish(app, run.activity, import(app.clone(), system, source, run)).await?;
+    let (activity, work) = (run.activity, import(app.clone(), system, source, run));
+    let ended = |warned: &bool| if *warned { Ending::Warning } else { Ending::Complete };
+    imports::finish(app, Imported::Schema, activity, work, ended).await?;
     // What is done is done: it is answered without a place among the large answers too.
     connected_systems::whole(app, id, app.large_answer().await.ok()).await
 }
@@ -58,7 +61,8 @@ fn source(app: &App, system: &System, stored: &Settings) -> Result<Source> {
     }
 }
 
-async fn import(app: App, system: System, source: Source, run: Run) -> Result<()> {
+/// Whether there were warnings.
+async fn import(app: App, system: System, source: Source, run: Run) -> Result<bool> {
     let turn = Arc::new(app.imports.turn().await);
     let clock = Instant::now();
     let (id, revision) = (system.id, system.settings_revision);
@@ -74,7 +78,7 @@ async fn import(app: App, system: System, source: Source, run: Run) -> Result<()
         .write_large(move |tx| {
             let plan = plan(&rows::load(tx, id)?, &seen);
             rows::apply(tx, id, &seen, &plan)?;
-            systems::imported(tx, id, revision)?;
+            systems::schema_imported(tx, id, revision)?;
             let summary = plan.summary();
             if let Some(activity) = activity {
                 let outcome = Outcome {
@@ -98,7 +102,7 @@ async fn import(app: App, system: System, source: Source, run: Run) -> Result<()
         write_ms = (clock.elapsed() - read).as_millis() as u64,
         "schema imported: {summary}"
     );
-    Ok(())
+    Ok(!warnings.is_empty())
 }
 
 async fn of_directory(app: &App, id: i64, settings: LdapSettings, password: Password) -> Result<SeenSchema> {

@@ -2,6 +2,7 @@
 //! from then on and closed whatever happens.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -13,6 +14,7 @@ use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Failure, FailureKind};
 use crate::domain::connected_system::Settings;
 use crate::error::{Error, Result};
+use crate::metrics::{Ending, Imported};
 use crate::security::secret::Secret;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::System;
@@ -47,16 +49,26 @@ pub(super) async fn begin(app: &App, system: &System, operation: Option<Operatio
     Ok(Run { activity, lock: Arc::new(lock) })
 }
 
-/// Does the work of an import to its end, also when the caller hangs up, and closes the activity if it fails.
-pub(super) async fn finish<T, W>(app: &App, activity: Option<Uuid>, work: W) -> Result<T>
+/// Does the work of an import to its end, also when the caller hangs up, closes the activity if it fails, and counts
+/// it by how it `ended`. A preview, which has no activity, is not counted.
+pub(super) async fn finish<T, W>(
+    app: &App,
+    what: Imported,
+    activity: Option<Uuid>,
+    work: W,
+    ended: impl FnOnce(&T) -> Ending,
+) -> Result<T>
 where
     T: Send + 'static,
     W: Future<Output = Result<T>> + Send + 'static,
 {
+    let begun = Instant::now();
     // A task of its own: should the LDAP library panic over what a directory sent, it is one failed import.
     let result = tokio::spawn(work).await;
     let result = result.unwrap_or_else(|panic| Err(Error::internal("an import panicked", panic)));
-    if let (Err(error), Some(activity)) = (&result, activity) {
+    let Some(activity) = activity else { return result };
+    app.metrics.imported(what, result.as_ref().map_or(Ending::Failed, ended), begun.elapsed());
+    if let Err(error) = &result {
         let text = match error {
             Error::Internal { .. } => "an unexpected error occurred; the server log names the cause".to_owned(),
             told => told.to_string(),

@@ -16,6 +16,7 @@ pub mod import_hierarchy;
 pub mod import_schema;
 mod imports;
 mod manifest;
+pub mod monitoring;
 pub mod object_types;
 pub mod partitions;
 pub mod restore;

@@ -2,6 +2,7 @@
 //! first keys are made.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
@@ -10,6 +11,7 @@ use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::ops::service_settings::InForce;
 use crate::ops::{api_keys, certificates};
 use crate::security::api_key::Hasher;
@@ -126,6 +128,7 @@ pub async fn start_with(
     hasher.release_memory();
     let settings = Arc::new(InForce::new(db.read(service_settings::overrides).await?));
     let app = App {
+        started: SystemTime::now(),
         db,
         keyring: Arc::new(keyring),
         hasher: Arc::new(hasher),
@@ -133,6 +136,7 @@ pub async fn start_with(
         clock: Arc::new(clock),
         limiter: Arc::default(),
         refusals: Arc::default(),
+        metrics: Metrics::default(),
         settings,
         trust: Arc::new(trust),
         imports: Default::default(),

@@ -129,9 +129,18 @@ pub fn update(tx: &Connection, id: i64, fields: &Fields, resets_validity: bool) 
     Ok(())
 }
 
-/// After an applied import: the settings are valid if they are still those that it read.
-pub fn imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
-    const SQL: &str = "UPDATE connected_systems SET last_updated = ?3,
+/// After an applied hierarchy import: the settings are valid if they are still those that it read.
+pub fn hierarchy_imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET last_updated = ?3, hierarchy_imported = ?3,
+            setting_values_valid = CASE WHEN settings_revision = ?2 THEN 1 ELSE setting_values_valid END
+        WHERE id = ?1";
+    tx.prepare_cached(SQL)?.execute((id, settings_revision, to_text(OffsetDateTime::now_utc())))?;
+    Ok(())
+}
+
+/// The same after an applied schema import.
+pub fn schema_imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET last_updated = ?3, schema_imported = ?3,
             setting_values_valid = CASE WHEN settings_revision = ?2 THEN 1 ELSE setting_values_valid END
         WHERE id = ?1";
     tx.prepare_cached(SQL)?.execute((id, settings_revision, to_text(OffsetDateTime::now_utc())))?;

@@ -12,6 +12,7 @@ pub mod check;
 pub mod clock;
 pub mod connected_systems;
 pub mod deletion;
+pub mod figures;
 pub mod hierarchy;
 mod open;
 pub mod schema;

@@ -30,6 +30,7 @@ mod import_schema;
 mod json_bodies;
 mod keys_under_load;
 mod large_answers;
+mod metrics;
 mod object_types;
 mod openldap;
 mod paged_lists;

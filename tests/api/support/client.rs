@@ -110,7 +110,7 @@ impl Client {
         let response = request.send().await.unwrap_or_else(|e| panic!("{path} gives no answer: {e:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let raw = response.bytes().await.expect("a whole body").to_vec();
-        let is_file = status == 200 && path.ends_with("/download");
+        let is_file = status == 200 && (path.ends_with("/download") || path == "/metrics");
         let body = if raw.is_empty() || is_file { Value::Null } else { serde_json::from_slice(&raw).expect("JSON") };
         let answer = Answer { status, headers, body, raw };
         answer.keeps_the_rules(path, head);
@@ -151,8 +151,11 @@ impl Answer {
         assert_eq!(self.header("cache-control"), "no-store", "{path}");
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{path}");
         if self.status != 204 && !self.raw.is_empty() {
-            let is_file = self.status == 200 && path.ends_with("/download");
-            let kind = if is_file { "application/x-x509-ca-cert" } else { "application/json; charset=utf-8" };
+            let kind = match self.status {
+                200 if path.ends_with("/download") => "application/x-x509-ca-cert",
+                200 if path == "/metrics" => "text/plain; version=0.0.4; charset=utf-8",
+                _ => "application/json; charset=utf-8",
+            };
             assert_eq!(self.header("content-type"), kind, "{path}");
         }
         if self.status < 400 || head {

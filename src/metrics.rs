@@ -1,0 +1,158 @@
+//! What is counted while the server runs: requests by route and status, imports by how they ended. Numbers, templates
+//! and ids only; no name, address or key may appear here.
+
+use std::time::Duration;
+
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+/// Seconds until the head of an answer was ready.
+const REQUEST_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+/// Seconds of an import, up to its longest.
+const IMPORT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0];
+
+/// What is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// Partitions and containers.
+    Hierarchy,
+    /// Object types and attributes.
+    Schema,
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As it should.
+    Complete,
+    /// Applied, with something that deserves attention.
+    Warning,
+    /// Nothing was changed.
+    Failed,
+}
+
+/// The counters of one server. Clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    imports: IntCounterVec,
+    import_seconds: HistogramVec,
+}
+
+/// What is so at the moment of asking.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Single values: name, help, value.
+    pub gauges: Vec<(&'static str, &'static str, f64)>,
+    /// Values that only grow: name, help, value.
+    pub counters: Vec<(&'static str, &'static str, u64)>,
+    /// Connected system, what was imported, and the seconds since 1970 of the last import that was applied.
+    pub last_imports: Vec<(i64, Imported, f64)>,
+}
+
+impl Imported {
+    fn label(self) -> &'static str {
+        match self {
+            Imported::Hierarchy => "hierarchy",
+            Imported::Schema => "schema",
+        }
+    }
+}
+
+impl Ending {
+    fn label(self) -> &'static str {
+        match self {
+            Ending::Complete => "complete",
+            Ending::Warning => "warning",
+            Ending::Failed => "failed",
+        }
+    }
+}
+
+/// Names and labels are constants of this file, and each is registered once.
+const SOUND: &str = "a metric of a sound and single name";
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let made = IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND);
+            registry.register(Box::new(made.clone())).expect(SOUND);
+            made
+        };
+        let histograms = |name: &str, help: &str, buckets: &[f64], labels: &[&str]| {
+            let made = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels);
+            let made = made.expect(SOUND);
+            registry.register(Box::new(made.clone())).expect(SOUND);
+            made
+        };
+        Metrics {
+            requests: counters("jim_http_requests_total", "Requests answered.", &["method", "route", "status"]),
+            request_seconds: histograms(
+                "jim_http_request_duration_seconds",
+                "Time until the head of the answer was ready.",
+                &REQUEST_BUCKETS,
+                &["method", "route"],
+            ),
+            imports: counters("jim_imports_total", "Imports by how they ended.", &["kind", "outcome"]),
+            import_seconds: histograms("jim_import_duration_seconds", "Time of imports.", &IMPORT_BUCKETS, &["kind"]),
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a request of a route, by the route's template.
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        self.requests.with_label_values(&[method, route, status.to_string().as_str()]).inc();
+        self.request_seconds.with_label_values(&[method, route]).observe(took.as_secs_f64());
+    }
+
+    /// Counts a request that no route took. Neither its path nor its verb is told: a caller could make as many of them
+    /// as it likes.
+    pub fn unmatched(&self, status: u16) {
+        self.requests.with_label_values(&["any", "unmatched", status.to_string().as_str()]).inc();
+    }
+
+    /// Counts an import that left an activity.
+    pub fn imported(&self, what: Imported, ending: Ending, took: Duration) {
+        self.imports.with_label_values(&[what.label(), ending.label()]).inc();
+        self.import_seconds.with_label_values(&[what.label()]).observe(took.as_secs_f64());
+    }
+
+    /// Everything as Prometheus reads it (text format 0.0.4).
+    pub fn text(&self, figures: &Figures) -> String {
+        let mut families = self.registry.gather();
+        families.extend(momentary(figures));
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
+    }
+}
+
+/// A registry of its own for what is only true now, so that two who ask at once do not meet.
+fn momentary(figures: &Figures) -> Vec<MetricFamily> {
+    let registry = Registry::new();
+    for (name, help, value) in &figures.gauges {
+        let gauge = Gauge::new(*name, *help).expect(SOUND);
+        gauge.set(*value);
+        registry.register(Box::new(gauge)).expect(SOUND);
+    }
+    for (name, help, value) in &figures.counters {
+        let counter = prometheus::IntCounter::new(*name, *help).expect(SOUND);
+        counter.inc_by(*value);
+        registry.register(Box::new(counter)).expect(SOUND);
+    }
+    let build = Opts::new("jim_build_info", "Always 1; the version is a label.")
+        .const_label("version", env!("CARGO_PKG_VERSION"));
+    let build = Gauge::with_opts(build).expect(SOUND);
+    build.set(1.0);
+    registry.register(Box::new(build)).expect(SOUND);
+    let last = Opts::new("jim_last_successful_import_timestamp_seconds", "When an import was last applied.");
+    let last = GaugeVec::new(last, &["connected_system", "kind"]).expect(SOUND);
+    for (system, what, at) in &figures.last_imports {
+        last.with_label_values(&[system.to_string().as_str(), what.label()]).set(*at);
+    }
+    registry.register(Box::new(last)).expect(SOUND);
+    registry.gather()
+}
