@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::task::JoinError;
+
 /// Shorthand used throughout the program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -98,7 +100,10 @@ impl Error {
 
     /// A fault of ours with its cause.
     pub fn internal(context: &'static str, source: impl Into<Cause>) -> Self {
-        Error::Internal { context, source: source.into() }
+        let source = source.into();
+        // A task that panicked would tell the text of its panic, which can hold anything that was sent to us.
+        let source = if source.is::<JoinError>() { "its task panicked or was stopped".into() } else { source };
+        Error::Internal { context, source }
     }
 
     /// The causes behind the error, outermost first, for the log.
@@ -111,5 +116,20 @@ impl Error {
             cause = e.source();
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_text_of_a_panic_is_in_no_chain_of_causes() {
+        let panic = tokio::spawn(async { panic!("bound as {}", "secret") }).await.unwrap_err();
+        assert!(panic.to_string().contains("secret"), "tasks tell of their panics: {panic}");
+        let error = Error::internal("an import panicked", panic);
+        assert_eq!(error.chain(), "an import panicked: its task panicked or was stopped");
+        let other = Error::internal("reading", std::io::Error::other("the disk"));
+        assert_eq!(other.chain(), "reading: the disk");
     }
 }

@@ -1,12 +1,20 @@
-//! The log: to standard error, as text or as JSON lines, in UTC.
+//! The log: to standard error, as text or as JSON lines, in UTC. What could carry a value that somebody sent us never
+//! gets there: what libraries tell of their work, and the text of a panic.
 
-use tracing_subscriber::EnvFilter;
+use std::any::Any;
+use std::panic::PanicHookInfo;
+
+use tracing::{Level, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, filter};
 
 use crate::config::LogFormat;
 
-/// Libraries that would log what a peer sent, clamped whatever the filter says.
-const CLAMPED: [&str; 6] = ["hyper", "ldap3", "lber", "ldap3_proto", "rustls", "warp"];
+/// Libraries whose warnings too show what a peer sent: an answer that comes when nobody waits for it any more.
+const MUTE: [&str; 2] = ["ldap3", "lber"];
 
 /// Whether a text can be a filter.
 pub fn is_filter(text: &str) -> bool {
@@ -15,19 +23,151 @@ pub fn is_filter(text: &str) -> bool {
 
 /// Starts logging. Called once.
 pub fn start(format: LogFormat, filter: &str) {
-    let mut all = filter.to_owned();
-    for library in CLAMPED {
-        all.push_str(&format!(",{library}=warn"));
-    }
-    let filter = EnvFilter::new(all);
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_timer(SystemTime)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second start, as in tests that share a process, keeps the first.
-    let _ = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+    let _ = subscriber(format, filter, ansi, std::io::stderr).try_init();
+    std::panic::set_hook(Box::new(tell_of_panic));
+}
+
+/// What writes the log.
+pub fn subscriber<W>(format: LogFormat, filter: &str, ansi: bool, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // A second filter and not more words in the first: there, a longer word or one about spans would win.
+    let ours = filter::filter_fn(|of| may_tell(of.target(), of.level()));
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_timer(SystemTime).with_ansi(ansi);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().boxed(),
     };
+    tracing_subscriber::registry().with(layer.with_filter(EnvFilter::new(filter)).with_filter(ours))
+}
+
+/// Whether a part may log at this level, whatever the filter says. A library that nobody thought of may only warn.
+fn may_tell(target: &str, level: &Level) -> bool {
+    match target.split("::").next() {
+        Some("jim") => true,
+        Some(library) if MUTE.contains(&library) => *level <= Level::ERROR,
+        _ => *level <= Level::WARN,
+    }
+}
+
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let backtrace = std::backtrace::Backtrace::capture();
+    let what = fixed_text(panic.payload());
+    match backtrace.status() {
+        std::backtrace::BacktraceStatus::Captured => tracing::error!(place, %backtrace, "panicked: {what}"),
+        _ => tracing::error!(place, "panicked: {what}"),
+    }
+}
+
+/// The text of a panic if it stands so in the source; one that was put together can hold anything.
+fn fixed_text(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("with a text that is not shown")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged with a filter while this is done.
+    fn log(filter: &str, work: impl FnOnce()) -> String {
+        let page = Page::default();
+        let writer = page.clone();
+        let subscriber = subscriber(LogFormat::Text, filter, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, work);
+        String::from_utf8(page.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+    }
+
+    macro_rules! tell {
+        ($($target:literal),*) => {{$(
+            tracing::trace!(target: $target, "trace of {}", $target);
+            tracing::debug!(target: $target, "debug of {}", $target);
+            tracing::info!(target: $target, "info of {}", $target);
+            tracing::warn!(target: $target, "warn of {}", $target);
+            tracing::error!(target: $target, "error of {}", $target);
+        )*}};
+    }
+
+    #[test]
+    fn no_filter_makes_a_library_tell_more_than_warnings() {
+        for filter in
+            ["trace", "trace,hyper::proto=trace,ldap3::conn=trace,h2=trace", "[{key}]=trace", "[asking]=trace"]
+        {
+            let said = log(filter, || {
+                let span = tracing::error_span!("asking", key = 1);
+                let _inside = span.enter();
+                tell!("hyper", "hyper::proto::h1::io", "hyper_util::client", "h2::codec", "rustls::client", "rustls");
+                tell!(
+                    "tokio_rustls",
+                    "tokio_util::codec",
+                    "r2d2",
+                    "r2d2_sqlite",
+                    "warp::server",
+                    "ldap3_proto",
+                    "a_new_one"
+                );
+                tell!(
+                    "jimmy",
+                    "log",
+                    "reqwest::connect",
+                    "rusqlite",
+                    "ldap3",
+                    "ldap3::conn",
+                    "ldap3::protocol",
+                    "lber"
+                );
+            });
+            assert!(!["trace of", "debug of", "info of"].iter().any(|word| said.contains(word)), "{filter}: {said}");
+            assert!(!said.contains("warn of ldap3\n") && !said.contains("warn of ldap3:"), "{filter}: {said}");
+            assert!(!said.contains("warn of lber"), "{filter}: {said}");
+            assert_eq!(said.matches("error of").count(), 21, "{filter}: {said}");
+            assert_eq!(said.matches("warn of").count(), 17, "{filter}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_what_it_says_for_our_own_parts() {
+        let told = |filter: &str| {
+            let said = log(filter, || tell!("jim", "jim::http::serve"));
+            ["trace", "debug", "info", "warn", "error"].map(|level| said.matches(&format!("{level} of jim")).count())
+        };
+        assert_eq!(told("trace"), [2, 2, 2, 2, 2]);
+        assert_eq!(told("info,jim::http=debug"), [0, 1, 2, 2, 2]);
+        assert_eq!(told("error"), [0, 0, 0, 0, 2]);
+    }
+
+    #[test]
+    fn of_a_panic_only_a_fixed_text_is_shown() {
+        let hidden = "with a text that is not shown";
+        let works: [(fn(), &str); 4] = [
+            (|| panic!("as it stands"), "as it stands"),
+            (|| panic!("bound as {}", "secret".repeat(2)), hidden),
+            (|| "secret".parse::<u8>().map(|_| ()).map_err(|_| "secret".repeat(2)).expect("a value"), hidden),
+            (|| std::panic::panic_any(7), hidden),
+        ];
+        for (work, shown) in works {
+            let payload = std::panic::catch_unwind(work).unwrap_err();
+            assert_eq!(fixed_text(payload.as_ref()), shown);
+        }
+    }
 }
