@@ -5,11 +5,7 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use zeroize::Zeroizing;
-
-use crate::security::secret::Secret;
+use super::cleaner::Cleaner;
 
 /// The connection ended where an answer was due.
 pub const LOST: &str = "connection lost";
@@ -17,10 +13,6 @@ pub const LOST: &str = "connection lost";
 pub const NOT_UNDERSTOOD: &str = "answer not understood";
 /// The directory sent more than is read.
 pub const EXCEEDS: &str = "answer exceeds the limit";
-
-/// The most characters that are shown of a directory's own text.
-const MOST_TEXT: usize = 256;
-const BLANK: &str = "***";
 
 /// How far a session had come. Displays in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,92 +174,10 @@ fn credentials_meaning(diagnostic: &str) -> Option<&'static str> {
     })
 }
 
-/// Makes a directory's text fit to be shown: the password blanked out in each spelling that a server might echo,
-/// control characters escaped, at most 256 characters.
-pub struct Cleaner {
-    /// Spellings of the password, lower case.
-    spellings: Vec<Zeroizing<String>>,
-}
-
-impl Cleaner {
-    /// Knows the password as it is, in base64 and in hexadecimal.
-    pub fn new(password: &Secret) -> Self {
-        let raw = password.expose();
-        let spellings = [
-            raw.to_owned(),
-            STANDARD_NO_PAD.encode(raw),
-            URL_SAFE_NO_PAD.encode(raw),
-            raw.bytes().map(|b| format!("{b:02x}")).collect(),
-        ];
-        let mut spellings: Vec<_> = spellings
-            .into_iter()
-            .map(Zeroizing::new)
-            .map(|s| Zeroizing::new(s.to_ascii_lowercase()))
-            .filter(|s| !s.is_empty())
-            .collect();
-        // The longest first: blanking a short spelling must not break up a longer one.
-        spellings.sort_by_key(|s| std::cmp::Reverse(s.len()));
-        Cleaner { spellings }
-    }
-
-    /// The text, fit to be shown between double quotes.
-    pub fn clean(&self, text: &str) -> String {
-        let mut text = std::borrow::Cow::Borrowed(text);
-        for spelling in &self.spellings {
-            if let Some(blanked) = blank(&text, spelling) {
-                text = blanked.into();
-            }
-        }
-        let mut out = String::new();
-        let mut length = 0;
-        for c in text.trim_end_matches('\0').chars() {
-            let start = out.len();
-            if c.is_control() || turns_text(c) || matches!(c, '"' | '\\') {
-                out.extend(c.escape_default());
-            } else {
-                out.push(c);
-            }
-            length += out.get(start..).map_or(0, |added| added.chars().count());
-            if length > MOST_TEXT {
-                out.truncate(start);
-                break;
-            }
-        }
-        out
-    }
-}
-
-impl fmt::Debug for Cleaner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cleaner(..)")
-    }
-}
-
-/// Line and paragraph separators and marks that turn the direction of text: no control characters to Unicode, but
-/// able to make a line read as something else.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Replaces each occurrence of `spelling` (lower case), ignoring the case of ASCII letters; `None` if there is none.
-fn blank(text: &str, spelling: &str) -> Option<String> {
-    // Lower case of ASCII keeps every byte in its place, so that offsets in one hold for the other.
-    let lower = text.to_ascii_lowercase();
-    let mut found = lower.match_indices(spelling).peekable();
-    found.peek()?;
-    let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    for (at, _) in found {
-        out.push_str(text.get(from..at).unwrap_or_default());
-        out.push_str(BLANK);
-        from = at + spelling.len();
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    Some(out)
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::security::secret::Secret;
+
     use super::*;
 
     fn cleaner(password: &str) -> Cleaner {
@@ -296,24 +206,5 @@ mod tests {
             assert_eq!((of(code, "").kind, of(code, "").transient), (FailureKind::Directory, true));
         }
         assert!(!of(53, "").transient);
-    }
-
-    #[test]
-    fn a_password_is_blanked_out_in_every_spelling() {
-        let c = cleaner("s3cr3t?>!");
-        for echo in ["s3cr3t?>!", "S3CR3T?>!", "czNjcjN0Pz4h", "7333637233743f3e21", "7333637233743F3E21"] {
-            assert_eq!(c.clean(&format!("bad password {echo} given")), "bad password *** given");
-        }
-        assert_eq!(cleaner("~~~???").clean("fn5-Pz8_ fn5+Pz8/"), "*** ***");
-        assert_eq!(cleaner("").clean("text"), "text");
-    }
-
-    #[test]
-    fn text_is_short_and_plain() {
-        let c = cleaner("x1");
-        assert_eq!(c.clean("a\u{7}b\u{202e}c\"d\\"), "a\\u{7}b\\u{202e}c\\\"d\\\\");
-        assert_eq!(c.clean(&"é".repeat(1000)).chars().count(), 256);
-        assert!(c.clean(&"\n".repeat(1000)).chars().count() <= 256);
-        assert_eq!(c.clean(&format!("{}x1", "a".repeat(255))), format!("{}*", "a".repeat(255)));
     }
 }

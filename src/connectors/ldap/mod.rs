@@ -6,6 +6,7 @@
 pub mod access_list;
 pub mod address;
 pub mod ber;
+pub mod cleaner;
 pub mod connect;
 pub mod entry;
 pub mod failure;

@@ -15,9 +15,10 @@ use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, Sear
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::cleaner::Cleaner;
 use super::connect::{Deadline, Target, Wire, connect};
 use super::entry::Entry;
-use super::failure::{Cleaner, EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, bind_failure};
+use super::failure::{EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, bind_failure};
 use super::guard::{PAGED_RESULTS, paged_cookie};
 use super::limits::{Budget, Limits};
 use super::pump::{Flow, Stop, pump};
