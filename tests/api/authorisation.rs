@@ -10,14 +10,14 @@ use crate::support::key_text::{unknown_id, wrong_secret};
 use crate::support::{Client, SYSTEMS, TestApp, sample};
 
 /// One line of the route table.
-struct Row {
-    method: &'static str,
-    path: String,
+pub struct Row {
+    pub method: &'static str,
+    pub path: String,
     access: &'static str,
 }
 
 /// The route table as the program has it, with ids that exist.
-fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str, certificate: &str) -> Vec<Row> {
+pub fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str, certificate: &str) -> Vec<Row> {
     let source = include_str!("../../src/http/mod.rs");
     let mut rows = Vec::new();
     for line in source.lines().filter(|l| l.trim_start().starts_with("r.add(")) {

@@ -1,18 +1,19 @@
 //! What is secret lies in no file in clear, and what is sealed opens only in its place, untouched, with its keyring.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use jim::sandbox::{Options, Sandbox};
 use jim::security::secret::Keyring;
 use rusqlite::Connection;
 use serde_json::json;
 
 use crate::activities::{ACTIVITIES, page};
+use crate::support::canaries::Wanted;
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
 
@@ -111,21 +112,6 @@ fn s6_no_nonce_comes_twice_and_equal_secrets_look_different() {
     }
 }
 
-/// The forms in which a careless hand may leave a secret.
-fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
-    let hex: String = secret.iter().map(|b| format!("{b:02x}")).collect();
-    let escaped = secret.iter().map(|b| format!("%{b:02X}")).collect::<String>();
-    let mut all = vec![secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes(), escaped.into_bytes()];
-    // In base64 a secret begins at one of three places of a group; the whole groups within are what can be looked for.
-    for skip in 0..3 {
-        let rest = &secret[skip..];
-        let groups = &rest[..rest.len() / 3 * 3];
-        all.extend([STANDARD.encode(groups).into_bytes(), URL_SAFE_NO_PAD.encode(groups).into_bytes()]);
-    }
-    all.push(secret.iter().rev().copied().collect());
-    all
-}
-
 fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -134,31 +120,6 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         } else if let Ok(bytes) = fs::read(&path) {
             found.push((path.display().to_string(), bytes));
         }
-    }
-}
-
-/// Pieces to be looked for, by how they begin: files are large, and each is gone through once for all of them.
-struct Wanted {
-    pieces: HashMap<[u8; 8], Vec<Vec<u8>>>,
-}
-
-impl Wanted {
-    fn new(secrets: &[Vec<u8>]) -> Wanted {
-        let mut pieces: HashMap<[u8; 8], Vec<Vec<u8>>> = HashMap::new();
-        for form in secrets.iter().flat_map(|s| forms(s)) {
-            let begin = *form.first_chunk().expect("eight bytes or more");
-            pieces.entry(begin).or_default().push(form);
-        }
-        Wanted { pieces }
-    }
-
-    /// The first of them that is in there.
-    fn in_there(&self, bytes: &[u8]) -> Option<String> {
-        (0..bytes.len().saturating_sub(7)).find_map(|at| {
-            let here = &bytes[at..];
-            let found = self.pieces.get(here.first_chunk::<8>()?)?.iter().find(|piece| here.starts_with(piece))?;
-            Some(String::from_utf8_lossy(found).into_owned())
-        })
     }
 }
 

@@ -17,13 +17,14 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 
+use crate::support::canaries;
 use crate::support::program::{Place, Process};
 
 const LIVE: &str = "/api/v1/health/live";
 /// Ten times what anything here takes.
 const HANG: Duration = Duration::from_secs(60);
 
-fn certificate() -> Certificate {
+pub fn certificate() -> Certificate {
     Certificate::for_names(&["jim.example"]).expect("a certificate")
 }
 
@@ -34,13 +35,14 @@ fn place(certificate: &Certificate) -> Place {
     place
 }
 
-fn put(place: &Place, certificate: &Certificate) {
+pub fn put(place: &Place, certificate: &Certificate) {
+    canaries::private_key(&certificate.key_pem());
     place.write("own.pem", certificate.pem());
     place.write("own.key", certificate.key_pem());
     place.set_mode("own.key", 0o600);
 }
 
-fn address(server: &Process) -> SocketAddr {
+pub fn address(server: &Process) -> SocketAddr {
     server.line("listening on https://").parse().expect("an address")
 }
 
@@ -79,7 +81,7 @@ fn get(path: &str) -> String {
 }
 
 /// Whether a caller who trusts this certificate only gets an answer.
-async fn is_served(to: SocketAddr, trusted: &Certificate) -> bool {
+pub async fn is_served(to: SocketAddr, trusted: &Certificate) -> bool {
     match connect(to, trusted, "jim.example", BOTH).await {
         Ok(mut stream) => ask(&mut stream, &get(LIVE)).await.starts_with("HTTP/1.1 200 "),
         Err(_) => false,

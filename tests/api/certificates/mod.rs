@@ -2,7 +2,7 @@
 
 mod endpoints;
 mod files;
-mod made;
+pub mod made;
 mod openldap;
 mod refused;
 mod trust;

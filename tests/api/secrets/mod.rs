@@ -1,5 +1,9 @@
 //! Passwords: in no answer, kept and cleared as agreed, and never sent to a target they were not entered for.
 
+mod canaries;
+mod panics;
+mod sweep;
+
 use jim::sandbox::{Faults, Options, Sandbox};
 use serde_json::{Value, json};
 

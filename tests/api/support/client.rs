@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
+use super::canaries;
+
 /// Sends requests, with a key or without.
 #[derive(Clone)]
 pub struct Client {
@@ -99,6 +101,7 @@ impl Client {
             request = request.header("X-Api-Key", key);
         }
         if let Some(body) = body {
+            canaries::entered(&body);
             if !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type")) {
                 request = request.header(CONTENT_TYPE, "application/json");
             }
@@ -114,6 +117,7 @@ impl Client {
         let body = if raw.is_empty() || is_file { Value::Null } else { serde_json::from_slice(&raw).expect("JSON") };
         let answer = Answer { status, headers, body, raw };
         answer.keeps_the_rules(path, head);
+        answer.keeps_secrets(path, self.key());
         answer
     }
 }
@@ -144,6 +148,25 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().expect("text"))
+    }
+
+    /// No password and no key is in head or body, and none was logged so far. A key is shown once, when it is made.
+    fn keeps_secrets(&self, path: &str, own: &str) {
+        for part in self.headers.values().map(|value| value.as_bytes()).chain([self.raw.as_slice()]) {
+            assert_eq!(canaries::in_there(part), None, "{path}");
+            let own = (self.status == 401 && own.len() > 16).then_some(own.as_bytes());
+            let shown = own.is_some_and(|own| part.windows(own.len()).any(|w| w == own));
+            assert!(!shown, "{path}: the key that was refused is in the answer");
+        }
+        if self.status == 201
+            && let Some(made) = self.body["key"].as_str()
+        {
+            canaries::key(made);
+        }
+        if self.status != 401 {
+            canaries::key(own);
+        }
+        canaries::none_heard();
     }
 
     fn keeps_the_rules(&self, path: &str, head: bool) {

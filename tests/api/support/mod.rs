@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each chapter uses its own part")]
 
 pub mod administrator;
+pub mod canaries;
 pub mod case;
 pub mod client;
 pub mod daemon;
@@ -18,8 +19,8 @@ pub mod slapd;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jim::app::App;
@@ -72,11 +73,13 @@ pub struct Clocks {
     start: OffsetDateTime,
     /// Milliseconds that the system's clock shows, and those that passed, since the start.
     hands: Arc<[AtomicI64; 2]>,
+    /// The text of the panic that a look at them ends in.
+    broken: Arc<Mutex<Option<String>>>,
 }
 
 impl Default for Clocks {
     fn default() -> Self {
-        Clocks { start: OffsetDateTime::now_utc(), hands: Arc::default() }
+        Clocks { start: OffsetDateTime::now_utc(), hands: Arc::default(), broken: Arc::default() }
     }
 }
 
@@ -106,8 +109,15 @@ impl Clocks {
         self.start + time::Duration::milliseconds(self.hands[0].load(Ordering::SeqCst))
     }
 
+    /// Whoever looks at them panics with this text; `None` mends them.
+    pub fn break_with(&self, text: Option<String>) {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
     fn source(self) -> clock::Source {
         Box::new(move || {
+            let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            assert!(broken.is_none(), "{}", broken.unwrap_or_default());
             let elapsed = Duration::from_millis(self.hands[1].load(Ordering::SeqCst).unsigned_abs());
             clock::Reading { wall: self.wall(), elapsed }
         })
@@ -124,6 +134,7 @@ impl TestApp {
     }
 
     async fn start_in(folder: TempDir, setup: Setup) -> TestApp {
+        canaries::listen();
         let mut config = Config::in_folder(folder.path());
         config.trust_dir = setup.trust_dir;
         config.files_root = setup.files_root;
@@ -145,6 +156,7 @@ impl TestApp {
             .await;
         });
         let key = bootstrap.map(|k| k.expose().to_owned()).unwrap_or_default();
+        canaries::key(&key);
         TestApp { app, address, key, folder, stop: Some(stop), serving: Some(serving) }
     }
 
@@ -281,6 +293,36 @@ impl TestApp {
     }
 }
 
+impl Drop for TestApp {
+    /// At the end nothing secret is in what was recorded or logged.
+    fn drop(&mut self) {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let recorded = rusqlite::Connection::open_with_flags(self.database(), flags).ok();
+        let texts = recorded.map(|c| rows(&c, "SELECT * FROM activities ORDER BY created DESC LIMIT 500"));
+        let found = texts.iter().flatten().find_map(|row| canaries::in_there(row.as_bytes()));
+        if !std::thread::panicking() {
+            assert_eq!(found, None, "in the activities");
+            canaries::none_heard();
+        }
+    }
+}
+
+/// Rows as text.
+fn rows(c: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let mut statement = c.prepare(sql).expect("a table");
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).expect("rows");
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().expect("a row") {
+        let text = |i| match row.get_ref(i).expect("a value") {
+            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            other => format!("{other:?}"),
+        };
+        found.push((0..columns).map(text).collect::<Vec<_>>().join("|"));
+    }
+    found
+}
+
 /// Every table but activities and API keys as text.
 pub fn dump(database: &Path) -> String {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -297,12 +339,8 @@ pub fn dump(database: &Path) -> String {
         "keyring_checks",
         "service_settings",
     ] {
-        let mut statement = c.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");
-        let columns = statement.column_count();
-        let mut rows = statement.query([]).expect("rows");
-        while let Some(row) = rows.next().expect("a row") {
-            let values: Vec<String> = (0..columns).map(|i| format!("{:?}", row.get_ref(i).expect("a value"))).collect();
-            out.push_str(&format!("{table}: {}\n", values.join("|")));
+        for row in rows(&c, &format!("SELECT * FROM {table} ORDER BY 1, 2")) {
+            out.push_str(&format!("{table}: {row}\n"));
         }
     }
     out

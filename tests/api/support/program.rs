@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use super::Client;
+use super::{Client, canaries};
 
 /// The program under test.
 pub const JIM: &str = env!("CARGO_BIN_EXE_jim");
@@ -29,9 +29,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// An empty folder; the server takes a free port.
+    /// An empty folder; the server takes a free port and logs all that it can.
     pub fn new() -> Place {
-        Place::bare().with("JIM_SERVER_LISTEN", "127.0.0.1:0")
+        Place::bare().with("JIM_SERVER_LISTEN", "127.0.0.1:0").with("JIM_LOG_FILTER", "trace")
     }
 
     /// An empty folder and an empty environment.
@@ -186,8 +186,8 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let begun = Instant::now();
         let mut child = command.spawn().expect("the program starts");
-        let out = Lines::of(child.stdout.take().expect("a pipe"));
-        let err = Lines::of(child.stderr.take().expect("a pipe"));
+        let out = Lines::of(child.stdout.take().expect("a pipe"), canaries::overhear);
+        let err = Lines::of(child.stderr.take().expect("a pipe"), canaries::hear);
         Process { child, out, err, begun }
     }
 
@@ -234,7 +234,9 @@ impl Process {
     /// The bootstrap key.
     #[track_caller]
     pub fn key(&self) -> String {
-        self.line("bootstrap API key: ")
+        let key = self.line("bootstrap API key: ");
+        canaries::key(&key);
+        key
     }
 
     /// A client with a key.
@@ -290,6 +292,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
+        canaries::none_heard();
     }
 }
 
@@ -305,7 +308,7 @@ struct Heard {
 }
 
 impl Lines {
-    fn of(pipe: impl Read + Send + 'static) -> Lines {
+    fn of(pipe: impl Read + Send + 'static, hear: fn(&str)) -> Lines {
         let shared: Arc<(Mutex<Heard>, Condvar)> = Arc::default();
         let theirs = shared.clone();
         std::thread::spawn(move || {
@@ -313,6 +316,7 @@ impl Lines {
             let mut line = Vec::new();
             while matches!(reader.read_until(b'\n', &mut line), Ok(n) if n > 0) {
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
+                hear(&text);
                 theirs.0.lock().unwrap_or_else(PoisonError::into_inner).lines.push(text);
                 theirs.1.notify_all();
                 line.clear();
