@@ -76,6 +76,13 @@ pub enum Error {
         #[source]
         source: Option<Cause>,
     },
+    /// The database file is not what was written to it; the operator has to bring back a backup.
+    #[error("the database is damaged")]
+    Damaged {
+        /// How it was noticed, for the log.
+        #[source]
+        source: Cause,
+    },
     /// A fault of ours. The caller gets a request id, the log gets the cause.
     #[error("{context}")]
     Internal {

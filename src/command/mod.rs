@@ -101,6 +101,7 @@ impl From<Error> for Exit {
                 Exit::usage(lines.join("\n"))
             }
             Error::NotFound { .. } | Error::Conflict(_) | Error::BadRequest(_) => Exit::usage(error.to_string()),
+            Error::Damaged { .. } => Exit::damaged(error.chain()),
             _ => Exit::io(error.chain()),
         }
     }

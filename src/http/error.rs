@@ -34,7 +34,7 @@ pub fn reply(error: &Error, request_id: &str) -> Response {
             let listed: Faults = faults.iter().take(MAX_FAULTS).map(|(k, v)| (k.clone(), v.clone())).collect();
             build(status, code, &told(faults), details, Some(&listed))
         }
-        Error::Internal { .. } => {
+        Error::Internal { .. } | Error::Damaged { .. } => {
             build(status, code, "An unexpected error occurred; the server log names the cause.", details, None)
         }
         other => build(status, code, &sentence(&other.to_string()), details, None),
@@ -63,7 +63,9 @@ pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
         Error::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
         Error::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
-        Error::External(_) | Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        Error::External(_) | Error::Internal { .. } | Error::Damaged { .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR")
+        }
         Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
     }
 }

@@ -214,8 +214,8 @@ async fn make_known(app: &App, id: Uuid) {
     let keys = app.keys.clone();
     let known = app
         .db
-        .write(move |tx| {
-            keys.replace(id, api_keys::find(tx, id)?.map(|key| record(&key)));
+        .read_in_turn(move |c| {
+            keys.replace(id, api_keys::find(c, id)?.map(|key| record(&key)));
             Ok(())
         })
         .await;

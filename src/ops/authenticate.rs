@@ -189,7 +189,7 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
     // also makes changes known, so that neither can overtake the other.
     let keys = app.keys.clone();
     let known =
-        app.db.write(move |tx| Ok(api_keys::find(tx, id)?.map(|key| keys.remember(digest, record(&key))))).await?;
+        app.db.read_in_turn(move |c| Ok(api_keys::find(c, id)?.map(|key| keys.remember(digest, record(&key))))).await?;
     if known.is_some() && !app.hasher.is_current(&key.hash, kid) {
         tokio::spawn(rehash(app.clone(), presented, id, key.hash));
     }

@@ -24,6 +24,10 @@ pub async fn run(app: App, mut ended: oneshot::Receiver<()>) {
         if stored.is_some_and(|at| now.saturating_sub(at) < STORE) {
             continue;
         }
+        if !app.db.takes_changes() {
+            // Told of where it was noticed; what is noted in memory waits.
+            continue;
+        }
         match store(app).await {
             Ok(false) => {}
             Ok(true) => stored = Some(now),

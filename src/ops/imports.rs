@@ -70,7 +70,9 @@ where
     app.metrics.imported(what, result.as_ref().map_or(Ending::Failed, ended), begun.elapsed());
     if let Err(error) = &result {
         let text = match error {
-            Error::Internal { .. } => "an unexpected error occurred; the server log names the cause".to_owned(),
+            Error::Internal { .. } | Error::Damaged { .. } => {
+                "an unexpected error occurred; the server log names the cause".to_owned()
+            }
             told => told.to_string(),
         };
         fail(app, activity, text).await;

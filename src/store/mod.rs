@@ -2,7 +2,8 @@
 //!
 //! [`Db`] gives out connections: one writer on a thread of its own, whose transactions are IMMEDIATE, and a few
 //! readers that cannot write. Closures cannot await, so no transaction ever waits for a network. A 2xx is answered
-//! only after COMMIT returned. Decisions belong to `ops` and `domain`; nothing here knows HTTP or LDAP.
+//! only after COMMIT returned. While the disk is full or fails, changes are refused and reading goes on; once the file
+//! is known to be damaged, nothing is written any more. Decisions belong to `ops` and `domain`; nothing here knows HTTP or LDAP.
 
 pub mod activities;
 pub mod api_keys;
@@ -13,13 +14,16 @@ pub mod clock;
 pub mod connected_systems;
 pub mod deletion;
 pub mod figures;
+mod health;
 pub mod hierarchy;
 mod open;
+mod readers;
 pub mod schema;
 pub mod secrets;
 pub mod service_settings;
 mod timestamp;
 mod upgrade;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,28 +32,26 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use r2d2::Pool;
-use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Result};
+use health::{Health, not_ready};
+use readers::{READERS, Readers};
+use writer::{Job, Writer};
 
 pub use open::{FileLock, OpenFault};
 pub use timestamp::{from_text, to_text};
 
-/// How many connections read at once.
-const READERS: u32 = 4;
 /// How long a write waits for its turn before it is refused with "busy".
 const WRITER_WAIT: Duration = Duration::from_secs(5);
-
-/// How long nothing must have been written before the writer tidies up.
-const QUIET: Duration = Duration::from_secs(1);
+/// How long it takes at most to say whether the storage is ready.
+const READY_WAIT: Duration = Duration::from_secs(1);
+/// How long a merge that was asked for waits for readers.
+const SETTLE_WAIT: Duration = Duration::from_secs(5);
 
 /// A transaction of the writer.
 pub type Tx<'a> = Transaction<'a>;
-
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// The database of one server. Cheap to clone.
 #[derive(Clone)]
@@ -59,18 +61,37 @@ pub struct Db {
 
 struct Inner {
     path: PathBuf,
-    readers: Option<Pool<SqliteConnectionManager>>,
+    readers: Arc<Readers>,
     permits: Semaphore,
+    health: Arc<Health>,
     jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     // Dropped last: the lock is held as long as any connection may be open.
     _lock: FileLock,
 }
 
+impl Inner {
+    fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.noticed(self.readers.read(f))
+    }
+
+    /// Learns from a failed read; the writer is woken to see to it.
+    fn noticed<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(e) = &result
+            && self.health.notice(e)
+            && let Some(jobs) = &self.jobs
+        {
+            let _ = jobs.send(Box::new(|_| {}));
+        }
+        result
+    }
+}
+
 impl Drop for Inner {
     /// Waits until the writer has closed the file, so that the lock is not free before.
     fn drop(&mut self) {
-        drop((self.readers.take(), self.jobs.take()));
+        drop(self.readers.close());
+        drop(self.jobs.take());
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
@@ -80,6 +101,22 @@ impl Drop for Inner {
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const ABANDONED: u8 = 2;
+
+/// The place of a job in the queue. Dropped, the job is not begun any more.
+struct Place(Arc<AtomicU8>);
+
+impl Place {
+    /// Takes the job out of the queue, unless it was begun.
+    fn leave(&self) -> bool {
+        self.0.compare_exchange(QUEUED, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
 
 impl Db {
     /// Opens the file, creating and upgrading it as needed, and keeps its lock for the life of the value.
@@ -94,32 +131,21 @@ impl Db {
         open::inspect_file(path)
     }
 
-    fn new(path: &Path, writer: Connection, lock: FileLock) -> Result<Db, OpenFault> {
+    fn new(path: &Path, connection: Connection, lock: FileLock) -> Result<Db, OpenFault> {
         let (jobs, queue) = mpsc::channel::<Job>();
+        let readers = Arc::new(Readers::open(path)?);
+        let health = Arc::new(Health::new(path));
+        let writer = Writer::new(path.to_owned(), connection, readers.clone(), health.clone());
         let thread = std::thread::Builder::new()
             .name("jim-writer".to_owned())
-            .spawn(move || write_loop(writer, &queue))
+            .spawn(move || writer.run(&queue))
             .map_err(|e| OpenFault::io("cannot start the writer thread", e))?;
-        let manager = SqliteConnectionManager::file(path)
-            .with_flags(rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .with_init(|c| {
-                open::set_pragmas(c)?;
-                c.pragma_update(None, "query_only", true)
-            });
-        let readers = Pool::builder()
-            .max_size(READERS)
-            .min_idle(Some(1))
-            .idle_timeout(Some(Duration::from_secs(30)))
-            .max_lifetime(None)
-            .connection_timeout(WRITER_WAIT)
-            .build(manager)
-            .map_err(|e| OpenFault::io("cannot open the database for reading", e))?;
-        let permits = Semaphore::new(READERS as usize);
         Ok(Db {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
-                readers: Some(readers),
-                permits,
+                readers,
+                permits: Semaphore::new(READERS as usize),
+                health,
                 jobs: Some(jobs),
                 writer: Some(thread),
                 _lock: lock,
@@ -140,12 +166,8 @@ impl Db {
     {
         let _permit = self.inner.permits.acquire().await.map_err(|e| Error::internal("the store is closed", e))?;
         let inner = self.inner.clone();
-        let read = move || {
-            let readers = inner.readers.as_ref().ok_or_else(closing)?;
-            let connection = readers.get().map_err(|e| unavailable(e.into()))?;
-            f(&connection)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|e| Error::internal("a reading closure failed", e))?
+        let read = tokio::task::spawn_blocking(move || inner.read(f));
+        read.await.map_err(|e| Error::internal("a reading closure failed", e))?
     }
 
     /// Runs a closure that reads a handful of rows by their keys, at once if a connection is free: handing it to
@@ -155,12 +177,24 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        if let Ok(_permit) = self.inner.permits.try_acquire()
-            && let Some(connection) = self.inner.readers.as_ref().and_then(Pool::try_get)
-        {
-            return f(&connection);
+        let Ok(_permit) = self.inner.permits.try_acquire() else { return self.read(f).await };
+        match self.inner.readers.try_read(f) {
+            Ok(result) => self.inner.noticed(result),
+            Err(f) => {
+                drop(_permit);
+                self.read(f).await
+            }
         }
-        self.read(f).await
+    }
+
+    /// Runs a closure that only reads on the writer's connection, in turn with the changes. It runs while changes are
+    /// refused too.
+    pub async fn read_in_turn<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.on_writer(|writer| f(writer.connection()?)).await
     }
 
     /// Runs a closure in one IMMEDIATE transaction of the one writer and commits it if the closure succeeds.
@@ -170,7 +204,7 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.on_writer(move |connection| in_transaction(connection, f)).await
+        self.change(|writer| writer.in_transaction(f)).await
     }
 
     /// Like [`Db::write`], for a transaction of many pages: they stay in the write-ahead file for now, so that the
@@ -180,97 +214,80 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.on_writer(move |connection| {
-            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-            let result = in_transaction(connection, f);
-            connection.pragma_update(None, "wal_autocheckpoint", open::CHECKPOINT_PAGES)?;
-            result
-        })
-        .await
+        self.change(|writer| writer.in_large_transaction(f)).await
     }
 
     /// Merges the write-ahead file into the database and gives the memory of the page cache back. The writer does so
     /// by itself when it has been quiet for a while.
     pub async fn settle(&self) -> Result<()> {
-        self.on_writer(|connection| settle(connection)).await
+        self.change(|writer| writer.settle(SETTLE_WAIT).map(drop)).await
     }
 
-    /// Whether a transaction can be opened right now.
+    /// Whether changes are taken, as far as is known without trying.
+    pub fn takes_changes(&self) -> bool {
+        self.inner.health.takes_changes().is_ok()
+    }
+
+    /// Whether a change would reach the disk right now. Says so within about a second, however long a change that is
+    /// being written takes.
     pub async fn is_writable(&self) -> bool {
-        self.write(|_| Ok(())).await.is_ok()
+        let health = &self.inner.health;
+        if !self.takes_changes() {
+            return false;
+        }
+        if health.is_writing() {
+            return true;
+        }
+        match tokio::time::timeout(READY_WAIT, self.change(Writer::prove)).await {
+            Ok(proof) => proof.is_ok(),
+            // The changes before it are under way, unless the first of them waits for another program.
+            Err(_) => self.takes_changes() && !health.waits_for_others(),
+        }
+    }
+
+    /// Has the writer do something that writes, unless the storage takes no changes.
+    async fn change<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    {
+        self.inner.health.takes_changes()?;
+        let guarded = |writer: &mut Writer| {
+            writer.health.takes_changes()?;
+            f(writer)
+        };
+        self.on_writer(guarded).await
     }
 
     async fn on_writer<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&mut Writer) -> Result<T> + Send + 'static,
     {
         let state = Arc::new(AtomicU8::new(QUEUED));
         let (started, start) = oneshot::channel();
         let (reply, answer) = oneshot::channel();
-        let theirs = state.clone();
-        let job: Job = Box::new(move |connection| {
-            if theirs.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        let place = Place(state.clone());
+        let job: Job = Box::new(move |writer| {
+            if state.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_err() {
                 return;
             }
             let _ = started.send(());
-            let _ = reply.send(f(connection));
+            let result = f(writer).map_err(|e| {
+                writer.health.notice(&e);
+                match e {
+                    Error::Damaged { source } => not_ready(Some(source)),
+                    other => other,
+                }
+            });
+            let _ = reply.send(result);
         });
         self.inner.jobs.as_ref().ok_or_else(closing)?.send(job).map_err(|_| writer_gone())?;
-        if tokio::time::timeout(WRITER_WAIT, start).await.is_err()
-            && state.compare_exchange(QUEUED, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
-        {
+        if tokio::time::timeout(WRITER_WAIT, start).await.is_err() && place.leave() {
             return Err(Error::Unavailable { why: "the database is busy", source: None });
         }
         answer.await.map_err(|_| writer_gone())?
     }
-}
-
-fn write_loop(mut connection: Connection, queue: &mpsc::Receiver<Job>) {
-    let mut settled = true;
-    loop {
-        // Once it is quiet, the write-ahead file is merged and the memory of the page cache given back.
-        let next = match settled {
-            true => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-            false => queue.recv_timeout(QUIET),
-        };
-        let run: Job = match next {
-            Ok(job) => {
-                settled = false;
-                job
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                settled = true;
-                Box::new(|connection| {
-                    if let Err(e) = settle(connection) {
-                        tracing::warn!(error = e.chain(), "the write-ahead file was not merged");
-                    }
-                })
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-        };
-        // A panicking closure drops its reply, which its caller sees; its transaction rolls back as it unwinds.
-        let run = std::panic::AssertUnwindSafe(|| run(&mut connection));
-        if std::panic::catch_unwind(run).is_err() {
-            tracing::error!("a writing closure panicked; its transaction was rolled back");
-        }
-    }
-    if let Err((_, e)) = connection.close() {
-        tracing::warn!(error = %e, "the database did not close cleanly");
-    }
-}
-
-fn settle(connection: &Connection) -> Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    connection.execute_batch("PRAGMA shrink_memory")?;
-    Ok(())
-}
-
-fn in_transaction<T>(connection: &mut Connection, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let value = f(&transaction)?;
-    transaction.commit()?;
-    Ok(value)
 }
 
 fn closing() -> Error {
@@ -279,23 +296,6 @@ fn closing() -> Error {
 
 fn writer_gone() -> Error {
     Error::internal("the writer thread did not answer", "a writing closure failed or the store is closing")
-}
-
-fn unavailable(source: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::Unavailable { why: "the database is not available", source: Some(source) }
-}
-
-impl From<rusqlite::Error> for Error {
-    /// Lock and disk trouble may pass and is "unavailable"; everything else is a fault of ours.
-    fn from(e: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
-        match e.sqlite_error_code() {
-            Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly) => {
-                unavailable(e.into())
-            }
-            _ => Error::internal("the database refused a statement", e),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -346,5 +346,43 @@ mod tests {
         assert!(first.await.expect("ends").expect("writes"));
         tokio::time::resume();
         assert!(db.is_writable().await);
+    }
+
+    /// Being busy with a change of one's own is no trouble, however long it takes; another program's lock is.
+    #[tokio::test]
+    async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
+        let (dir, db) = open();
+        let (release, hold) = std::sync::mpsc::channel::<()>();
+        let (begin, began) = oneshot::channel::<()>();
+        let held = db.clone();
+        let long =
+            tokio::spawn(async move { held.write(move |_| Ok(begin.send(()).is_ok() && hold.recv().is_ok())).await });
+        began.await.expect("it has the writer");
+        assert!(db.is_writable().await);
+        release.send(()).expect("held");
+        assert!(long.await.expect("ends").expect("writes"));
+        assert!(db.is_writable().await);
+
+        let other = Connection::open(dir.path().join("jim.db")).expect("opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        assert!(!db.is_writable().await);
+        let waiting = db.clone();
+        let waiting = tokio::spawn(async move { waiting.write(|_| Ok(())).await });
+        tokio::task::yield_now().await;
+        assert!(!db.is_writable().await, "nor behind a change that waits for the lock");
+        other.execute_batch("ROLLBACK").expect("unlocked");
+        waiting.await.expect("ends").expect("written once the lock is gone");
+        assert!(db.is_writable().await);
+    }
+
+    /// A proof is a page that reaches the disk, not only a transaction that could be opened.
+    #[tokio::test]
+    async fn readiness_is_proved_by_a_page_that_is_written() {
+        let (dir, db) = open();
+        let size = || std::fs::metadata(dir.path().join("jim.db-wal")).map_or(0, |m| m.len());
+        db.settle().await.expect("settles");
+        assert_eq!(size(), 0);
+        assert!(db.is_writable().await);
+        assert!(size() > 4096, "{}", size());
     }
 }

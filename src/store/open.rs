@@ -7,7 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 
@@ -16,6 +18,8 @@ use super::{Db, upgrade};
 /// SQLite below this version can corrupt a write-ahead file that is reset while it is read.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
+/// How long a statement waits for another program to let go of the database.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead file after which a commit moves them into the database.
 pub(super) const CHECKPOINT_PAGES: i64 = 1000;
 
@@ -113,10 +117,15 @@ pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
     if inspect_file(path)? {
         make(path)?;
     }
+    Db::new(path, connect(path)?, lock)
+}
+
+/// Opens the connection that writes, once the file has proved to be ours and sound.
+pub(super) fn connect(path: &Path) -> Result<Connection, OpenFault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let writer = Connection::open_with_flags(path, flags).map_err(|e| classify(path, &e))?;
     prepare(path, &writer)?;
-    Db::new(path, writer, lock)
+    Ok(writer)
 }
 
 /// Makes a new database under another name and moves it into place when it is whole: a crash leaves either no
@@ -179,37 +188,44 @@ pub(super) fn verify(path: &Path, connection: &Connection) -> Result<(), OpenFau
     }
 }
 
-/// The settings of every connection.
-pub fn set_pragmas(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection.execute_batch(
-        "PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON;
-         PRAGMA busy_timeout = 5000;
-         PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;
-         PRAGMA secure_delete = ON;
-         PRAGMA mmap_size = 0;
-         PRAGMA temp_store = MEMORY;
-         PRAGMA wal_autocheckpoint = 1000;
-         PRAGMA journal_size_limit = 67108864;",
-    )
+/// The settings of every connection, each with how it is set and what it reads back as.
+const PRAGMAS: [(&str, &str, &str); 11] = [
+    ("journal_mode", "WAL", "wal"),
+    ("synchronous", "FULL", "2"),
+    ("foreign_keys", "ON", "1"),
+    ("busy_timeout", "5000", "5000"),
+    ("trusted_schema", "OFF", "0"),
+    ("cell_size_check", "ON", "1"),
+    ("secure_delete", "ON", "1"),
+    ("mmap_size", "0", "0"),
+    ("temp_store", "MEMORY", "2"),
+    ("wal_autocheckpoint", "1000", "1000"),
+    ("journal_size_limit", "67108864", "67108864"),
+];
+
+/// Sets them.
+pub(super) fn set_pragmas(connection: &Connection) -> rusqlite::Result<()> {
+    let all: String = PRAGMAS.iter().map(|(name, value, _)| format!("PRAGMA {name} = {value};")).collect();
+    connection.execute_batch(&all)
 }
 
-/// A pragma that SQLite does not know is silently ignored: what protects data is read back.
-fn read_back(connection: &Connection) -> Result<(), OpenFault> {
-    let mode: String = connection
-        .pragma_query_value(None, "journal_mode", |r| r.get(0))
-        .map_err(|e| OpenFault::io("cannot read back journal_mode", e))?;
-    if mode != "wal" {
-        return Err(OpenFault::Io(format!("the file system does not support a write-ahead log (got {mode})")));
-    }
-    for (name, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1), ("trusted_schema", 0)] {
-        let value: i64 = connection
+/// A pragma that SQLite does not know is silently ignored, and a file system may be unfit for a write-ahead log: what
+/// protects data is read back.
+pub(super) fn read_back(connection: &Connection) -> Result<(), OpenFault> {
+    for (name, _, wanted) in PRAGMAS {
+        let value: Value = connection
             .pragma_query_value(None, name, |r| r.get(0))
             .map_err(|e| OpenFault::io(&format!("cannot read back {name}"), e))?;
-        if value != wanted {
-            return Err(OpenFault::Io(format!("SQLite does not accept {name} = {wanted}")));
+        let found = match value {
+            Value::Integer(number) => number.to_string(),
+            Value::Text(text) => text,
+            other => format!("{other:?}"),
+        };
+        if found != wanted {
+            return Err(OpenFault::Io(match name {
+                "journal_mode" => format!("the file system does not support a write-ahead log (got {found})"),
+                _ => format!("SQLite does not accept {name} = {wanted} (got {found})"),
+            }));
         }
     }
     Ok(())

@@ -44,6 +44,7 @@ mod sealed_values;
 mod secrets;
 mod service_settings;
 mod situations;
+mod storage_trouble;
 mod system;
 mod test_connection;
 mod tls_listener;

@@ -1,0 +1,249 @@
+//! Whether the storage takes changes: sound, in trouble that may pass, or damaged for good. What every failed
+//! statement says about that is decided here. Nothing here touches the file; the writer does what follows.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rusqlite::{ErrorCode, ffi};
+
+use crate::error::{Error, Result};
+
+/// How the storage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It takes changes.
+    Sound,
+    /// The disk is full or fails. Changes are refused until one of the writer's own has reached the disk.
+    Troubled {
+        /// Since when.
+        since: Instant,
+        /// The system could not say what has reached the disk: only what is read anew can be believed.
+        reopen: bool,
+    },
+    /// The file is not what was written. Until the server ends nothing is written any more.
+    Damaged,
+}
+
+/// What the writer is at.
+const IDLE: u8 = 0;
+const WAITS: u8 = 1;
+const WRITES: u8 = 2;
+
+/// The condition of one database. Shared by all who use it.
+pub(super) struct Health {
+    path: PathBuf,
+    condition: Mutex<Condition>,
+    writer: AtomicU8,
+}
+
+impl Health {
+    pub fn new(path: &Path) -> Health {
+        Health { path: path.to_owned(), condition: Mutex::new(Condition::Sound), writer: AtomicU8::new(IDLE) }
+    }
+
+    pub fn condition(&self) -> Condition {
+        *self.lock()
+    }
+
+    /// Refuses a change while it would not be kept.
+    pub fn takes_changes(&self) -> Result<()> {
+        match self.condition() {
+            Condition::Sound => Ok(()),
+            _ => Err(not_ready(None)),
+        }
+    }
+
+    /// Learns from a failure. Returns whether the condition became another one.
+    pub fn notice(&self, error: &Error) -> bool {
+        let mut condition = self.lock();
+        let next = match (*condition, Fault::of(error)) {
+            (Condition::Damaged, _) | (_, None) => return false,
+            (_, Some(Fault::Damage)) => {
+                drop(condition);
+                self.damaged(&error.chain());
+                return true;
+            }
+            (Condition::Troubled { since, reopen }, Some(Fault::Disk { unsure })) => {
+                Condition::Troubled { since, reopen: reopen || unsure }
+            }
+            (Condition::Sound, Some(Fault::Disk { unsure })) => {
+                tracing::error!(
+                    database = %self.path.display(),
+                    error = error.chain(),
+                    "the disk is full or fails: changes are refused until it takes them again; see to the disk, no \
+                     restart is needed"
+                );
+                Condition::Troubled { since: Instant::now(), reopen: unsure }
+            }
+        };
+        let changed = *condition != next;
+        *condition = next;
+        changed
+    }
+
+    /// The file is damaged, for good.
+    pub fn damaged(&self, how: &str) {
+        *self.lock() = Condition::Damaged;
+        tracing::error!(
+            database = %self.path.display(),
+            error = how,
+            "the database is damaged: no change is accepted any more. Stop the server, look at it with jim check, \
+             move it away and bring back a backup with jim restore"
+        );
+    }
+
+    /// The database was opened anew and found sound.
+    pub fn reopened(&self) {
+        if let Condition::Troubled { reopen, .. } = &mut *self.lock() {
+            *reopen = false;
+        }
+    }
+
+    /// A change of the writer's own has reached the disk.
+    pub fn healed(&self) {
+        let mut condition = self.lock();
+        if let Condition::Troubled { since, .. } = *condition {
+            *condition = Condition::Sound;
+            tracing::warn!(seconds = since.elapsed().as_secs(), "the disk takes changes again");
+        }
+    }
+
+    /// Notes what the writer is at until what is returned is dropped.
+    pub fn at_work(&self) -> AtWork<'_> {
+        self.writer.store(WAITS, Ordering::Release);
+        AtWork(&self.writer)
+    }
+
+    /// Whether the writer has the database to itself, so that it is being written.
+    pub fn is_writing(&self) -> bool {
+        self.writer.load(Ordering::Acquire) == WRITES
+    }
+
+    /// Whether the writer waits for somebody else to let go of the database.
+    pub fn waits_for_others(&self) -> bool {
+        self.writer.load(Ordering::Acquire) == WAITS
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Condition> {
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer at work: first it waits for the lock of the database, then it holds it.
+pub(super) struct AtWork<'a>(&'a AtomicU8);
+
+impl AtWork<'_> {
+    pub fn holds(&self) {
+        self.0.store(WRITES, Ordering::Release);
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.store(IDLE, Ordering::Release);
+    }
+}
+
+/// What a failure says about the storage.
+enum Fault {
+    Damage,
+    /// `unsure` if the system failed to bring to the disk what it had taken.
+    Disk {
+        unsure: bool,
+    },
+}
+
+impl Fault {
+    fn of(error: &Error) -> Option<Fault> {
+        if matches!(error, Error::Damaged { .. }) {
+            return Some(Fault::Damage);
+        }
+        let source = std::error::Error::source(error)?.downcast_ref::<rusqlite::Error>()?;
+        match source.sqlite_error_code()? {
+            ErrorCode::DiskFull => Some(Fault::Disk { unsure: false }),
+            ErrorCode::SystemIoFailure => {
+                let exact = source.sqlite_extended_error_code();
+                let syncing = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
+                Some(Fault::Disk { unsure: exact.is_some_and(|code| syncing.contains(&code)) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What callers are told while nothing is written.
+pub(super) fn not_ready(source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Unavailable { why: "the storage is not ready", source }
+}
+
+impl From<rusqlite::Error> for Error {
+    /// Lock and disk trouble may pass and is "unavailable"; damage is for the operator; everything else is a fault of
+    /// ours.
+    fn from(e: rusqlite::Error) -> Self {
+        use ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, ReadOnly,
+            SystemIoFailure,
+        };
+        match e.sqlite_error_code() {
+            Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly) => {
+                Error::Unavailable { why: "the database is not available", source: Some(e.into()) }
+            }
+            Some(DatabaseCorrupt | NotADatabase) => Error::Damaged { source: e.into() },
+            _ => Error::internal("the database refused a statement", e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: i32) -> Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into()
+    }
+
+    fn after(codes: &[i32]) -> Condition {
+        let health = Health::new(Path::new("x"));
+        for code in codes {
+            health.notice(&failure(*code));
+        }
+        health.condition()
+    }
+
+    #[test]
+    fn each_failure_says_what_it_is() {
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_READ] {
+            assert!(matches!(after(&[code]), Condition::Troubled { reopen: false, .. }), "{code}");
+        }
+        for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC] {
+            assert!(matches!(after(&[code]), Condition::Troubled { reopen: true, .. }), "{code}");
+            assert!(matches!(after(&[code, ffi::SQLITE_FULL]), Condition::Troubled { reopen: true, .. }), "{code}");
+            assert!(matches!(after(&[ffi::SQLITE_FULL, code]), Condition::Troubled { reopen: true, .. }), "{code}");
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_CORRUPT_INDEX] {
+            assert_eq!(after(&[code]), Condition::Damaged, "{code}");
+            assert_eq!(after(&[ffi::SQLITE_FULL, code, ffi::SQLITE_FULL]), Condition::Damaged, "{code}");
+        }
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_READONLY, ffi::SQLITE_CONSTRAINT] {
+            assert_eq!(after(&[code]), Condition::Sound, "{code}");
+        }
+    }
+
+    #[test]
+    fn trouble_passes_and_damage_does_not() {
+        let health = Health::new(Path::new("x"));
+        assert!(health.notice(&failure(ffi::SQLITE_IOERR_FSYNC)));
+        assert!(matches!(health.takes_changes(), Err(Error::Unavailable { .. })));
+        health.reopened();
+        assert!(matches!(health.condition(), Condition::Troubled { reopen: false, .. }));
+        health.healed();
+        assert!(health.takes_changes().is_ok());
+        health.damaged("for a test");
+        health.healed();
+        assert!(!health.notice(&failure(ffi::SQLITE_FULL)));
+        assert_eq!(health.condition(), Condition::Damaged);
+        assert!(matches!(health.takes_changes(), Err(Error::Unavailable { .. })));
+    }
+}

@@ -1,0 +1,226 @@
+//! The one writer: a thread with the only connection that writes, which carries out jobs in turn, tidies up when it is
+//! quiet, and brings a storage in trouble back.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::health::{Condition, Health, not_ready};
+use super::open::{self, OpenFault};
+use super::readers::Readers;
+use super::upgrade;
+use crate::error::Result;
+
+/// How long nothing must have been written before the writer tidies up.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often a storage in trouble is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// For how long a change that has reached the disk proves that the next one would.
+const PROVEN: Duration = Duration::from_secs(1);
+/// How long a proof waits for another program to let go of the database.
+const PROOF_WAIT: Duration = Duration::from_millis(500);
+/// A disk that was full is full still with less room than this: now and then SQLite gets a page in where it has written
+/// before, and nothing comes of it.
+const ROOM: u64 = 256 * 1024;
+
+/// Something for the writer to do.
+pub(super) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
+
+pub(super) struct Writer {
+    path: PathBuf,
+    // None if the database could not be opened anew.
+    connection: Option<Connection>,
+    readers: Arc<Readers>,
+    pub health: Arc<Health>,
+    written: Option<Instant>,
+}
+
+impl Writer {
+    pub fn new(path: PathBuf, connection: Connection, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
+        Writer { path, connection: Some(connection), readers, health, written: None }
+    }
+
+    pub fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        let mut settled = true;
+        let mut tried = None;
+        loop {
+            let wait = match self.health.condition() {
+                Condition::Troubled { .. } => {
+                    Some(tried.map_or(TRY_AGAIN, |at: Instant| TRY_AGAIN.saturating_sub(at.elapsed())))
+                }
+                Condition::Sound if !settled => Some(QUIET),
+                _ => None,
+            };
+            let next = match wait {
+                Some(wait) => queue.recv_timeout(wait),
+                None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            };
+            match next {
+                Ok(job) => {
+                    settled = false;
+                    self.carry_out(job);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) if self.health.takes_changes().is_ok() => {
+                    settled = self.tidy_up();
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            match self.health.condition() {
+                Condition::Sound => tried = None,
+                Condition::Troubled { reopen, .. } => {
+                    // After a failed synchronisation at once, else when the trouble has lasted for a while.
+                    let due = match tried {
+                        None => reopen,
+                        Some(at) => at.elapsed() >= TRY_AGAIN,
+                    };
+                    let first = tried.is_none();
+                    if due {
+                        self.try_again(reopen);
+                    }
+                    if due || first {
+                        tried = Some(Instant::now());
+                    }
+                }
+                Condition::Damaged => self.leave_as_it_is(),
+            }
+        }
+        if let Some(Err((_, e))) = self.connection.take().map(Connection::close) {
+            tracing::warn!(error = %e, "the database did not close cleanly");
+        }
+    }
+
+    fn carry_out(&mut self, job: Job) {
+        // A panicking closure drops its reply, which its caller sees; its transaction rolls back as it unwinds.
+        let run = std::panic::AssertUnwindSafe(|| job(self));
+        if std::panic::catch_unwind(run).is_err() {
+            tracing::error!("a writing closure panicked; its transaction was rolled back");
+        }
+    }
+
+    /// The connection, for reading in turn with the changes.
+    pub fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| not_ready(None))
+    }
+
+    /// Runs a closure in an IMMEDIATE transaction and commits it if the closure succeeds.
+    pub fn in_transaction<T>(&mut self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let connection = self.connection.as_mut().ok_or_else(|| not_ready(None))?;
+        let work = self.health.at_work();
+        let before = connection.total_changes();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        work.holds();
+        let value = f(&transaction)?;
+        transaction.commit()?;
+        if connection.total_changes() != before {
+            self.written = Some(Instant::now());
+        }
+        Ok(value)
+    }
+
+    /// The same for a transaction of many pages: they stay in the write-ahead file for now.
+    pub fn in_large_transaction<T>(&mut self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.connection()?.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let result = self.in_transaction(f);
+        self.connection()?.pragma_update(None, "wal_autocheckpoint", open::CHECKPOINT_PAGES)?;
+        result
+    }
+
+    /// Merges the write-ahead file into the database and gives the memory of the page cache back. Waits for readers
+    /// for so long; returns whether it is merged.
+    pub fn settle(&self, wait: Duration) -> Result<bool> {
+        let connection = self.connection()?;
+        let work = self.health.at_work();
+        work.holds();
+        connection.busy_timeout(wait)?;
+        let merged = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
+        connection.busy_timeout(open::BUSY)?;
+        connection.execute_batch("PRAGMA shrink_memory")?;
+        Ok(merged? == 0)
+    }
+
+    /// Shows that a transaction can be opened and, unless one was written just now, that a page of it reaches the disk.
+    pub fn prove(&mut self) -> Result<()> {
+        self.connection()?.busy_timeout(PROOF_WAIT)?;
+        let lately = self.written.is_some_and(|at| at.elapsed() < PROVEN);
+        let proof = if lately { self.in_transaction(|_| Ok(())) } else { self.write_a_page() };
+        self.connection()?.busy_timeout(open::BUSY)?;
+        proof
+    }
+
+    /// Writes the mark by which the file is known over itself: a page that changes nothing and has to reach the disk.
+    fn write_a_page(&mut self) -> Result<()> {
+        self.in_transaction(|tx| Ok(tx.pragma_update(None, "application_id", upgrade::APPLICATION_ID)?))?;
+        self.written = Some(Instant::now());
+        Ok(())
+    }
+
+    /// What a quiet moment is for. Returns whether nothing is left to do.
+    fn tidy_up(&self) -> bool {
+        // Whoever reads is not waited for: changes would wait too.
+        match self.settle(Duration::ZERO) {
+            Ok(merged) => merged,
+            Err(e) => {
+                tracing::warn!(error = e.chain(), "the write-ahead file was not merged");
+                self.health.notice(&e);
+                true
+            }
+        }
+    }
+
+    /// Tries whether the trouble is over.
+    fn try_again(&mut self, reopen: bool) {
+        if !has_room(&self.path) {
+            return;
+        }
+        if reopen || self.connection.is_none() {
+            match self.reopen() {
+                Ok(()) => self.health.reopened(),
+                Err(OpenFault::Damaged(how)) => return self.health.damaged(&how),
+                Err(fault) => {
+                    tracing::warn!(error = %fault, "the database could not be opened anew; it is tried again");
+                    return;
+                }
+            }
+        }
+        match self.write_a_page() {
+            Ok(()) => self.health.healed(),
+            Err(e) => {
+                self.health.notice(&e);
+            }
+        }
+    }
+
+    /// Closes every connection and opens the database anew, which reads from the disk what has reached it.
+    fn reopen(&mut self) -> std::result::Result<(), OpenFault> {
+        let mut readers = self.readers.close();
+        if let Some(Err((_, e))) = self.connection.take().map(Connection::close) {
+            tracing::warn!(error = %e, "the database did not close cleanly");
+        }
+        let connection = open::connect(&self.path)?;
+        tracing::warn!(quick_check = "ok", "a write did not reach the disk for certain; the database was opened anew");
+        readers.connect(&self.path)?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Nothing more is written, not even what closing the file would write.
+    fn leave_as_it_is(&self) {
+        if let Some(connection) = &self.connection
+            && let Err(e) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!(error = %e, "the write-ahead file may be merged when the server stops");
+        }
+    }
+}
+
+/// Whether the file system has room for more than a page or two. One that does not say has.
+fn has_room(path: &std::path::Path) -> bool {
+    let Ok(found) = rustix::fs::statvfs(open::folder_of(path)) else { return true };
+    // The system keeps some back that only root may use.
+    let free = if rustix::process::geteuid().is_root() { found.f_bfree } else { found.f_bavail };
+    found.f_blocks == 0 || free.saturating_mul(found.f_frsize) >= ROOM
+}
