@@ -111,13 +111,40 @@ pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
 
 /// Opens the database at `path` for whoever holds its lock.
 pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
-    if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(OpenFault::Io(format!("SQLite {} is too old", rusqlite::version())));
+    fit(rusqlite::version_number())?;
+    if let Some(doubt) = rustix::fs::statfs(folder_of(path)).ok().and_then(|s| doubtful(s.f_type as u32)) {
+        tracing::warn!(
+            database = %path.display(),
+            "the database is on {doubt}, which may not lock files or bring them to the disk as it says; a local file \
+             system is safer"
+        );
     }
     if inspect_file(path)? {
         make(path)?;
     }
-    Db::new(path, connect(path)?, lock)
+    let connection = connect(path)?;
+    let options = compile_options(&connection).map_err(|e| classify(path, &e))?;
+    if !options.iter().any(|o| o == "THREADSAFE=1" || o == "THREADSAFE=2") {
+        return Err(OpenFault::Io("this SQLite is built for one thread only".to_owned()));
+    }
+    tracing::debug!(
+        sqlite = rusqlite::version(),
+        options = options.join(" "),
+        "pragmas and version are as they must be"
+    );
+    Db::new(path, connection, lock)
+}
+
+/// Refuses a library that is too old.
+fn fit(version: i32) -> Result<(), OpenFault> {
+    match version < OLDEST_SQLITE {
+        true => Err(OpenFault::Io(format!("SQLite {} is too old", rusqlite::version()))),
+        false => Ok(()),
+    }
+}
+
+fn compile_options(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection.prepare("PRAGMA compile_options")?.query_map([], |r| r.get(0))?.collect()
 }
 
 /// Opens the connection that writes, once the file has proved to be ours and sound.
@@ -180,6 +207,13 @@ pub(super) fn verify(path: &Path, connection: &Connection) -> Result<(), OpenFau
             upgrade::VERSION
         )));
     }
+    if version < upgrade::OLDEST {
+        return Err(OpenFault::Damaged(format!(
+            "{} has the schema version {version}, which no version of jim has written; nothing was changed. Restore it \
+             from a backup",
+            path.display()
+        )));
+    }
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(fault)?;
     if found == "ok" {
         Ok(())
@@ -235,12 +269,33 @@ pub(super) fn read_back(connection: &Connection) -> Result<(), OpenFault> {
 pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
     let folder = folder_of(path);
     refuse_everybodys(folder)?;
-    let network = rustix::fs::statfs(folder).map(|s| s.f_type as u64).unwrap_or_default();
-    // NFS, SMB, CIFS, SMB2: a write-ahead log needs memory shared by all who open the file.
-    if [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42].contains(&network) {
-        return Err(OpenFault::Unsafe(format!("{} is on a network file system; use a local one", folder.display())));
+    if let Some(network) = rustix::fs::statfs(folder).ok().and_then(|s| network(s.f_type as u32)) {
+        return Err(OpenFault::Unsafe(format!(
+            "{} is on a network file system ({network}); use a local one",
+            folder.display()
+        )));
     }
     Ok(())
+}
+
+/// The name of a file system on other machines: a write-ahead log needs memory shared by all who open the file.
+fn network(magic: u32) -> Option<&'static str> {
+    match magic {
+        0x6969 => Some("NFS"),
+        0x517b => Some("SMB"),
+        0xff53_4d42 => Some("CIFS"),
+        0xfe53_4d42 => Some("SMB2"),
+        _ => None,
+    }
+}
+
+/// The name of a file system that is only as good as the program behind it.
+fn doubtful(magic: u32) -> Option<&'static str> {
+    match magic {
+        0x6573_5546 => Some("FUSE"),
+        0x0102_1997 => Some("9p"),
+        _ => None,
+    }
 }
 
 /// Refuses a folder in which everybody may replace what others have put there.
@@ -267,9 +322,12 @@ pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
             // SQLite would apply either to whatever is put in the place of the database.
             let strays = ["wal", "journal"].map(|suffix| sidecar(path, suffix));
             return match strays.iter().find(|stray| stray.exists()) {
-                Some(stray) => {
-                    Err(OpenFault::Damaged(format!("{} is there, but {} is not", stray.display(), path.display())))
-                }
+                Some(stray) => Err(OpenFault::Damaged(format!(
+                    "{} is there, but {} is not; put the database back beside it, or move it away to go on without \
+                     what it holds",
+                    stray.display(),
+                    path.display()
+                ))),
                 None => Ok(true),
             };
         }
@@ -304,5 +362,98 @@ pub(super) fn classify(path: &Path, e: &rusqlite::Error) -> OpenFault {
             OpenFault::Locked(format!("{} is locked by another program", path.display()))
         }
         _ => OpenFault::io(&format!("cannot open {}", path.display()), e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole list, so that none can be lost from where it is set: read from connections that are in use.
+    #[tokio::test]
+    async fn b9_pragmas_version_and_compile_options_are_exact() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("jim.db");
+        let db = Db::open(&path, FileLock::take(&path).expect("free")).expect("opens");
+        let read = |c: &Connection| {
+            let text = |name: &str| {
+                let value: Value = c.pragma_query_value(None, name, |r| r.get(0)).expect(name);
+                format!("{name} {value:?}")
+            };
+            let all = "journal_mode synchronous foreign_keys busy_timeout trusted_schema cell_size_check secure_delete \
+                       mmap_size temp_store wal_autocheckpoint journal_size_limit query_only application_id user_version";
+            Ok(all.split(' ').map(text).collect::<Vec<_>>())
+        };
+        let expected = |query_only: i64| {
+            vec![
+                "journal_mode Text(\"wal\")".to_owned(),
+                "synchronous Integer(2)".to_owned(),
+                "foreign_keys Integer(1)".to_owned(),
+                "busy_timeout Integer(5000)".to_owned(),
+                "trusted_schema Integer(0)".to_owned(),
+                "cell_size_check Integer(1)".to_owned(),
+                "secure_delete Integer(1)".to_owned(),
+                "mmap_size Integer(0)".to_owned(),
+                "temp_store Integer(2)".to_owned(),
+                "wal_autocheckpoint Integer(1000)".to_owned(),
+                format!("journal_size_limit Integer({})", 64 * 1024 * 1024),
+                format!("query_only Integer({query_only})"),
+                format!("application_id Integer({})", 0x4a49_4d31),
+                "user_version Integer(1)".to_owned(),
+            ]
+        };
+        assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
+        assert_eq!(db.read(read).await.expect("reads"), expected(1));
+        // What is set for a while is set back.
+        assert!(db.is_writable().await);
+        db.write_large(|_| Ok(())).await.expect("writes");
+        db.settle().await.expect("settles");
+        assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
+        let options = db.read(|c| Ok(compile_options(c)?)).await.expect("reads");
+        assert!(options.iter().any(|o| o == "THREADSAFE=1"), "{options:?}");
+        assert!(!options.iter().any(|o| o.starts_with("OMIT_") || o.contains("NO_SYNC")), "{options:?}");
+        assert!(rusqlite::version_number() >= 3_051_003);
+        assert!(fit(3_051_002).is_err() && fit(3_051_003).is_ok());
+    }
+
+    #[test]
+    fn b9_each_pragma_that_is_otherwise_is_refused() {
+        let dir = tempfile::tempdir().expect("folder");
+        for (name, other) in [
+            ("journal_mode", "DELETE"),
+            ("synchronous", "NORMAL"),
+            ("foreign_keys", "OFF"),
+            ("busy_timeout", "1"),
+            ("trusted_schema", "ON"),
+            ("cell_size_check", "OFF"),
+            ("secure_delete", "OFF"),
+            ("mmap_size", "65536"),
+            ("temp_store", "FILE"),
+            ("wal_autocheckpoint", "0"),
+            ("journal_size_limit", "-1"),
+        ] {
+            let connection = Connection::open(dir.path().join(name)).expect("opens");
+            set_pragmas(&connection).expect("set");
+            read_back(&connection).unwrap_or_else(|e| panic!("{name}: {e}"));
+            connection.execute_batch(&format!("PRAGMA {name} = {other}")).expect("set");
+            let told = read_back(&connection).expect_err(name).to_string();
+            assert!(told.contains(name) || told.contains("write-ahead log"), "{told}");
+        }
+    }
+
+    #[test]
+    fn file_systems_are_told_apart() {
+        for (magic, refused, doubted) in [
+            (0x6969, true, false),
+            (0x517b, true, false),
+            (0xff53_4d42, true, false),
+            (0xfe53_4d42, true, false),
+            (0x6573_5546, false, true),
+            (0x0102_1997, false, true),
+            (0xef53, false, false),
+            (0x0102_1994, false, false),
+        ] {
+            assert_eq!((network(magic).is_some(), doubtful(magic).is_some()), (refused, doubted), "{magic:x}");
+        }
     }
 }

@@ -9,6 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 pub const APPLICATION_ID: i32 = 0x4a49_4d31;
 /// The version that this program writes.
 pub const VERSION: i32 = 1;
+/// The oldest version that there is a way from.
+pub const OLDEST: i32 = 1;
 
 const SCHEMA: &str = include_str!("../../schema.sql");
 

@@ -51,7 +51,13 @@ async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
         bent[page * 4096..page * 4096 + 64].fill(0xff);
         cases.push((format!("head of page {page} overwritten"), bent));
     }
-    for (pragma, value) in [("application_id", 7), ("application_id", 0), ("user_version", 4711)] {
+    for (pragma, value) in [
+        ("application_id", 7),
+        ("application_id", 0),
+        ("user_version", 4711),
+        ("user_version", 0),
+        ("user_version", -1),
+    ] {
         let other = place.path("other.db");
         fs::write(&other, &sound).expect("a copy");
         let c = rusqlite::Connection::open(&other).expect("opens");
