@@ -77,7 +77,7 @@ impl From<OpenFault> for Exit {
         match fault {
             OpenFault::Damaged(_) => Exit::damaged(message),
             OpenFault::Io(_) => Exit::io(message),
-            OpenFault::Locked(_) => Exit::locked(message),
+            OpenFault::Locked(_) => Exit::locked(format!("{message}; stop it, or wait until it has ended")),
             OpenFault::Unsafe(_) => Exit::configuration(message),
         }
     }

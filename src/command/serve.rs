@@ -12,6 +12,7 @@ use jim::http::serve::{self, Door};
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::security::tls::listener::ListenerTls;
+use jim::store::FileLock;
 use jim::telemetry;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -26,6 +27,8 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
         tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
     }
     let stop = tokio::spawn(stop_signal()?);
+    // Who holds the database is the better news where it is held: its server most likely has the address too.
+    FileLock::refuse_held(&config.database)?;
     let listener = listen(config.listen)?;
     let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
     let metrics = config.metrics.map(listen).transpose()?;

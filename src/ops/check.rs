@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::security::secret::Keyring;
 use crate::store::activities::Line;
-use crate::store::check::Inspection;
+use crate::store::check::{Beside, Inspection};
 use crate::store::{OpenFault, activities, secrets};
 
 /// How many activities are shown.
@@ -30,8 +30,9 @@ pub struct Report {
 pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
     let inspection = Inspection::open(database)?;
     let mut report = Report::default();
-    report.checked.push(match &inspection.server {
-        Some(pid) => format!("a server is running on it (process {pid}); looked at it from beside"),
+    report.checked.push(match inspection.beside {
+        Some(Beside(Some(pid))) => format!("a server is running on it (process {pid}); looked at it from beside"),
+        Some(Beside(None)) => "another process uses it; looked at it from beside".to_owned(),
         None => "no server is running; the lock was held during the check".to_owned(),
     });
     for (what, faults) in inspection.faults()? {

@@ -6,16 +6,21 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::activities::blocks;
-use super::open::{self, FileLock, OpenFault};
+use super::lock::{FileLock, Look};
+use super::open::{self, OpenFault};
 
 /// A database that is being looked at.
 pub struct Inspection {
     connection: Connection,
-    /// The process that serves it, if one does.
-    pub server: Option<String>,
+    /// Who else uses it.
+    pub beside: Option<Beside>,
     // Keeps a server from starting in the middle of the check.
     _lock: Option<FileLock>,
 }
+
+/// Another process that uses a database, with its id if it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beside(pub Option<u32>);
 
 /// Rules of our own that SQL cannot state, as queries that find offenders.
 const RULES: [(&str, &str); 9] = [
@@ -79,8 +84,7 @@ impl Inspection {
         if open::inspect_file(path)? {
             return Err(OpenFault::Io(format!("{} does not exist", path.display())));
         }
-        let (lock, server) = FileLock::look(path)?;
-        Inspection::connect(path, lock, server)
+        Inspection::beside(path)
     }
 
     /// Opens the file for reading for longer than a look. Beside a server no lock is taken; alone the lock is, under
@@ -91,18 +95,23 @@ impl Inspection {
         }
         match FileLock::take(path) {
             Ok(lock) => Inspection::connect(path, Some(lock), None),
-            Err(OpenFault::Locked(_)) => {
-                let (lock, server) = FileLock::look(path)?;
-                Inspection::connect(path, lock, server)
-            }
+            Err(OpenFault::Locked(_)) => Inspection::beside(path),
             Err(other) => Err(other),
         }
     }
 
-    fn connect(path: &Path, lock: Option<FileLock>, server: Option<String>) -> Result<Inspection, OpenFault> {
+    fn beside(path: &Path) -> Result<Inspection, OpenFault> {
+        match FileLock::look(path)? {
+            Look::Absent => Inspection::connect(path, None, None),
+            Look::Taken(lock) => Inspection::connect(path, Some(lock), None),
+            Look::Held(pid) => Inspection::connect(path, None, Some(Beside(pid))),
+        }
+    }
+
+    fn connect(path: &Path, lock: Option<FileLock>, beside: Option<Beside>) -> Result<Inspection, OpenFault> {
         let wal = open::sidecar(path, "wal");
         let settled = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
-        let connection = if server.is_none() && settled {
+        let connection = if beside.is_none() && settled {
             // Nobody else can write: the file is all there is, and SQLite needs no files of its own beside it.
             let name = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -117,7 +126,7 @@ impl Inspection {
             .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")
             .map_err(|e| open::classify(path, &e))?;
         open::verify(path, &connection)?;
-        Ok(Inspection { connection, server, _lock: lock })
+        Ok(Inspection { connection, beside, _lock: lock })
     }
 
     /// The reading connection.

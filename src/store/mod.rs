@@ -16,6 +16,7 @@ pub mod deletion;
 pub mod figures;
 mod health;
 pub mod hierarchy;
+mod lock;
 mod open;
 mod readers;
 pub mod schema;
@@ -40,7 +41,8 @@ use health::{Health, not_ready};
 use readers::{READERS, Readers};
 use writer::{Job, Writer};
 
-pub use open::{FileLock, OpenFault};
+pub use lock::FileLock;
+pub use open::OpenFault;
 pub use timestamp::{from_text, to_text};
 
 /// How long a write waits for its turn before it is refused with "busy".

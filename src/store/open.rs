@@ -1,19 +1,17 @@
-//! Taking possession of a database file: its lock, its safety, its soundness, its pragmas.
+//! Taking possession of a database file: its safety, its soundness, its pragmas.
 //!
-//! The lock is a separate file, and the database itself is only ever opened through SQLite: closing any other
-//! handle on it would drop SQLite's own locks. A damaged file is never renamed, truncated or repaired.
+//! The database itself is only ever opened through SQLite: closing any other handle on it would drop SQLite's own
+//! locks. A damaged file is never renamed, truncated or repaired.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
-use rustix::fs::{FlockOperation, flock};
 
-use super::{Db, upgrade};
+use super::{Db, FileLock, upgrade};
 
 /// SQLite below this version can corrupt a write-ahead file that is reset while it is read.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -43,57 +41,6 @@ pub enum OpenFault {
 impl OpenFault {
     pub(super) fn io(what: &str, e: impl std::fmt::Display) -> Self {
         OpenFault::Io(format!("{what}: {e}"))
-    }
-}
-
-/// Holds the lock of a database file until it is dropped or the process ends, however it ends.
-pub struct FileLock {
-    _file: File,
-}
-
-impl FileLock {
-    /// Takes the lock of the database at `path`, or says who holds it. Creates the lock file beside it.
-    pub fn take(path: &Path) -> Result<FileLock, OpenFault> {
-        let lock_path = beside(path, "lock");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-            .open(&lock_path)
-            .map_err(|e| OpenFault::io(&format!("cannot open {}", lock_path.display()), e))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut pid = String::new();
-            let _ = file.read_to_string(&mut pid);
-            let who =
-                if pid.trim().is_empty() { "another process".to_owned() } else { format!("process {}", pid.trim()) };
-            return Err(OpenFault::Locked(format!("{} is in use by {who}", path.display())));
-        }
-        // For people: who holds it. The lock itself is the system's.
-        let wrote = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
-        wrote
-            .and_then(|_| writeln!(file, "{}", std::process::id()))
-            .map_err(|e| OpenFault::io(&format!("cannot write {}", lock_path.display()), e))?;
-        Ok(FileLock { _file: file })
-    }
-
-    /// Looks whether a server holds the lock, writing nothing: the lock is taken if it is free and its file exists,
-    /// otherwise the holder's process id is returned.
-    pub(super) fn look(path: &Path) -> Result<(Option<FileLock>, Option<String>), OpenFault> {
-        let lock_path = beside(path, "lock");
-        let mut file = match File::open(&lock_path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((None, None)),
-            Err(e) => return Err(OpenFault::io(&format!("cannot open {}", lock_path.display()), e)),
-        };
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            return Ok((Some(FileLock { _file: file }), None));
-        }
-        let mut pid = String::new();
-        let _ = file.read_to_string(&mut pid);
-        Ok((None, Some(pid.trim().to_owned())))
     }
 }
 

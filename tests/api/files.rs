@@ -138,6 +138,10 @@ async fn b2_a_second_process_is_75_and_a_kill_frees_the_lock() {
             let told = place.run(&["serve"]).refused(75);
             assert!(told.contains(&server.pid().to_string()) && told.contains("jim.db"), "{told}");
         }
+        // The same configuration once more: the address is taken too, but who has the database says more.
+        let twin = place.command_at(&["serve"], &server.address().to_string());
+        let told = Process::start(twin).wait().refused(75);
+        assert!(told.contains(&server.pid().to_string()) && told.contains("stop it"), "{told}");
         server.client(&key).get(USERINFO).await.expect_status(200);
         server.kill();
     }
@@ -268,6 +272,20 @@ fn a_disk_that_takes_nothing_is_74_and_heals() {
     assert!(!told.contains("damaged") && !told.contains(&key), "{told}");
     assert_eq!(place.kept(), before);
     assert_eq!(place.serve().stop().code, Some(0));
+}
+
+/// Who holds the lock is named, and not who held it before.
+#[test]
+fn a_lock_that_a_check_holds_is_not_called_an_earlier_servers() {
+    let (place, _) = Place::used();
+    let earlier = String::from_utf8(place.read("jim.db.lock")).expect("a process id");
+    let mut holder = std::process::Command::new("flock");
+    holder.arg("-F").arg(place.path("jim.db.lock")).args(["sh", "-c", "echo held; exec sleep 60"]);
+    let holder = Process::start(holder);
+    holder.line("held");
+    let told = place.run(&["serve"]).refused(75);
+    assert!(!told.contains(&format!("process {}", earlier.trim())), "{told}");
+    assert!(told.contains(&format!("process {}", holder.pid())), "{told}");
 }
 
 /// The lock outlives nothing: a server that is stopped in order can be followed at once.

@@ -118,6 +118,13 @@ impl Place {
         command
     }
 
+    /// The same, listening at this address.
+    pub fn command_at(&self, arguments: &[&str], address: &str) -> Command {
+        let mut command = self.command(arguments);
+        command.env("JIM_SERVER_LISTEN", address);
+        command
+    }
+
     /// The same through a line of shell, in which `"$@"` is the program with its arguments.
     pub fn shell(&self, line: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("/bin/sh");
