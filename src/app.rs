@@ -52,6 +52,8 @@ pub struct App {
     pub tests: Arc<Semaphore>,
     /// The folder that file connectors may read below, if there is one.
     pub files_root: Option<Arc<Path>>,
+    /// Whether the API describes itself.
+    pub docs: bool,
     /// Bounds on what a directory may send and how long it may take to send it.
     pub ldap_limits: crate::connectors::ldap::Limits,
 }

@@ -66,6 +66,8 @@ pub struct Config {
     pub allowed_directories: Policy,
     /// The connector files folder: file connectors read nothing that is not below it.
     pub files_root: Option<PathBuf>,
+    /// Whether the API describes itself to everybody.
+    pub docs: bool,
     /// Log form.
     pub log_format: LogFormat,
     /// Log filter, as tracing-subscriber reads it.
@@ -88,6 +90,7 @@ impl Config {
             trust_dir: None,
             allowed_directories: Policy::default(),
             files_root: None,
+            docs: true,
             log_format: LogFormat::Text,
             log_filter: "warn".to_owned(),
             unknown_variables: Vec::new(),
@@ -152,6 +155,7 @@ impl Reader<'_> {
         let allowed_directories = self.policy();
         let own = [Some(&database), Some(&keyring), tls.as_ref().map(|(_, key)| key)];
         let files_root = self.files_root(own.into_iter().flatten());
+        let docs = self.flag("docs", "enabled").unwrap_or(true);
         let log_format = match self.text("log", "format").as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
@@ -175,6 +179,7 @@ impl Reader<'_> {
             trust_dir,
             allowed_directories,
             files_root,
+            docs,
             log_format,
             log_filter,
             unknown_variables,

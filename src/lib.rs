@@ -62,9 +62,10 @@
 //!
 //! # Where to add
 //!
-//! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. A
-//! connector is a folder in `connectors/` and a row in [`connectors::definitions`]. A table is in `schema.sql`, with the
-//! file of its family in `store/`.
+//! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. What an
+//! operation takes and answers is described beside its handler ([`http::openapi`]). A connector is a folder in
+//! `connectors/` and a row in [`connectors::definitions`]. A table is in `schema.sql`, with the file of its family in
+//! `store/`.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

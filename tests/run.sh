@@ -53,6 +53,7 @@ ldapsearch ldap-utils
 strace strace
 openssl openssl
 curl curl
+chromium chromium
 ns-slapd 389-ds-base
 certutil libnss3-tools
 samba samba

@@ -70,10 +70,12 @@ fn rooms_look_only_where_they_may() {
 
 #[test]
 fn outside_crates_live_in_their_room() {
-    let homes: [(&str, &[&str]); 14] = [
+    let homes: [(&str, &[&str]); 16] = [
         ("warp::", &["src/http", "src/command"]),
         ("hyper::", &["src/http", "src/command"]),
         ("serde_json::", &["src/http", "src/command"]),
+        ("utoipa::", &["src/http"]),
+        ("utoipa_swagger_ui::", &["src/http"]),
         ("rusqlite::", &["src/store"]),
         ("r2d2", &["src/store"]),
         ("ldap3::", &["src/connectors"]),
@@ -226,4 +228,26 @@ fn every_route_is_in_the_readme() {
         routes += 1;
     }
     assert!(routes > 20, "the route table was not found");
+    let rows =
+        readme.lines().filter(|l| l.starts_with("| ") && (l.contains("| `/api/") || l.contains("| `/swagger"))).count();
+    assert_eq!(rows, routes, "README.md has rows that are no routes");
+}
+
+#[test]
+fn the_description_has_every_route_and_no_other() {
+    let table = fs::read_to_string(root().join("src/http/mod.rs")).expect("the route table");
+    let mut routes: Vec<(String, String)> = Vec::new();
+    for line in table.lines().filter(|l| l.trim_start().starts_with("r.add(")) {
+        let method = line.split(['(', ',']).nth(1).expect("a method").trim();
+        routes.push((line.split('"').nth(1).expect("a path").to_owned(), method.to_lowercase()));
+    }
+    let description: serde_json::Value = serde_json::from_str(&jim::http::openapi::text("x")).expect("JSON");
+    let paths = description["paths"].as_object().expect("paths");
+    let mut described: Vec<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().expect("an item").keys().map(|verb| (path.clone(), verb.clone())))
+        .collect();
+    routes.sort();
+    described.sort();
+    assert_eq!(described, routes);
 }

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::INFRASTRUCTURE_KEY;
 
 /// Every key with its default, as it stands in the file.
-pub(super) const KEYS: [(&str, &str); 17] = [
+pub(super) const KEYS: [(&str, &str); 18] = [
     ("server", "listen"),
     ("server", "insecure_http"),
     ("server", "tls_certificate"),
@@ -19,6 +19,7 @@ pub(super) const KEYS: [(&str, &str); 17] = [
     ("ldap", "trust_dir"),
     ("ldap", "allow"),
     ("files", "root"),
+    ("docs", "enabled"),
     ("limits", "connections"),
     ("limits", "connections_per_address"),
     ("limits", "import_entries"),

@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
 use super::filters::Call;
 use super::json;
-use super::paging::{self, Paging};
+use super::openapi::enums::{ActivityOperation, ActivityStatus, ActivityTargetType, InitiatorType, RunType};
+use super::openapi::inputs::PagingQuery;
+use super::openapi::later::{ActivityItem, ActivityStats};
+use super::paging::{self, Page, Paging};
 use crate::error::{Error, Result};
 use crate::store::activities::list::{self as store, Activity, Query, Sort};
 
@@ -15,33 +19,50 @@ const WHAT: &str = "activity";
 /// The longest text that is searched for.
 const LONGEST_SEARCH: usize = 500;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Activity)]
 struct Header {
     id: Uuid,
+    #[schema(format = DateTime)]
     created: String,
+    #[schema(format = DateTime)]
     executed: Option<String>,
+    #[schema(value_type = ActivityStatus)]
     status: String,
+    #[schema(value_type = ActivityTargetType)]
     target_type: String,
+    #[schema(value_type = ActivityOperation)]
     target_operation_type: String,
+    /// What was changed
     target_name: Option<String>,
     target_context: Option<String>,
+    /// What was done, in one line
     message: Option<String>,
+    #[schema(value_type = InitiatorType)]
     initiated_by_type: String,
+    #[schema(value_type = Option<Uuid>)]
     initiated_by_id: Option<String>,
+    /// Name of the key at that time
     initiated_by_name: Option<String>,
     objects_to_process: i64,
     objects_processed: i64,
+    /// From execution to end
+    #[schema(pattern = r"^(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{7})?$")]
     execution_time: Option<String>,
+    /// From creation to end
+    #[schema(pattern = r"^(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{7})?$")]
     total_activity_time: Option<String>,
+    #[schema(value_type = RunType)]
     connected_system_run_type: &'static str,
     #[serde(flatten)]
     totals: Totals,
+    /// Activities below this one
     child_activity_count: i64,
 }
 
 /// What runs count. There are none yet, so nothing was counted.
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Totals {
     total_added: i64,
@@ -62,8 +83,9 @@ struct Totals {
     total_errors: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ActivityDetail)]
 struct Detail {
     #[serde(flatten)]
     header: Header,
@@ -76,9 +98,27 @@ struct Detail {
     sync_rule_id: Option<i64>,
     metaverse_object_id: Option<Uuid>,
     example_data_template_id: Option<i64>,
+    /// Of runs of run profiles only
+    #[schema(value_type = Option<ActivityStats>)]
     execution_stats: Option<()>,
 }
 
+/// Lists activities.
+///
+/// One page of those at the top level, oldest first unless `sortBy` or `sortDirection` say otherwise. `sortBy` knows
+/// `created`, `executed`, `status`, `type` and `target`; `filter` is ignored.
+#[utoipa::path(
+    get, path = "/api/v1/activities",
+    tag = "Activities", operation_id = "listActivities",
+    params(
+        PagingQuery,
+        (
+            "search" = inline(Option<String>), Query, max_length = 500,
+            description = "Text looked for, ignoring case, in target name, context and type and in who started it."
+        )
+    ),
+    responses((status = 200, description = "One page of activities.", body = Page<Header>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call)?;
     let search = call.query("search").filter(|text| !text.is_empty());
@@ -98,21 +138,60 @@ pub async fn list(call: Call) -> Result<Response> {
     json::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
 }
 
+/// Retrieves an activity.
+///
+/// With warnings, errors and what it belongs to.
+#[utoipa::path(
+    get, path = "/api/v1/activities/{activityId}",
+    tag = "Activities", operation_id = "getActivity",
+    responses((status = 200, description = "The activity.", body = Detail))
+)]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
     json::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
 }
 
+/// Lists the activities below an activity.
+///
+/// Oldest first.
+#[utoipa::path(
+    get, path = "/api/v1/activities/{activityId}/children",
+    tag = "Activities", operation_id = "listChildActivities",
+    responses((status = 200, description = "All children.", body = Vec<Header>))
+)]
 pub async fn children(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
     let children = call.app.db.read(move |c| store::children(&*c.unchecked_transaction()?, id)).await?;
     json::ok(&children.into_iter().map(header).collect::<Vec<_>>())
 }
 
+/// Retrieves the figures of a run.
+///
+/// Runs of run profiles come with a later version; until then every activity is answered with 400.
+#[utoipa::path(
+    get, path = "/api/v1/activities/{activityId}/stats",
+    tag = "Activities", operation_id = "getActivityStats",
+    responses(
+        (status = 200, description = "The figures.", body = ActivityStats),
+        (status = 400, description = "The activity is not the run of a run profile."),
+    )
+)]
 pub async fn stats(call: Call) -> Result<Response> {
     Err(no_run(&call).await)
 }
 
+/// Lists the items of a run.
+///
+/// Runs of run profiles come with a later version; until then every activity is answered with 400.
+#[utoipa::path(
+    get, path = "/api/v1/activities/{activityId}/items",
+    tag = "Activities", operation_id = "listActivityItems",
+    params(PagingQuery),
+    responses(
+        (status = 200, description = "One page of items.", body = Page<ActivityItem>),
+        (status = 400, description = "The activity is not the run of a run profile, or the query is invalid."),
+    )
+)]
 pub async fn items(call: Call) -> Result<Response> {
     Paging::read(&call)?;
     Err(no_run(&call).await)

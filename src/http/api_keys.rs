@@ -1,11 +1,13 @@
 //! Chapter 9: API keys and roles. A clear key is in the answer that created it and in no other.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
 use super::filters::Call;
 use super::json::{self, Body, Node};
+use super::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
 use crate::error::Result;
 use crate::ops::api_keys::{self as ops, KeyFields};
 use crate::security::key_cache::{ADMINISTRATOR, READER};
@@ -17,46 +19,84 @@ const CREATED: &str = "2026-01-01T00:00:00Z";
 /// The roles, by name.
 const ROLES: [(i64, &str); 2] = [(ADMINISTRATOR, "Administrator"), (READER, "Reader")];
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ApiKey)]
 struct KeyBody {
     id: Uuid,
     name: String,
     description: Option<String>,
+    /// What people know the key by
     key_prefix: String,
+    #[schema(format = DateTime)]
     created_at: String,
+    /// When it is refused; null = never
+    #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// Up to a minute late
+    #[schema(format = DateTime)]
     last_used_at: Option<String>,
     last_used_from_ip: Option<String>,
     is_enabled: bool,
+    /// What the key may do
     roles: Vec<RoleBody>,
+    /// The clear key; only in the answer that created it
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
 }
 
-#[derive(Serialize, Clone)]
+#[derive(Serialize, Clone, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Role)]
 struct RoleBody {
     id: i64,
     name: &'static str,
     built_in: bool,
+    #[schema(format = DateTime)]
     created: &'static str,
+    /// Keys that hold the role
     static_member_count: i64,
 }
 
 const FIELDS: &[&str] = &["name", "description", "roleIds", "expiresAt", "isEnabled"];
 
+/// Lists API keys.
+///
+/// By name. No clear key is shown.
+#[utoipa::path(
+    get, path = "/api/v1/apikeys",
+    tag = "API keys", operation_id = "listApiKeys",
+    responses((status = 200, description = "All API keys.", body = Vec<KeyBody>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let (keys, roles) = call.app.db.read(|c| Ok((store::list(c)?, all_roles(c)?))).await?;
     json::ok(&keys.into_iter().map(|key| body(key, &roles)).collect::<Vec<_>>())
 }
 
+/// Retrieves an API key.
+///
+/// Without the clear key.
+#[utoipa::path(
+    get, path = "/api/v1/apikeys/{apiKeyId}",
+    tag = "API keys", operation_id = "getApiKey",
+    responses((status = 200, description = "The API key.", body = KeyBody))
+)]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
     let (key, roles) = call.app.db.read(move |c| Ok((store::get(c, id)?, all_roles(c)?))).await?;
     json::ok(&body(key, &roles))
 }
 
+/// Creates an API key.
+///
+/// The answer holds the clear key in `key`; it is shown this once and never again.
+#[utoipa::path(
+    post, path = "/api/v1/apikeys",
+    tag = "API keys", operation_id = "createApiKey",
+    request_body(content = CreateApiKeyRequest),
+    responses((status = 201, description = "The created API key with its clear text.", body = KeyBody))
+)]
 pub async fn create(mut call: Call) -> Result<Response> {
     let fields = fields(&mut call, |_| true).await?;
     let (key, secret) = ops::create(&call.app, fields, call.caller()?).await?;
@@ -67,6 +107,18 @@ pub async fn create(mut call: Call) -> Result<Response> {
     json::created(json::ok(&body)?, &location)
 }
 
+/// Updates an API key.
+///
+/// A full replacement: what is left out becomes null, no role, no end, and not enabled.
+#[utoipa::path(
+    put, path = "/api/v1/apikeys/{apiKeyId}",
+    tag = "API keys", operation_id = "updateApiKey",
+    request_body(content = UpdateApiKeyRequest),
+    responses(
+        (status = 200, description = "The updated API key.", body = KeyBody),
+        (status = 409, description = "It would leave no enabled, unexpired Administrator key."),
+    )
+)]
 pub async fn update(mut call: Call) -> Result<Response> {
     let fields = fields(&mut call, |body| body.flag("isEnabled").unwrap_or(false)).await?;
     let key = ops::update(&call.app, call.guid(0, WHAT)?, fields, call.caller()?).await?;
@@ -74,11 +126,30 @@ pub async fn update(mut call: Call) -> Result<Response> {
     json::ok(&body(key, &roles))
 }
 
+/// Deletes an API key.
+///
+/// It is refused from the next request on.
+#[utoipa::path(
+    delete, path = "/api/v1/apikeys/{apiKeyId}",
+    tag = "API keys", operation_id = "deleteApiKey",
+    responses(
+        (status = 204, description = "Deleted."),
+        (status = 409, description = "It would leave no enabled, unexpired Administrator key."),
+    )
+)]
 pub async fn delete(call: Call) -> Result<Response> {
     ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
     Ok(json::no_content())
 }
 
+/// Lists roles.
+///
+/// The roles that a key can have, by name. They cannot be changed.
+#[utoipa::path(
+    get, path = "/api/v1/security/roles",
+    tag = "API keys", operation_id = "listRoles",
+    responses((status = 200, description = "All roles.", body = Vec<RoleBody>))
+)]
 pub async fn roles(call: Call) -> Result<Response> {
     json::ok(&call.app.db.read(all_roles).await?)
 }

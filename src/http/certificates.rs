@@ -5,13 +5,18 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::http::{HeaderValue, header};
 use warp::reply::{Reply, Response};
 
 use super::filters::Call;
 use super::json::{self, Body};
-use super::paging::{self, Kind as Column, Paging};
+use super::openapi::enums::CertificateSource;
+use super::openapi::inputs::{
+    AddCertificateFileRequest, PagingQuery, UpdateCertificateRequest, UploadCertificateRequest,
+};
+use super::paging::{self, Kind as Column, Page, Paging};
 use crate::error::{Error, Result};
 use crate::ops::certificates::{self as ops, Changes, New, remaining};
 use crate::security::certificate::encoding::only_certificate;
@@ -21,31 +26,44 @@ const WHAT: &str = "certificate";
 /// The longest text that a certificate is sent in.
 const MOST_CHARACTERS: usize = 1_048_576;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Certificate)]
 struct CertificateBody {
     id: Uuid,
     name: String,
+    /// SHA-1 in upper-case hex
+    #[schema(pattern = "^[0-9A-F]{40}$")]
     thumbprint: String,
     subject: String,
     issuer: String,
     serial_number: String,
+    #[schema(format = DateTime)]
     valid_from: String,
+    #[schema(format = DateTime)]
     valid_to: String,
+    #[schema(value_type = CertificateSource)]
     source_type: &'static str,
+    /// Below the connector files folder
     file_path: Option<String>,
     is_enabled: bool,
+    #[schema(format = DateTime)]
     created_at: String,
+    /// Name of the key that added it
     created_by: Option<String>,
     notes: Option<String>,
     is_expired: bool,
+    /// Not expired, and fewer than 30 days left
     is_expiring_soon: bool,
+    /// Whole days, negative once expired
     days_until_expiry: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CertificateValidity)]
 struct ValidityBody {
+    /// Whether there are no errors
     is_valid: bool,
     errors: Vec<String>,
     warnings: Vec<String>,
@@ -71,6 +89,15 @@ const COLUMNS: &[(&str, Column)] = &[
     ("daysUntilExpiry", Column::Integer),
 ];
 
+/// Lists certificates.
+///
+/// One page, by name unless `sortBy` says otherwise.
+#[utoipa::path(
+    get, path = "/api/v1/certificates",
+    tag = "Certificates", operation_id = "listCertificates",
+    params(PagingQuery),
+    responses((status = 200, description = "One page of certificates.", body = Page<CertificateBody>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call)?;
     let certificates = call.app.db.read(store::list).await?;
@@ -78,6 +105,14 @@ pub async fn list(call: Call) -> Result<Response> {
     json::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
 }
 
+/// Lists enabled certificates.
+///
+/// All that are enabled, by name.
+#[utoipa::path(
+    get, path = "/api/v1/certificates/enabled",
+    tag = "Certificates", operation_id = "listEnabledCertificates",
+    responses((status = 200, description = "All enabled certificates.", body = Vec<CertificateBody>))
+)]
 pub async fn enabled(call: Call) -> Result<Response> {
     let mut certificates = call.app.db.read(store::list).await?;
     certificates.retain(|c| c.is_enabled);
@@ -86,11 +121,27 @@ pub async fn enabled(call: Call) -> Result<Response> {
     json::ok(&certificates.into_iter().map(|c| body(c, now)).collect::<Vec<_>>())
 }
 
+/// Retrieves a certificate.
+#[utoipa::path(
+    get, path = "/api/v1/certificates/{certificateId}",
+    tag = "Certificates", operation_id = "getCertificate",
+    responses((status = 200, description = "The certificate.", body = CertificateBody))
+)]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
     json::ok(&body(call.app.db.read_few(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
 }
 
+/// Adds a certificate.
+///
+/// Sent in the body, DER or PEM, base64-encoded as a whole file. Enabled and valid, it is trusted for LDAPS and StartTLS
+/// from the next connection on.
+#[utoipa::path(
+    post, path = "/api/v1/certificates/upload",
+    tag = "Certificates", operation_id = "uploadCertificate",
+    request_body(content = UploadCertificateRequest),
+    responses((status = 201, description = "The added certificate.", body = CertificateBody))
+)]
 pub async fn upload(mut call: Call) -> Result<Response> {
     const DATA: &str = "certificateDataBase64";
     let mut body = call.json(&["name", DATA, "notes"]).await?;
@@ -107,6 +158,15 @@ pub async fn upload(mut call: Call) -> Result<Response> {
     added(&call, new).await
 }
 
+/// Adds a certificate from a file.
+///
+/// From the connector files folder. The file is read again at each connection and must still hold the same certificate.
+#[utoipa::path(
+    post, path = "/api/v1/certificates/file",
+    tag = "Certificates", operation_id = "addCertificateFile",
+    request_body(content = AddCertificateFileRequest),
+    responses((status = 201, description = "The added certificate.", body = CertificateBody))
+)]
 pub async fn from_file(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["name", "filePath", "notes"]).await?;
     let (name, notes) = (name(&mut body, true), notes(&mut body));
@@ -120,6 +180,15 @@ pub async fn from_file(mut call: Call) -> Result<Response> {
     added(&call, New { name: name.unwrap_or_default(), notes, der, file_path: Some(path) }).await
 }
 
+/// Updates a certificate.
+///
+/// All fields are optional.
+#[utoipa::path(
+    patch, path = "/api/v1/certificates/{certificateId}",
+    tag = "Certificates", operation_id = "updateCertificate",
+    request_body(content = UpdateCertificateRequest),
+    responses((status = 204, description = "Updated."))
+)]
 pub async fn update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["name", "notes", "isEnabled"]).await?;
     let changes = Changes { name: name(&mut body, false), notes: notes(&mut body), is_enabled: body.flag("isEnabled") };
@@ -128,16 +197,43 @@ pub async fn update(mut call: Call) -> Result<Response> {
     Ok(json::no_content())
 }
 
+/// Deletes a certificate.
+///
+/// It is no longer trusted from the next connection on.
+#[utoipa::path(
+    delete, path = "/api/v1/certificates/{certificateId}",
+    tag = "Certificates", operation_id = "deleteCertificate",
+    responses((status = 204, description = "Deleted."))
+)]
 pub async fn delete(call: Call) -> Result<Response> {
     ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
     Ok(json::no_content())
 }
 
+/// Validates a certificate.
+///
+/// What is wrong with it now, and what soon will be.
+#[utoipa::path(
+    get, path = "/api/v1/certificates/{certificateId}/validate",
+    tag = "Certificates", operation_id = "validateCertificate",
+    responses((status = 200, description = "Errors and warnings.", body = ValidityBody))
+)]
 pub async fn validate(call: Call) -> Result<Response> {
     let ops::Validity { errors, warnings } = ops::validate(&call.app, call.guid(0, WHAT)?).await?;
     json::ok(&ValidityBody { is_valid: errors.is_empty(), errors, warnings })
 }
 
+/// Downloads a certificate.
+///
+/// In DER. Those that are kept in files are answered with 404.
+#[utoipa::path(
+    get, path = "/api/v1/certificates/{certificateId}/download",
+    tag = "Certificates", operation_id = "downloadCertificate",
+    responses((
+        status = 200, description = "The certificate in DER.",
+        body = Vec<u8>, content_type = "application/x-x509-ca-cert"
+    ))
+)]
 pub async fn download(call: Call) -> Result<Response> {
     let (certificate, der) = ops::download(&call.app, call.guid(0, WHAT)?).await?;
     let mut response = der.into_response();

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::filters::Call;
 use super::json::{self, Body, Node};
-use super::paging::{self, Kind as Column, Paging};
-use super::type_list;
+use super::openapi::enums::{SettingType, SystemStatus};
+use super::openapi::inputs::{CreateConnectedSystemRequest, PagingQuery, SettingId, UpdateConnectedSystemRequest};
+use super::paging::{self, Kind as Column, Page, Paging};
+use super::type_list::{self, ObjectType};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Value};
@@ -18,59 +21,102 @@ use crate::ops::import_schema;
 
 pub const WHAT: &str = "connected system";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DetailHead {
+    /// Unique identifier
     id: i64,
+    /// Display name
     name: String,
     description: Option<String>,
+    /// UTC timestamp of its creation
+    #[schema(format = DateTime)]
     created: String,
+    /// Last accepted update, schema import or applied hierarchy import
+    #[schema(format = DateTime)]
     last_updated: Option<String>,
+    #[schema(value_type = SystemStatus)]
     status: String,
+    /// Whether the connector has validated the settings as they are; false until the next import after each change
     setting_values_valid: bool,
+    /// The connector definition
     connector: ConnectorBody,
 }
 
 /// What comes after the object types of a detail.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DetailTail {
+    /// Objects in the connector space
     object_count: usize,
+    /// Exports that are waiting
     pending_export_count: usize,
+    /// Maximum concurrent export batches; null = sequential
+    #[schema(minimum = 1, maximum = 16)]
     max_export_parallelism: Option<i64>,
+    /// Current setting values, keyed by setting ID
+    #[schema(value_type = BTreeMap<SettingId, SettingBody>)]
     setting_values: BTreeMap<i64, SettingBody>,
 }
 
-#[derive(Serialize)]
+/// A connected system.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+struct ConnectedSystem<'a> {
+    #[serde(flatten)]
+    head: DetailHead,
+    /// Object types with their attributes; empty until the first schema import
+    object_types: Vec<ObjectType<'a>>,
+    #[serde(flatten)]
+    tail: DetailTail,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectorReference)]
 struct ConnectorBody {
     id: i64,
     name: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SettingValue)]
 struct SettingBody {
+    /// Name of the setting
     name: &'static str,
+    #[schema(value_type = SettingType)]
     r#type: &'static str,
+    /// Filled for texts, choices and files; never for secrets
     string_value: Option<String>,
+    /// Filled for integers
     int_value: Option<i64>,
+    /// Filled for check boxes
     checkbox_value: Option<bool>,
+    /// Whether a value is stored
     is_set: bool,
+    /// Whether a stored secret must be sent again because the target changed
     needs_reentry: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectedSystemListItem)]
 struct ListItem {
     id: i64,
     name: String,
     description: Option<String>,
+    #[schema(format = DateTime)]
     created: String,
+    #[schema(value_type = SystemStatus)]
     status: String,
     object_count: usize,
     pending_export_objects_count: usize,
+    /// Number of selected object types
     connectors_count: i64,
+    /// Name of the connector definition
     connector_name: &'static str,
+    /// ID of the connector definition
     connector_id: i64,
 }
 
@@ -87,6 +133,15 @@ const COLUMNS: &[(&str, Column)] = &[
     ("connectorId", Column::Integer),
 ];
 
+/// Lists connected systems.
+///
+/// One page, by name unless `sortBy` says otherwise. Object types and setting values are left out.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connected-systems",
+    tag = "Connected systems", operation_id = "listConnectedSystems",
+    params(PagingQuery),
+    responses((status = 200, description = "One page of connected systems.", body = Page<ListItem>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call)?;
     let systems = ops::list(&call.app.db).await?;
@@ -106,6 +161,19 @@ pub async fn list(call: Call) -> Result<Response> {
     json::ok(&paging::page(items, COLUMNS, "name", &paging)?)
 }
 
+/// Creates a connected system.
+///
+/// It comes with the default setting values of its connector and opens no connection. Typically it is updated next
+/// with the settings that the connector needs, then its hierarchy and schema are imported.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems",
+    tag = "Connected systems", operation_id = "createConnectedSystem",
+    request_body(content = CreateConnectedSystemRequest),
+    responses(
+        (status = 201, description = "The created connected system.", body = ConnectedSystem),
+        (status = 404, description = "The connector definition does not exist."),
+    )
+)]
 pub async fn create(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["name", "description", "connectorDefinitionId"]).await?;
     let name = body.name(true);
@@ -121,10 +189,31 @@ pub async fn create(mut call: Call) -> Result<Response> {
     json::created(answer(detail)?, &location)
 }
 
+/// Retrieves a connected system.
+///
+/// With its current setting values and all object types with their attributes. A secret is never shown; `isSet` says
+/// whether one is stored.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
+    tag = "Connected systems", operation_id = "getConnectedSystem",
+    responses((status = 200, description = "The connected system.", body = ConnectedSystem))
+)]
 pub async fn get(call: Call) -> Result<Response> {
     answer(ops::get(&call.app, call.id(0, WHAT)?).await?)
 }
 
+/// Updates a connected system.
+///
+/// All fields are optional; only include the fields you want to change. Setting values are a dictionary keyed by setting
+/// ID; settings not named keep their value. Every update that carries `settingValues` resets `settingValuesValid` until
+/// the connector validates the new configuration at the next import. Changing host, port, TLS or username makes a stored
+/// password unusable until it is sent again.
+#[utoipa::path(
+    put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
+    tag = "Connected systems", operation_id = "updateConnectedSystem",
+    request_body(content = UpdateConnectedSystemRequest),
+    responses((status = 200, description = "The updated connected system.", body = ConnectedSystem))
+)]
 pub async fn update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["name", "description", "settingValues", "maxExportParallelism"]).await?;
     let fields = Fields {
@@ -137,6 +226,23 @@ pub async fn update(mut call: Call) -> Result<Response> {
     answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?)
 }
 
+/// Imports the schema.
+///
+/// Connects to the external identity store, or reads the file, and discovers object types and attributes. What is new
+/// comes unselected; what is gone is deleted unless it is selected or used; choices stay.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/import-schema",
+    tag = "Imports", operation_id = "importSchema",
+    responses(
+        (status = 200, description = "The connected system with its object types.", body = ConnectedSystem),
+        (status = 400, description = "Connector settings are invalid, or the store refused them."),
+        (status = 409, description = "An import or preview is already running on the system."),
+        (
+            status = 500,
+            description = "Connection to the external store failed; the message says at which stage and why."
+        ),
+    )
+)]
 pub async fn import_schema(call: Call) -> Result<Response> {
     answer(import_schema::run(&call.app, call.id(0, WHAT)?, call.caller()?).await?)
 }

@@ -1,10 +1,12 @@
 //! Chapter 8: connector definitions. Built in and read-only.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::filters::Call;
 use super::json;
+use super::openapi::enums::{OriginType, SettingCategory, SettingType};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::setting::{Category, Kind, Preset, Setting};
 use crate::error::{Error, Result};
@@ -14,38 +16,51 @@ const WHAT: &str = "connector definition";
 /// The connectors are part of the program; this is when their ids were fixed.
 const CREATED: &str = "2026-01-01T00:00:00Z";
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectorDefinitionHeader)]
 struct Header {
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
+    /// Whether it is part of the product
     built_in: bool,
+    #[schema(format = DateTime)]
     created: &'static str,
+    #[schema(format = DateTime)]
     last_updated: Option<&'static str>,
     files: usize,
     versions: &'static str,
+    /// Whether a connected system uses it
     in_use: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectorDefinition)]
 struct Full {
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
     url: Option<&'static str>,
     built_in: bool,
+    #[schema(format = DateTime)]
     created: &'static str,
+    #[schema(value_type = OriginType)]
     created_by_type: &'static str,
     created_by_id: Option<&'static str>,
     created_by_name: Option<&'static str>,
+    #[schema(format = DateTime)]
     last_updated: Option<&'static str>,
+    #[schema(value_type = OriginType)]
     last_updated_by_type: &'static str,
     last_updated_by_id: Option<&'static str>,
     last_updated_by_name: Option<&'static str>,
+    #[schema(value_type = Vec<Value>)]
     files: [(); 0],
+    /// In the order of their IDs
     settings: Vec<SettingBody>,
+    #[schema(value_type = Option<Vec<Value>>)]
     connected_systems: Option<()>,
     supports_full_import: bool,
     supports_delta_import: bool,
@@ -61,22 +76,38 @@ struct Full {
     supports_file_paths: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectorSetting)]
 struct SettingBody {
+    /// What setting values are keyed by
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
+    #[schema(value_type = SettingCategory)]
     category: &'static str,
+    #[schema(value_type = SettingType)]
     r#type: &'static str,
     default_checkbox_value: Option<bool>,
     default_string_value: Option<&'static str>,
     default_int_value: Option<i64>,
+    /// What can be chosen, of a DropDown
+    #[schema(value_type = Option<Vec<String>>)]
     drop_down_values: Option<&'static [&'static str]>,
+    /// Whether imports need it
     required: bool,
+    #[schema(value_type = Option<Vec<Value>>)]
     values: Option<()>,
 }
 
+/// Lists connector definitions.
+///
+/// The connectors that a system can be created with, by name.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connector-definitions",
+    tag = "Connector definitions", operation_id = "listConnectorDefinitions",
+    responses((status = 200, description = "All connector definitions.", body = Vec<Header>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let in_use = call.app.db.read(connected_systems::connectors_in_use).await?;
     let headers: Vec<Header> = definitions::ALL
@@ -96,11 +127,27 @@ pub async fn list(call: Call) -> Result<Response> {
     json::ok(&headers)
 }
 
+/// Retrieves a connector definition.
+///
+/// With its settings: their ids, kinds, defaults and allowed values.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connector-definitions/{connectorDefinitionId}",
+    tag = "Connector definitions", operation_id = "getConnectorDefinition",
+    responses((status = 200, description = "The connector definition.", body = Full))
+)]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.id(0, WHAT)?;
     json::ok(&full(definitions::by_id(id).ok_or_else(|| Error::not_found(WHAT, id))?))
 }
 
+/// Retrieves a connector definition by name.
+///
+/// The name is taken letter by letter.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connector-definitions/by-name/{name}",
+    tag = "Connector definitions", operation_id = "getConnectorDefinitionByName",
+    responses((status = 200, description = "The connector definition.", body = Full))
+)]
 pub async fn by_name(call: Call) -> Result<Response> {
     let found = definitions::by_name(call.parameter(0));
     json::ok(&full(found.ok_or_else(|| Error::not_found(WHAT, "of that name"))?))

@@ -1,17 +1,20 @@
 //! Chapter 3, its last part: what deleting a connected system would mean, emptying it, deleting it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::{Reply, Response};
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
 use super::json;
+use super::openapi::enums::DeletionOutcome;
 use crate::error::Result;
 use crate::ops::deletion as ops;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DeletionPreview)]
 struct PreviewBody<'a> {
     connected_system_id: i64,
     connected_system_name: &'a str,
@@ -27,12 +30,22 @@ struct PreviewBody<'a> {
     mvos_with_other_connectors_count: i64,
     mvos_with_deletion_rule_count: i64,
     mvos_with_grace_period_count: i64,
+    /// What speaks against it now
     warnings: &'a [String],
+    #[schema(pattern = r"^(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{7})?$")]
     estimated_deletion_time: &'static str,
     will_run_as_background_job: bool,
     has_running_sync_operation: bool,
 }
 
+/// Previews a deletion.
+///
+/// What would go with the connected system, and what speaks against it now.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/deletion-preview",
+    tag = "Connected systems", operation_id = "previewDeletion",
+    responses((status = 200, description = "What a deletion would mean.", body = PreviewBody))
+)]
 pub async fn preview(call: Call) -> Result<Response> {
     let preview = ops::preview(&call.app, call.id(0, WHAT)?).await?;
     json::ok(&PreviewBody {
@@ -57,6 +70,23 @@ pub async fn preview(call: Call) -> Result<Response> {
     })
 }
 
+/// Clears a connected system.
+///
+/// Removes its connector-space objects and pending exports, and by default their change history. Schema, partitions,
+/// containers, selections and settings stay.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/clear",
+    tag = "Connected systems", operation_id = "clearConnectedSystem",
+    params((
+        "deleteChangeHistory" = inline(Option<bool>), Query,
+        description = "Whether change history goes too; true unless given."
+    )),
+    responses(
+        (status = 200, description = "Cleared; the body is empty."),
+        (status = 400, description = "The query is invalid, or the system is being deleted."),
+        (status = 409, description = "An import or preview is already running on the system."),
+    )
+)]
 pub async fn clear(call: Call) -> Result<Response> {
     // There is no change history yet that could go with the objects.
     let _with_history = call.query_flag("deleteChangeHistory", true)?;
@@ -64,16 +94,38 @@ pub async fn clear(call: Call) -> Result<Response> {
     Ok(warp::reply().into_response())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DeletionResult)]
 struct Deleted {
     success: bool,
+    #[schema(value_type = DeletionOutcome)]
     outcome: &'static str,
     error_message: Option<&'static str>,
+    /// Of a deletion in the background; null in this version
     worker_task_id: Option<Uuid>,
+    /// The activity that tells of it
+    #[schema(value_type = Option<Uuid>)]
     activity_id: String,
 }
 
+/// Deletes a connected system.
+///
+/// With its settings, object types, attributes, partitions and containers, in one step. Earlier activities stay. Clients
+/// must also expect a 202 with `QueuedAsBackgroundJob` or `QueuedAfterSync` from later versions.
+#[utoipa::path(
+    delete, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
+    tag = "Connected systems", operation_id = "deleteConnectedSystem",
+    params((
+        "deleteChangeHistory" = inline(Option<bool>), Query,
+        description = "Whether change history goes too; false unless given."
+    )),
+    responses(
+        (status = 200, description = "What was done.", body = Deleted),
+        (status = 400, description = "The query is invalid, or the system is being deleted."),
+        (status = 409, description = "An import or preview is already running on the system."),
+    )
+)]
 pub async fn delete(call: Call) -> Result<Response> {
     // There is no change history yet that could go with the system.
     let _with_history = call.query_flag("deleteChangeHistory", false)?;

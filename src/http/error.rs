@@ -1,19 +1,30 @@
 //! The one table from [`Error`] to status and code, and the envelope that every error is answered in.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
+use super::openapi::enums::ErrorCode;
 use crate::error::{Error, Faults};
 
 /// The body of every error of every endpoint.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+#[schema(as = Error)]
+pub struct Envelope<'a> {
+    /// What kind of error it is.
+    #[schema(value_type = ErrorCode)]
     code: &'a str,
+    /// One readable sentence.
     message: &'a str,
+    /// `requestId: ...` on every 500, else null.
     details: Option<String>,
+    /// On VALIDATION_ERROR the faults by field path; `body` stands for the body as a whole. Else null.
+    #[schema(value_type = Option<HashMap<String, Vec<String>>>)]
     validation_errors: Option<&'a Faults>,
+    /// When it happened, UTC.
+    #[schema(format = DateTime)]
     timestamp: String,
 }
 

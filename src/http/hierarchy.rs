@@ -2,52 +2,128 @@
 //! is sent.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
 use super::json::{self, CHUNK};
+use super::openapi::enums::HierarchyItemType;
+use super::openapi::inputs::ImportQuery;
 use crate::error::Result;
 use crate::ops::import_hierarchy::{self as ops, Options, Report};
 
 /// What comes before the arrays.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
+    /// Whether the hierarchy import completed successfully
     success: bool,
+    /// Error details if the import failed
     error_message: Option<&'a str>,
+    /// Total number of partitions after import
     total_partitions: usize,
+    /// Total number of containers after import
     total_containers: usize,
 }
 
 /// What comes after the arrays.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Tail<'a> {
+    /// Whether any changes were detected
     has_changes: bool,
+    /// Whether any previously selected partitions or containers were removed
     has_selected_items_removed: bool,
+    /// The changes in one line
     summary: &'a str,
+    /// What could not be concluded, and why
     warnings: &'a [String],
+    /// Present, and true, only for a preview
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     preview: Option<bool>,
 }
 
+/// What an import of the hierarchy changed.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+struct HierarchyResult<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    /// Newly discovered partitions
+    added_partitions: Vec<Touched<'a>>,
+    /// Partitions no longer present in the external store
+    removed_partitions: Vec<Touched<'a>>,
+    /// Partitions with changed names
+    renamed_partitions: Vec<Renamed<'a>>,
+    /// Newly discovered containers
+    added_containers: Vec<Touched<'a>>,
+    /// Containers no longer present
+    removed_containers: Vec<Touched<'a>>,
+    /// Containers with changed names
+    renamed_containers: Vec<Renamed<'a>>,
+    /// Containers that moved to a different parent
+    moved_containers: Vec<Moved<'a>>,
+    #[serde(flatten)]
+    tail: Tail<'a>,
+}
+
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase", untagged)]
+#[serde(untagged)]
 enum Element<'a> {
-    #[serde(rename_all = "camelCase")]
-    Touched { external_id: &'a str, name: &'a str, was_selected: bool, item_type: &'static str },
-    #[serde(rename_all = "camelCase")]
-    Renamed { external_id: &'a str, old_name: &'a str, new_name: &'a str, was_selected: bool, item_type: &'static str },
-    #[serde(rename_all = "camelCase")]
-    Moved {
-        external_id: &'a str,
-        name: &'a str,
-        old_parent_external_id: Option<&'a str>,
-        new_parent_external_id: Option<&'a str>,
-        was_selected: bool,
-        item_type: &'static str,
-    },
+    Touched(Touched<'a>),
+    Renamed(Renamed<'a>),
+    Moved(Moved<'a>),
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = HierarchyItem)]
+struct Touched<'a> {
+    /// External identifier (e.g. distinguished name)
+    external_id: &'a str,
+    /// Name
+    name: &'a str,
+    /// The stored selection; false for what was added
+    was_selected: bool,
+    #[schema(value_type = HierarchyItemType)]
+    item_type: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RenamedHierarchyItem)]
+struct Renamed<'a> {
+    /// New external identifier
+    external_id: &'a str,
+    /// Name before
+    old_name: &'a str,
+    /// Name now
+    new_name: &'a str,
+    /// The stored selection
+    was_selected: bool,
+    #[schema(value_type = HierarchyItemType)]
+    item_type: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MovedHierarchyItem)]
+struct Moved<'a> {
+    /// New external identifier
+    external_id: &'a str,
+    /// Name now
+    name: &'a str,
+    /// Parent before; null = partition root
+    old_parent_external_id: Option<&'a str>,
+    /// Parent now; null = partition root
+    new_parent_external_id: Option<&'a str>,
+    /// The stored selection
+    was_selected: bool,
+    #[schema(value_type = HierarchyItemType)]
+    item_type: &'static str,
 }
 
 /// The arrays, in the order in which they are written.
@@ -61,6 +137,26 @@ const ARRAYS: [&str; 7] = [
     "movedContainers",
 ];
 
+/// Imports the hierarchy.
+///
+/// Connects to the external identity store and discovers its partition and container hierarchy. Renamed and moved
+/// containers are recognised by their immutable id and keep their selection. If `hasSelectedItemsRemoved` is true,
+/// review what is in synchronisation scope. `success` is false, and nothing is changed, if more than half of a
+/// partition's containers would vanish: `errorMessage` then tells what to do.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/import-hierarchy",
+    tag = "Imports", operation_id = "importHierarchy",
+    params(ImportQuery),
+    responses(
+        (status = 200, description = "What was changed, or with `preview` would be.", body = HierarchyResult),
+        (status = 400, description = "Connector settings are invalid or connector does not support hierarchy."),
+        (status = 409, description = "An import or preview is already running on the system."),
+        (
+            status = 500,
+            description = "Connection to the external store failed; the message says at which stage and why."
+        ),
+    )
+)]
 pub async fn import(call: Call) -> Result<Response> {
     let options = Options {
         preview: call.query_flag("preview", false)?,
@@ -137,32 +233,38 @@ impl Writer {
             1 => &c.removed_partitions,
             2 | 5 => {
                 let list = if self.array == 2 { &c.renamed_partitions } else { &c.renamed_containers };
-                return list.get(i).map(|r| Element::Renamed {
-                    external_id: &r.external_id,
-                    old_name: &r.old_name,
-                    new_name: &r.new_name,
-                    was_selected: r.was_selected,
-                    item_type,
+                return list.get(i).map(|r| {
+                    Element::Renamed(Renamed {
+                        external_id: &r.external_id,
+                        old_name: &r.old_name,
+                        new_name: &r.new_name,
+                        was_selected: r.was_selected,
+                        item_type,
+                    })
                 });
             }
             3 => &c.added_containers,
             4 => &c.removed_containers,
             _ => {
-                return c.moved_containers.get(i).map(|m| Element::Moved {
-                    external_id: &m.external_id,
-                    name: &m.name,
-                    old_parent_external_id: m.old_parent.as_deref(),
-                    new_parent_external_id: m.new_parent.as_deref(),
-                    was_selected: m.was_selected,
-                    item_type,
+                return c.moved_containers.get(i).map(|m| {
+                    Element::Moved(Moved {
+                        external_id: &m.external_id,
+                        name: &m.name,
+                        old_parent_external_id: m.old_parent.as_deref(),
+                        new_parent_external_id: m.new_parent.as_deref(),
+                        was_selected: m.was_selected,
+                        item_type,
+                    })
                 });
             }
         };
-        touched.get(i).map(|t| Element::Touched {
-            external_id: &t.external_id,
-            name: &t.name,
-            was_selected: t.was_selected,
-            item_type,
+        touched.get(i).map(|t| {
+            Element::Touched(Touched {
+                external_id: &t.external_id,
+                name: &t.name,
+                was_selected: t.was_selected,
+                item_type,
+            })
         })
     }
 

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
 use super::json;
+use super::openapi::inputs::{ConnectorSpaceQuery, DeletedQuery, MetaverseQuery};
+use super::openapi::later::{DeletedConnectorSpaceObject, DeletedMetaverseObject};
 use crate::error::{Error, Faults, Result};
 use crate::ops::history as ops;
 use crate::store::connected_systems;
@@ -17,40 +20,73 @@ const PAGE_SIZE: (i64, i64) = (50, 1000);
 const LONGEST_SEARCH: usize = 500;
 
 /// Deleted objects of either kind.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DeletedObjects {
-    items: [(); 0],
+struct DeletedObjects<T: ToSchema> {
+    items: Vec<T>,
     total_count: usize,
     page: i64,
     page_size: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChangeRecordCount)]
 struct Count {
     connected_system_id: i64,
     connected_system_name: String,
     change_record_count: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CleanupResult)]
 struct CleanupBody {
     cso_changes_deleted: usize,
     mvo_changes_deleted: usize,
     activities_deleted: usize,
+    /// Null if nothing was deleted
+    #[schema(format = DateTime)]
     oldest_record_deleted: Option<String>,
+    /// Null if nothing was deleted
+    #[schema(format = DateTime)]
     newest_record_deleted: Option<String>,
+    /// What is older was deleted
+    #[schema(format = DateTime)]
     cutoff_date: String,
     retention_period_days: i64,
+    /// At most so many of each kind
     batch_size: usize,
 }
 
+/// Lists deleted connector-space objects.
+///
+/// Newest first. There are none until objects are imported, which a later version does.
+#[utoipa::path(
+    get, path = "/api/v1/history/deleted-objects/cso",
+    tag = "History", operation_id = "listDeletedConnectorSpaceObjects",
+    params(ConnectorSpaceQuery, DeletedQuery),
+    responses((
+        status = 200, description = "One page of deleted objects.",
+        body = DeletedObjects<DeletedConnectorSpaceObject>
+    ))
+)]
 pub async fn deleted_cso(call: Call) -> Result<Response> {
     deleted(&call, "connectedSystemId", "externalIdSearch")
 }
 
+/// Lists deleted metaverse objects.
+///
+/// Newest first. There are none until objects are synchronised, which a later version does.
+#[utoipa::path(
+    get, path = "/api/v1/history/deleted-objects/mvo",
+    tag = "History", operation_id = "listDeletedMetaverseObjects",
+    params(MetaverseQuery, DeletedQuery),
+    responses((
+        status = 200, description = "One page of deleted objects.",
+        body = DeletedObjects<DeletedMetaverseObject>
+    ))
+)]
 pub async fn deleted_mvo(call: Call) -> Result<Response> {
     deleted(&call, "objectTypeId", "displayNameSearch")
 }
@@ -64,17 +100,32 @@ fn deleted(call: &Call, owner: &'static str, search: &'static str) -> Result<Res
     let page = query.integer("page").unwrap_or(1).max(1);
     let page_size = query.integer("pageSize").unwrap_or(PAGE_SIZE.0).clamp(1, PAGE_SIZE.1);
     match query.faults.is_empty() {
-        true => json::ok(&DeletedObjects { items: [], total_count: 0, page, page_size }),
+        true => json::ok(&DeletedObjects { items: Vec::<()>::new(), total_count: 0, page, page_size }),
         false => Err(Error::Invalid(query.faults)),
     }
 }
 
+/// Counts the change records of a connected system.
+#[utoipa::path(
+    get, path = "/api/v1/history/connected-systems/{connectedSystemId}/count",
+    tag = "History", operation_id = "countChangeRecords",
+    responses((status = 200, description = "The number of change records.", body = Count))
+)]
 pub async fn count(call: Call) -> Result<Response> {
     let id = call.id(0, WHAT)?;
     let system = call.app.db.read_few(move |c| connected_systems::get(c, id)).await?;
     json::ok(&Count { connected_system_id: id, connected_system_name: system.name, change_record_count: 0 })
 }
 
+/// Deletes old history.
+///
+/// What is older than `History.RetentionPeriod` and has ended, oldest first, at most 100 of each kind and call. The
+/// server does the same once an hour.
+#[utoipa::path(
+    post, path = "/api/v1/history/cleanup",
+    tag = "History", operation_id = "cleanUpHistory",
+    responses((status = 200, description = "What was deleted.", body = CleanupBody))
+)]
 pub async fn cleanup(call: Call) -> Result<Response> {
     let done = ops::cleanup(&call.app, call.caller()?).await?;
     json::ok(&CleanupBody {

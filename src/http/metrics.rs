@@ -18,6 +18,15 @@ pub fn alone(app: &App) -> Route {
     only.finish()
 }
 
+/// Tells figures for monitoring.
+///
+/// In Prometheus' text format. Here, and only here, the key may also come as `Authorization: Bearer`, which is what
+/// scrapers send.
+#[utoipa::path(
+    get, path = "/metrics",
+    tag = "System", operation_id = "metrics",
+    responses((status = 200, description = "The figures.", body = String, content_type = "text/plain"))
+)]
 pub async fn show(call: Call) -> Result<Response> {
     let figures = monitoring::figures(&call.app).await;
     let mut response = call.app.metrics.text(&figures).into_response();

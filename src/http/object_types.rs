@@ -3,22 +3,41 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
 use super::json::{self, Body, Node};
-use super::type_list::{self, AttributeBody};
+use super::openapi::inputs::{BulkUpdateAttributesRequest, UpdateAttributeRequest, UpdateObjectTypeRequest};
+use super::type_list::{self, AttributeBody, ObjectType};
 use crate::error::Result;
 use crate::ops::object_types::{self as ops, Wish};
 
 const TYPE: &str = "object type";
 
+/// Lists object types.
+///
+/// All object types of the connected system with their attributes, by name; empty before the first schema import.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types",
+    tag = "Object types", operation_id = "listObjectTypes",
+    responses((status = 200, description = "All object types.", body = Vec<ObjectType>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let (types, large) = ops::list(&call.app, call.id(0, WHAT)?).await?;
     Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec(), Some(large)))
 }
 
+/// Updates an object type.
+///
+/// Its selection and behaviour. All fields are optional.
+#[utoipa::path(
+    put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}",
+    tag = "Object types", operation_id = "updateObjectType",
+    request_body(content = UpdateObjectTypeRequest),
+    responses((status = 200, description = "The updated object type.", body = ObjectType))
+)]
 pub async fn update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["selected", "removeContributedAttributesOnObsoletion"]).await?;
     let selected = body.flag("selected");
@@ -29,6 +48,16 @@ pub async fn update(mut call: Call) -> Result<Response> {
     Ok(type_list::stream(vec![updated], Vec::new(), Vec::new(), None))
 }
 
+/// Updates an attribute.
+///
+/// All fields are optional. An external id flag selects the attribute and takes the flag from every other attribute of
+/// the type; an attribute that carries one cannot be deselected.
+#[utoipa::path(
+    put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes/{attributeId}",
+    tag = "Object types", operation_id = "updateAttribute",
+    request_body(content = UpdateAttributeRequest),
+    responses((status = 200, description = "The updated attribute.", body = AttributeBody))
+)]
 pub async fn update_attribute(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["selected", "isExternalId", "isSecondaryExternalId"]).await?;
     let wish = Wish {
@@ -42,22 +71,37 @@ pub async fn update_attribute(mut call: Call) -> Result<Response> {
     type_list::attribute(&updated)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BulkAttributesResult)]
 struct BulkBody<'a> {
+    /// The activity that tells of it
+    #[schema(value_type = Uuid)]
     activity_id: String,
     updated_count: usize,
+    /// All updated attributes, by ID
     updated_attributes: Vec<AttributeBody<'a>>,
+    /// What was not updated; null when nothing failed
     errors: Option<Vec<BulkError>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BulkAttributeError)]
 struct BulkError {
     attribute_id: i64,
     error_message: String,
 }
 
+/// Updates many attributes of a type.
+///
+/// In one transaction, by ascending id. What cannot be done is listed in `errors`; the rest is stored.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes/bulk-update",
+    tag = "Object types", operation_id = "bulkUpdateAttributes",
+    request_body(content = BulkUpdateAttributesRequest),
+    responses((status = 200, description = "What was updated and what was not.", body = BulkBody))
+)]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["attributes"]).await?;
     let wishes = wishes(&mut body);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::filters::Call;
 use crate::error::{Error, Result};
@@ -31,10 +32,12 @@ pub struct Paging {
     filter: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
-    items: Vec<Value>,
+pub struct Page<T: ToSchema = Value> {
+    items: Vec<T>,
+    /// After filtering, also past the end
     total_count: usize,
     page: usize,
     page_size: usize,

@@ -3,15 +3,25 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
 use super::json::{self, Node};
-use super::tree::{Forest, PartitionHead, Shape, stream};
+use super::openapi::inputs::{BulkUpdateContainersRequest, SelectRequest};
+use super::tree::{Container, Forest, Partition, PartitionHead, Shape, stream};
 use crate::error::Result;
 use crate::ops::partitions as ops;
 
+/// Lists partitions.
+///
+/// All partitions of the connected system with their nested container hierarchy; empty before the first hierarchy import.
+#[utoipa::path(
+    get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/partitions",
+    tag = "Partitions and containers", operation_id = "listPartitions",
+    responses((status = 200, description = "All partitions.", body = Vec<Partition>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let system = call.id(0, WHAT)?;
     let (branches, large) = ops::list(&call.app, system).await?;
@@ -21,6 +31,15 @@ pub async fn list(call: Call) -> Result<Response> {
     Ok(stream(Shape::Partitions(heads), system, Some(large)))
 }
 
+/// Updates a partition.
+///
+/// Its selection; exactly this row is set, nothing cascades.
+#[utoipa::path(
+    put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/partitions/{partitionId}",
+    tag = "Partitions and containers", operation_id = "updatePartition",
+    request_body(content = SelectRequest),
+    responses((status = 200, description = "The updated partition.", body = Partition))
+)]
 pub async fn update_partition(mut call: Call) -> Result<Response> {
     let selected = selected(&mut call).await?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, "partition")?);
@@ -29,6 +48,15 @@ pub async fn update_partition(mut call: Call) -> Result<Response> {
     Ok(stream(Shape::Partition(head, Forest::new(branch.nodes)), system, None))
 }
 
+/// Updates a container.
+///
+/// Its selection; exactly this row is set, nothing cascades.
+#[utoipa::path(
+    put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/{containerId}",
+    tag = "Partitions and containers", operation_id = "updateContainer",
+    request_body(content = SelectRequest),
+    responses((status = 200, description = "The updated container with its children.", body = Container))
+)]
 pub async fn update_container(mut call: Call) -> Result<Response> {
     let selected = selected(&mut call).await?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
@@ -36,21 +64,35 @@ pub async fn update_container(mut call: Call) -> Result<Response> {
     Ok(stream(Shape::Container(Forest::below(nodes, id)), system, None))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BulkContainersResult)]
 struct BulkBody {
+    /// The activity that tells of it
+    #[schema(value_type = Uuid)]
     activity_id: String,
     updated_count: usize,
+    /// What was not updated; null when nothing failed
     errors: Option<Vec<BulkError>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BulkContainerError)]
 struct BulkError {
     container_id: i64,
     error_message: String,
 }
 
+/// Updates many containers.
+///
+/// In one transaction. Unknown ids are listed in `errors`; the rest is stored.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/bulk-update",
+    tag = "Partitions and containers", operation_id = "bulkUpdateContainers",
+    request_body(content = BulkUpdateContainersRequest),
+    responses((status = 200, description = "How many were updated, and which were not.", body = BulkBody))
+)]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["containers"]).await?;
     let mut wanted = BTreeMap::new();

@@ -1,38 +1,75 @@
 //! Chapter 12: the settings of the service. All values are strings.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::filters::Call;
 use super::json::{self, Node};
+use super::openapi::enums::ServiceSettingType;
+use super::openapi::inputs::UpdateServiceSettingRequest;
 use crate::domain::service_setting::{self, ALL, Definition, Kind, MAX_VALUE, ServiceSettings};
 use crate::error::{Error, Result};
 use crate::ops::service_settings::{self as ops, Change};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ServiceSetting)]
 struct SettingBody<'a> {
+    /// What it is named by
     key: &'static str,
     display_name: &'static str,
+    #[schema(value_type = Option<String>)]
     description: &'static str,
     category: &'static str,
+    #[schema(value_type = ServiceSettingType)]
     value_type: &'static str,
+    #[schema(value_type = Option<String>)]
     default_value: &'static str,
+    /// The override; null = none
     value: Option<&'a str>,
+    /// The value that counts
+    #[schema(value_type = Option<String>)]
     effective_value: &'a str,
     is_read_only: bool,
+    /// Whether the value differs from the default
     is_overridden: bool,
 }
 
+/// Lists service settings.
+///
+/// All of them, in a fixed order. All values are strings.
+#[utoipa::path(
+    get, path = "/api/v1/service-settings",
+    tag = "Service settings", operation_id = "listServiceSettings",
+    responses((status = 200, description = "All service settings.", body = Vec<SettingBody>))
+)]
 pub async fn list(call: Call) -> Result<Response> {
     let settings = call.app.settings.now();
     json::ok(&ALL.iter().map(|definition| body(definition, &settings)).collect::<Vec<_>>())
 }
 
+/// Retrieves a service setting.
+///
+/// The key is taken letter by letter.
+#[utoipa::path(
+    get, path = "/api/v1/service-settings/{key}",
+    tag = "Service settings", operation_id = "getServiceSetting",
+    responses((status = 200, description = "The service setting.", body = SettingBody))
+)]
 pub async fn get(call: Call) -> Result<Response> {
     json::ok(&body(named(&call)?, &call.app.settings.now()))
 }
 
+/// Updates a service setting.
+///
+/// An empty value, or none, clears the override. A change acts with the next request.
+#[utoipa::path(
+    put, path = "/api/v1/service-settings/{key}",
+    tag = "Service settings", operation_id = "updateServiceSetting",
+    request_body(content = UpdateServiceSettingRequest),
+    responses((status = 200, description = "The updated service setting.", body = SettingBody))
+)]
 pub async fn update(mut call: Call) -> Result<Response> {
     let mut sent = call.json(&["value"]).await?;
     let value = match sent.take("value") {
@@ -54,6 +91,14 @@ pub async fn update(mut call: Call) -> Result<Response> {
     changed(&call, definition, Change::Update(value)).await
 }
 
+/// Reverts a service setting.
+///
+/// It is back at its default.
+#[utoipa::path(
+    delete, path = "/api/v1/service-settings/{key}",
+    tag = "Service settings", operation_id = "revertServiceSetting",
+    responses((status = 200, description = "The service setting at its default.", body = SettingBody))
+)]
 pub async fn revert(call: Call) -> Result<Response> {
     changed(&call, named(&call)?, Change::Revert).await
 }

@@ -2,31 +2,92 @@
 
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
+use super::error::Envelope;
 use super::filters::Call;
+use super::openapi::enums::{AuthMethod, UnreadyReason};
+use super::openapi::later::SignIn;
 use super::{api_keys, json};
 use crate::error::Result;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct Status {
     status: &'static str,
+    #[schema(format = DateTime)]
     timestamp: String,
+}
+
+/// A 503 of `health/ready`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+struct NotReady<'a> {
+    #[serde(flatten)]
+    envelope: Envelope<'a>,
+    /// Always `not_ready`
+    status: &'static str,
+    #[schema(value_type = UnreadyReason)]
+    reason: &'static str,
+}
+
+/// A 503 of `auth/config`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+struct NoSignIn<'a> {
+    #[serde(flatten)]
+    envelope: Envelope<'a>,
+    /// Always `sso_not_configured`
+    error: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Version {
+    product: &'static str,
+    /// Without anything after `+`
+    version: &'static str,
 }
 
 fn status(status: &'static str) -> Result<Response> {
     json::ok(&Status { status, timestamp: json::now() })
 }
 
+/// Tells that the server answers.
+#[utoipa::path(
+    get, path = "/api/v1/health",
+    tag = "System", operation_id = "health",
+    security(()),
+    responses((status = 200, description = "It does.", body = Status))
+)]
 pub async fn health(_: Call) -> Result<Response> {
     status("healthy")
 }
 
+/// Tells that the process is alive.
+#[utoipa::path(
+    get, path = "/api/v1/health/live",
+    tag = "System", operation_id = "live",
+    security(()),
+    responses((status = 200, description = "It is.", body = Status))
+)]
 pub async fn live(_: Call) -> Result<Response> {
     status("alive")
 }
 
+/// Tells whether the server is ready.
+///
+/// Ready means that the storage is open, of this version and accepts changes.
+#[utoipa::path(
+    get, path = "/api/v1/health/ready",
+    tag = "System", operation_id = "ready",
+    security(()),
+    responses(
+        (status = 200, description = "It is.", body = Status),
+        (status = 503, description = "It is not.", body = NotReady),
+    )
+)]
 pub async fn ready(call: Call) -> Result<Response> {
     if call.app.db.is_writable().await {
         return status("ready");
@@ -34,11 +95,30 @@ pub async fn ready(call: Call) -> Result<Response> {
     unavailable("The storage does not accept changes.", json!({ "status": "not_ready", "reason": "error" }))
 }
 
+/// Tells product and version.
+#[utoipa::path(
+    get, path = "/api/v1/health/version",
+    tag = "System", operation_id = "version",
+    security(()),
+    responses((status = 200, description = "Product and version.", body = Version))
+)]
 pub async fn version(_: Call) -> Result<Response> {
     let version = env!("CARGO_PKG_VERSION").split('+').next().unwrap_or_default();
-    json::ok(&json!({ "product": "JIM", "version": version }))
+    json::ok(&Version { product: "JIM", version })
 }
 
+/// Tells how to sign in.
+///
+/// Sign-in is not configured in this version, so the answer is always 503; use an API key.
+#[utoipa::path(
+    get, path = "/api/v1/auth/config",
+    tag = "System", operation_id = "authConfig",
+    security(()),
+    responses(
+        (status = 200, description = "Reserved for later versions.", body = SignIn),
+        (status = 503, description = "Sign-in is not configured; use an API key.", body = NoSignIn),
+    )
+)]
 pub async fn auth_config(_: Call) -> Result<Response> {
     unavailable("Sign-in is not configured; use an API key.", json!({ "error": "sso_not_configured" }))
 }
@@ -61,19 +141,36 @@ fn unavailable(message: &str, more: serde_json::Value) -> Result<Response> {
     Ok(response)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserInfo)]
 struct UserInfo {
+    /// Whether the key has a role
     authorised: bool,
     is_administrator: bool,
+    /// Name of the key
     name: String,
+    #[schema(value_type = AuthMethod)]
     auth_method: &'static str,
+    #[schema(value_type = Option<Uuid>)]
     metaverse_object_id: Option<i64>,
+    /// Names of the roles
     roles: Vec<&'static str>,
+    /// Only when not authorised
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
 }
 
+/// Tells who the caller is.
+///
+/// For any accepted key, with a role or without.
+#[utoipa::path(
+    get, path = "/api/v1/userinfo",
+    tag = "System", operation_id = "userInfo",
+    security(("apiKey" = [])),
+    responses((status = 200, description = "The key and its roles.", body = UserInfo))
+)]
 pub async fn userinfo(call: Call) -> Result<Response> {
     let key = &call.caller()?.key;
     let authorised = key.may_read();

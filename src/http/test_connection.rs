@@ -1,50 +1,69 @@
 //! Trying out settings (chapter 3.6): stage by stage, whatever comes of it answered with 200.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::{WHAT, setting_values};
 use super::filters::Call;
 use super::json;
+use super::openapi::enums::{StageName, StageOutcome};
+use super::openapi::inputs::TestConnectionRequest;
 use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
 use crate::error::Result;
 use crate::ops::test_connection as ops;
 use crate::security::certificate::Certificate;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectionTest)]
 struct TestBody {
+    /// Whether every stage is ok
     success: bool,
+    /// In order; after a failed stage the rest is skipped
     stages: Vec<StageBody>,
+    /// The certificate that the server presented, trusted or not
     certificate: Option<CertificateBody>,
+    /// What the directory says of itself
     directory: Option<DirectoryBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConnectionTestStage)]
 struct StageBody {
+    #[schema(value_type = StageName)]
     name: &'static str,
+    #[schema(value_type = StageOutcome)]
     outcome: &'static str,
     milliseconds: u64,
+    /// Kind of failure
     code: Option<String>,
     message: Option<String>,
+    /// What to do about it
     remedy: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PresentedCertificate)]
 struct CertificateBody {
     subject: String,
     issuer: String,
+    /// Host names and addresses that it covers
     names: Vec<String>,
+    #[schema(format = DateTime)]
     valid_from: String,
+    #[schema(format = DateTime)]
     valid_to: String,
     sha256: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = DiscoveredDirectory)]
 struct DirectoryBody {
+    /// Kind of directory
     r#type: &'static str,
     vendor: Option<String>,
     host: String,
@@ -52,15 +71,31 @@ struct DirectoryBody {
     naming_contexts: Vec<ContextBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = NamingContext)]
 struct ContextBody {
     name: String,
+    /// Whether it is a technical one
     hidden: bool,
     readable: bool,
+    /// Why it cannot be read
     reason: Option<String>,
 }
 
+/// Tries the connection.
+///
+/// Stage by stage, with the stored settings or with those in the body, which are not stored. Answered with 200 whatever
+/// comes of it: the stages tell what works, what does not and what to do about it.
+#[utoipa::path(
+    post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/test-connection",
+    tag = "Imports", operation_id = "testConnection",
+    request_body(content = Option<TestConnectionRequest>),
+    responses(
+        (status = 200, description = "What each stage found.", body = TestBody),
+        (status = 400, description = "The body or the settings are invalid."),
+    )
+)]
 pub async fn test(mut call: Call) -> Result<Response> {
     let (settings, faults) = match call.json_if_any(&["settingValues"]).await? {
         Some(mut body) => (setting_values(&mut body), body.faults),

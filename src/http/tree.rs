@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::json::{self, CHUNK};
@@ -22,13 +23,18 @@ pub enum Shape {
 }
 
 /// The fields of a partition before its containers.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartitionHead {
+    /// Unique identifier
     id: i64,
+    /// Partition name
     name: String,
+    /// External identifier in the source system
     external_id: String,
+    /// Whether this partition is included in synchronisation scope
     selected: bool,
+    /// Parent connected system ID
     connected_system_id: i64,
 }
 
@@ -83,17 +89,49 @@ impl Forest {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ContainerHead<'a> {
+    /// Unique identifier
     id: i64,
+    /// Container name
     name: &'a str,
+    /// External identifier (e.g. distinguished name)
     external_id: &'a str,
+    /// Optional description
     description: Option<&'a str>,
+    /// Whether this container is hidden by the connector
     hidden: bool,
+    /// Whether this container is included in synchronisation scope
     selected: bool,
+    /// Parent partition ID
+    #[schema(value_type = Option<i64>)]
     partition_id: i64,
+    /// Parent connected system ID
+    #[schema(value_type = Option<i64>)]
     connected_system_id: i64,
+}
+
+/// A partition.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+pub struct Partition<'a> {
+    #[serde(flatten)]
+    head: PartitionHead,
+    /// Nested container hierarchy
+    containers: Vec<Container<'a>>,
+}
+
+/// A container.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+pub struct Container<'a> {
+    #[serde(flatten)]
+    head: ContainerHead<'a>,
+    /// Nested child containers (recursive structure)
+    #[schema(no_recursion)]
+    child_containers: Vec<Container<'a>>,
 }
 
 /// Answers with a tree, written while it is sent. The place of a large answer is held until then.

@@ -3,39 +3,69 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::json::{self, CHUNK};
+use super::openapi::enums::{AttributePlurality, AttributeType, AttributeWritability};
 use crate::app::Large;
 use crate::domain::schema::StoredAttribute;
 use crate::store::schema::{ListedAttribute, ListedType};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TypeHead<'a> {
+    /// Unique identifier
     id: i64,
+    /// Object type name
     name: &'a str,
+    /// UTC timestamp when discovered
+    #[schema(format = DateTime)]
     created: String,
+    /// Whether this type is included in synchronisation
     selected: bool,
+    /// Remove contributed attributes when a sync rule no longer applies
     remove_contributed_attributes_on_obsoletion: bool,
+    /// Total number of attributes
     attribute_count: usize,
 }
 
-/// An attribute on the wire.
-#[derive(Serialize)]
+/// An object type.
+#[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+pub struct ObjectType<'a> {
+    #[serde(flatten)]
+    head: TypeHead<'a>,
+    /// Full list of attributes
+    attributes: Vec<AttributeBody<'a>>,
+}
+
+/// An attribute on the wire.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Attribute)]
 pub struct AttributeBody<'a> {
     id: i64,
     name: &'a str,
     description: Option<&'a str>,
+    /// The class that declares it
     class_name: Option<&'a str>,
+    /// UTC timestamp when discovered
+    #[schema(format = DateTime)]
     created: &'a str,
+    #[schema(value_type = AttributeType)]
     r#type: &'static str,
+    #[schema(value_type = AttributePlurality)]
     attribute_plurality: &'static str,
+    /// Whether this attribute is included in synchronisation
     selected: bool,
+    /// Whether it tells objects apart for good
     is_external_id: bool,
     is_secondary_external_id: bool,
+    /// Whether it must stay selected because of an external id flag
     selection_locked: bool,
+    #[schema(value_type = AttributeWritability)]
     writability: &'static str,
 }
 

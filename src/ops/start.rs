@@ -143,6 +143,7 @@ pub async fn start_with(
         large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
         tests: Arc::new(Semaphore::new(TESTS_AT_ONCE)),
         files_root: config.files_root.as_deref().map(Arc::from),
+        docs: config.docs,
         ldap_limits: Limits {
             hosts: Arc::new(config.allowed_directories.clone()),
             bytes: config.limits.import_mib * 1024 * 1024,

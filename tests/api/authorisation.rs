@@ -24,17 +24,21 @@ pub fn table(system: i64, partition: i64, container: i64, key: &str, activity: &
         let mut parts = line.split(',');
         let method = parts.next().and_then(|p| p.split('(').nth(1)).expect("a method").trim();
         let template = line.split('"').nth(1).expect("a path");
+        // What describes the API is open to all and is no JSON.
+        if !template.starts_with("/api/v1/") {
+            continue;
+        }
         let access = line.rsplit_once('"').expect("a path").1.split(',').nth(1).expect("an access").trim();
         let ids = template
-            .replace("connected-systems/{id}", &format!("connected-systems/{system}"))
-            .replace("partitions/{id}", &format!("partitions/{partition}"))
-            .replace("containers/{id}", &format!("containers/{container}"))
-            .replace("object-types/{id}", "object-types/1")
-            .replace("attributes/{id}", "attributes/1")
-            .replace("connector-definitions/{id}", "connector-definitions/3")
-            .replace("apikeys/{id}", &format!("apikeys/{key}"))
-            .replace("activities/{id}", &format!("activities/{activity}"))
-            .replace("/certificates/{id}", &format!("/certificates/{certificate}"))
+            .replace("connected-systems/{connectedSystemId}", &format!("connected-systems/{system}"))
+            .replace("partitions/{partitionId}", &format!("partitions/{partition}"))
+            .replace("containers/{containerId}", &format!("containers/{container}"))
+            .replace("object-types/{objectTypeId}", "object-types/1")
+            .replace("attributes/{attributeId}", "attributes/1")
+            .replace("connector-definitions/{connectorDefinitionId}", "connector-definitions/3")
+            .replace("apikeys/{apiKeyId}", &format!("apikeys/{key}"))
+            .replace("activities/{activityId}", &format!("activities/{activity}"))
+            .replace("/certificates/{certificateId}", &format!("/certificates/{certificate}"))
             .replace("{key}", "Instance.Name")
             .replace("{name}", "JIM%20LDAP%20Connector");
         assert!(!ids.contains('{'), "{ids}");

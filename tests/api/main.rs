@@ -20,6 +20,8 @@ mod conventions;
 mod crash;
 mod deletion;
 mod demo;
+mod description;
+mod explorer;
 mod files;
 mod history;
 mod import_errors;

@@ -16,8 +16,9 @@ fn read(text: &[u8]) -> Samples {
     let text = std::str::from_utf8(text).expect("text");
     assert!(text.ends_with('\n'));
     // The parser takes the first closing brace for the end of the labels, and templates have some.
-    let text =
-        ["id", "key", "name"].iter().fold(text.to_owned(), |t, n| t.replace(&format!("{{{n}}}"), &format!("<{n}>")));
+    let mut pieces = text.split("/{");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let text = pieces.fold(first, |text, piece| format!("{text}/<{}", piece.replacen('}', ">", 1)));
     let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("the text format");
     let mut samples = Samples::new();
     for sample in &scrape.samples {
@@ -67,7 +68,7 @@ async fn requests_are_counted_by_template_and_nothing_a_caller_wrote_is_a_label(
         admin.send("INVENTED", path, None).await.expect_error(404, "NOT_FOUND");
     }
     let seen = metrics(&admin).await;
-    let template = format!("{SYSTEMS}/<id>");
+    let template = format!("{SYSTEMS}/<connectedSystemId>");
     assert_eq!(seen[&requests("GET", &template, 404)], 3.0);
     assert_eq!((seen[&requests("GET", SYSTEMS, 200)], seen[&requests("GET", SYSTEMS, 401)]), (1.0, 1.0));
     assert_eq!(seen[&requests("any", "unmatched", 404)], 2.0);

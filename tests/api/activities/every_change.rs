@@ -87,22 +87,28 @@ impl World {
             |name: &str| Some(json!({ "name": name, "connectorDefinitionId": 3, "roleIds": [2], "isEnabled": true }));
         let (body, refused, leaves) = match (method, under) {
             ("POST", "") => (name("New"), name(""), Some(("ConnectedSystem", "Create", Some("New"), false))),
-            ("PUT", "/{id}") => (name("Sandbox"), name(""), update),
-            ("DELETE", "/{id}") => (None, None, Some(("ConnectedSystem", "Delete", Some("Other"), false))),
-            ("POST", "/{id}/clear") => (None, None, system("Clear", "Sandbox")),
-            ("POST", "/{id}/import-hierarchy") => (None, None, system("ImportHierarchy", "Sandbox")),
-            ("POST", "/{id}/import-schema") => (None, None, system("ImportSchema", "Sandbox")),
-            ("POST", "/{id}/test-connection") => (None, Some(json!([])), None),
-            ("PUT", "/{id}/object-types/{id}") => (selected, not_selected, update),
-            ("PUT", "/{id}/object-types/{id}/attributes/{id}") => (selected, not_selected, update),
-            ("POST", "/{id}/object-types/{id}/attributes/bulk-update") => (attributes, selected, update),
-            ("PUT", "/{id}/object-types/{id}/attributes") => (attributes, selected, update),
-            ("PUT", "/{id}/partitions/{id}") => (selected, not_selected, update),
-            ("PUT", "/{id}/containers/{id}") => (selected, not_selected, update),
-            ("POST", "/{id}/containers/bulk-update") => (containers, selected, update),
+            ("PUT", "/{connectedSystemId}") => (name("Sandbox"), name(""), update),
+            ("DELETE", "/{connectedSystemId}") => {
+                (None, None, Some(("ConnectedSystem", "Delete", Some("Other"), false)))
+            }
+            ("POST", "/{connectedSystemId}/clear") => (None, None, system("Clear", "Sandbox")),
+            ("POST", "/{connectedSystemId}/import-hierarchy") => (None, None, system("ImportHierarchy", "Sandbox")),
+            ("POST", "/{connectedSystemId}/import-schema") => (None, None, system("ImportSchema", "Sandbox")),
+            ("POST", "/{connectedSystemId}/test-connection") => (None, Some(json!([])), None),
+            ("PUT", "/{connectedSystemId}/object-types/{objectTypeId}") => (selected, not_selected, update),
+            ("PUT", "/{connectedSystemId}/object-types/{objectTypeId}/attributes/{attributeId}") => {
+                (selected, not_selected, update)
+            }
+            ("POST", "/{connectedSystemId}/object-types/{objectTypeId}/attributes/bulk-update") => {
+                (attributes, selected, update)
+            }
+            ("PUT", "/{connectedSystemId}/object-types/{objectTypeId}/attributes") => (attributes, selected, update),
+            ("PUT", "/{connectedSystemId}/partitions/{partitionId}") => (selected, not_selected, update),
+            ("PUT", "/{connectedSystemId}/containers/{containerId}") => (selected, not_selected, update),
+            ("POST", "/{connectedSystemId}/containers/bulk-update") => (containers, selected, update),
             ("POST", "/api/v1/apikeys") => (name("fresh"), name(""), None),
-            ("PUT", "/api/v1/apikeys/{id}") => (name("renamed"), name(""), None),
-            ("DELETE", "/api/v1/apikeys/{id}") => (None, None, None),
+            ("PUT", "/api/v1/apikeys/{apiKeyId}") => (name("renamed"), name(""), None),
+            ("DELETE", "/api/v1/apikeys/{apiKeyId}") => (None, None, None),
             ("PUT", "/api/v1/service-settings/{key}") => {
                 let body = |value: Value| Some(json!({ "value": value }));
                 (body(json!("Here")), body(json!(1)), Some(("ServiceSetting", "Update", Some("*"), false)))
@@ -118,23 +124,25 @@ impl World {
                 let body = |path: &str| Some(json!({ "name": "In a file", "filePath": path }));
                 (body("ca.cer"), body("no.cer"), certificate("Create", "In a file"))
             }
-            ("PATCH", "/api/v1/certificates/{id}") => (name("Stored"), name(""), certificate("Update", "Stored")),
-            ("DELETE", "/api/v1/certificates/{id}") => (None, None, certificate("Delete", "Stored")),
+            ("PATCH", "/api/v1/certificates/{certificateId}") => {
+                (name("Stored"), name(""), certificate("Update", "Stored"))
+            }
+            ("DELETE", "/api/v1/certificates/{certificateId}") => (None, None, certificate("Delete", "Stored")),
             ("POST", "/api/v1/history/cleanup") => {
                 (None, None, Some(("HistoryRetentionCleanup", "Delete", None, false)))
             }
             _ => panic!("{method} {template} writes: say here what it leaves"),
         };
-        let system = if (method, under) == ("DELETE", "/{id}") { self.other } else { self.system };
+        let system = if (method, under) == ("DELETE", "/{connectedSystemId}") { self.other } else { self.system };
         let with = |system: i64, setting: &str| {
             template
-                .replace("connected-systems/{id}", &format!("connected-systems/{system}"))
-                .replace("partitions/{id}", &format!("partitions/{}", self.partition))
-                .replace("containers/{id}", &format!("containers/{}", self.container))
-                .replace("object-types/{id}", &format!("object-types/{}", self.object_type))
-                .replace("attributes/{id}", &format!("attributes/{}", self.attribute))
-                .replace("apikeys/{id}", &format!("apikeys/{}", self.key))
-                .replace("certificates/{id}", &format!("certificates/{}", self.certificates[0]))
+                .replace("connected-systems/{connectedSystemId}", &format!("connected-systems/{system}"))
+                .replace("partitions/{partitionId}", &format!("partitions/{}", self.partition))
+                .replace("containers/{containerId}", &format!("containers/{}", self.container))
+                .replace("object-types/{objectTypeId}", &format!("object-types/{}", self.object_type))
+                .replace("attributes/{attributeId}", &format!("attributes/{}", self.attribute))
+                .replace("apikeys/{apiKeyId}", &format!("apikeys/{}", self.key))
+                .replace("certificates/{certificateId}", &format!("certificates/{}", self.certificates[0]))
                 .replace("{key}", setting)
         };
         // What has no body to be wrong is refused for what it names, or, where it names nothing, for the verb.

@@ -95,8 +95,8 @@ impl Client {
     /// Sends a request with more headers.
     pub async fn send_with(&self, method: &str, path: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
         let head = method == "HEAD";
-        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.http.request(method, format!("http://{}{path}", self.address));
+        let verb = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.http.request(verb, format!("http://{}{path}", self.address));
         if let Some(key) = &self.key {
             request = request.header("X-Api-Key", key);
         }
@@ -118,6 +118,7 @@ impl Client {
         let answer = Answer { status, headers, body, raw };
         answer.keeps_the_rules(path, head);
         answer.keeps_secrets(path, self.key());
+        super::described::holds(method, path, &answer);
         answer
     }
 }

@@ -7,6 +7,7 @@ pub mod canaries;
 pub mod case;
 pub mod client;
 pub mod daemon;
+pub mod described;
 pub mod ds389;
 pub mod key_text;
 pub mod killed;

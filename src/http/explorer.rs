@@ -1,0 +1,102 @@
+//! The interactive page on the description of the API (Swagger UI), from the binary and from nowhere else.
+//!
+//! The page keeps the key that is entered until it is left: in the memory of the tab, never in the browser's storage,
+//! where everything else of this origin could find it. It has no script and no style of its own in it, so that its
+//! policy can forbid them.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use utoipa_swagger_ui::Config;
+use warp::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use warp::http::{HeaderValue, Response as HttpResponse};
+use warp::reply::Response;
+
+use super::filters::{Call, shown};
+use super::openapi;
+use crate::error::{Error, Result};
+
+/// The page. Its links are absolute, because it lies at two places.
+const PAGE: &str = include_str!("explorer.html");
+/// What the page loads.
+const FILES: [&str; 6] = [
+    "swagger-ui.css",
+    "swagger-ui-bundle.js",
+    "swagger-ui-standalone-preset.js",
+    "swagger-initializer.js",
+    "favicon-32x32.png",
+    "favicon-16x16.png",
+];
+/// Everything from this server, pictures also from within the style sheet, and styles that scripts set.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
+
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    let config = Config::from(openapi::PATH)
+        .use_base_layout()
+        .deep_linking(true)
+        .doc_expansion("list")
+        .default_models_expand_depth(0)
+        .display_request_duration(true)
+        .filter(true)
+        .persist_authorization(false)
+        // The default asks a server of somebody else.
+        .validator_url("none");
+    Arc::new(config)
+});
+
+/// Shows the interactive page.
+#[utoipa::path(
+    get, path = "/swagger",
+    tag = "Description", operation_id = "explore",
+    security(()),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+)]
+pub async fn swagger(_: Call) -> Result<Response> {
+    answer(Bytes::from_static(PAGE.as_bytes()), "text/html; charset=utf-8")
+}
+
+/// Shows the interactive page, too.
+#[utoipa::path(
+    get, path = "/api/reference",
+    tag = "Description", operation_id = "reference",
+    security(()),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+)]
+pub async fn reference(call: Call) -> Result<Response> {
+    swagger(call).await
+}
+
+/// Retrieves a file of the page.
+#[utoipa::path(
+    get, path = "/swagger/{file}",
+    tag = "Description", operation_id = "exploreFile",
+    security(()),
+    responses((
+        status = 200, description = "The file.",
+        content((String = "text/css"), (String = "text/javascript"), (Vec<u8> = "image/png"))
+    ))
+)]
+pub async fn file(call: Call) -> Result<Response> {
+    let missing = || Error::not_found("file", shown(call.parameter(0)));
+    let name = FILES.iter().find(|name| **name == call.parameter(0)).ok_or_else(missing)?;
+    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
+    let file = file.map_err(|e| Error::internal("the page's file", e.to_string()))?.ok_or_else(missing)?;
+    let bytes = match file.bytes {
+        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let kind = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        _ => "image/png",
+    };
+    answer(bytes, kind)
+}
+
+fn answer(bytes: Bytes, kind: &'static str) -> Result<Response> {
+    let mut response = HttpResponse::new(bytes).map(Into::into);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    Ok(response)
+}

@@ -1,0 +1,265 @@
+//! What every operation has in common: path parameters, who may call, errors, headers, samples. Also makes schemas out
+//! of the pieces that answers are written in.
+
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use super::{Api, errors, examples};
+
+/// A second path to an operation: path, verb, id of the operation, the path it is described at.
+const SECOND_PATHS: [(&str, &str, &str, &str); 1] = [(
+    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes",
+    "put",
+    "bulkUpdateAttributesByPut",
+    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes/bulk-update",
+)];
+
+/// The parameters of paths: name, whether it is a GUID, a text or an integer, what it is, a sample.
+const PATH_PARAMETERS: [(&str, &str, &str, &str); 12] = [
+    ("connectedSystemId", "integer", "ID of the connected system", "1"),
+    ("objectTypeId", "integer", "ID of the object type", "10"),
+    ("attributeId", "integer", "ID of the attribute", "100"),
+    ("partitionId", "integer", "ID of the partition", "1"),
+    ("containerId", "integer", "ID of the container", "10"),
+    ("connectorDefinitionId", "integer", "ID of the connector definition", "3"),
+    ("apiKeyId", "uuid", "ID of the API key", "\"5d0f6a5e-3b0a-4c86-8f3e-0a3d7f1c2b11\""),
+    ("activityId", "uuid", "ID of the activity", "\"8c1d5a3e-72b4-4f0e-9a1c-6b2e4d7f9a10\""),
+    ("certificateId", "uuid", "ID of the certificate", "\"f2b1c7d8-5e4a-4d3b-8c6f-1a2b3c4d5e6f\""),
+    ("name", "string", "Name of the connector definition, letter by letter", "\"JIM LDAP Connector\""),
+    ("key", "string", "Key of the service setting, letter by letter", "\"Instance.Name\""),
+    ("file", "string", "Name of a file of the page", "\"swagger-ui.css\""),
+];
+
+/// The whole description.
+pub fn completed() -> Value {
+    let mut whole = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    second_paths(&mut whole["paths"]);
+    let samples = examples::all();
+    for (path, item) in members(&mut whole["paths"]) {
+        for (verb, operation) in members(item) {
+            complete(path, verb, operation);
+            let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            examples::add(operation, &samples[&id]);
+        }
+    }
+    sum_up(&mut whole["components"]["schemas"]);
+    always_there(&mut whole["components"]["schemas"]);
+    dictionaries(&mut whole["components"]["schemas"]);
+    drop_unused(&mut whole);
+    let components = &mut whole["components"];
+    components["responses"] = errors::KINDS.iter().map(|kind| (kind.name.to_owned(), kind.response())).collect();
+    components["headers"] = headers();
+    components["securitySchemes"] = json!({ "apiKey": {
+        "type": "apiKey", "in": "header", "name": "X-Api-Key",
+        "description": "An API key: `jim_...`. It is kept in this page only and forgotten when the page is left."
+    } });
+    whole
+}
+
+fn second_paths(paths: &mut Value) {
+    for (path, verb, id, first) in SECOND_PATHS {
+        let mut operation = paths[first]["post"].clone();
+        operation["operationId"] = json!(id);
+        paths[path] = json!({ verb: operation });
+    }
+}
+
+fn headers() -> Value {
+    json!({
+        "RequestId": { "required": true, "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" },
+            "description": "The caller's `X-Request-Id` if it is acceptable, otherwise a new GUID." },
+        "Location": { "required": true, "schema": { "type": "string", "format": "uri-reference" },
+            "description": "The path of what was created." },
+        "RetryAfter": { "required": true, "schema": { "type": "integer", "minimum": 1 },
+            "description": "Seconds to wait." },
+        "Allow": { "required": true, "schema": { "type": "string" }, "description": "The verbs that the path knows." },
+        "ContentDisposition": { "required": true, "schema": { "type": "string" },
+            "description": "Names the file after the certificate." }
+    })
+}
+
+fn complete(path: &str, verb: &str, operation: &mut Value) {
+    texts(operation);
+    parameters(path, operation);
+    let role = access(verb, operation);
+    let has_body = operation.get("requestBody").is_some();
+    // A key is counted wherever it is sent.
+    let is_counted = role.is_some() || path.starts_with("/api/v1/") && !path.starts_with("/api/v1/health");
+    let mut wanted = vec!["400", "431", "500", "503"];
+    wanted.extend(is_counted.then_some("429"));
+    wanted.extend(role.is_some().then_some("401"));
+    wanted.extend(role.is_some_and(|role| !role.is_empty()).then_some("403"));
+    wanted.extend(path.contains('{').then_some("404"));
+    if has_body {
+        wanted.extend(["408", "413", "415"]);
+    }
+    let responses = &mut operation["responses"];
+    for kind in wanted.into_iter().filter_map(errors::of) {
+        if responses.get(kind.status).is_none() {
+            responses[kind.status] = kind.reference();
+        }
+    }
+    for (status, response) in members(responses) {
+        if response.get("$ref").is_some() {
+            continue;
+        }
+        if let Some(kind) = errors::of(status) {
+            kind.complete(response);
+            continue;
+        }
+        let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/RequestId" } });
+        if status == "201" {
+            headers["Location"] = json!({ "$ref": "#/components/headers/Location" });
+        }
+        if path.ends_with("/download") {
+            headers["Content-Disposition"] = json!({ "$ref": "#/components/headers/ContentDisposition" });
+        }
+        response["headers"] = headers;
+    }
+    if let Some(responses) = responses.as_object_mut() {
+        responses.sort_keys();
+    }
+}
+
+/// Summaries are headings, and descriptions are not cut into lines.
+fn texts(operation: &mut Value) {
+    if let Some(summary) = operation["summary"].as_str() {
+        operation["summary"] = json!(summary.trim_end_matches('.'));
+    }
+    if let Some(description) = operation["description"].as_str() {
+        operation["description"] = json!(description.replace('\n', " "));
+    }
+}
+
+fn parameters(path: &str, operation: &mut Value) {
+    let mut all: Vec<Value> = Vec::new();
+    for name in path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')) {
+        let Some((_, kind, description, sample)) = PATH_PARAMETERS.iter().find(|(n, ..)| *n == name) else { continue };
+        let schema = match *kind {
+            "integer" => json!({ "type": "integer", "format": "int64" }),
+            "uuid" => json!({ "type": "string", "format": "uuid" }),
+            _ => json!({ "type": "string", "minLength": 1 }),
+        };
+        let sample: Value = serde_json::from_str(sample).unwrap_or_default();
+        all.push(json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema,
+            "example": sample }));
+    }
+    for mut parameter in operation["parameters"].as_array().cloned().unwrap_or_default() {
+        if let Some(text) = parameter["description"].as_str() {
+            parameter["description"] = json!(text.replace('\n', " "));
+        }
+        // A query has no null.
+        let schema = &mut parameter["schema"];
+        if let Some(kind) = schema["type"].as_array().and_then(|kinds| kinds.iter().find(|kind| *kind != "null")) {
+            schema["type"] = kind.clone();
+        }
+        if let Some(one) = schema["oneOf"].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null")) {
+            *schema = one.clone();
+        }
+        all.push(parameter);
+    }
+    match all.is_empty() {
+        true => drop(operation.as_object_mut().and_then(|members| members.shift_remove("parameters"))),
+        false => operation["parameters"] = Value::Array(all),
+    }
+}
+
+/// Says who may call. `None` for anybody, else the role, which is empty where any accepted key will do.
+fn access(verb: &str, operation: &mut Value) -> Option<&'static str> {
+    let stated = operation["security"].as_array().map(|requirements| requirements.iter().any(|r| *r == json!({})));
+    let (role, text) = match (stated, verb) {
+        (Some(true), _) => (None, "Open: no API key is needed."),
+        (Some(false), _) => (Some(""), "Needs any accepted API key."),
+        (None, "get") => (Some("Reader"), "Needs the role Reader or Administrator."),
+        (None, _) => (Some("Administrator"), "Needs the role Administrator."),
+    };
+    operation["security"] = match role {
+        None => json!([]),
+        Some("") => json!([{ "apiKey": [] }]),
+        Some(role) => json!([{ "apiKey": [role] }]),
+    };
+    let description = operation["description"].as_str().unwrap_or_default();
+    operation["description"] = json!(format!("{description}\n\n{text}").trim_start());
+    role
+}
+
+/// An answer that is written in pieces is one object to its reader.
+fn sum_up(schemas: &mut Value) {
+    let pieces = schemas.clone();
+    for (_, schema) in members(schemas).filter(|(_, schema)| schema.get("allOf").is_some()) {
+        let (mut properties, mut required) = (Map::new(), Vec::new());
+        gather(schema, &pieces, &mut properties, &mut required);
+        let mut whole = json!({ "type": "object" });
+        if let Some(description) = schema.get("description") {
+            whole["description"] = description.clone();
+        }
+        whole["required"] = Value::Array(required);
+        whole["properties"] = Value::Object(properties);
+        *schema = whole;
+    }
+}
+
+/// What an object has of its own, and in its pieces, which may have pieces themselves.
+fn gather(schema: &Value, pieces: &Value, properties: &mut Map<String, Value>, required: &mut Vec<Value>) {
+    properties.extend(schema["properties"].as_object().cloned().unwrap_or_default());
+    required.extend(schema["required"].as_array().cloned().unwrap_or_default());
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        let name = part["$ref"].as_str().and_then(|r| r.strip_prefix("#/components/schemas/"));
+        gather(name.map_or(part, |name| &pieces[name]), pieces, properties, required);
+    }
+}
+
+/// Members of answers that can be null are written as null, never left out.
+fn always_there(schemas: &mut Value) {
+    for (name, schema) in members(schemas) {
+        if name.ends_with("Request") {
+            continue;
+        }
+        let Some(properties) = schema["properties"].as_object() else { continue };
+        let can_be_null = |s: &Value| {
+            let kinds = s["type"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "null"));
+            kinds || s["oneOf"].as_array().is_some_and(|all| all.iter().any(|s| s["type"] == "null"))
+        };
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let always = |name: &str, s: &Value| required.iter().any(|r| r == name) || can_be_null(s);
+        schema["required"] = properties.iter().filter(|(name, s)| always(name, s)).map(|(n, _)| n.as_str()).collect();
+    }
+}
+
+/// An entry of a dictionary that was sent may be null, which changes nothing; one of a bulk update names something.
+fn dictionaries(schemas: &mut Value) {
+    for (name, schema) in members(schemas).filter(|(name, _)| name.ends_with("Request")) {
+        for (_, property) in members(&mut schema["properties"]) {
+            if property.get("propertyNames").is_none() {
+                continue;
+            }
+            let entry = property["additionalProperties"].clone();
+            property["additionalProperties"] = json!({ "oneOf": [{ "type": "null" }, entry] });
+            if name.starts_with("Bulk") {
+                property["minProperties"] = json!(1);
+            }
+        }
+    }
+}
+
+/// Pieces that nothing refers to once they are summed up.
+fn drop_unused(whole: &mut Value) {
+    loop {
+        let text = whole.to_string();
+        let schemas = &mut whole["components"]["schemas"];
+        let unused: Vec<String> = members(schemas)
+            .map(|(name, _)| name.clone())
+            .filter(|name| name != "Error" && !text.contains(&format!("\"#/components/schemas/{name}\"")))
+            .collect();
+        if unused.is_empty() {
+            return;
+        }
+        if let Some(schemas) = schemas.as_object_mut() {
+            schemas.retain(|name, _| !unused.contains(name));
+        }
+    }
+}
+
+fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flat_map(|members| members.iter_mut())
+}
