@@ -2,7 +2,7 @@
 //! for a handler is the body, the query and its own subject.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
@@ -106,12 +106,17 @@ pub struct Routes {
     app: App,
     routes: Vec<Route>,
     table: Vec<(Method, &'static str)>,
+    narrower: Vec<Narrower>,
 }
+
+/// The templates that say literally what a route takes as a parameter: a path that fits one of them is not the route's.
+/// They are known once the table is whole.
+type Narrower = Arc<OnceLock<Vec<&'static str>>>;
 
 impl Routes {
     /// An empty table.
     pub fn new(app: &App) -> Self {
-        Routes { app: app.clone(), routes: Vec::new(), table: Vec::new() }
+        Routes { app: app.clone(), routes: Vec::new(), table: Vec::new(), narrower: Vec::new() }
     }
 
     /// Adds a route. `{...}` in the template stands for one segment, which becomes a parameter.
@@ -121,8 +126,10 @@ impl Routes {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         self.table.push((method.clone(), template));
+        let narrower = Narrower::default();
+        self.narrower.push(Arc::clone(&narrower));
         let (app, name) = (self.app.clone(), method.to_string());
-        let route = at(method, template)
+        let route = at(method, template, narrower)
             .and(warp::query::raw().or(warp::any().map(String::new)).unify())
             .and(warp::header::headers_cloned())
             .and(warp::ext::get::<Arrival>())
@@ -146,6 +153,10 @@ impl Routes {
 
     /// All routes as one; what none of them takes is answered with 404 or 405.
     pub fn finish(self) -> Route {
+        for ((_, template), narrower) in self.table.iter().zip(self.narrower) {
+            let all = self.table.iter().map(|(_, other)| *other);
+            narrower.get_or_init(|| all.filter(|other| is_narrower(other, template)).collect());
+        }
         let table = Arc::new(self.table);
         let metrics = self.app.metrics;
         let rest = warp::path::full().map(move |path: warp::path::FullPath| {
@@ -170,11 +181,20 @@ where
 fn at(
     method: Method,
     template: &'static str,
+    narrower: Narrower,
 ) -> impl Filter<Extract = (Vec<String>,), Error = warp::Rejection> + Clone {
     warp::method().and(warp::path::full()).and_then(move |m: Method, path: warp::path::FullPath| {
         let found = if m == method { parameters(template, path.as_str()) } else { None };
-        ready(found.ok_or_else(warp::reject::not_found))
+        let mut others = narrower.get().into_iter().flatten();
+        let own = found.filter(|_| !others.any(|other| parameters(other, path.as_str()).is_some()));
+        ready(own.ok_or_else(warp::reject::not_found))
     })
+}
+
+/// Whether whatever fits `a` fits `b` as well, and not the other way round.
+fn is_narrower(a: &str, b: &str) -> bool {
+    let mut pairs = a.split('/').zip(b.split('/'));
+    a != b && a.split('/').count() == b.split('/').count() && pairs.all(|(a, b)| a == b || b.starts_with('{'))
 }
 
 /// The parameters of a path that fits the template: segments ignore case, are decoded once, and one slash at the
@@ -203,8 +223,10 @@ fn parameters(template: &str, path: &str) -> Option<Vec<String>> {
 }
 
 fn unmatched(path: &str, table: &[(Method, &'static str)]) -> Response {
-    let fitting = table.iter().filter(|(_, template)| parameters(template, path).is_some());
-    let mut methods: Vec<&str> = fitting.map(|(method, _)| method.as_str()).collect();
+    let fitting: Vec<_> = table.iter().filter(|(_, template)| parameters(template, path).is_some()).collect();
+    let is_own = |template: &str| !fitting.iter().any(|(_, other)| is_narrower(other, template));
+    let own = fitting.iter().filter(|(_, template)| is_own(template));
+    let mut methods: Vec<&str> = own.map(|(method, _)| method.as_str()).collect();
     if methods.is_empty() {
         return error::envelope(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this path.");
     }
@@ -293,6 +315,20 @@ fn is_counted(template: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_literally_is_narrower_than_a_parameter() {
+        assert!(is_narrower("/things/all", "/things/{id}"));
+        for (a, b) in [
+            ("/things/{id}", "/things/all"),
+            ("/things/{id}", "/things/{id}"),
+            ("/things/all", "/other/{id}"),
+            ("/things", "/things/{id}"),
+            ("/things/{id}/more", "/things/{id}"),
+        ] {
+            assert!(!is_narrower(a, b), "{a} {b}");
+        }
+    }
 
     #[test]
     fn paths_ignore_case_and_one_slash_and_decode_once() {

@@ -91,10 +91,15 @@ fn fitting(path: &str) -> Vec<(&'static String, &'static Value)> {
     let Some(segments) = segments else { return Vec::new() };
     let fits = |template: &str| {
         let wanted: Vec<&str> = template.split('/').collect();
-        let fits = |(w, s): (&&str, &String)| w.starts_with('{') || w.eq_ignore_ascii_case(s);
+        let fits =
+            |(w, s): (&&str, &String)| if w.starts_with('{') { !s.is_empty() } else { w.eq_ignore_ascii_case(s) };
         wanted.len() == segments.len() && wanted.iter().zip(&segments).all(fits)
     };
-    DESCRIPTION["paths"].as_object().expect("paths").iter().filter(|(template, _)| fits(template)).collect()
+    let paths = DESCRIPTION["paths"].as_object().expect("paths").iter();
+    let fitting: Vec<_> = paths.filter(|(template, _)| fits(template)).collect();
+    // What is said literally comes before what takes anything.
+    let fewest = fitting.iter().map(|(template, _)| template.matches('{').count()).min();
+    fitting.into_iter().filter(|(template, _)| Some(template.matches('{').count()) == fewest).collect()
 }
 
 /// What is referred to.
