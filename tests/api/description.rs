@@ -213,6 +213,9 @@ async fn the_samples_of_requests_work() {
     let made = app.admin().post("/api/v1/apikeys", key).await.expect_status(201);
     let path = format!("/api/v1/apikeys/{}", made["id"].as_str().expect("an id"));
     app.admin().put(&path, &request("/api/v1/apikeys/{apiKeyId}", "put")["example"]).await.expect_status(200);
+    let upload = "/api/v1/certificates/upload";
+    let added = app.admin().post(upload, &request(upload, "post")["example"]).await.expect_status(201);
+    assert_eq!((&added["subject"], &added["issuer"]), (&json!("CN=Corporate CA"), &json!("CN=Corporate CA")));
     let setting = "/api/v1/service-settings/Instance.Name";
     let value = &request("/api/v1/service-settings/{key}", "put")["example"];
     app.admin().put(setting, value).await.expect_status(200);
