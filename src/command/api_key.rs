@@ -14,7 +14,7 @@ use jim::store::{Db, OpenFault, api_keys};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Exit, load_config};
+use super::{Exit, load_config, plain};
 
 /// What to do with keys.
 #[derive(Subcommand)]
@@ -65,18 +65,27 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
     {
         return Err(Exit::usage("the name must be 1-200 characters"));
     }
+    if !matches!(action, Action::Create { .. }) {
+        // Only a first key makes a database.
+        Db::refuse_missing(&config.database)?;
+    }
     let Files { db, hasher, .. } = open_files(&config).await.map_err(|fault| match fault {
         StartFault::Database(OpenFault::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
         other => other.into(),
     })?;
     let done = act(&db, &hasher, action).await;
+    let without = ops::lacks_administrator(&db).await?;
     // A refused request leaves the database in one file too.
     db.settle().await?;
     let mut out = std::io::stdout().lock();
     for line in done? {
         writeln!(out, "{}", line.expose()).map_err(|e| Exit::io(format!("cannot write: {e}")))?;
     }
-    out.flush().map_err(|e| Exit::io(format!("cannot write: {e}")))
+    out.flush().map_err(|e| Exit::io(format!("cannot write: {e}")))?;
+    if without {
+        let _ = writeln!(std::io::stderr(), "jim: {}", ops::NO_ADMINISTRATOR);
+    }
+    Ok(())
 }
 
 /// Does it, and returns the lines to print. They may hold the clear key.
@@ -89,7 +98,12 @@ async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Ex
             let fields = KeyFields { name, description: None, roles, expires_at: expires, is_enabled: true };
             Ok(vec![ops::create_stored(db, hasher, fields).await?])
         }
-        Action::List => Ok(db.read(api_keys::list).await?.iter().map(|key| Secret::new(line(key))).collect()),
+        Action::List => {
+            let (keys, now) = (db.read(api_keys::list).await?, ops::stored_now(db).await?);
+            let head = columns("ID", "PREFIX", "STATE", "EXPIRES", "LAST USED", "ROLES", "NAME");
+            let lines = keys.iter().map(|key| line(key, now));
+            Ok(std::iter::once(head).chain(lines).map(Secret::new).collect())
+        }
         Action::Delete { id } => {
             ops::delete_stored(db, id).await?;
             Ok(Vec::new())
@@ -97,14 +111,25 @@ async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Ex
     }
 }
 
-fn line(key: &api_keys::ApiKey) -> String {
+fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
     let roles = match (key.roles.contains(&ADMINISTRATOR), key.roles.contains(&READER)) {
         (true, true) => "Administrator,Reader",
         (true, false) => "Administrator",
         (false, true) => "Reader",
         (false, false) => "-",
     };
-    let ends = key.expires_at.map_or("never".to_owned(), json::date);
-    let state = if key.is_enabled { "enabled" } else { "disabled" };
-    format!("{}  {}  {state}  expires {ends}  {roles}  {}", key.id, key.key_prefix, key.name)
+    let date = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), json::date);
+    let state = match (key.is_enabled, key.expires_at.is_some_and(|end| end <= now)) {
+        (false, _) => "disabled",
+        (true, true) => "expired",
+        (true, false) => "enabled",
+    };
+    let (id, name) = (key.id.to_string(), plain::one_line(&key.name));
+    let prefix = plain::one_line(&key.key_prefix);
+    columns(&id, &prefix, state, &date(key.expires_at), &date(key.last_used_at), roles, &name)
+}
+
+/// The name comes last: it may be long, and hold anything.
+fn columns(id: &str, prefix: &str, state: &str, expires: &str, used: &str, roles: &str, name: &str) -> String {
+    format!("{id:<36}  {prefix:<16}  {state:<8}  {expires:<20}  {used:<20}  {roles:<20}  {name}")
 }

@@ -4,22 +4,23 @@ use std::path::Path;
 
 use jim::ops::check;
 
-use super::{Exit, load_config};
+use super::{Exit, load_config, plain};
 
 /// Checks and prints what was checked.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let report = check::run(&config.database, &config.keyring)?;
     for line in &report.checked {
-        say!("ok      {line}");
+        say!("ok      {}", plain::one_line(line));
     }
     for line in report.damaged.iter().chain(&report.misconfigured) {
-        say!("FAULT   {line}");
+        say!("FAULT   {}", plain::one_line(line));
     }
     say!("last {} activities, newest first:", report.activities.len());
     for a in &report.activities {
-        let target = a.target.as_deref().unwrap_or("-");
+        let target = plain::one_line(a.target.as_deref().unwrap_or("-"));
         let message = a.message.as_deref().unwrap_or_default().replace('\n', "; ");
+        let message = plain::one_line(&message);
         say!("  {}  {:<19}  {:<15}  {target}: {message}", a.created, a.status, a.operation);
     }
     if !report.damaged.is_empty() {

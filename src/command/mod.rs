@@ -1,10 +1,11 @@
 //! What the program can be told to do, one file per command. Everything of substance is in the library.
 
-/// Prints a line; a reader that went away (`jim check | head`) is no fault.
+/// Prints a line; a reader that went away (`jim check | head`) is no fault. What would act on a terminal is escaped.
 macro_rules! say {
+    () => { say!("") };
     ($($text:tt)*) => {{
         use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
+        let _ = writeln!(std::io::stdout(), "{}", $crate::command::plain::lines(&format!($($text)*)));
     }};
 }
 
@@ -12,14 +13,16 @@ pub mod api_key;
 pub mod backup;
 pub mod check;
 pub mod demo;
+pub mod plain;
 pub mod restore;
 pub mod rotate_key;
 pub mod serve;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use jim::config::Config;
+use jim::config::{Config, DEFAULT_FILE};
 use jim::error::Error;
 use jim::ops::start::StartFault;
 use jim::store::OpenFault;
@@ -56,6 +59,11 @@ impl Exit {
         Exit { code: 75, message: message.into() }
     }
 
+    /// 77: what is there forbids it.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Exit { code: 77, message: message.into() }
+    }
+
     /// 78: configuration or keyring.
     pub fn configuration(message: impl Into<String>) -> Self {
         Exit { code: 78, message: message.into() }
@@ -65,7 +73,7 @@ impl Exit {
     pub fn report(self) -> ExitCode {
         for line in self.message.lines() {
             use std::io::Write as _;
-            let _ = writeln!(std::io::stderr(), "jim: {line}");
+            let _ = writeln!(std::io::stderr(), "jim: {}", plain::one_line(line));
         }
         ExitCode::from(self.code)
     }
@@ -75,6 +83,7 @@ impl From<OpenFault> for Exit {
     fn from(fault: OpenFault) -> Self {
         let message = fault.to_string();
         match fault {
+            OpenFault::Missing(_) => Exit::io(format!("{message}; {}", whence())),
             OpenFault::Damaged(_) => Exit::damaged(message),
             OpenFault::Io(_) => Exit::io(message),
             OpenFault::Locked(_) => Exit::locked(format!("{message}; stop it, or wait until it has ended")),
@@ -100,15 +109,35 @@ impl From<Error> for Exit {
                 let lines: Vec<String> = faults.iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect();
                 Exit::usage(lines.join("\n"))
             }
-            Error::NotFound { .. } | Error::Conflict(_) | Error::BadRequest(_) => Exit::usage(error.to_string()),
+            Error::NotFound { .. } | Error::BadRequest(_) => Exit::usage(error.to_string()),
+            Error::Conflict(_) => Exit::forbidden(error.to_string()),
             Error::Damaged { .. } => Exit::damaged(error.chain()),
             _ => Exit::io(error.chain()),
         }
     }
 }
 
+/// Where the path of the database came from, for who looks for it in vain.
+fn whence() -> String {
+    let folder = std::env::current_dir().map_or_else(|_| "the working folder".to_owned(), |d| d.display().to_string());
+    let file = READ.get().cloned().flatten();
+    match file {
+        Some(file) => format!("{} was read; [database] path or JIM_DATABASE_PATH names the database", file.display()),
+        None => format!(
+            "no {DEFAULT_FILE} was read, since there is none in {folder}: run it in the server's folder, or name the \
+             server's configuration with --config"
+        ),
+    }
+}
+
+/// The configuration file that was read, if one was.
+static READ: OnceLock<Option<PathBuf>> = OnceLock::new();
+
 /// Reads the configuration; every problem comes back in one message.
 pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
+    let default = Path::new(DEFAULT_FILE);
+    let read = named.or_else(|| default.exists().then_some(default)).map(Path::to_owned);
+    let _ = READ.set(read.map(|file| std::path::absolute(&file).unwrap_or(file)));
     let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
     Config::load(named, environment).map_err(Exit::configuration)
 }

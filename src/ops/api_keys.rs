@@ -22,6 +22,10 @@ const INFRASTRUCTURE_LIFE: Duration = Duration::hours(24);
 const INFRASTRUCTURE_NAME: &str = "Infrastructure Key";
 const BOOTSTRAP_NAME: &str = "Bootstrap Key";
 
+/// What to do about a database whose keys can change nothing.
+pub const NO_ADMINISTRATOR: &str = "no API key is an enabled, unexpired Administrator: nobody can change anything over \
+    the API. With the server stopped, make one: jim api-key create --name NAME --role administrator";
+
 /// What a caller may choose about a key; already checked except against other keys.
 #[derive(Debug, Clone)]
 pub struct KeyFields {
@@ -93,8 +97,22 @@ fn audit(what: &'static str, id: Uuid, caller: &Caller) {
 
 /// Deletes a key of a database that no server uses.
 pub async fn delete_stored(db: &Db, id: Uuid) -> Result<()> {
-    let now = Clock::new(clock::system(), db.read(store::clock::last_seen).await?).now().at;
-    delete_at(db, id, now).await
+    delete_at(db, id, stored_now(db).await?).await
+}
+
+/// What the end of keys is held against in a database that no server uses.
+pub async fn stored_now(db: &Db) -> Result<OffsetDateTime> {
+    Ok(Clock::new(clock::system(), db.read(store::clock::last_seen).await?).now().at)
+}
+
+/// Whether there are keys in a database that no server uses, and none of them could change anything.
+pub async fn lacks_administrator(db: &Db) -> Result<bool> {
+    lacks_administrator_at(db, stored_now(db).await?).await
+}
+
+/// The same at a time.
+pub async fn lacks_administrator_at(db: &Db, now: OffsetDateTime) -> Result<bool> {
+    db.read(move |c| Ok(!api_keys::none_exist(c)? && api_keys::usable_holders(c, ADMINISTRATOR, now)? == 0)).await
 }
 
 async fn delete_at(db: &Db, id: Uuid, now: OffsetDateTime) -> Result<()> {

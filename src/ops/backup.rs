@@ -87,6 +87,9 @@ pub(super) fn refused(why: String) -> StartFault {
 /// The path of the backup without links and dots, if there is room for one.
 fn place(config: &Config, named: &Path) -> Result<PathBuf, StartFault> {
     let at = named.display();
+    // `.` and `..` name folders too, by what they are.
+    let whole = named.file_name().is_none().then(|| named.canonicalize().ok()).flatten();
+    let named = whole.as_deref().unwrap_or(named);
     let name = named.file_name().ok_or_else(|| refused(format!("{at} is no name for a new folder")))?;
     let parent = named.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let found = parent.canonicalize().ok().filter(|p| p.is_dir());

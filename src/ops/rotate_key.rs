@@ -29,9 +29,8 @@ pub struct Rotation {
 /// # Errors
 /// Nothing was changed, unless it was the disk that failed half way; then everything still opens.
 pub async fn run(config: &Config) -> Result<Rotation, StartFault> {
-    if Db::is_yet_to_be_made(&config.database)? {
-        return Err(OpenFault::Io(format!("{} does not exist", config.database.display())).into());
-    }
+    Db::is_yet_to_be_made(&config.database)?;
+    Db::refuse_missing(&config.database)?;
     refuse_handed_over(&config.keyring)?;
     let lock = FileLock::take(&config.database)?;
     let keyring = Keyring::load(&config.keyring).map_err(fault)?;

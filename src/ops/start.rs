@@ -125,6 +125,9 @@ pub async fn start_with(
     }
     certificates::publish(&db, &trust).await?;
     let bootstrap = api_keys::bootstrap(&db, &hasher).await?;
+    if api_keys::lacks_administrator_at(&db, clock.now().at).await? {
+        tracing::warn!("{}", api_keys::NO_ADMINISTRATOR);
+    }
     hasher.release_memory();
     let settings = Arc::new(InForce::new(db.read(service_settings::overrides).await?));
     let app = App {

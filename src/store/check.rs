@@ -81,18 +81,14 @@ const RULES: [(&str, &str); 9] = [
 impl Inspection {
     /// Opens the file for reading. Beside a server no lock is taken; alone the lock is held.
     pub fn open(path: &Path) -> Result<Inspection, OpenFault> {
-        if open::inspect_file(path)? {
-            return Err(OpenFault::Io(format!("{} does not exist", path.display())));
-        }
+        open::refuse_missing(path)?;
         Inspection::beside(path)
     }
 
     /// Opens the file for reading for longer than a look. Beside a server no lock is taken; alone the lock is, under
     /// the name of this process, so that a server that is started meanwhile can say what keeps it from starting.
     pub fn hold(path: &Path) -> Result<Inspection, OpenFault> {
-        if open::inspect_file(path)? {
-            return Err(OpenFault::Io(format!("{} does not exist", path.display())));
-        }
+        open::refuse_missing(path)?;
         match FileLock::take(path) {
             Ok(lock) => Inspection::connect(path, Some(lock), None),
             Err(OpenFault::Locked(_)) => Inspection::beside(path),

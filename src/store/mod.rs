@@ -133,6 +133,11 @@ impl Db {
         open::inspect_file(path)
     }
 
+    /// Refuses a place without a database. Writes nothing.
+    pub fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
+        open::refuse_missing(path)
+    }
+
     fn new(path: &Path, connection: Connection, lock: FileLock) -> Result<Db, OpenFault> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let readers = Arc::new(Readers::open(path)?);

@@ -27,6 +27,9 @@ pub enum OpenFault {
     /// Damaged, of another program or of a newer version. Nothing was changed.
     #[error("{0}")]
     Damaged(String),
+    /// There is no database where one is needed.
+    #[error("the database {} does not exist", .0.display())]
+    Missing(PathBuf),
     /// The disk or the file system refuses.
     #[error("{0}")]
     Io(String),
@@ -122,6 +125,14 @@ fn make(path: &Path) -> Result<(), OpenFault> {
     moved.inspect_err(|_| {
         let _ = std::fs::remove_file(&part);
     })
+}
+
+/// Refuses a place without a database, with its whole path.
+pub(super) fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
+    match inspect_file(path)? {
+        true => Err(OpenFault::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn folder_of(path: &Path) -> &Path {

@@ -17,9 +17,13 @@ fn create(place: &Place, arguments: &[&str]) -> String {
     key.to_owned()
 }
 
-/// The columns of the list: id first, name last.
+/// The lines of the list below its head: id first, name last.
 fn list(place: &Place) -> Vec<String> {
-    place.run(&["api-key", "list"]).told().lines().map(str::to_owned).collect()
+    let told = place.run(&["api-key", "list"]).told();
+    let (head, lines) = told.split_once('\n').expect("a head");
+    let columns: Vec<&str> = head.split("  ").map(str::trim).filter(|c| !c.is_empty()).collect();
+    assert_eq!(columns, ["ID", "PREFIX", "STATE", "EXPIRES", "LAST USED", "ROLES", "NAME"]);
+    lines.lines().map(str::to_owned).collect()
 }
 
 async fn roles(client: &Client) -> Value {
@@ -51,15 +55,16 @@ async fn roles_and_ends_are_as_asked_for() {
     let past = create(&place, &["--name", "Gone", "--role", "Administrator", "--expires", "2020-01-01"]);
     let listed = list(&place);
     assert_eq!(listed.len(), 5, "{listed:?}");
-    for (name, end, role) in [
-        ("Both", "never", "Administrator,Reader"),
-        ("Reads", "2099-12-31T00:00:00Z", "Reader"),
-        ("Nobody", "2099-12-31T08:00:00Z", "-"),
-        ("Gone", "2020-01-01T00:00:00Z", "Administrator"),
-        ("Bootstrap Key", "never", "Administrator"),
+    for (name, state, end, role) in [
+        ("Both", "enabled", "never", "Administrator,Reader"),
+        ("Reads", "enabled", "2099-12-31T00:00:00Z", "Reader"),
+        ("Nobody", "enabled", "2099-12-31T08:00:00Z", "-"),
+        ("Gone", "expired", "2020-01-01T00:00:00Z", "Administrator"),
+        ("Bootstrap Key", "enabled", "never", "Administrator"),
     ] {
         let line = listed.iter().find(|l| l.ends_with(&format!("  {name}"))).unwrap_or_else(|| panic!("{listed:?}"));
-        assert!(line.contains(&format!("expires {end}  {role}  ")), "{line}");
+        let columns: Vec<&str> = line.split("  ").map(str::trim).filter(|c| !c.is_empty()).collect();
+        assert_eq!(columns[2..], [state, end, "never", role, name], "{line}");
     }
     for key in [&both, &reader, &nobody, &past] {
         assert!(!listed.concat().contains(key.as_str()), "a key is shown once");
@@ -78,6 +83,57 @@ async fn roles_and_ends_are_as_asked_for() {
     server.client(&past).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
     let keys = server.client(&both).get(KEYS).await.expect_status(200);
     assert!(keys.as_array().is_some_and(|k| k.iter().any(|k| k["expiresAt"] == "2099-12-31T08:00:00Z")), "{keys}");
+    assert_eq!(server.stop().code, Some(0));
+    let listed = list(&place);
+    let used = listed.iter().find(|l| l.ends_with("  Both")).expect("it is listed");
+    assert!(used.contains("  never                 20"), "when it was last used: {used}");
+}
+
+/// Whoever mistypes a folder learns that nothing is there, and gets no database.
+#[test]
+fn without_a_database_there_is_nothing_to_list_or_delete() {
+    let place = Place::new();
+    let whole = place.folder().canonicalize().expect("a folder").join("jim.db");
+    for arguments in [&["list"][..], &["delete", "01234567-89ab-4cde-8f01-23456789abcd"]] {
+        let told = place.run(&[&["api-key"], arguments].concat()).refused(74);
+        assert!(told.contains(&whole.to_string_lossy().into_owned()), "{told}");
+        assert!(told.contains("does not exist") && told.contains("no jim.toml was read"), "{told}");
+        assert!(place.names().is_empty(), "{:?}", place.names());
+    }
+    place.write("other.toml", "[database]\npath = \"elsewhere.db\"\n");
+    let told = place.run(&["--config", "other.toml", "api-key", "list"]).refused(74);
+    assert!(told.contains("elsewhere.db does not exist") && told.contains("other.toml was read"), "{told}");
+    assert!(place.names() == ["other.toml"], "{:?}", place.names());
+}
+
+/// A name may hold whatever a terminal acts on.
+#[test]
+fn names_act_on_no_terminal() {
+    let (place, _) = Place::used();
+    create(&place, &["--name", "two\nlines \u{1b}[2J \u{202e}turned", "--role", "Reader"]);
+    let listed = list(&place);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(listed[1].ends_with("  two\\nlines \\u{1b}[2J \\u{202e}turned"), "{listed:?}");
+}
+
+/// An installation that nobody can change anything in is said to be one, by whoever made it so and at each start.
+#[test]
+fn without_a_usable_administrator_it_says_how_to_make_one() {
+    let place = Place::new();
+    let how = "jim api-key create --name NAME --role administrator";
+    for arguments in [
+        &["--name", "Nobody"][..],
+        &["--name", "Reads", "--role", "reader"],
+        &["--name", "Gone", "--role", "administrator", "--expires", "2020-01-01"],
+    ] {
+        let done = place.run(&[&["api-key", "create"], arguments].concat());
+        assert!(done.err.contains(how) && !done.err.contains("jim_"), "{done:?}");
+        assert!(done.told().starts_with("jim_"));
+    }
+    assert!(place.serve().stop().err.contains(how));
+    let done = place.run(&["api-key", "create", "--name", "Works", "--role", "administrator"]);
+    assert_eq!(done.err, "");
+    assert!(!place.serve().stop().err.contains(how));
 }
 
 #[test]
@@ -117,7 +173,7 @@ async fn deleting_ends_a_key_but_never_the_last_administrator() {
         let line = list(&place).into_iter().find(|l| l.ends_with(name)).unwrap_or_else(|| panic!("{name} is gone"));
         line.split_whitespace().next().expect("an id").to_owned()
     };
-    let told = place.run(&["api-key", "delete", &id("Bootstrap Key")]).refused(64);
+    let told = place.run(&["api-key", "delete", &id("Bootstrap Key")]).refused(77);
     assert!(told.contains("Administrator"), "{told}");
     assert_eq!(place.run(&["api-key", "delete", &id("Reads")]).told(), "");
     let gone = "01234567-89ab-4cde-8f01-23456789abcd";

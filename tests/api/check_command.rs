@@ -44,7 +44,8 @@ async fn it_says_what_it_checked_and_what_happened_and_writes_nothing() {
     let told = place.run(&["check"]).told();
     assert!(told.contains(&format!("process {}", server.pid())), "{told}");
     assert!(place.read("jim.db") == before, "a check beside a server writes nothing into the database");
-    client.put(&format!("{SYSTEMS}/2"), &json!({ "name": "Renamed" })).await.expect_status(200);
+    let name = "Renamed \u{1b}[2J\u{202e} to\ntwo lines";
+    client.put(&format!("{SYSTEMS}/2"), &json!({ "name": name })).await.expect_status(200);
     assert_eq!(server.stop().code, Some(0));
 
     // The files of SQLite's that a quick end leaves would be reason enough to look otherwise.
@@ -62,6 +63,7 @@ async fn it_says_what_it_checked_and_what_happened_and_writes_nothing() {
     assert!(told.contains("jim.keys belongs to it") && !told.contains("FAULT"), "{told}");
     let shown = activities(&told);
     assert_eq!(shown.len(), 20, "{told}");
+    assert!(shown[0].contains("Renamed \\u{1b}[2J\\u{202e} to\\ntwo lines"), "nothing acts on a terminal: {told}");
     assert!(shown[0].contains("Renamed") && shown.iter().all(|l| l.contains("Complete") && l.contains("Update")));
     assert!(!told.contains("ImportHierarchy"), "older ones are not shown:\n{told}");
 }

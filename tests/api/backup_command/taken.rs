@@ -139,6 +139,18 @@ fn b7_a_backup_is_its_owners_and_replaces_nothing() {
     none.run(&["restore"]).refused(64);
 }
 
+/// An empty folder will do, also the one that one stands in.
+#[test]
+fn an_empty_folder_may_be_named_by_a_dot() {
+    let (place, _) = Place::used();
+    let place = place.with("JIM_DATABASE_PATH", "../jim.db");
+    fs::create_dir(place.path("here")).expect("a folder");
+    let mut command = place.command(&["backup", "."]);
+    command.current_dir(place.path("here"));
+    Process::start(command).wait().told();
+    is_whole(&place.path("here"));
+}
+
 #[test]
 fn b7_a_disk_that_takes_nothing_is_74_and_leaves_no_piece() {
     let (place, _) = Place::used();

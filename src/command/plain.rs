@@ -1,0 +1,44 @@
+//! Text from elsewhere as it may be shown on a terminal: nothing in it moves the cursor, colours or turns what is read.
+
+use std::borrow::Cow;
+
+/// Escapes control characters but line ends, and what changes the direction of text.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && is_hidden(c))
+}
+
+/// Escapes line ends too: what is one entry of a list stays one line.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_hidden)
+}
+
+fn escaped(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hides) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match hides(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_is_shown() {
+        assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}c\u{9b}d\r\t"), "a\\nb\\u{1b}[31m\\u{202e}c\\u{9b}d\\r\\t");
+        assert_eq!(lines("a\nb\u{7f}"), "a\nb\\u{7f}");
+        assert_eq!(one_line("Größe 東京 😀"), "Größe 東京 😀");
+    }
+}
