@@ -9,9 +9,9 @@ mod command;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use command::{Exit, api_key, backup, check, demo, restore, rotate_key, serve};
+use command::{Exit, api_key, backup, check, demo, help, manual, restore, rotate_key, serve};
 
 // Gives memory back soon after it was freed, which the system's allocator does not; configured in .cargo/config.toml.
 #[global_allocator]
@@ -19,7 +19,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An identity-synchronisation server in one binary and one SQLite file.
 #[derive(Parser)]
-#[command(name = "jim", version, after_help = "Without a command, jim serves.")]
+#[command(name = "jim", version, after_help = help::JIM)]
 struct Arguments {
     /// Configuration file; ./jim.toml is read if it is there and none is named.
     #[arg(long, global = true, value_name = "FILE")]
@@ -31,28 +31,44 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API until SIGINT or SIGTERM (default).
+    #[command(after_help = help::SERVE)]
     Serve,
     /// Show what jim does, on a directory and a database of its own that are gone afterwards.
+    #[command(after_help = help::DEMO)]
     Demo(demo::Arguments),
     /// Make, list and delete API keys of a server that is stopped.
+    #[command(after_help = help::API_KEY)]
     ApiKey {
         #[command(subcommand)]
         action: api_key::Action,
     },
     /// Check database and keyring without changing anything; beside a running server too.
+    #[command(after_help = help::CHECK)]
     Check,
     /// Copy the database into a new folder; beside a running server too. The keyring is not in it.
+    #[command(after_help = help::BACKUP)]
     Backup {
         /// A folder that does not exist yet, or an empty one.
         dir: PathBuf,
     },
     /// Put a backup in the place of a database that is not there, for a server that is stopped.
+    #[command(after_help = help::RESTORE)]
     Restore {
         /// A folder that jim backup made.
         dir: PathBuf,
     },
     /// Make a new master key and seal every secret with it; on the files of a server that is stopped.
+    #[command(after_help = help::ROTATE_KEY)]
     RotateKey,
+    /// Print what makes a shell complete the commands of jim.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    #[command(after_help = help::MAN)]
+    Man,
 }
 
 fn main() -> ExitCode {
@@ -63,8 +79,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if told.use_stderr() { 64 } else { 0 });
         }
     };
-    // Everything that is made from here on is for its owner only.
-    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+    keep_to_ourselves();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return Exit::io(format!("cannot start: {e}")).report(),
@@ -79,6 +94,8 @@ fn main() -> ExitCode {
             Command::Backup { dir } => backup::run(config.as_deref(), &dir),
             Command::Restore { dir } => restore::run(config.as_deref(), &dir),
             Command::RotateKey => rotate_key::run(config.as_deref()).await,
+            Command::Completions { shell } => manual::completions(Arguments::command(), shell),
+            Command::Man => manual::page(&Arguments::command()),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -86,4 +103,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
     }
+}
+
+/// What the process makes and holds is its owner's: files, and its memory, which has passwords and keys in it.
+fn keep_to_ourselves() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
+    umask(rustix::fs::Mode::from_bits_truncate(0o077));
+    // Neither is worth failing for: a system that refuses is one that confines us already.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }

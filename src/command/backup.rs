@@ -4,12 +4,15 @@ use std::path::Path;
 
 use jim::ops::backup;
 
+use super::progress::Progress;
 use super::{Exit, load_config};
 
 /// Makes a backup and tells what is in it, and what is not.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
+    let working = Progress::of("copying and checking the database");
     let done = backup::run(&config, folder)?;
+    drop(working);
     let kids: Vec<String> = done.kids.iter().map(|kid| format!("{kid:08x}")).collect();
     let keys = if kids.len() == 1 { "key" } else { "keys" };
     say!(

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use jim::ops::check;
 
+use super::progress::Progress;
 use super::{Exit, load_config, plain};
 
 /// Checks and prints what was checked.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
+    let working = Progress::of("checking the database");
     let report = check::run(&config.database, &config.keyring)?;
+    drop(working);
     for line in &report.checked {
         say!("ok      {}", plain::one_line(line));
     }

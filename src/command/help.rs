@@ -17,6 +17,7 @@ Exit codes:
   69  the address is in use
   74  the disk or the system refuses
   75  another process holds the database
+  77  refused: it would leave no Administrator key
   78  the configuration or the keyring is wrong, or a restore would replace a database";
 
 /// Below `jim serve --help`.

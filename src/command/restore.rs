@@ -6,17 +6,20 @@ use jim::ops::restore;
 use jim::ops::start::StartFault;
 use jim::store::OpenFault;
 
+use super::progress::Progress;
 use super::{Exit, load_config};
 
 /// Restores and tells what is there now.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
+    let working = Progress::of("restoring and checking the database");
     let done = restore::run(&config, folder).map_err(|fault| match fault {
         StartFault::Database(OpenFault::Locked(who)) => {
             Exit::locked(format!("{who}; stop it first, a restore needs the place to itself"))
         }
         other => other.into(),
     })?;
+    drop(working);
     say!(
         "{}: {} KiB, {} rows, as of {}; the keyring {} opens it",
         config.database.display(),

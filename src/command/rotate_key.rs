@@ -6,17 +6,20 @@ use jim::ops::rotate_key;
 use jim::ops::start::StartFault;
 use jim::store::OpenFault;
 
+use super::progress::Progress;
 use super::{Exit, load_config};
 
 /// Rotates and tells what has to be done about copies of the keyring.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
+    let working = Progress::of("sealing every secret anew");
     let done = rotate_key::run(&config).await.map_err(|fault| match fault {
         StartFault::Database(OpenFault::Locked(who)) => {
             Exit::locked(format!("{who}; stop it first, a rotation needs the files to itself"))
         }
         other => other.into(),
     })?;
+    drop(working);
     let (resealed, all) = done.resealed;
     match done.finished {
         true => say!("finished the rotation to key {:08x} that was begun earlier", done.kid),

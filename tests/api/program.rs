@@ -106,6 +106,52 @@ fn an_address_in_use_is_69_before_any_file_is_made() {
     assert!(place.names().is_empty(), "{:?}", place.names());
 }
 
+#[test]
+fn every_command_has_examples_and_a_place_in_the_manual() {
+    let place = Place::new();
+    let top = place.run(&["--help"]).told();
+    let commands: Vec<&str> = top
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.is_empty())
+        .map(|l| l.split_whitespace().next().expect("a name"))
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.len() >= 9 && top.contains("Exit codes:"), "{top}");
+    let page = place.run(&["man"]).told();
+    assert!(page.contains(".TH jim 1") && page.contains("SH COMMANDS") && page.contains("Exit codes:"));
+    for command in commands {
+        let help = place.run(&[command, "--help"]).told();
+        let example = help.lines().skip_while(|l| !l.starts_with("Example")).nth(1).unwrap_or_default();
+        assert!(example.contains("jim"), "{help}");
+        assert!(page.contains(&format!(".SS jim {}\n", command.replace('-', "\\-"))), "{command} is not in the manual");
+    }
+    assert!(page.contains(".SS jim api\\-key create\n") && page.contains("\\-\\-expires"));
+    for (shell, holds) in [("bash", "complete -F"), ("zsh", "#compdef jim"), ("fish", "complete -c jim")] {
+        let script = place.run(&["completions", shell]).told();
+        assert!(script.contains(holds) && script.contains("rotate-key"), "{shell}");
+    }
+    place.run(&["completions", "cmd"]).refused(64);
+    assert!(place.names().is_empty());
+}
+
+/// What has passwords and keys in it is no other process's to read, and is in no core file.
+#[test]
+fn its_memory_is_its_own() {
+    let place = Place::new();
+    let server = place.serve();
+    server.address();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("limits");
+    let core = limits.lines().find(|l| l.starts_with("Max core file size")).expect("a line");
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    // The system gives what is not dumpable to root.
+    if !rustix::process::geteuid().is_root() {
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!(std::fs::metadata(format!("/proc/{}/mem", server.pid())).expect("a file").uid(), 0);
+    }
+}
+
 /// A crowd that comes while the server is busy with something else: whoever finds the door full tries again only a
 /// second later.
 #[test]

@@ -49,10 +49,11 @@ pub fn completed() -> Value {
     let components = &mut whole["components"];
     components["responses"] = errors::KINDS.iter().map(|kind| (kind.name.to_owned(), kind.response())).collect();
     components["headers"] = headers();
-    components["securitySchemes"] = json!({ "apiKey": {
-        "type": "apiKey", "in": "header", "name": "X-Api-Key",
-        "description": "An API key: `jim_...`. It is kept in this page only and forgotten when the page is left."
-    } });
+    components["securitySchemes"] = json!({
+        "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key",
+            "description": "An API key: `jim_...`. It is kept in this page only and forgotten when the page is left." },
+        "bearer": { "type": "http", "scheme": "bearer", "description": "An API key, for `/metrics` only." }
+    });
     whole
 }
 
@@ -82,6 +83,11 @@ fn complete(path: &str, verb: &str, operation: &mut Value) {
     texts(operation);
     parameters(path, operation);
     let role = access(verb, operation);
+    if path == "/metrics"
+        && let Some(ways) = operation["security"].as_array_mut()
+    {
+        ways.push(json!({ "bearer": [role] }));
+    }
     let has_body = operation.get("requestBody").is_some();
     // A key is counted wherever it is sent.
     let is_counted = role.is_some() || path.starts_with("/api/v1/") && !path.starts_with("/api/v1/health");
