@@ -64,6 +64,13 @@ async fn restart(
     header(&["beside", "answers", "honest p50 ms", "p99 ms", "of quiet p99", "memory", "audit lines"]);
     let quiet = honest(&jim, &known, for_long.min(Duration::from_secs(10))).await;
     row(&["nothing", "", &at(&quiet, 0.5), &at(&quiet, 0.99), "1.0", &mib(jim.memory("VmRSS")), ""]);
+    // What as many requests cost that are not bad at all, from the same addresses on the same cores.
+    limit(&jim, false);
+    for rate in [WRONG_SECRETS, GARBAGE] {
+        let good = known.clone();
+        let (seen, times) = beside(&jim, &known, rate, for_long, move |_| good.clone()).await;
+        tell(&jim, &format!("{rate} good requests a second"), &seen, &times, &quiet, jim.log().len());
+    }
     for limited in [true, false] {
         limit(&jim, limited);
         let before = jim.log().len();

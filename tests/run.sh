@@ -53,6 +53,8 @@ ldapsearch ldap-utils
 strace strace
 openssl openssl
 curl curl
+systemd-analyze systemd
+setpriv util-linux
 chromium chromium
 ns-slapd 389-ds-base
 certutil libnss3-tools

@@ -216,6 +216,28 @@ fn every_configuration_key_is_in_the_readme() {
     }
 }
 
+/// Whoever looks for a message has to find it as the program says it.
+#[test]
+fn the_messages_that_the_readme_explains_are_said() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let said: String = sources("src").into_iter().map(|(_, text)| text).collect();
+    // Texts go over lines in the source.
+    let said = said.split('\\').map(str::trim_start).collect::<String>();
+    let section = readme.split("### When something is wrong").nth(1).expect("the section");
+    let rows: Vec<&str> = section.split("\n## ").next().unwrap_or_default().lines().skip(4).collect();
+    let mut looked_for = 0;
+    for row in rows.iter().filter(|l| l.starts_with("| `")) {
+        let cell = row.split(" | ").next().expect("a cell");
+        for text in cell.split('`').skip(1).step_by(2).flat_map(|t| t.split("...")).map(str::trim) {
+            if text.len() > 8 {
+                assert!(said.contains(text), "README.md explains {text:?}, which is said nowhere");
+                looked_for += 1;
+            }
+        }
+    }
+    assert!(looked_for >= 8, "{looked_for}");
+}
+
 #[test]
 fn every_route_is_in_the_readme() {
     let readme = fs::read_to_string(root().join("README.md")).expect("README.md");

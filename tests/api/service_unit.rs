@@ -1,0 +1,129 @@
+//! The systemd unit that README.md gives: how confined it is, and that a whole working day needs no system call that it
+//! forbids.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::support::program::{Place, Process};
+use crate::support::{SYSTEMS, sample, sandbox_settings};
+
+const README: &str = include_str!("../../README.md");
+/// Nobody: SQLite changes owners of files when it is root, which the unit's account never is.
+const ACCOUNT: u32 = 65_534;
+
+fn unit() -> &'static str {
+    let begins = "# /etc/systemd/system/jim.service\n";
+    let text = README.split(begins).nth(1).expect("README.md has a unit");
+    text.split("```").next().expect("the end of the block")
+}
+
+fn analysed(arguments: &[&str]) -> (bool, String) {
+    let done = Command::new("systemd-analyze").args(arguments).output().expect("systemd-analyze runs");
+    (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+#[test]
+#[ignore = "needs systemd-analyze"]
+fn o4_the_unit_is_confined() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("jim.service");
+    // The program need not be installed here.
+    fs::write(&path, unit().replace("/usr/local/bin/jim", "/bin/true")).expect("written");
+    let path = path.to_str().expect("text");
+    let (good, told) = analysed(&["security", "--offline=true", "--threshold=15", path]);
+    println!("o4 {}", told.lines().last().unwrap_or_default());
+    assert!(good, "{told}");
+    // A threshold that it cannot meet shows that the figure is looked at.
+    assert!(!analysed(&["security", "--offline=true", "--threshold=5", path]).0);
+}
+
+/// What a set of system calls holds, sets within it included.
+fn calls(set: &str) -> BTreeSet<String> {
+    let (good, told) = analysed(&["syscall-filter", "--no-pager", set]);
+    assert!(good, "{set}");
+    let names = told.lines().skip(1).map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    names.flat_map(|n| if n.starts_with('@') { calls(n) } else { BTreeSet::from([n.to_owned()]) }).collect()
+}
+
+fn allowed() -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for sets in unit().lines().filter_map(|l| l.strip_prefix("SystemCallFilter=")) {
+        let (taken, sets) = match sets.strip_prefix('~') {
+            Some(sets) => (true, sets),
+            None => (false, sets),
+        };
+        for set in sets.split(' ') {
+            for call in calls(set) {
+                if taken {
+                    all.remove(&call)
+                } else {
+                    all.insert(call)
+                };
+            }
+        }
+    }
+    assert!(all.len() > 100 && all.contains("fsync") && !all.contains("setrlimit"), "{all:?}");
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs systemd-analyze and strace"]
+async fn o4_no_system_call_is_made_that_the_unit_forbids() {
+    let (place, sandbox) = (Place::new(), sample().await);
+    let as_account = if rustix::process::geteuid().is_root() {
+        chown(place.folder(), Some(ACCOUNT), Some(ACCOUNT)).expect("the folder's owner");
+        format!("setpriv --reuid={ACCOUNT} --regid={ACCOUNT} --clear-groups --")
+    } else {
+        String::new()
+    };
+    // A copy, because the account may not be able to look into the folder that the program was built in.
+    fs::copy(env!("CARGO_BIN_EXE_jim"), place.path("own")).expect("a copy");
+    let traced = |name: &str, arguments: &[&str]| {
+        let line = format!("shift; exec {as_account} strace -f -qq -o {name}.trace ./own \"$@\"");
+        Process::start(place.shell(&line, arguments))
+    };
+    let server = traced("serve", &["serve"]);
+    let client = server.client(&server.key());
+    let made = client.post(SYSTEMS, &serde_json::json!({ "name": "HR", "connectorDefinitionId": 3 })).await;
+    let id = made.expect_status(201)["id"].clone();
+    let settings = sandbox_settings(&sandbox);
+    client.put(&format!("{SYSTEMS}/{id}"), &serde_json::json!({ "settingValues": settings })).await.expect_status(200);
+    for what in ["test-connection", "import-hierarchy", "import-schema", "clear"] {
+        client.send("POST", &format!("{SYSTEMS}/{id}/{what}"), None).await.expect_status(200);
+    }
+    for path in ["/metrics", "/api/openapi/v1.json", "/api/v1/health/ready", "/api/v1/activities"] {
+        assert_eq!(client.get(path).await.status, 200, "{path}");
+    }
+    client.post("/api/v1/apikeys", &serde_json::json!({ "name": "a" })).await.expect_status(201);
+    assert_eq!(traced("backup", &["backup", "kept"]).wait().code, Some(0));
+    // The tracer passes the signal on when it ends itself; the server is asked directly.
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).expect("the server");
+    let own: i32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("its id");
+    rustix::process::kill_process(rustix::process::Pid::from_raw(own).expect("an id"), Signal::TERM).expect("asked");
+    assert_eq!(server.wait().code, Some(0));
+    for (name, arguments) in [("check", &["check"][..]), ("rotate", &["rotate-key"]), ("list", &["api-key", "list"])] {
+        assert_eq!(traced(name, arguments).wait().code, Some(0), "{name}");
+    }
+    fs::remove_file(place.path("jim.db")).expect("removed");
+    assert_eq!(traced("restore", &["restore", "kept"]).wait().code, Some(0));
+
+    let (mut made, allowed) = (BTreeSet::new(), allowed());
+    for trace in ["serve", "backup", "check", "rotate", "list", "restore"] {
+        let text = String::from_utf8_lossy(&place.read(&format!("{trace}.trace"))).into_owned();
+        for line in text.lines() {
+            let call = line.split_once(' ').map_or("", |(_, call)| call.trim_start());
+            let name = call.split('(').next().unwrap_or_default();
+            if call.contains('(') && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+                made.insert(name.to_owned());
+            }
+        }
+    }
+    assert!(made.contains("fsync") && made.contains("accept4") && made.len() > 40, "{made:?}");
+    let forbidden: Vec<_> = made.difference(&allowed).collect();
+    println!("o4 {} system calls: {made:?}", made.len());
+    assert!(forbidden.is_empty(), "{forbidden:?}");
+}
