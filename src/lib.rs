@@ -16,8 +16,9 @@
 //! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
 //! | [`sandbox`] | a small LDAP directory in this process, for `jim demo` and the tests | `domain` |
 //!
-//! [`app::App`] ties the components of one server together; [`config`] and [`telemetry`] stand at the door, [`metrics`] counts; the
-//! commands of the program live beside `main.rs`. `tests/tidy.rs` holds these directions against the source.
+//! [`app::App`] ties the components of one server together; [`config`] and [`telemetry`] stand at the door; [`metrics`]
+//! counts, and [`ops::monitoring`] adds what is so at the moment of asking. The commands of the program live beside
+//! `main.rs`. `tests/tidy.rs` holds these directions against the source.
 //!
 //! # What is always so
 //!
@@ -33,6 +34,10 @@
 //! - A secret is a [`security::secret::Secret`] or sealed bytes. Neither can be printed or serialised.
 //! - Key, role, method and path are checked by the one function that makes routes, so that no route can miss a check.
 //! - Everything from outside has a size limit, a time limit and a clear error.
+//! - A storage that failed takes no changes until a page was written and synced again; a damaged one takes none at all.
+//!   Reads go on ([`store`]).
+//! - What the API promises is written beside the handlers ([`http::openapi`]), and every answer of the tests is held
+//!   against it.
 //!
 //! # A walk: `POST .../connected-systems/{id}/import-hierarchy`
 //!

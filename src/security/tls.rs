@@ -3,7 +3,7 @@
 //!
 //! Only TLS 1.2 and 1.3, with the cryptography named here and never with a process-wide default. The TLS library's
 //! own texts stay in here. [`stored`] holds what the database says, [`files`] reads the certificates that lie in
-//! files, [`verifier`] judges. The other way round, [`listener`] holds what our own listener shows to its callers.
+//! files, `verifier` judges. The other way round, [`listener`] holds what our own listener shows to its callers.
 
 pub mod files;
 pub mod listener;

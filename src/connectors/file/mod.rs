@@ -1,7 +1,7 @@
 //! The file connector: delimited text files below the connector files folder.
 //!
-//! [`settings`] checks what a system is set to, [`open`] finds the file and never leaves the folder, [`rows`] reads it
-//! under limits, [`head`] makes a schema of its first rows with [`infer`], [`culture`] and [`date`]. Nothing here ever
+//! `settings` checks what a system is set to, `open` finds the file and never leaves the folder, `rows` reads it
+//! under limits, `head` makes a schema of its first rows with `infer`, `culture` and `date`. Nothing here ever
 //! writes, and no text names the folder's own path.
 
 use std::io::Read;

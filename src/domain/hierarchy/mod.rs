@@ -1,7 +1,7 @@
 //! Trees of partitions and containers: what is stored, what a directory showed, and the plan that leads from the
 //! one to the other.
 //!
-//! [`plan`] is a pure function. It never decides that something is gone because it was not seen: it names
+//! [`plan()`] is a pure function. It never decides that something is gone because it was not seen: it names
 //! candidates, and only a verdict that the directory gave for a candidate removes anything.
 
 mod index;
