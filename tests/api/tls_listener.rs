@@ -9,7 +9,7 @@ use std::time::Duration;
 use jim::sandbox::Certificate;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -127,8 +127,11 @@ async fn h13_handshakes_that_stall_are_cut_and_hold_up_nobody() {
     let server = place(&own).serve();
     let to = address(&server);
     let mut stalled = Vec::new();
-    for n in 0..100 {
-        let mut stream = TcpStream::connect(to).await.expect("a connection");
+    for n in 0..500u16 {
+        // From more than one address, because one may hold no more than 256 connections.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 2 + (n % 4) as u8], 0))).expect("a loopback address");
+        let mut stream = socket.connect(to).await.expect("a connection");
         if n % 2 == 0 {
             // The beginning of a first message that never comes to its end.
             stream.write_all(&[22, 3, 1, 2, 0, 1, 0]).await.expect("sent");

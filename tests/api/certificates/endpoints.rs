@@ -171,7 +171,7 @@ async fn changes_are_partial() {
 async fn what_is_not_there_is_404() {
     let app = TestApp::start().await;
     uploaded(&app, "One", own(AUTHORITY)).await;
-    for id in ["00000000-0000-0000-0000-000000000000", "1", "nonsense", "upload", "file"] {
+    for id in ["00000000-0000-0000-0000-000000000000", "1", "nonsense"] {
         let path = format!("{PATH}/{id}");
         for (method, path) in [
             ("GET", path.clone()),
@@ -183,6 +183,12 @@ async fn what_is_not_there_is_404() {
             let body = (method == "PATCH").then(|| "{}".to_owned());
             app.admin().send(method, &path, body).await.expect_error(404, "NOT_FOUND");
         }
+    }
+    // A path that is said literally is nobody's id.
+    for (name, verb) in [("upload", "POST"), ("file", "POST"), ("enabled", "GET, HEAD")] {
+        let wrong = app.admin().send("PATCH", &format!("{PATH}/{name}"), Some("{}".to_owned())).await;
+        assert_eq!(wrong.header("allow"), verb, "{name}");
+        wrong.expect_error(405, "METHOD_NOT_ALLOWED");
     }
     let wrong = app.admin().send("PUT", &format!("{PATH}/00000000-0000-0000-0000-000000000000"), None).await;
     let allowed = wrong.header("allow").to_owned();

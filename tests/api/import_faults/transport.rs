@@ -160,7 +160,7 @@ async fn l19_old_versions_of_openssl() {
         command.args(["-c", "[ -p in ] || mkfifo in; exec openssl \"$@\" <>in", "sh", "s_server"]);
         command.args(["-accept", "127.0.0.1:0", "-key", "key", "-cert", "cert", "-cipher", "ALL:@SECLEVEL=0", version]);
         command.current_dir(place.folder());
-        let server = Process::start(command);
+        let server = Process::of_others(command);
         let address = server.line("ACCEPT ");
         let id = app.create_system("OpenSSL").await;
         let mut values = settings(&address, LDAPS);

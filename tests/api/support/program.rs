@@ -189,12 +189,21 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn start(mut command: Command) -> Process {
+    pub fn start(command: Command) -> Process {
+        Process::heard(command, canaries::overhear, canaries::hear)
+    }
+
+    /// A program that is not ours, and may say what it hears.
+    pub fn of_others(command: Command) -> Process {
+        Process::heard(command, |_| (), |_| ())
+    }
+
+    fn heard(mut command: Command, out: fn(&str), err: fn(&str)) -> Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let begun = Instant::now();
         let mut child = command.spawn().expect("the program starts");
-        let out = Lines::of(child.stdout.take().expect("a pipe"), canaries::overhear);
-        let err = Lines::of(child.stderr.take().expect("a pipe"), canaries::hear);
+        let out = Lines::of(child.stdout.take().expect("a pipe"), out);
+        let err = Lines::of(child.stderr.take().expect("a pipe"), err);
         Process { child, out, err, begun }
     }
 
