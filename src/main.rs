@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         }
     };
     keep_to_ourselves();
+    ask_for_open_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return Exit::io(format!("cannot start: {e}")).report(),
@@ -112,4 +113,12 @@ fn keep_to_ourselves() {
     // Neither is worth failing for: a system that refuses is one that confines us already.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// Systems start a program with room for few open files, often 1,024, of which it may ask for more: a server that holds
+/// as many connections could open no file beside them, its own database's included.
+fn ask_for_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
