@@ -182,9 +182,12 @@ impl Body {
         Some(self.fields.swap_remove(at).1).filter(|node| *node != Node::Null)
     }
 
-    /// Notes a fault of a field.
+    /// Notes a fault of a field, once: a body can hold a hundred thousand repetitions of one.
     pub fn fault(&mut self, name: &str, text: impl Into<String>) {
-        self.faults.entry(name.to_owned()).or_default().push(text.into());
+        let (known, text) = (self.faults.entry(name.to_owned()).or_default(), text.into());
+        if !known.contains(&text) {
+            known.push(text);
+        }
     }
 
     /// A text.
