@@ -107,8 +107,8 @@ impl Config {
         let default = Path::new(DEFAULT_FILE);
         let file = named.or_else(|| default.exists().then_some(default));
         if let Some(file) = file {
-            match std::fs::read_to_string(file) {
-                Ok(text) => read_file(file, &text, &mut given, &mut problems),
+            match std::fs::read(file) {
+                Ok(bytes) => read_file(file, &bytes, &mut given, &mut problems),
                 Err(e) => problems.push(format!("{}: cannot be read: {e}", file.display())),
             }
         }
@@ -117,9 +117,20 @@ impl Config {
         let config = Reader { given, folder, problems: &mut problems }.config(unknown_variables);
         match problems.is_empty() {
             true => Ok(config),
-            false => Err(problems.join("\n")),
+            false => Err(problems.iter().map(|problem| on_one_line(problem)).collect::<Vec<_>>().join("\n")),
         }
     }
+}
+
+/// Names and paths come from the file and may hold line breaks, which would look like another problem.
+fn on_one_line(problem: &str) -> String {
+    problem.chars().fold(String::new(), |mut line, c| {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+        line
+    })
 }
 
 struct Reader<'a> {

@@ -66,9 +66,16 @@ impl From<&DeValue<'_>> for Value {
 }
 
 /// Takes what the file says; what is no key of ours is a problem.
-pub(super) fn read_file(file: &Path, text: &str, given: &mut Values, problems: &mut Vec<String>) {
-    let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
+pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut Values, problems: &mut Vec<String>) {
+    let line = |at: usize| bytes.iter().take(at).filter(|b| **b == b'\n').count() + 1;
     let place = |at: usize| format!("{}:{}", file.display(), line(at));
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(e) => {
+            problems.push(format!("{}: is not valid UTF-8", place(e.valid_up_to())));
+            return;
+        }
+    };
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
         Err(e) => {
