@@ -224,8 +224,8 @@ impl Hasher {
     }
 }
 
+#[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
 pub(super) fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of every length.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
     mac.update(text);
     mac.finalize().into_bytes().into()

@@ -1,5 +1,6 @@
 //! Keys and secrets: API keys and their verification, sealed values, TLS trust. No secret leaves this room in a
 //! type that can be printed or serialised.
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing))]
 
 pub mod api_key;
 pub mod certificate;
@@ -26,6 +27,7 @@ pub fn sha256(reader: &mut impl std::io::Read) -> std::io::Result<String> {
 }
 
 /// Random bytes from the operating system.
+#[allow(clippy::expect_used, reason = "without them nothing here is worth anything")]
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
     // Without randomness no key, nonce or salt is safe: there is nothing to fall back to.

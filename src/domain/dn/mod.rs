@@ -4,6 +4,7 @@
 //! The key compares; the DN as the server sent it is what is shown and what is sent back. A DN is never split
 //! at commas as text: everything goes through [`Dn::parse`]. No Unicode normalisation happens here, because
 //! 389 Directory Server tells composed and decomposed accents apart.
+#![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing))]
 
 mod reader;
 mod swift;
