@@ -136,6 +136,26 @@ fn what_guards_the_process_does_not_panic() {
     }
 }
 
+/// The compiler's own word for it: clippy is run with every change.
+#[test]
+fn o2_lints_stand_guard_over_what_strangers_write() {
+    let denies = |file: &str, lints: &[&str]| {
+        let text = fs::read_to_string(root().join(file)).expect("a source file");
+        let head = text.split("\nmod ").next().unwrap_or_default();
+        assert!(head.contains("#![cfg_attr("), "{file}");
+        for lint in lints {
+            assert!(head.contains(&format!("clippy::{lint}")), "{file} does not deny {lint}");
+        }
+    };
+    for file in ["src/lib.rs", "src/main.rs"] {
+        assert!(fs::read_to_string(root().join(file)).expect("a source file").contains("#![forbid(unsafe_code)]"));
+    }
+    denies("src/lib.rs", &["unwrap_used", "panic", "unreachable", "todo", "unimplemented"]);
+    for room in ["src/security/mod.rs", "src/connectors/mod.rs", "src/domain/dn/mod.rs"] {
+        denies(room, &["expect_used", "indexing_slicing"]);
+    }
+}
+
 /// What is opened as an ordinary file outside the rooms of connectors and sandbox, and why that is not the database:
 /// closing any handle on it but SQLite's own would drop SQLite's locks.
 const OPENED: [(&str, &str, &str); 19] = [
