@@ -17,6 +17,7 @@ pub mod rogue;
 pub mod samba;
 pub mod server;
 pub mod slapd;
+pub mod wire;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
