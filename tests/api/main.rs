@@ -32,6 +32,7 @@ mod import_schema;
 mod json_bodies;
 mod keys_under_load;
 mod large_answers;
+mod listener;
 mod metrics;
 mod object_types;
 mod openldap;

@@ -299,6 +299,15 @@ impl Process {
         line.trim().trim_end_matches("kB").trim().parse().expect("a number")
     }
 
+    /// The same once what was needed for a moment only has been given back.
+    pub fn quiet_memory(&self) -> u64 {
+        let looks = (0..20).map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            self.memory()
+        });
+        looks.min().unwrap_or_default()
+    }
+
     fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
