@@ -24,6 +24,7 @@ mod description;
 mod explorer;
 mod files;
 mod history;
+mod ids;
 mod import_errors;
 mod import_faults;
 mod import_hierarchy;
