@@ -14,6 +14,7 @@ mod backup_command;
 mod bodies;
 mod certificates;
 mod check_command;
+mod config_files;
 mod connected_systems;
 mod connector_definitions;
 mod conventions;
