@@ -277,9 +277,11 @@ pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            // SQLite would apply either to whatever is put in the place of the database.
+            // SQLite would apply either to whatever is put in the place of the database. An empty one has nothing to
+            // apply: a command that ends while a connection is still being closed can leave it.
             let strays = ["wal", "journal"].map(|suffix| sidecar(path, suffix));
-            return match strays.iter().find(|stray| stray.exists()) {
+            let holds = |stray: &&PathBuf| std::fs::symlink_metadata(stray).is_ok_and(|meta| meta.len() > 0);
+            return match strays.iter().find(holds) {
                 Some(stray) => Err(OpenFault::Damaged(format!(
                     "{} is there, but {} is not; put the database back beside it, or move it away to go on without \
                      what it holds",

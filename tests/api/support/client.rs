@@ -96,6 +96,14 @@ const LEAKS: &[&str] = &[
     "error {",
 ];
 
+/// The password of the samples.
+const SAMPLE: &str = "s3cur3p@ssw0rd";
+
+/// A text without the places where it says something.
+fn without(text: &[u8], said: &str) -> Vec<u8> {
+    String::from_utf8_lossy(text).replace(said, "").into_bytes()
+}
+
 /// Which code belongs to which status.
 const CODES: [(u16, &[&str]); 13] = [
     (400, &["VALIDATION_ERROR", "BAD_REQUEST"]),
@@ -233,7 +241,10 @@ impl Answer {
 
     /// No password and no key is in head or body, and none was logged so far. A key is shown once, when it is made.
     fn keeps_secrets(&self, path: &str, own: &str) {
-        for part in self.headers.values().map(|value| value.as_bytes()).chain([self.raw.as_slice()]) {
+        // The description shows the sample of the API's own pages to everybody, and some tests enter that password.
+        let published = path == "/api/openapi/v1.json";
+        let body = if published { without(&self.raw, SAMPLE) } else { self.raw.clone() };
+        for part in self.headers.values().map(|value| value.as_bytes()).chain([body.as_slice()]) {
             assert_eq!(canaries::in_there(part), None, "{path}");
             let own = (self.status == 401 && own.len() > 16).then_some(own.as_bytes());
             let shown = own.is_some_and(|own| part.windows(own.len()).any(|w| w == own));
