@@ -33,6 +33,10 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
     let metrics = config.metrics.map(listen).transpose()?;
     let server = Server::start(&config, listener, infrastructure).await?;
+    // Before anybody is told that it is up: until then the signal would end it.
+    if let Some(tls) = &server.door.tls {
+        tokio::spawn(reload_on_hangup(tls.clone())?);
+    }
     let mut out = std::io::stdout().lock();
     if let Some(key) = &server.bootstrap {
         let _ = writeln!(out, "bootstrap API key: {}", key.expose());
@@ -42,9 +46,6 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     drop(out);
     let instance = server.app.settings.now().instance_name.clone();
     tracing::info!(instance, address = %server.address, database = %config.database.display(), "serving");
-    if let Some(tls) = &server.door.tls {
-        tokio::spawn(reload_on_hangup(tls.clone())?);
-    }
     let monitoring = metrics.map(|listener| {
         tracing::info!(address = ?listener.local_addr().ok(), "metrics without a key");
         tokio::spawn(serve::run(listener, http::metrics_alone(&server.app), Door::default(), std::future::pending()))

@@ -128,7 +128,7 @@ impl Routes {
         self.table.push((method.clone(), template));
         let narrower = Narrower::default();
         self.narrower.push(Arc::clone(&narrower));
-        let (app, name) = (self.app.clone(), method.to_string());
+        let (app, verb) = (self.app.clone(), method.clone());
         let route = at(method, template, narrower)
             .and(warp::query::raw().or(warp::any().map(String::new)).unify())
             .and(warp::header::headers_cloned())
@@ -136,7 +136,7 @@ impl Routes {
             .and(warp::body::stream().map(|body| -> BodyStream { Box::pin(bytes_of(body)) }))
             .then(move |parameters, query, headers: HeaderMap, arrival: Arrival, body| {
                 let begun = Instant::now();
-                let (app, metrics, method) = (app.clone(), app.metrics.clone(), name.clone());
+                let (app, metrics, verb) = (app.clone(), app.metrics.clone(), verb.clone());
                 let request = arrival.request_id.clone();
                 let work = async move {
                     let caller = authorise(&app, access, template, &headers, &arrival).await?;
@@ -144,7 +144,7 @@ impl Routes {
                 };
                 async move {
                     let response = answer(work, request, template).await;
-                    metrics.answered(&method, template, response.status().as_u16(), begun.elapsed());
+                    metrics.answered(verb.as_str(), template, response.status().as_u16(), begun.elapsed());
                     response
                 }
             });

@@ -131,19 +131,27 @@ pub fn update(tx: &Connection, id: i64, fields: &Fields, resets_validity: bool) 
 
 /// After an applied hierarchy import: the settings are valid if they are still those that it read.
 pub fn hierarchy_imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
-    const SQL: &str = "UPDATE connected_systems SET last_updated = ?3, hierarchy_imported = ?3,
-            setting_values_valid = CASE WHEN settings_revision = ?2 THEN 1 ELSE setting_values_valid END
-        WHERE id = ?1";
-    tx.prepare_cached(SQL)?.execute((id, settings_revision, to_text(OffsetDateTime::now_utc())))?;
-    Ok(())
+    imported(tx, id, settings_revision, true)
 }
 
 /// The same after an applied schema import.
 pub fn schema_imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
-    const SQL: &str = "UPDATE connected_systems SET last_updated = ?3, schema_imported = ?3,
-            setting_values_valid = CASE WHEN settings_revision = ?2 THEN 1 ELSE setting_values_valid END
-        WHERE id = ?1";
-    tx.prepare_cached(SQL)?.execute((id, settings_revision, to_text(OffsetDateTime::now_utc())))?;
+    imported(tx, id, settings_revision, false)
+}
+
+fn imported(tx: &Connection, id: i64, settings_revision: i64, hierarchy: bool) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET
+            last_updated = :now,
+            hierarchy_imported = iif(:hierarchy, :now, hierarchy_imported),
+            schema_imported = iif(:hierarchy, schema_imported, :now),
+            setting_values_valid = CASE WHEN settings_revision = :revision THEN 1 ELSE setting_values_valid END
+        WHERE id = :id";
+    tx.prepare_cached(SQL)?.execute(named_params! {
+        ":id": id,
+        ":revision": settings_revision,
+        ":hierarchy": hierarchy,
+        ":now": to_text(OffsetDateTime::now_utc()),
+    })?;
     Ok(())
 }
 

@@ -1,0 +1,91 @@
+//! The pragmas of every connection, the version, and the kinds of file systems.
+
+use super::*;
+
+/// The whole list, so that none can be lost from where it is set: read from connections that are in use.
+#[tokio::test]
+async fn b9_pragmas_version_and_compile_options_are_exact() {
+    let dir = tempfile::tempdir().expect("folder");
+    let path = dir.path().join("jim.db");
+    let db = Db::open(&path, FileLock::take(&path).expect("free")).expect("opens");
+    let read = |c: &Connection| {
+        let text = |name: &str| {
+            let value: Value = c.pragma_query_value(None, name, |r| r.get(0)).expect(name);
+            format!("{name} {value:?}")
+        };
+        let all = "journal_mode synchronous foreign_keys busy_timeout trusted_schema cell_size_check secure_delete \
+                   mmap_size temp_store wal_autocheckpoint journal_size_limit query_only application_id user_version";
+        Ok(all.split(' ').map(text).collect::<Vec<_>>())
+    };
+    let expected = |query_only: i64| {
+        vec![
+            "journal_mode Text(\"wal\")".to_owned(),
+            "synchronous Integer(2)".to_owned(),
+            "foreign_keys Integer(1)".to_owned(),
+            "busy_timeout Integer(5000)".to_owned(),
+            "trusted_schema Integer(0)".to_owned(),
+            "cell_size_check Integer(1)".to_owned(),
+            "secure_delete Integer(1)".to_owned(),
+            "mmap_size Integer(0)".to_owned(),
+            "temp_store Integer(2)".to_owned(),
+            "wal_autocheckpoint Integer(1000)".to_owned(),
+            format!("journal_size_limit Integer({})", 64 * 1024 * 1024),
+            format!("query_only Integer({query_only})"),
+            format!("application_id Integer({})", 0x4a49_4d31),
+            "user_version Integer(1)".to_owned(),
+        ]
+    };
+    assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
+    assert_eq!(db.read(read).await.expect("reads"), expected(1));
+    // What is set for a while is set back.
+    assert!(db.is_writable().await);
+    db.write_large(|_| Ok(())).await.expect("writes");
+    db.settle().await.expect("settles");
+    assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
+    let options = db.read(|c| Ok(compile_options(c)?)).await.expect("reads");
+    assert!(options.iter().any(|o| o == "THREADSAFE=1"), "{options:?}");
+    assert!(!options.iter().any(|o| o.starts_with("OMIT_") || o.contains("NO_SYNC")), "{options:?}");
+    assert!(rusqlite::version_number() >= 3_051_003);
+    assert!(fit(3_051_002).is_err() && fit(3_051_003).is_ok());
+}
+
+#[test]
+fn b9_each_pragma_that_is_otherwise_is_refused() {
+    let dir = tempfile::tempdir().expect("folder");
+    for (name, other) in [
+        ("journal_mode", "DELETE"),
+        ("synchronous", "NORMAL"),
+        ("foreign_keys", "OFF"),
+        ("busy_timeout", "1"),
+        ("trusted_schema", "ON"),
+        ("cell_size_check", "OFF"),
+        ("secure_delete", "OFF"),
+        ("mmap_size", "65536"),
+        ("temp_store", "FILE"),
+        ("wal_autocheckpoint", "0"),
+        ("journal_size_limit", "-1"),
+    ] {
+        let connection = Connection::open(dir.path().join(name)).expect("opens");
+        set_pragmas(&connection).expect("set");
+        read_back(&connection).unwrap_or_else(|e| panic!("{name}: {e}"));
+        connection.execute_batch(&format!("PRAGMA {name} = {other}")).expect("set");
+        let told = read_back(&connection).expect_err(name).to_string();
+        assert!(told.contains(name) || told.contains("write-ahead log"), "{told}");
+    }
+}
+
+#[test]
+fn file_systems_are_told_apart() {
+    for (magic, refused, doubted) in [
+        (0x6969, true, false),
+        (0x517b, true, false),
+        (0xff53_4d42, true, false),
+        (0xfe53_4d42, true, false),
+        (0x6573_5546, false, true),
+        (0x0102_1997, false, true),
+        (0xef53, false, false),
+        (0x0102_1994, false, false),
+    ] {
+        assert_eq!((network(magic).is_some(), doubtful(magic).is_some()), (refused, doubted), "{magic:x}");
+    }
+}
