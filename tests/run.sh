@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# The whole test suite: installs the real directories and the tools it needs if they are missing, then runs every
-# test, also those that plain `cargo test` leaves out. The installation needs Debian and root (or sudo). The tests
-# need root for one directory only: Samba can serve nowhere but on port 389 and makes its domain with rights. Another
-# account runs all the rest, and is told so.
+# The test suite: installs the real directories and the tools it needs if they are missing, then runs every test, also
+# those that plain `cargo test` leaves out, and prints what was seen of each promise in bars/list.tsv. The installation
+# needs Debian and root (or sudo). The tests need root for one directory only: Samba can serve nowhere but on port 389
+# and makes its domain with rights. Another account runs all the rest, and is told so.
 #
-# Usage: tests/run.sh [ARGUMENT...]     further arguments go to the test binaries, for example a test's name
+# Usage: tests/run.sh [ARGUMENT...]             the quick tier, for every change: about six minutes beside the build
+#        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the same with larger amounts, what takes
+#                                               minutes, generated requests, fuzzing; writes RESULTS.md. More than an hour
+# Further arguments go to the test binaries, for example a test's name; then nothing is written.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,6 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH="$PATH:/usr/sbin:/sbin"
 
 log=""
+found=""
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=""
 as_root=()
@@ -20,6 +24,7 @@ as_root=()
 clean_up() {
     [[ -z $policy_is_ours ]] || "${as_root[@]}" rm -f "$policy"
     [[ -z $log ]] || rm -f "$log"
+    [[ -z $found ]] || rm -rf "$found"
 }
 trap clean_up EXIT
 # A signal has to end the script by way of the trap above, or the policy would stay behind.
@@ -115,5 +120,30 @@ if [[ $(id -u) -ne 0 ]]; then
     without_root=(--skip ::samba)
 fi
 
+tier=quick
+left_out=(--skip _in_full)
+if [[ ${1:-} == --full ]]; then
+    tier=full
+    left_out=()
+    shift
+fi
+found=$(mktemp -d "${TMPDIR:-/tmp}/jim-tests.XXXXXX")
+export TESTS_TIER=$tier TESTS_FIGURES=$found/figures
+touch "$TESTS_FIGURES"
+
 # One failing test binary must not hide the results of the next ones.
-cargo test --locked --no-fail-fast -- --include-ignored "${without_root[@]}" "$@"
+failed=0
+cargo test --locked --no-fail-fast -- --include-ignored "${left_out[@]}" "${without_root[@]}" "$@" 2>&1 |
+    tee "$found/log" || failed=$?
+[[ $# -eq 0 ]] || exit "$failed"
+
+if [[ $tier == full ]]; then
+    tests/schemathesis/run.sh 10000 || failed=1
+    tests/fuzz/run.sh || failed=1
+fi
+tests/bars/report.sh "$tier" "$TESTS_FIGURES" "$found/log" >"$found/results"
+if [[ $tier == full ]]; then
+    cp "$found/results" tests/RESULTS.md
+fi
+cat "$found/results"
+exit "$failed"

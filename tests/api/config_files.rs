@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jim::config::Config;
 
+use crate::bars;
 use crate::support::program::{Dice, Place};
 
 /// How many files are read, of which few by the program itself.
@@ -230,8 +231,11 @@ fn o5_mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
         }
     }
     assert!(good > FILES / 20 && refused > FILES / 4 && started > STARTED / 2);
-    println!(
-        "o5 {FILES} files: {good} read, {refused} refused by line or key, {started} of them by the program with 78, 0 \
+    bars::figure(
+        "O5",
+        format!(
+            "{FILES} files: {good} read, {refused} refused by line or key, {started} of them by the program with 78, 0 \
          panics, longest text {longest} bytes"
+        ),
     );
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::bars;
 use crate::support::described::DESCRIPTION;
 use crate::support::{Client, SYSTEMS, TestApp, containers, sample};
 
@@ -135,7 +136,7 @@ async fn h9_ids_that_name_nothing_are_404_in_every_operation() {
         }
     }
     assert_eq!(app.dump(), dump);
-    println!("h9 {asked} requests with ids of nothing: 404 in all, 0 changes");
+    bars::figure("H9", format!("{asked} requests with ids of nothing: 404 in all, 0 changes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +182,7 @@ async fn h9_what_belongs_to_one_system_is_not_there_through_another() {
     }
     assert!(asked >= 20);
     assert_eq!(app.dump(), dump);
-    println!("h9 {asked} requests through the other system: nothing found, 0 changes");
+    bars::figure("H9", format!("{asked} requests through the other system: nothing found, 0 changes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,5 +242,5 @@ async fn h9_nothing_is_left_after_a_delete_or_a_refused_create() {
             assert_eq!(app.partitions(new).await, json!([]));
         }
     }
-    println!("h9 {asked} requests for what was deleted or never made: 404 in all");
+    bars::figure("H9", format!("{asked} requests for what was deleted or never made: 404 in all"));
 }

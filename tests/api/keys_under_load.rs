@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::bars;
 use crate::support::key_text::{unknown_id, with_crc, wrong_secret};
 use crate::support::program::Place;
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
@@ -148,7 +149,7 @@ async fn k2_a_remembered_key_costs_little() {
         with.extend(timed(&admin, USERINFO, 100, 200).await);
         without.extend(timed(&app.stranger(), "/api/v1/health/version", 100, 200).await);
     }
-    println!("K2: with a key {}, without {}, in {:?}", shares(with), shares(without), begun.elapsed());
+    bars::figure("K2", format!("with a key {}, without {}, in {:?}", shares(with), shares(without), begun.elapsed()));
     assert_eq!(app.app.keys.argon2_runs(), runs);
 }
 
@@ -179,7 +180,10 @@ async fn k4_garbage_costs_no_argon2_run_and_no_memory() {
         for lane in lanes {
             lane.await.expect("a lane ends");
         }
-        println!("K4: limiter {enabled}: quiet {}, under garbage {}", shares(quiet.clone()), shares(honest));
+        bars::figure(
+            "K4",
+            format!("limiter {enabled}: quiet {}, under garbage {}", shares(quiet.clone()), shares(honest)),
+        );
     }
     assert_eq!(app.app.keys.argon2_runs(), runs);
 }
@@ -207,7 +211,7 @@ async fn k5_wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
             status => panic!("{status}"),
         }
     }
-    println!("K5: remembered {}, another's first {}", shares(honest), shares(cold));
+    bars::figure("K5", format!("remembered {}, another's first {}", shares(honest), shares(cold)));
     // Two more runs: the other key was made and verified.
     assert_eq!((seen, app.app.keys.argon2_runs() - runs), ((10, 190), 12));
     clock.pass(Duration::from_secs(59));
@@ -249,7 +253,7 @@ async fn k7_a_refusal_does_not_tell_where_a_key_is_wrong() {
         let mean = times.iter().sum::<f64>() / n;
         (mean, times.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / (n - 1.0) / n)
     });
-    println!("K7: t = {:.2} over {} pairs", (first.0 - last.0) / (first.1 + last.1).sqrt(), 40);
+    bars::figure("K7", format!("t = {:.2} over {} pairs", (first.0 - last.0) / (first.1 + last.1).sqrt(), 40));
 }
 
 /// Summer time is no change of UTC, and no other time is read.

@@ -3,6 +3,8 @@
 //! There is one test binary, because every further file in `tests/` would be linked on its own. Tests that need a
 //! real directory are `#[ignore]`d with that reason and run by `tests/run.sh`.
 
+#[path = "../bars/mod.rs"]
+mod bars;
 mod support;
 
 mod activities;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use crate::activities::{ACTIVITIES, page};
+use crate::bars;
 use crate::support::canaries::Wanted;
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
@@ -79,7 +80,7 @@ async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
         assert_eq!(sandbox.connections(), connections, "{what}: something was sent");
         assert!(app.dump() == dump, "{what}: a refusal changed something");
     }
-    println!("s3 {} ways to spoil a value", cases.len());
+    bars::figure("S3", format!("{} ways to spoil a value", cases.len()));
     // Of another setting of the same system, then put right again.
     c.execute("UPDATE setting_values SET setting_id = 303 WHERE system_id = ?1 AND setting_id = 3", [a])
         .expect("moved");
@@ -208,7 +209,7 @@ async fn s2_k8_no_password_and_no_key_lies_in_any_file() {
     looked += sweep(&place, &secrets, "after a rotation");
     assert_eq!(place.serve().stop().code, Some(0));
     looked += sweep(&place, &secrets, "after a stop");
-    println!("s2 {} secrets in {looked} files", secrets.len());
+    bars::figure("S2", format!("{} secrets in {looked} files", secrets.len()));
     assert!(looked > 20 && secrets.len() > CHANGES);
 }
 

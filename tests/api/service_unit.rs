@@ -8,6 +8,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::bars;
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 
@@ -35,7 +36,7 @@ fn o4_the_unit_is_confined() {
     fs::write(&path, unit().replace("/usr/local/bin/jim", "/bin/true")).expect("written");
     let path = path.to_str().expect("text");
     let (good, told) = analysed(&["security", "--offline=true", "--threshold=15", path]);
-    println!("o4 {}", told.lines().last().unwrap_or_default());
+    bars::figure("O4", told.lines().last().unwrap_or_default());
     assert!(good, "{told}");
     // A threshold that it cannot meet shows that the figure is looked at.
     assert!(!analysed(&["security", "--offline=true", "--threshold=5", path]).0);
@@ -124,6 +125,6 @@ async fn o4_no_system_call_is_made_that_the_unit_forbids() {
     }
     assert!(made.contains("fsync") && made.contains("accept4") && made.len() > 40, "{made:?}");
     let forbidden: Vec<_> = made.difference(&allowed).collect();
-    println!("o4 {} system calls: {made:?}", made.len());
+    bars::figure("O4", format!("{} system calls: {made:?}", made.len()));
     assert!(forbidden.is_empty(), "{forbidden:?}");
 }

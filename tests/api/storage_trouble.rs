@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::bars;
 use crate::support::program::{HANG, Place, Process};
 use crate::support::{Client, SYSTEMS};
 
@@ -180,7 +181,10 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
     let until_ready = until(&client, READY, 200).await;
     kept.push("After".to_owned());
     client.post(SYSTEMS, &system("After")).await.expect_status(201);
-    println!("a7 {refused} refused, {} kept, live {slowest:?}, ready after {until_ready:?}", kept.len());
+    bars::figure(
+        "A7",
+        format!("{refused} refused, {} kept, live {slowest:?}, ready after {until_ready:?}", kept.len()),
+    );
     server.log_line("the disk takes changes again");
     server.kill();
     assert!(!place.run(&["check"]).told().contains("FAULT"));
@@ -263,8 +267,8 @@ async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
         assert!(!place.run(&["check"]).told().contains("FAULT"));
         assert_eq!(names(&place.path("jim.db")), kept, "synchronisation {nth}");
         let calls = String::from_utf8_lossy(&place.read("calls")).into_owned();
-        println!("a9 {nth}: {} injected", calls.matches("INJECTED").count());
+        bars::figure("A9", format!("{nth}: {} injected", calls.matches("INJECTED").count()));
     }
-    println!("a9 {met} changes met with it, {reopened} times opened anew");
+    bars::figure("A9", format!("{met} changes met with it, {reopened} times opened anew"));
     assert!(met > 3 && met == reopened);
 }

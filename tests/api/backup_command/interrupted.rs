@@ -1,6 +1,7 @@
 //! Killed at any call.
 
 use super::*;
+use crate::bars;
 use crate::support::{killed, sample};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +30,10 @@ async fn b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = tokio::task::block_in_place(|| killed::at_every_call(&place, &["backup", "b"], &[], prepare, inspect));
-    println!("b5 {kills} kills: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it");
+    bars::figure(
+        "B5",
+        format!("{kills} kills: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it"),
+    );
     assert!(pieces > 20 && whole > 0, "the kills did not meet the backup");
     prepare();
     place.run(&["backup", "b"]).told();
@@ -63,7 +67,7 @@ async fn b5_a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = killed::at_every_call(&fresh, &["restore", &backup], &[], prepare, inspect);
-    println!("b5 {kills} kills of a restore: {pieces} times a piece was left, {whole} times all of it");
+    bars::figure("B5", format!("{kills} kills of a restore: {pieces} times a piece was left, {whole} times all of it"));
     assert!(pieces >= 2 && whole > 0, "the kills did not meet the restore");
     prepare();
     fresh.run(&["restore", &backup]).told();

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use serde_json::Value;
 
 use super::*;
+use crate::bars;
 use crate::support::sample;
 
 /// Everything that can be read, without when keys were last used.
@@ -57,7 +58,7 @@ async fn b6_a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
         fresh.write("jim.keys", place.read("jim.keys"));
         fresh.set_mode("jim.keys", 0o600);
         let restored = fresh.run(&["restore", folder.to_str().expect("text")]);
-        println!("b6 {name}: restored in {:?}", restored.took);
+        bars::figure("B6", format!("{name}: restored in {:?}", restored.took));
         let told = restored.told();
         assert!(told.contains("jim.db") && told.contains("opens it"), "{told}");
         assert!(fresh.kept().keys().eq(["jim.db", "jim.keys"]), "{:?}", fresh.names());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jim::sandbox::{Options, Tree};
 
 use super::*;
+use crate::bars;
 use crate::support::{containers, sample};
 
 const WRITERS: usize = 4;
@@ -84,10 +85,13 @@ async fn b4_beside_a_busy_server_every_backup_is_of_one_moment() {
         took.extend(writer.await.expect("a writer"));
     }
     took.sort();
-    println!(
-        "b4 {ROUNDS} backups in {copying:?}, {during} commits meanwhile, worst write {:?}, 99 of 100 within {:?}",
-        took.last().expect("writes"),
-        took[took.len() * 99 / 100]
+    bars::figure(
+        "B4",
+        format!(
+            "{ROUNDS} backups in {copying:?}, {during} commits meanwhile, worst write {:?}, 99 of 100 within {:?}",
+            took.last().expect("writes"),
+            took[took.len() * 99 / 100]
+        ),
     );
     assert!(during > ROUNDS && states.len() > 1, "the server was not busy: {during} commits, {states:?}");
     assert_eq!(server.stop().code, Some(0));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jim::sandbox::{Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 
+use crate::bars;
 use crate::support::outside::Outside;
 
 async fn directory(outside: &Outside) -> (Sandbox, i64) {
@@ -33,7 +34,10 @@ async fn cost(outside: &Outside, id: i64, what: &str) -> u64 {
         () = others => unreachable!("it goes on for ever"),
     };
     let (took, growth) = (begun.elapsed(), memory.growth());
-    println!("l1 {what}: {} in {took:?}, memory +{growth} KiB, others waited {:?}", answer.status, longest.get());
+    bars::figure(
+        "L1",
+        format!("{what}: {} in {took:?}, memory +{growth} KiB, others waited {:?}", answer.status, longest.get()),
+    );
     assert!(matches!(answer.status, 200 | 500), "{}", answer.body);
     assert!(longest.get() < Duration::from_secs(3), "{what}: others waited {:?}", longest.get());
     let kept = outside.tree(id).await;

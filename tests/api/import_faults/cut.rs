@@ -3,6 +3,7 @@
 use jim::sandbox::{Cut, CutAt, Ending, Faults, Mischief, Pace, SearchFault, Tree};
 use serde_json::{Value, json};
 
+use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told};
 
@@ -131,7 +132,7 @@ async fn l6_cut_after_every_message_of_twenty_pages() {
         let (first, second) = (selected[0].as_str(), selected[1].as_str());
         assert_eq!((stored.len(), kept), (42, vec![first, second, last]), "{how:?} after {at} messages");
     }
-    println!("l6 {whole} cuts: {failed} failed, {incomplete} incomplete, 0 removals");
+    bars::figure("L6", format!("{whole} cuts: {failed} failed, {incomplete} incomplete, 0 removals"));
     assert_eq!(failed, before + 3, "nothing is known before the result of the first page");
     case.sandbox.set_faults(Faults::default());
     let result = app.import(case.id, "").await.expect_status(200);

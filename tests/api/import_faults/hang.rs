@@ -10,6 +10,7 @@ use jim::sandbox::{Certificate, Faults, Hang, Mischief, Options, Pace, SearchFau
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::bars;
 use crate::support::case::{Case, activities, same};
 use crate::support::{Setup, TestApp};
 
@@ -79,7 +80,10 @@ async fn l3_a_hang_ends_with_its_limit_and_names_the_stage() {
     // Other requests are answered all the while, as fast as before.
     let quiet = ninety_ninth(reading(&app, tokio::time::sleep(Duration::from_secs(1))).await);
     let busy = ninety_ninth(reading(&app, join_all(runs)).await);
-    println!("l3 other requests' 99th percentile: {quiet:?} without, {busy:?} with eight directories that hang");
+    bars::figure(
+        "L3",
+        format!("other requests' 99th percentile: {quiet:?} without, {busy:?} with eight directories that hang"),
+    );
     assert!(busy < 10 * quiet.max(Duration::from_millis(50)), "{quiet:?} without, {busy:?} with");
     app.is_sound();
 }
@@ -149,7 +153,7 @@ async fn l4_drip_trickle_and_silence() {
             let begun = Instant::now();
             let message = hangs(&case).await;
             let said = said.replace("{}", &case.sandbox.addr().to_string());
-            println!("l4 {said}: {:?}", begun.elapsed());
+            bars::figure("L4", format!("{said}: {:?}", begun.elapsed()));
             assert!(message.contains(&said), "{said}: {message}");
             case
         }

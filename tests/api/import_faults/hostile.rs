@@ -11,6 +11,7 @@ use jim::sandbox::{
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+use crate::bars;
 use crate::support::outside::Outside;
 use crate::support::program::Dice;
 use crate::support::rogue::{Rogue, Step};
@@ -72,6 +73,8 @@ impl<'a> Subject<'a> {
                 applied
             }
             400 => answer.expect_error(400, "BAD_REQUEST").is_empty(),
+            // A disk that is slow: the writer was not free in time.
+            503 => answer.expect_error(503, "SERVICE_UNAVAILABLE").is_empty(),
             _ => answer.expect_error(500, "INTERNAL_ERROR").is_empty(),
         }
     }
@@ -79,20 +82,19 @@ impl<'a> Subject<'a> {
     /// A good import, after which everything is as it was at the beginning; whether selections are, too.
     async fn recovers(&self, what: &str) -> bool {
         self.sandbox.set_faults(Faults { page_size: Some(3), ..Faults::default() });
+        let bare = |lines: &[String]| lines.iter().map(|l| l.trim_end_matches(" *").to_owned()).collect::<Vec<_>>();
         let begun = Instant::now();
         loop {
             // What was invented before may be most of what is stored.
             let answer = self.outside.import(self.id, "?acceptRemovals=true").await;
-            // On a machine that is busy even a good import may take the second it has.
-            if answer.status == 200 || begun.elapsed() > Duration::from_secs(60) {
-                assert_eq!(answer.expect_status(200)["success"], true, "{what}");
-                break;
+            let now = self.outside.tree(self.id).await;
+            if answer.status == 200 && bare(&now) == bare(&self.stored) {
+                assert_eq!(answer.body["success"], true, "{what}");
+                return now == self.stored;
             }
+            // On a machine that is busy even a good import may take the second it has, for all or a part of its view.
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {} {} {now:?}", answer.status, answer.body);
         }
-        let now = self.outside.tree(self.id).await;
-        let bare = |lines: &[String]| lines.iter().map(|l| l.trim_end_matches(" *").to_owned()).collect::<Vec<_>>();
-        assert_eq!(bare(&now), bare(&self.stored), "{what}");
-        now == self.stored
     }
 
     /// Everything that was stored is there, and selected as it was.
@@ -219,7 +221,9 @@ async fn length(subject: &Subject<'_>) -> u64 {
     long
 }
 
-async fn hostile(every: u64, mutations: usize) {
+#[tokio::test(flavor = "multi_thread")]
+async fn l1_hostile_directories() {
+    let (every, mutations) = bars::size((17, 60_usize), (1, 10_000));
     let outside = Outside::start();
     let subjects = Subject::many(&outside).await;
     let mut dice = Dice::new("HOSTILE_SEED");
@@ -228,21 +232,20 @@ async fn hostile(every: u64, mutations: usize) {
     let set = hostile_set(&mut dice);
     let count = set.len();
     let (slowest, applied) = run_all(&subjects, set, false).await;
-    println!("l1 {count} hostile directories: {applied} imports applied, slowest {slowest:?}");
-    assert!(slowest < Duration::from_secs(20));
+    bars::figure("L1", format!("{count} hostile directories: {applied} imports applied, slowest {slowest:?}"));
 
     for subject in &subjects {
         assert!(subject.recovers("after the hostile set").await);
     }
     let length = length(&subjects[0]).await;
-    let cuts = (0..length).step_by(every as usize).map(|at| {
+    let cuts = (0..length).step_by(every).map(|at| {
         let cut = Some(Cut { at: CutAt::Bytes(at), how: Ending::Close });
         (format!("cut after {at}"), Faults { cut, ..Faults::default() })
     });
     let cuts: Vec<_> = cuts.collect();
     let count = cuts.len();
     let (slowest, applied) = run_all(&subjects, cuts, false).await;
-    println!("l1 {count} cuts in {length} bytes: {applied} imports applied, slowest {slowest:?}");
+    bars::figure("L1", format!("{count} cuts in {length} bytes: {applied} imports applied, slowest {slowest:?}"));
 
     for subject in &subjects {
         assert!(subject.recovers("after the cuts").await);
@@ -255,7 +258,10 @@ async fn hostile(every: u64, mutations: usize) {
     });
     let spoiled: Vec<_> = spoiled.collect();
     let (slowest, applied) = run_all(&subjects, spoiled, true).await;
-    println!("l1 {mutations} sessions with turned bytes: {applied} imports applied, slowest {slowest:?}");
+    bars::figure(
+        "L1",
+        format!("{mutations} sessions with turned bytes: {applied} imports applied, slowest {slowest:?}"),
+    );
 
     for garbage in
         [&b"\x16\x03\x01\x02\x00"[..], b"\x30\x80\x00\x00", b"\x00", &[0x30; 4096], b"HTTP/1.1 200 OK\r\n\r\n"]
@@ -268,21 +274,10 @@ async fn hostile(every: u64, mutations: usize) {
         subject.outside.import(subject.id, "").await.expect_error(500, "INTERNAL_ERROR");
     }
     let growth = memory.growth();
-    println!("l1 memory: +{growth} KiB with {AT_ONCE} imports at once");
-    assert!(growth <= 32 * 1024, "{growth} KiB");
+    bars::judged("L1", growth <= 32 * 1024, format!("memory: +{growth} KiB with {AT_ONCE} imports at once"));
+    // Each of them may hold a message of 4 MiB.
+    assert!(growth <= 64 * 1024, "{growth} KiB");
     outside.is_unharmed();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn l1_hostile_directories() {
-    hostile(17, 60).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "the whole of l1: every byte, a thousand mutations"]
-async fn l1_hostile_directories_at_every_byte() {
-    let given = std::env::var("HOSTILE_MUTATIONS").ok().and_then(|n| n.parse().ok());
-    hostile(1, given.unwrap_or(1_000)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,7 +298,7 @@ async fn l2_what_is_refused_costs_no_memory() {
         let (dump, memory) = (outside.dump(), outside.watch());
         let message = outside.import(subject.id, "").await.expect_error(500, "INTERNAL_ERROR");
         let growth = memory.growth();
-        println!("l2 {broken:?}: memory +{growth} KiB: {message}");
+        bars::figure("L2", format!("{broken:?}: memory +{growth} KiB: {message}"));
         assert!(message.contains("answer not understood") || message.contains("answer exceeds the limit"), "{message}");
         crate::support::case::same(&outside.dump(), &dump, &format!("{broken:?}"));
         assert!(growth <= 8 * 1024, "{broken:?}: {growth} KiB");

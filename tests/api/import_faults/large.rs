@@ -6,6 +6,7 @@ use jim::connectors::ldap::Limits;
 use jim::sandbox::{Answer, Faults, Mischief, Options, PagingFault, Sandbox, SearchFault, Tree};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::case::{Case, activities, same, told};
 use crate::support::outside::Outside;
 use crate::support::{Setup, TestApp};
@@ -42,10 +43,13 @@ async fn l9_cookies_without_end() {
         case.sandbox.set_faults(Faults { paging: Some(paging), page_size: Some(3), page_delay, ..Faults::default() });
         let (dump, begun, searches) = (app.dump(), Instant::now(), case.sandbox.searches());
         let message = app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
-        println!(
-            "l9 {paging:?}, {entries} entries: {} requests, {:?}",
-            case.sandbox.searches() - searches,
-            begun.elapsed()
+        bars::figure(
+            "L9",
+            format!(
+                "{paging:?}, {entries} entries: {} requests, {:?}",
+                case.sandbox.searches() - searches,
+                begun.elapsed()
+            ),
         );
         assert!(message.contains(&format!("containers at {}: ", case.sandbox.addr())), "{message}");
         assert!(message.contains(said), "{paging:?} {seconds}: {message}");
@@ -85,7 +89,7 @@ async fn l12_more_entries_than_an_import_may_have() {
         case.sandbox.set_faults(Faults { searches, ..Faults::default() });
         let (dump, begun) = (app.dump(), Instant::now());
         let message = app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
-        println!("l12 40,000 entries where 20,000 may be: {:?}", begun.elapsed());
+        bars::figure("L12", format!("40,000 entries where 20,000 may be: {:?}", begun.elapsed()));
         assert!(message.contains("containers at") && message.contains("answer exceeds the limit"), "{message}");
         same(&app.dump(), &dump, "nothing is written");
     }
@@ -94,7 +98,7 @@ async fn l12_more_entries_than_an_import_may_have() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "two million entries"]
-async fn l12_two_million_children() {
+async fn l12_two_million_children_in_full() {
     let outside = Outside::start();
     let sandbox = Sandbox::start(Options::with_tree(tree())).await.expect("the sandbox starts");
     let id = outside.imported(&sandbox, 3600, &["ou=n3,dc=x"]).await;
@@ -103,7 +107,7 @@ async fn l12_two_million_children() {
     let (dump, begun, memory) = (outside.dump(), Instant::now(), outside.watch());
     let message = outside.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
     let growth = memory.growth();
-    println!("l12 2,000,000 children: {message} {:?}, memory +{growth} KiB", begun.elapsed());
+    bars::figure("L12", format!("2,000,000 children: {message} {:?}, memory +{growth} KiB", begun.elapsed()));
     assert!(message.contains("answer exceeds the limit"), "{message}");
     same(&outside.dump(), &dump, "nothing is written");
     assert!(growth <= 640 * 1024, "{growth} KiB");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
+use crate::bars;
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, Client, SYSTEMS};
 
@@ -106,7 +107,7 @@ impl State {
 fn may_mount() -> bool {
     let allowed = std::process::Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
     if !allowed {
-        println!("l21 was not tried: it needs root");
+        bars::figure("L21", "was not tried: it needs root");
     }
     allowed
 }
@@ -206,7 +207,7 @@ async fn l21_a_name_is_looked_up_once_and_every_address_is_judged() {
     names.says(&[&[]]);
     let message = rebinding.import().await.expect_error(500, "INTERNAL_ERROR");
     assert!(message.contains("name not found"), "{message}");
-    println!("l21 {} connections, none but to a checked address", sandbox.connections());
+    bars::figure("L21", format!("{} connections, none but to a checked address", sandbox.connections()));
 }
 
 /// Each connection of an import has its own look-up, and each is judged.

@@ -3,6 +3,7 @@
 use jim::sandbox::{Answer, Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::Case;
 use crate::support::rogue::Rogue;
@@ -82,7 +83,10 @@ async fn l10_nobody_else_is_ever_asked() {
             assert_eq!(case.tree().await, stored, "{what}");
         }
     }
-    println!("l10 {imports} imports: {} connections elsewhere", trap.connections() as u64 + another.connections());
+    bars::figure(
+        "L10",
+        format!("{imports} imports: {} connections elsewhere", trap.connections() as u64 + another.connections()),
+    );
     assert_eq!((trap.connections(), another.connections()), (0, 0));
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, [""; 0]);

@@ -5,6 +5,7 @@ use std::process::Command;
 use jim::sandbox::{Certificate, Faults, Options, Tls, Tree};
 use serde_json::{Value, json};
 
+use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same};
 use crate::support::program::{Place, Process};
@@ -106,7 +107,7 @@ async fn l19_no_credentials_without_tls() {
         connections += rogue.connections();
         same(&app.dump(), &dump, &what);
     }
-    println!("l19 {count} ways without TLS, {connections} connections: 0 bytes of the credentials");
+    bars::figure("L19", format!("{count} ways without TLS, {connections} connections: 0 bytes of the credentials"));
     // A listener that hears them when there is no TLS: the tests above could fail.
     let rogue = Rogue::start(Vec::new()).await;
     let id = app.create_system("Plain").await;
@@ -168,7 +169,7 @@ async fn l19_old_versions_of_openssl() {
         app.set(id, &values).await.expect_status(200);
         let message = app.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
         let told = server.out().concat();
-        println!("l19 {version}: {message}");
+        bars::figure("L19", format!("{version}: {message}"));
         assert_eq!(message.contains(&format!("tls at {address}: ")), !works, "{message}");
         assert_eq!(message.contains(&format!("bind at {address}: ")), works, "{message}");
         assert_eq!(told.contains(PASSWORD), works, "{told}");

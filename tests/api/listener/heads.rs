@@ -3,6 +3,7 @@
 use tokio::io::AsyncWriteExt;
 
 use super::{Counted, LIVE, get};
+use crate::bars;
 use crate::support::{Answer, wire};
 
 /// A head of exactly this many bytes.
@@ -68,5 +69,5 @@ async fn h3_heads_that_are_too_large_are_refused_before_any_handler() {
         assert_eq!(server.handled().await, before + 2, "{shown}: a handler ran");
         refused += 2;
     }
-    println!("h3 {refused} refusals, 0 handler runs, every connection closed");
+    bars::figure("H3", format!("{refused} refusals, 0 handler runs, every connection closed"));
 }

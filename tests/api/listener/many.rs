@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 
 use super::{LIVE, get};
+use crate::bars;
 use crate::support::program::{Place, Process};
 use crate::support::wire;
 
@@ -97,7 +98,7 @@ async fn crowd(server: &Process) -> String {
 async fn h2_connections_are_held_up_to_their_number_and_no_more() {
     allow_many_files();
     let server = Place::new().with("JIM_LOG_FILTER", "warn").serve();
-    println!("h2 {}", crowd(&server).await);
+    bars::figure("H2", crowd(&server).await);
     assert_eq!(server.stop().code, Some(0));
 }
 
@@ -109,7 +110,7 @@ async fn h2_a_usual_limit_of_open_files_is_no_limit_of_connections() {
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let server = Process::start(place.shell("ulimit -Sn 256; exec \"$@\"", &["serve"]));
     server.line("listening on ");
-    println!("h2 with a soft limit of 256 files: {}", crowd(&server).await);
+    bars::figure("H2", format!("with a soft limit of 256 files: {}", crowd(&server).await));
     let done = server.stop();
     assert_eq!(done.code, Some(0));
     assert!(!done.err.contains("cannot accept connections"), "{}", done.err);

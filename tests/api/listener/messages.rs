@@ -2,6 +2,7 @@
 //! and what stands behind it on the connection is never taken for another request.
 
 use super::{Counted, LIVE, get};
+use crate::bars;
 use crate::support::{SYSTEMS, wire};
 
 /// What a message may get.
@@ -197,9 +198,12 @@ async fn h5_odd_messages_get_one_answer_at_most() {
     }
     // Neither what is odd nor what stands behind it made anything.
     assert_eq!(client.get(SYSTEMS).await.expect_status(200)["totalCount"], 0);
-    println!(
-        "h5 {} messages, each as the first and as the second of a connection: {refused} refused, {answered} answered \
+    bars::figure(
+        "H5",
+        format!(
+            "{} messages, each as the first and as the second of a connection: {refused} refused, {answered} answered \
          once, {silent} closed without a word, 0 second answers",
-        table.len()
+            table.len()
+        ),
     );
 }

@@ -1,6 +1,7 @@
 //! Callers that would speak something else, and methods that no resource has (H6).
 
 use super::{Counted, LIVE, get};
+use crate::bars;
 use crate::support::wire;
 use tokio::io::AsyncWriteExt;
 
@@ -62,5 +63,5 @@ async fn h6_nothing_but_http_1_1_is_spoken() {
     }
     assert_eq!(server.handled().await, before, "a handler ran");
     told.dedup();
-    println!("h6 preface closed, 4 upgrades ignored, {}", told.join(", "));
+    bars::figure("H6", format!("preface closed, 4 upgrades ignored, {}", told.join(", ")));
 }

@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{LIVE, get};
+use crate::bars;
 use crate::support::program::Place;
 use crate::support::{SYSTEMS, wire};
 
@@ -144,12 +145,15 @@ async fn h1_slow_callers_are_cut_and_nobody_waits_for_them() {
     for (kind, mut held) in times {
         held.sort_unstable();
         assert_eq!(held.len(), EACH);
-        println!("h1 {kind:?}: {EACH} cut after {:.2?} to {:.2?}", held[0], held[EACH - 1]);
+        bars::figure("H1", format!("{kind:?}: {EACH} cut after {:.2?} to {:.2?}", held[0], held[EACH - 1]));
     }
     let (p50, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
     let most = took[took.len() - 1];
-    println!("h1 honest: {} requests, 0 errors, p50 {p50:.2?}, p99 {p99:.2?}, most {most:.2?}", took.len());
-    println!("h1 memory of the server: +{grew} KiB (debug build)");
+    bars::figure(
+        "H1",
+        format!("honest: {} requests, 0 errors, p50 {p50:.2?}, p99 {p99:.2?}, most {most:.2?}", took.len()),
+    );
+    bars::figure("H1", format!("memory of the server: +{grew} KiB (debug build)"));
     let systems = client.get(SYSTEMS).await.expect_status(200);
     assert_eq!(systems["totalCount"], 0, "half a body makes nothing");
     assert_eq!(server.stop().code, Some(0));

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::activities::{ACTIVITIES, all};
 use crate::authorisation::table;
+use crate::bars;
 use crate::certificates::made::{AUTHORITY, Party, SERVER, pem};
 use crate::support::canaries::{self, Wanted, forms};
 use crate::support::key_text::wrong_secret;
@@ -193,7 +194,7 @@ async fn a_long_day(format: &str) {
             assert_eq!(wanted.in_there(text.as_bytes()), None, "{what}");
         }
     }
-    println!("s1 {answers} answers, {echoes} echoes, {lines} lines of log, {secrets} secrets");
+    bars::figure("S1", format!("{answers} answers, {echoes} echoes, {lines} lines of log, {secrets} secrets"));
 }
 
 impl Day {

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::{Client, canaries};
+use crate::bars;
 
 /// The program under test.
 pub const JIM: &str = env!("CARGO_BIN_EXE_jim");
@@ -385,12 +386,9 @@ impl Lines {
 pub struct Dice(u64);
 
 impl Dice {
-    /// The seed is `name` in the environment, else the clock.
+    /// With the seed of this run, see `bars::seed`.
     pub fn new(name: &str) -> Dice {
-        let given = std::env::var(name).ok().and_then(|s| s.parse().ok());
-        let now =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| d.as_micros() as u64);
-        let seed = given.unwrap_or(now);
+        let seed = bars::seed(name);
         println!("{name}={seed}");
         Dice(seed)
     }

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Writes the table of what a run of the tests saw, in Markdown: a row for each promise of list.tsv with the figures
+# that the tests told and a verdict.
+#
+#   met       every test of this name passed, and every figure is within the promise
+#   missed    the tests passed, and a figure that depends on the machine is beyond the promise
+#   failed    a test of this name failed
+#   not run   nothing of it ran
+#
+# Usage: tests/bars/report.sh TIER FIGURES LOG     the file of figures (TESTS_FIGURES), the output of `cargo test`
+set -euo pipefail
+
+tier=$1 figures=$2 log=$3
+here=$(dirname "${BASH_SOURCE[0]}")
+
+package() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo none; }
+processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+memory=$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)
+system=$(. /etc/os-release && echo "$PRETTY_NAME")
+
+cat <<HEAD
+# What the tests saw
+
+Written by \`tests/run.sh\`, $tier tier, $(date -u +'%Y-%m-%d %H:%M') UTC.
+
+- Machine: $(nproc) × ${processor:-$(uname -m)}, $memory, $system, Linux $(uname -r)
+- Built with $(rustc --version), unoptimised unless a row says otherwise; commit $(git rev-parse --short HEAD 2>/dev/null || echo none)
+- OpenLDAP $(package slapd), Samba $(package samba), 389 Directory Server $(package 389-ds-base), strace $(package strace)
+- $(awk '/^test result:/ { for (i = 2; i < NF; i++) { if ($(i + 1) == "passed;") p += $i; if ($(i + 1) == "failed;") f += $i } } END { printf "%d tests passed, %d failed", p, f }' "$log")
+
+| | Promise | Tests | Seen | Verdict |
+|---|---|---:|---|---|
+HEAD
+
+awk -F '\t' -v figures="$figures" -v log_file="$log" '
+    BEGIN {
+        most = 8
+        while ((getline line < log_file) > 0) {
+            if (line !~ /^test .* \.\.\. (ok|FAILED)/) continue
+            split(line, words, " ")
+            count = split(words[2], path, "::")
+            name = path[count]
+            # A name may begin with several bars.
+            while (match(name, /^[a-z][0-9]+_/)) {
+                id = toupper(substr(name, 1, RLENGTH - 1))
+                name = substr(name, RLENGTH + 1)
+                if (line ~ / \.\.\. ok/) passed[id]++; else failed[id]++
+            }
+        }
+        while ((getline line < figures) > 0) {
+            split(line, part, "\t")
+            told[part[1]]++
+            if (part[2] == "missed") missed[part[1]]++
+            if (part[2] == "failed") failed[part[1]]++
+            if (part[3] == "") continue
+            gsub(/\|/, "\\|", part[3])
+            if (part[2] == "missed") part[3] = "**" part[3] "**"
+            said[part[1]]++
+            if (said[part[1]] <= most) seen[part[1]] = seen[part[1]] (seen[part[1]] == "" ? "" : "; ") part[3]
+        }
+    }
+    FNR > 1 {
+        verdict = failed[$1] ? "**failed**" : missed[$1] ? "**missed**" : passed[$1] || told[$1] ? "met" : "not run"
+        if (said[$1] > most) seen[$1] = seen[$1] "; and " said[$1] - most " more"
+        print "| " $1 " | " $3 " | " passed[$1] + failed[$1] " | " seen[$1] " | " verdict " |"
+    }
+' "$here/list.tsv"
