@@ -1,4 +1,5 @@
-//! An authenticated read of one connected system beside a bare warp route, both under wrk.
+//! An authenticated read of one connected system beside a bare warp route, and beside one that reads a single row of
+//! the same database, all under wrk; and the memory that they hold.
 //!
 //! `cargo bench --bench http -- [--rounds 5] [--seconds 5]`
 
@@ -7,14 +8,16 @@ mod support;
 use serde_json::json;
 use std::io::Read;
 use std::process::{Command, Stdio};
-use support::{Arguments, SYSTEMS, Samples, Server, header, row};
+use support::{Arguments, MIB, SYSTEMS, Samples, Server, compared, header, row};
 use warp::Filter;
 
+/// The role of the bare server, and the variable that says where its database is.
 const BARE_ROUTE: &str = "--bare-route";
+const DATABASE: &str = "BARE_DATABASE";
 
 fn main() {
     if std::env::args().nth(1).as_deref() == Some(BARE_ROUTE) {
-        return serve_bare_route();
+        return serve_bare_routes();
     }
     let arguments = Arguments::read(&["--rounds", "--seconds"], &[]);
     let rounds = arguments.number("--rounds", 5).max(1);
@@ -26,27 +29,55 @@ fn main() {
     let created = jim.ask("POST", SYSTEMS, Some(json!({"name": "read", "connectorDefinitionId": 3})), 201);
     let path = format!("{SYSTEMS}/{}", created["id"]);
     jim.ask("GET", &path, None, 200);
-    let bare = Server::myself(BARE_ROUTE);
+    let bare = Server::myself_with(BARE_ROUTE, DATABASE, &folder.path().join("jim.db"));
+    bare.ask("GET", "/select/1", None, 200);
 
-    let (mut read, mut hello) = (Samples::default(), Samples::default());
+    let (mut read, mut hello, mut select) = (Samples::default(), Samples::default(), Samples::default());
     for _ in 0..rounds {
-        // In turns, so that whatever else the machine does meets both.
+        // In turns, so that whatever else the machine does meets all.
         hello.add(requests_per_second(&bare, "/hello", seconds));
+        select.add(requests_per_second(&bare, "/select/1", seconds));
         read.add(requests_per_second(&jim, &path, seconds));
     }
+    let resident = |server: &Server| Samples::of(vec![server.memory("VmRSS") as f64 / MIB]);
+    compared("authenticated read of a system", "requests/s", &read, "bare warp", &hello);
+    compared("authenticated read of a system", "requests/s", &read, "bare warp and one SELECT", &select);
+    compared("memory after it", "MiB", &resident(&jim), "bare warp", &resident(&bare));
     println!("Requests a second: median (least-most) of {rounds} rounds of {seconds} s, wrk -t1 -c32.\n");
     header(&["route", "requests/s", "of bare warp"]);
     row(&["bare warp", &hello.show(0), "1.00"]);
+    row(&["bare warp and one SELECT", &select.show(0), &format!("{:.2}", select.median() / hello.median())]);
     row(&["authenticated read", &read.show(0), &format!("{:.2}", read.median() / hello.median())]);
 }
 
-/// A process of its own, as the server under test is.
-fn serve_bare_route() {
+/// A process of its own, as the server under test is: a route that does nothing, and one that reads a row by its id and
+/// writes it as JSON, as one would who has warp and SQLite and nothing else to do.
+fn serve_bare_routes() {
+    let database = std::env::var_os(DATABASE).expect("a database");
+    let pool = r2d2::Pool::builder().max_size(4).build(r2d2_sqlite::SqliteConnectionManager::file(database));
+    let pool = pool.expect("the database opens");
+    let select = warp::path!("select" / i64).and_then(move |id| {
+        let pool = pool.clone();
+        async move {
+            let read = tokio::task::spawn_blocking(move || {
+                let connection = pool.get().expect("a connection");
+                let sql = "SELECT name, description FROM connected_systems WHERE id = ?1";
+                let mut statement = connection.prepare_cached(sql).expect("a statement");
+                let row = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+                row.map(
+                    |(name, description): (String, Option<String>)| json!({"name": name, "description": description}),
+                )
+            });
+            let row = read.await.expect("it does not panic").map_err(|_| warp::reject::not_found())?;
+            Ok::<_, warp::Rejection>(warp::reply::json(&row))
+        }
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         println!("listening on http://{}", listener.local_addr().expect("its address"));
-        warp::serve(warp::path!("hello").map(|| "hi")).incoming(listener).run().await;
+        let routes = warp::path!("hello").map(|| "hi").or(select);
+        warp::serve(routes).incoming(listener).run().await;
     });
 }
 

@@ -1,29 +1,32 @@
 //! A hierarchy import beside `ldapsearch` reading the same entries from the same directory, in turns.
 //!
-//! `cargo bench --bench import -- [--sizes 1000,10000,100000,500000] [--others 10000] [--rounds 5] [--idle-wait 60]`
+//! `cargo bench --bench import -- [--openldap 1000,10000,100000,500000] [--ds389 the same]
+//! [--samba 1000,3000,10000,30000] [--rounds 5] [--idle-wait 60]`
 //!
-//! `--sizes` are those of OpenLDAP, `--others` those of Samba AD and 389 Directory Server; 0 leaves a kind out.
+//! 0 leaves a kind out. Samba takes its units one by one over LDAP, so it has fewer.
 
 mod support;
 
 use std::time::Duration;
 use support::directories::Directory;
-use support::{Arguments, SYSTEMS, Samples, Server, header, mib, row};
+use support::{Arguments, MIB, SYSTEMS, Samples, Server, compared, header, mib, row, stated};
 
 fn main() {
-    let arguments = Arguments::read(&["--sizes", "--others", "--rounds", "--idle-wait"], &[]);
+    let arguments = Arguments::read(&["--openldap", "--ds389", "--samba", "--rounds", "--idle-wait"], &[]);
     let rounds = arguments.number("--rounds", 5).max(1);
     let idle_wait = Duration::from_secs(arguments.number("--idle-wait", 60) as u64);
     println!(
         "Times in ms: median (least-most) of {rounds} rounds; x: ratio of medians to ldapsearch; memory in MiB.\n"
     );
     header(&["directory", "OUs", "ldapsearch", "first import", "x", "peak", "unchanged", "x", "peak", "idle"]);
-    for size in wanted(&arguments, "--sizes", &[1_000, 10_000, 100_000, 500_000]) {
+    for size in wanted(&arguments, "--openldap", &[1_000, 10_000, 100_000, 500_000]) {
         compare(&Directory::open_ldap(size), size, rounds, idle_wait);
     }
-    for size in wanted(&arguments, "--others", &[10_000]) {
-        compare(&Directory::samba(size), size, rounds, idle_wait);
+    for size in wanted(&arguments, "--ds389", &[1_000, 10_000, 100_000, 500_000]) {
         compare(&Directory::ds389(size), size, rounds, idle_wait);
+    }
+    for size in wanted(&arguments, "--samba", &[1_000, 3_000, 10_000, 30_000]) {
+        compare(&Directory::samba(size), size, rounds, idle_wait);
     }
 }
 
@@ -59,6 +62,10 @@ fn compare(directory: &Directory, size: usize, rounds: usize, idle_wait: Duratio
         jim.ask("DELETE", &format!("{SYSTEMS}/{id}"), None, 200);
     }
     std::thread::sleep(idle_wait);
+    let what = |import: &str| format!("{import} of {size} OUs, {}", directory.name);
+    compared(&what("first import"), "ms", &first, "ldapsearch", &reading);
+    compared(&what("unchanged import"), "ms", &unchanged, "ldapsearch", &reading);
+    stated(&what("most memory, first import"), "MiB", &Samples::of(vec![first_peak as f64 / MIB]));
     let ratio = |samples: &Samples| format!("{:.2}", samples.median() / reading.median());
     row(&[
         directory.name,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::key_text::{unknown_id, with_crc};
 use support::lane::Lane;
-use support::{Arguments, Samples, Server, header, mib, row};
+use support::{Arguments, Samples, Server, compared, header, mib, row};
 
 const KEY: &str = "jim_0123456789abcdef0123456789abcdef01234567";
 const USERINFO: &str = "/api/v1/userinfo";
@@ -111,6 +111,15 @@ async fn remembered(jim: &Server, known: &str) {
     for (what, times) in [("with a remembered key", &with), ("of a route without key", &without)] {
         row(&[what, &format!("{:.0}", times.at(0.5)), &format!("{:.0}", times.at(0.99))]);
     }
+    compared("a request with a remembered key", "us", &with, "a route without key", &without);
+    let (mut first, mut bare) = (Samples::default(), Samples::default());
+    for n in 0..20 {
+        let key = make(jim, &format!("cold {n}"));
+        first.add_time(lane.get(USERINFO, Some(&key)).await.took);
+        bare.add_time(bare_argon2(&key));
+    }
+    compared("the first request with a key", "ms", &first, "argon2 alone", &bare);
+    println!("\nThe first request with a key: {} ms, argon2 alone {} ms.", first.show(1), bare.show(1));
     let begun = Instant::now();
     let lanes = (0..8).map(|_| {
         let (mut lane, known) = (Lane::new(&jim.address, 1), known.to_owned());
@@ -124,6 +133,15 @@ async fn remembered(jim: &Server, known: &str) {
         lane.await.expect("a lane ends");
     }
     println!("\n{:.0} requests with a key a second over 8 connections.", 20_000.0 / begun.elapsed().as_secs_f64());
+}
+
+/// What the first verification of a key cannot do without: one run of argon2id with the parameters of stored keys.
+fn bare_argon2(key: &str) -> Duration {
+    let parameters = argon2::Params::new(19_456, 2, 1, Some(32)).expect("parameters");
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
+    let begun = Instant::now();
+    argon2.hash_password_into(key.as_bytes(), b"sixteen bytes it", &mut [0; 32]).expect("a hash");
+    begun.elapsed()
 }
 
 /// In turns: of no form, of the right form and an id that nobody has, like an operator's.

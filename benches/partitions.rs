@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use support::directories::Directory;
-use support::{Arguments, SYSTEMS, Samples, Server, header, mib, row};
+use support::{Arguments, SYSTEMS, Samples, Server, compared, header, mib, row};
 
 fn main() {
     let arguments = Arguments::read(&["--size", "--rounds"], &[]);
@@ -50,6 +50,7 @@ fn main() {
         served.add_time(begun.elapsed());
         assert!(length * 2 > bytes && bytes * 2 > length, "{length} and {bytes} bytes");
     }
+    compared(&format!("GET partitions, {size} containers"), "ms", &served, "a bare loop", &bare);
     row(&[
         &mib(bytes as u64),
         &bare.show(1),

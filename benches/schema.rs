@@ -7,7 +7,7 @@ mod support;
 
 use serde_json::json;
 use support::directories::Directory;
-use support::{Arguments, SYSTEMS, Samples, Server, header, mib, row};
+use support::{Arguments, SYSTEMS, Samples, Server, compared, header, mib, row};
 
 fn main() {
     let arguments = Arguments::read(&["--rounds"], &[]);
@@ -81,6 +81,10 @@ fn compare(directory: &Directory, auxiliary: bool, rounds: usize) {
     }
     let ratio = |samples: &Samples| format!("{:.2}", samples.median() / reading.median());
     let name = format!("{}{}", directory.name, if auxiliary { ", auxiliary classes too" } else { "" });
+    for (import, samples) in [("first", &first), ("unchanged", &unchanged)] {
+        let what = format!("{import} schema import, {attributes} attributes, {name}");
+        compared(&what, "ms", samples, "ldapsearch", &reading);
+    }
     row(&[
         &name,
         &types.to_string(),

@@ -64,6 +64,12 @@ impl Server {
         Server::spawn(dying_with_us(&myself).arg(role))
     }
 
+    /// The same, unwatched and told where a file is.
+    pub fn myself_with(role: &str, variable: &str, path: &Path) -> Server {
+        let myself = std::env::current_exe().expect("this program's own path");
+        Server::spawn(Command::new(&myself).arg(role).env(variable, path))
+    }
+
     fn spawn(command: &mut Command) -> Server {
         let begun = Instant::now();
         let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
@@ -362,8 +368,38 @@ impl Samples {
     }
 }
 
+/// A row of the one table over all benchmarks, which `benches/run.sh` collects: what we need of something beside what
+/// somebody else needs of the same, as the ratio of the medians.
+pub fn compared(what: &str, unit: &str, ours: &Samples, than: &str, theirs: &Samples) {
+    let (least, most) = (ours.0[0] / theirs.median(), ours.0[ours.0.len() - 1] / theirs.median());
+    let ratio = format!("{:.2} ({least:.2}-{most:.2})", ours.median() / theirs.median());
+    collect(&[what, unit, &ours.show(digits(ours)), than, &theirs.show(digits(theirs)), &ratio]);
+}
+
+/// A row of that table for what there is nothing to compare with.
+pub fn stated(what: &str, unit: &str, ours: &Samples) {
+    collect(&[what, unit, &ours.show(digits(ours)), "", "", ""]);
+}
+
+/// Three digits that matter.
+fn digits(samples: &Samples) -> usize {
+    match samples.median() {
+        m if m < 1.0 => 2,
+        m if m < 100.0 => 1,
+        _ => 0,
+    }
+}
+
+fn collect(cells: &[&str]) {
+    let Some(path) = std::env::var_os("BENCH_TABLE") else { return };
+    let file = File::options().create(true).append(true).open(path);
+    file.and_then(|mut file| writeln!(file, "| {} |", cells.join(" | "))).expect("the table can be written");
+}
+
+pub const MIB: f64 = 1024.0 * 1024.0;
+
 pub fn mib(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / (1024.0 * 1024.0))
+    format!("{:.1}", bytes as f64 / MIB)
 }
 
 /// One line of a Markdown table.
