@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::bars;
 use crate::support::SYSTEMS;
 use crate::support::program::{HANG, Place, Process};
 
@@ -158,14 +159,14 @@ async fn h4_half_a_gibibyte_is_refused_and_hardly_read() {
     }
     for form in [Form::Declared, Form::Chunked] {
         let cost = push(&server, None, form).await;
-        println!("{form:?} without a key: {cost}");
+        bars::figure("H4", format!("{form:?} without a key: {cost}"));
         assert_eq!((cost.status, cost.body["code"].as_str()), (401, Some("UNAUTHORISED")));
         assert!((1..=64 * 1024).contains(&cost.read), "{form:?}: {} bytes were read", cost.read);
         assert!(cost.accepted < 4 * 1024 * 1024, "{form:?}: {} bytes left this side", cost.accepted);
         assert!(cost.grew <= 1024 + MARGIN, "{form:?}: {} KiB", cost.grew);
 
         let cost = push(&server, Some(&key), form).await;
-        println!("{form:?} with a key: {cost}");
+        bars::figure("H4", format!("{form:?} with a key: {cost}"));
         assert_eq!((cost.status, cost.body["code"].as_str()), (413, Some("PAYLOAD_TOO_LARGE")));
         assert!(cost.accepted < 32 * 1024 * 1024, "{form:?}: {} bytes left this side", cost.accepted);
         assert!(cost.grew <= 6 * 1024 + MARGIN, "{form:?}: {} KiB", cost.grew);

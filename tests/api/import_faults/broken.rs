@@ -3,7 +3,6 @@
 use jim::sandbox::{Broken, Ending, Faults, Mischief, Place, SearchFault, Tree};
 use serde_json::json;
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
 
@@ -54,7 +53,7 @@ async fn l2_too_deep_or_too_large_is_refused() {
             let grown = resident() - before;
             assert!(message.contains(&format!("containers at {}: {reason}", case.sandbox.addr())), "{message}");
             same(&app.dump(), &dump, &format!("{broken:?}"));
-            bars::figure("L2", format!("{broken:?} after {after}: resident memory {grown:+} KiB"));
+            println!("{broken:?} after {after}: resident memory {grown:+} KiB");
             // The directory is in this process too; a reader that believed the claim would have grown by a gibibyte.
             assert!(grown < 128 * 1024, "{broken:?}: {grown} KiB");
             case.sandbox.set_faults(Faults::default());

@@ -39,7 +39,6 @@ async fn cost(outside: &Outside, id: i64, what: &str) -> u64 {
         format!("{what}: {} in {took:?}, memory +{growth} KiB, others waited {:?}", answer.status, longest.get()),
     );
     assert!(matches!(answer.status, 200 | 500), "{}", answer.body);
-    assert!(longest.get() < Duration::from_secs(3), "{what}: others waited {:?}", longest.get());
     let kept = outside.tree(id).await;
     assert!(kept.contains(&" ou=n03,dc=x *".to_owned()), "{what}");
     growth

@@ -24,6 +24,7 @@ async fn app(entries: u64) -> TestApp {
 #[tokio::test(flavor = "multi_thread")]
 async fn l9_cookies_without_end() {
     let exceeds = "answer exceeds the limit";
+    let mut most = 0;
     for (paging, entries, seconds, page_delay, said) in [
         // Empty pages with the cookie that was there before.
         (PagingFault::SameCookie, 1_000, 20, 0, exceeds),
@@ -43,23 +44,19 @@ async fn l9_cookies_without_end() {
         case.sandbox.set_faults(Faults { paging: Some(paging), page_size: Some(3), page_delay, ..Faults::default() });
         let (dump, begun, searches) = (app.dump(), Instant::now(), case.sandbox.searches());
         let message = app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
-        bars::figure(
-            "L9",
-            format!(
-                "{paging:?}, {entries} entries: {} requests, {:?}",
-                case.sandbox.searches() - searches,
-                begun.elapsed()
-            ),
-        );
+        let asked = case.sandbox.searches() - searches;
+        println!("{paging:?}, {entries} entries: {asked} requests, {:?}", begun.elapsed());
+        most = most.max(asked);
         assert!(message.contains(&format!("containers at {}: ", case.sandbox.addr())), "{message}");
         assert!(message.contains(said), "{paging:?} {seconds}: {message}");
-        assert!(case.sandbox.searches() - searches < 40, "{paging:?}");
+        assert!(asked < 40, "{paging:?}");
         same(&app.dump(), &dump, "nothing is written");
         assert_eq!(activities(&app, case.id).last().map(|a| a.0.as_str()), Some("FailedWithError"));
         case.sandbox.set_faults(Faults::default());
         assert_eq!(case.changes("").await, ["- ou=n3,dc=x *"]);
         app.is_sound();
     }
+    bars::figure("L9", format!("six ways: at most {most} requests"));
 }
 
 /// What goes on for ever in one naming context spoils nothing but that one.
@@ -89,7 +86,7 @@ async fn l12_more_entries_than_an_import_may_have() {
         case.sandbox.set_faults(Faults { searches, ..Faults::default() });
         let (dump, begun) = (app.dump(), Instant::now());
         let message = app.import(case.id, "").await.expect_error(500, "INTERNAL_ERROR");
-        bars::figure("L12", format!("40,000 entries where 20,000 may be: {:?}", begun.elapsed()));
+        println!("40,000 entries where 20,000 may be: {:?}", begun.elapsed());
         assert!(message.contains("containers at") && message.contains("answer exceeds the limit"), "{message}");
         same(&app.dump(), &dump, "nothing is written");
     }
@@ -107,7 +104,9 @@ async fn l12_two_million_children_in_full() {
     let (dump, begun, memory) = (outside.dump(), Instant::now(), outside.watch());
     let message = outside.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
     let growth = memory.growth();
-    bars::figure("L12", format!("2,000,000 children: {message} {:?}, memory +{growth} KiB", begun.elapsed()));
+    let took = begun.elapsed();
+    let met = took <= Duration::from_secs(60);
+    bars::judged("L12", met, format!("2,000,000 children refused after {took:.1?}, memory +{growth} KiB"));
     assert!(message.contains("answer exceeds the limit"), "{message}");
     same(&outside.dump(), &dump, "nothing is written");
     assert!(growth <= 640 * 1024, "{growth} KiB");

@@ -65,7 +65,7 @@ fn open_at(server: SocketAddr) -> usize {
     rows.filter(|row| row.len() > 3 && row[1].ends_with(&local) && ["01", "08"].contains(&row[3])).count()
 }
 
-async fn crowd(server: &Process) -> String {
+async fn crowd(server: &Process, what: &str) {
     let to = server.address();
     normal(to).await;
     let quiet = server.quiet_memory();
@@ -88,17 +88,22 @@ async fn crowd(server: &Process) -> String {
     drop(kept);
     let then = normal(to).await;
     assert!(grew <= 64 * 1024, "{grew} KiB");
-    format!(
-        "{one} of 600 from one address and {all} of 1200 from 20 held, memory +{grew} KiB to {whole} KiB (debug build), \
-         normal again after {first:?} and {then:?}"
-    )
+    let met = whole <= 64 * 1024 && first.max(then) <= std::time::Duration::from_secs(2);
+    bars::judged(
+        "H2",
+        met,
+        format!(
+            "{what}: {one} of 600 and {all} of 1,200 held, memory +{grew} KiB to {whole} KiB, normal after {:.0?}",
+            first.max(then)
+        ),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h2_connections_are_held_up_to_their_number_and_no_more() {
     allow_many_files();
     let server = Place::new().with("JIM_LOG_FILTER", "warn").serve();
-    bars::figure("H2", crowd(&server).await);
+    crowd(&server, "files enough").await;
     assert_eq!(server.stop().code, Some(0));
 }
 
@@ -110,7 +115,7 @@ async fn h2_a_usual_limit_of_open_files_is_no_limit_of_connections() {
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let server = Process::start(place.shell("ulimit -Sn 256; exec \"$@\"", &["serve"]));
     server.line("listening on ");
-    bars::figure("H2", format!("with a soft limit of 256 files: {}", crowd(&server).await));
+    crowd(&server, "a soft limit of 256 files").await;
     let done = server.stop();
     assert_eq!(done.code, Some(0));
     assert!(!done.err.contains("cannot accept connections"), "{}", done.err);
