@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::bars;
 use crate::support::{Answer, Client, Clocks, SYSTEMS, Setup, TestApp};
 
 const USERINFO: &str = "/api/v1/userinfo";
@@ -191,4 +192,5 @@ async fn o6_the_default_is_60000_for_a_key() {
         assert!(app.app.limiter.keys.take(id, u32::MAX, now).is_ok());
     }
     assert_eq!(flood(&admin, USERINFO, 32, 200).await, (16, 16));
+    bars::figure("O6", "exactly 60,000 of a key and 600 of an address in a window");
 }

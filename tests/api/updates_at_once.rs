@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
+use crate::bars;
 use crate::support::case::activities_of;
 use crate::support::{Client, SYSTEMS, TestApp};
 
@@ -95,6 +96,7 @@ async fn c3_what_is_stored_and_what_is_answered_is_of_one_update() {
         last.insert(winner.unwrap_or_else(|| panic!("of no one update: {row}")));
         assert_eq!(fields(&app.admin().get(&format!("{SYSTEMS}/{id}")).await.expect_status(200)), row);
     }
+    bars::figure("C3", format!("{ROUNDS} rounds of {AT_ONCE}: each stored row is of one update"));
     // Else they came one after another.
     assert!(last.len() > 1, "the last one of each round was always {last:?}");
     assert_eq!(activities_of(&app, id, "Update").len(), ROUNDS * AT_ONCE, "each was accepted once");
@@ -164,6 +166,7 @@ async fn c3_no_change_of_another_field_is_lost() {
         assert!(lost.is_empty(), "lost in round {round}: {lost:?}");
         before = changes;
     }
+    bars::figure("C3", format!("{ROUNDS} rounds of {} different fields: 0 lost", before.len()));
     assert_eq!(activities_of(&app, id, "Update").len(), ROUNDS * AT_ONCE, "each was accepted once");
     app.is_sound();
 }

@@ -4,6 +4,7 @@ use jim::sandbox::{Answer, Faults, Options, Tree};
 use serde_json::{Value, json};
 
 use super::fails;
+use crate::bars;
 use crate::support::case::Case;
 use crate::support::{SYSTEMS, TestApp};
 
@@ -54,6 +55,7 @@ async fn l24_an_empty_password_is_never_sent() {
     case.set(json!({ "3": text("") })).await;
     assert!(fails(&case, 400, false).await.contains("Password"));
     assert_eq!((case.sandbox.bind_attempts(), case.sandbox.connections()), (0, 0));
+    bars::figure("L24", "400, 0 connections, 0 binds");
 }
 
 #[tokio::test(flavor = "multi_thread")]

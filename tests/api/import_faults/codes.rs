@@ -3,6 +3,7 @@
 use jim::sandbox::{Answer, Faults, Mischief, Options, Order, SearchFault, Tree};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
 
@@ -61,6 +62,10 @@ async fn l7_a_partition_that_ends_in_a_code() {
     }
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, ["- ou=A,dc=x *", "~ ou=C2,ou=B,dc=x: C to C2 *"]);
+    bars::figure(
+        "L7",
+        format!("{} codes at the entry and at the search, for one and for both: 0 removals", CODES.len()),
+    );
     app.is_sound();
 }
 

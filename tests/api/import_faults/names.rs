@@ -3,6 +3,7 @@
 use jim::sandbox::{Broken, Faults, Mischief, Options, Order, Place, SearchFault, Tree};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::case::{Case, import, told};
 use crate::support::{TestApp, containers};
 
@@ -44,6 +45,7 @@ async fn l13_one_bad_entry_among_a_thousand_good_ones() {
     }
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, ["- ou=n010,dc=x *", "- ou=n999,dc=x *"]);
+    bars::figure("L13", "6 kinds at 3 places among 1,000: 0 removals");
     app.is_sound();
 }
 
@@ -94,6 +96,8 @@ async fn l14_an_entry_that_comes_again_in_another_spelling() {
         }
         app.is_sound();
     }
+    let again: usize = SPELLINGS.iter().map(|names| names.len() - 1).sum();
+    bars::figure("L14", format!("{again} spellings at 3 places: one row each, the same tree"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,6 +131,7 @@ async fn l14_children_before_their_parents_and_orphans() {
             app.is_sound();
         }
     }
+    bars::figure("L14", "48 orders, pages and orphans: the same tree");
 }
 
 /// The parent of an orphan turns up, and goes again.

@@ -3,6 +3,7 @@
 use jim::sandbox::{Answer, Faults, Mischief, SearchFault, Tree};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
 
@@ -100,5 +101,6 @@ async fn l8_one_of_two_fails_and_the_other_is_merged_with_its_removals() {
         assert!(text.contains(&format!("{failing}: other (80)")) && !text.contains(&format!("{other}: ")), "{text}");
         assert_eq!(rows(&app.dump()), rows(&dump));
     }
+    bars::figure("L8", "either of two failing: the other merged with its verified removal, 0 others");
     app.is_sound();
 }
