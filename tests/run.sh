@@ -15,6 +15,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # An ordinary account has no sbin in its path, and that is where Debian keeps slapd.
 PATH="$PATH:/usr/sbin:/sbin"
 
+tier=quick
+left_out=(--skip _in_full)
+if [[ ${1:-} == --full ]]; then
+    tier=full
+    left_out=()
+    shift
+fi
+
 log=""
 found=""
 policy=/usr/sbin/policy-rc.d
@@ -69,6 +77,10 @@ ldbmodify ldb-tools
 /usr/lib/*/samba/ldb/samba_dsdb.so samba-dsdb-modules
 /usr/lib/*/samba/vfs/acl_xattr.so samba-vfs-modules
 NEEDS
+    [[ $tier == full ]] || return 0
+    # For fuzzing and for generated requests.
+    command -v c++ >/dev/null || echo g++
+    compgen -G '/usr/lib/python3*/ensurepip/__init__.py' >/dev/null || echo python3-venv
 }
 
 install() { # PACKAGE...
@@ -120,13 +132,6 @@ if [[ $(id -u) -ne 0 ]]; then
     without_root=(--skip ::samba)
 fi
 
-tier=quick
-left_out=(--skip _in_full)
-if [[ ${1:-} == --full ]]; then
-    tier=full
-    left_out=()
-    shift
-fi
 found=$(mktemp -d "${TMPDIR:-/tmp}/jim-tests.XXXXXX")
 export TESTS_TIER=$tier TESTS_FIGURES=$found/figures
 touch "$TESTS_FIGURES"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes the code that reads what strangers send, one target after another. What a target has to hold is in src/; the
+# Fuzzes the code that reads what strangers send, two targets at a time. What a target has to hold is in src/; the
 # inputs that are kept are in ../corpus and are replayed by every `cargo test`.
 #
 # Usage: tests/fuzz/run.sh [-s SECONDS] [TARGET...]     600 seconds each; all targets unless some are named
@@ -38,25 +38,54 @@ fuzz() { # COMMAND TARGET ARGUMENT...
     cargo fuzz "$command" -s none --fuzz-dir . "$target" "$@"
 }
 
+# More than a second for one input, or more than 512 MiB, is worth a look too: what is slow is told and kept. Only ten
+# seconds end a run, because a machine that is busy may well stop for one.
+limits=(-max_len=1024 -report_slow_units=1 -timeout=10 -rss_limit_mb=512)
+
+search() { # TARGET
+    local target=$1 said=$work/$1.log verdict=met
+    fuzz run "$target" "$work/corpus/$target" "$root/tests/corpus/$target" -- "-max_total_time=$seconds" \
+        -print_final_stats=1 "${limits[@]}" "-artifact_prefix=$work/artifacts/$target/" >"$said" 2>&1 || verdict=failed
+    local stat
+    stat() { sed -n "s/^stat::$1: *//p" "$said" | tail -n 1; }
+    local told="$target: $(stat number_of_executed_units) runs in $seconds s, slowest $(stat slowest_unit_time_sec) s"
+    told+=", at most $(stat peak_rss_mb) MiB"
+    echo "$told: $verdict"
+    [[ $verdict == met ]] || tail -n 40 "$said"
+    [[ -z ${TESTS_FIGURES:-} ]] || printf 'L15\t%s\t%s\n' "$verdict" "$told" >>"$TESTS_FIGURES"
+    [[ $verdict == met ]]
+}
+
 for target in "${targets[@]}"; do
-    mkdir -p "$work/corpus/$target" "$work/artifacts/$target"
     kept=$root/tests/corpus/$target
-    mkdir -p "$kept"
-    # More than a second for one input, or more than 512 MiB, is worth a look too: what is slow is told and kept. Only
-    # ten seconds end a run, because a machine that is busy may well stop for one.
-    limits=(-max_len=1024 -report_slow_units=1 -timeout=10 -rss_limit_mb=512 "-artifact_prefix=$work/artifacts/$target/")
-    if [[ -n $minimise ]]; then
+    mkdir -p "$work/corpus/$target" "$work/artifacts/$target" "$kept"
+    [[ -n $minimise ]] || fuzz build "$target"
+done
+if [[ -n $minimise ]]; then
+    for target in "${targets[@]}"; do
+        kept=$root/tests/corpus/$target
         # Into an empty folder, so that what is no longer needed goes.
         fresh=$(mktemp -d "$work/fresh.XXXXXX")
         # One input for each place in the code, and not for each number of visits: dozens instead of a thousand.
         fuzz run "$target" "$fresh" "$kept" "$work/corpus/$target" -- \
-            -set_cover_merge=1 -use_counters=0 "${limits[@]}"
+            -set_cover_merge=1 -use_counters=0 "${limits[@]}" "-artifact_prefix=$work/artifacts/$target/"
         rm -rf "$kept"
         mv "$fresh" "$kept"
         chmod 755 "$kept"
         echo "$target: $(find "$kept" -type f | wc -l) inputs kept"
-    else
-        fuzz run "$target" "$work/corpus/$target" "$kept" -- \
-            "-max_total_time=$seconds" -print_final_stats=1 "${limits[@]}"
-    fi
+    done
+    exit
+fi
+# Two at a time: one alone leaves all but one core idle.
+failed=0
+for ((n = 0; n < ${#targets[@]}; n += 2)); do
+    running=()
+    for target in "${targets[@]:n:2}"; do
+        search "$target" &
+        running+=($!)
+    done
+    for pid in "${running[@]}"; do
+        wait "$pid" || failed=1
+    done
 done
+exit "$failed"
