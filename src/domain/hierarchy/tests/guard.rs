@@ -1,0 +1,63 @@
+//! The guard that stops an import before it removes too much, and partitions that are no longer listed.
+
+use super::*;
+
+#[test]
+fn the_guard_stops_at_more_than_half_of_ten() {
+    for (stored, gone, stops) in [(9, 9, false), (10, 5, false), (10, 6, true), (20, 11, true)] {
+        let dns: Vec<String> = (0..stored).map(|i| format!("ou=n{i}")).collect();
+        let mut world = World::imported(&dns.iter().map(String::as_str).collect::<Vec<_>>());
+        for n in 1..=gone {
+            world.unseen(n);
+        }
+        world.everything_is(Verdict::Gone);
+        let plan = world.import();
+        assert_eq!(plan.guard.is_some(), stops, "{gone} of {stored}");
+        assert_eq!(plan.changes.removed_containers.len(), gone as usize);
+        assert_eq!(world.stored.containers.len(), (stored - if stops { 0 } else { gone }) as usize);
+        if let Some(text) = &plan.guard {
+            assert!(text.contains(&format!("{gone} of {stored}")) && text.contains("acceptRemovals=true"));
+            world.accept = true;
+            assert_eq!(world.import().guard, None);
+            assert_eq!(world.stored.containers.len(), (stored - gone) as usize);
+        }
+    }
+}
+
+#[test]
+fn a_partition_goes_only_when_unlisted_and_proved_gone_beside_another() {
+    for (verdict, accept, outcome) in [
+        (Verdict::Gone, false, "removed"),
+        (Verdict::Answers, false, "guard"),
+        (Verdict::Unclear, false, "guard"),
+        (Verdict::Answers, true, "kept"),
+        (Verdict::Unclear, true, "removed"),
+    ] {
+        let mut world = with_second_partition();
+        world.stored.partitions[1].selected = true;
+        world.seen.partitions.pop();
+        world.seen.listed = 1;
+        assert_eq!(world.plan().partition_candidates.len(), 1);
+        world.everything_is(verdict);
+        world.accept = accept;
+        let plan = world.import();
+        assert_eq!(plan.guard.is_some(), outcome == "guard", "{verdict:?}");
+        let gone = outcome == "removed";
+        assert_eq!(world.stored.partitions.len(), if gone { 1 } else { 2 }, "{verdict:?} {accept}");
+        if gone {
+            assert_eq!(names(&plan.changes.removed_containers), ["p"]);
+            assert!(plan.changes.selected_removed());
+        }
+    }
+}
+
+#[test]
+fn no_listed_partition_stops_at_the_guard() {
+    let mut world = with_second_partition();
+    world.seen = Seen::default();
+    world.everything_is(Verdict::Gone);
+    assert!(world.plan().guard.expect("guard").contains("lists no partition"));
+    world.accept = true;
+    world.import();
+    assert!(world.stored.partitions.is_empty() && world.stored.containers.is_empty());
+}

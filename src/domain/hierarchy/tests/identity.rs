@@ -1,0 +1,49 @@
+//! Which row is which entry: by immutable id, by name, or neither.
+
+use super::*;
+
+#[test]
+fn a_taken_dn_is_removed_and_added() {
+    let mut world = World::imported(&["ou=a", "ou=b,ou=a"]);
+    world.select(1);
+    world.containers()[0].ids = id(9);
+    world.containers()[1].ids = id(10);
+    let plan = world.import();
+    assert_eq!(names(&plan.changes.removed_containers), ["a", "b"]);
+    assert_eq!(names(&plan.changes.added_containers), ["a", "b"]);
+    assert!(plan.changes.selected_removed() && plan.candidates.is_empty());
+    assert!(plan.warnings[0].contains("recreated"), "{:?}", plan.warnings);
+    assert!(!world.row(9).expect("new").selected);
+}
+
+#[test]
+fn an_id_that_becomes_readable_is_adopted_and_never_erased() {
+    let mut world = World::imported(&["ou=a"]);
+    world.select(1);
+    world.stored.containers[0].entry_id = None;
+    assert!(!world.import().changes.any());
+    assert!(world.row(1).expect("adopted").selected);
+    world.containers()[0].ids = EntryIds::default();
+    let plan = world.import();
+    assert!(!plan.changes.any() && world.row(1).is_some());
+    assert!(plan.warnings[0].contains("no immutable id"));
+}
+
+#[test]
+fn without_ids_a_rename_is_an_add_and_a_candidate() {
+    let mut world = World::imported(&["ou=a", "ou=b"]);
+    world.stored.containers[0].entry_id = None;
+    world.containers()[0] = entry(&format!("ou=z,{BASE}"), EntryIds::default());
+    let plan = world.plan();
+    assert_eq!((names(&plan.changes.added_containers), plan.candidates.len()), (vec!["z"], 1));
+}
+
+#[test]
+fn two_rows_for_one_entry_keep_the_one_with_its_dn() {
+    let mut world = World::imported(&["ou=a", "ou=b"]);
+    world.stored.containers[0].entry_id = id(2).best();
+    world.unseen(1);
+    let plan = world.plan();
+    assert_eq!(plan.candidates.iter().map(|c| c.row).collect::<Vec<_>>(), [1]);
+    assert!(!plan.changes.any());
+}
