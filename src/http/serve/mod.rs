@@ -85,7 +85,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             age: Duration::from_secs(600),
             requests_per_connection: 10_000,
-            drain: Duration::from_secs(10),
+            // With what is stored afterwards, an end takes ten seconds at most.
+            drain: Duration::from_secs(9),
         }
     }
 }
