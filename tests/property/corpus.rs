@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bars::figure;
 use crate::properties::{dn, guard, hierarchy, key, schema};
 
 fn replay(target: &str, property: fn(&[u8])) {
@@ -9,33 +10,35 @@ fn replay(target: &str, property: fn(&[u8])) {
     let files: Vec<PathBuf> =
         std::fs::read_dir(&folder).expect("a corpus").map(|f| f.expect("a file").path()).collect();
     assert!(files.len() > 10, "{} has {} files", folder.display(), files.len());
+    let count = files.len();
     for file in files {
         let data = std::fs::read(&file).expect("an input");
         assert!(std::panic::catch_unwind(|| property(&data)).is_ok(), "{}", file.display());
     }
+    figure("L15", format!("{count} kept inputs of {target} replayed"));
 }
 
 #[test]
-fn kept_names() {
+fn l15_kept_names() {
     replay("dn", dn);
 }
 
 #[test]
-fn kept_answers() {
+fn l15_kept_answers() {
     replay("guard", guard);
 }
 
 #[test]
-fn kept_edits() {
+fn l15_kept_edits() {
     replay("hierarchy", hierarchy);
 }
 
 #[test]
-fn kept_keys() {
+fn l15_kept_keys() {
     replay("key", key);
 }
 
 #[test]
-fn kept_definitions() {
+fn l15_kept_definitions() {
     replay("schema", schema);
 }

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::bars;
 use crate::properties::choices::Choices;
 use crate::properties::directory::Kind;
 use crate::properties::world::{Tally, World, kinds};
@@ -53,8 +54,9 @@ fn shortest(kind: Kind, first: u64, mut steps: Vec<u64>) -> (usize, Failure) {
     (steps.len(), failure)
 }
 
-fn imports_equal_the_model(steps: usize) {
-    let (seed, kinds) = (seed(), kinds());
+#[test]
+fn imports_of_edited_directories_equal_the_model() {
+    let (seed, kinds, steps) = (seed(), kinds(), bars::size(10_000, 100_000));
     let mut tally = Tally::default();
     let mut worlds = Choices::Seed(seed);
     for world in 0..steps / STEPS {
@@ -74,15 +76,4 @@ fn imports_equal_the_model(steps: usize) {
     for (what, count) in &tally.counts {
         assert!(*count * 2_000 > steps, "{what} came {count} times only");
     }
-}
-
-#[test]
-fn imports_of_edited_directories_equal_the_model() {
-    imports_equal_the_model(10_000);
-}
-
-#[test]
-#[ignore = "takes a minute; tests/run.sh runs it"]
-fn imports_of_edited_directories_equal_the_model_100_000_times() {
-    imports_equal_the_model(100_000);
 }

@@ -1,8 +1,10 @@
 //! Properties held against generated input: imports against a model of the merge rules, names, frames.
 //!
-//! The seed of every generator is in `JIM_TEST_SEED` where that is set, and in the message of a failure. The long runs
-//! are `#[ignore]`d and run by `tests/run.sh`.
+//! The seed of every generator is in `JIM_TEST_SEED` where that is set, and in the message of a failure. The full tier
+//! generates more, each time from another seed.
 
+#[path = "../bars/mod.rs"]
+mod bars;
 #[path = "../fuzz/src/lib.rs"]
 mod properties;
 
@@ -14,8 +16,5 @@ mod openldap_names;
 
 /// The seed of this run.
 fn seed() -> u64 {
-    match std::env::var("JIM_TEST_SEED") {
-        Ok(text) => text.parse().expect("JIM_TEST_SEED is a number"),
-        Err(_) => 20_260_101,
-    }
+    bars::seed("JIM_TEST_SEED")
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::bars;
 use crate::support::case::{Case, activities};
 use crate::support::program::Dice;
 use crate::support::{SYSTEMS, TestApp};
@@ -78,7 +79,7 @@ async fn c6_writes_without_their_caller() {
         last = tag;
     }
     let applied = count(&db, updates) - begun;
-    println!("c6 {MOMENTS} writes without their caller: {applied} applied, 0 by half");
+    bars::figure("C6", format!("{MOMENTS} writes without their caller: {applied} applied, 0 by half"));
     app.is_sound();
 }
 
@@ -135,7 +136,8 @@ async fn c6_imports_without_their_caller() {
         }
         slowest = slowest.max(begun.elapsed());
     }
-    println!("c6 {MOMENTS} imports without their caller: {applied} applied, 0 by half; free after {slowest:?} at most");
+    let told = format!("{MOMENTS} imports without their caller: {applied} applied, 0 by half; free after {slowest:?}");
+    bars::judged("C6", slowest <= Duration::from_secs(1), told);
     assert!(slowest < Duration::from_secs(10));
     assert!(activities(&app, case.id).iter().all(|a| a.0 == "Complete"), "{:?}", activities(&app, case.id));
     app.is_sound();

@@ -8,6 +8,7 @@ use jim::sandbox::Tree;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::case::Case;
 use crate::support::program::Dice;
 use crate::support::{SYSTEMS, TestApp};
@@ -65,22 +66,14 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> usize {
     made
 }
 
-async fn races(rounds: usize) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn c2_selections_beside_imports() {
+    let rounds = bars::size(1_000, 5_000);
     let app = TestApp::start().await;
     let mut dice = Dice::new("SELECTIONS_SEED");
     let seeds: Vec<u64> = (0..SYSTEMS_AT_ONCE).map(|_| dice.below(u64::MAX)).collect();
     let made = join_all(seeds.into_iter().map(|seed| race(&app, rounds / SYSTEMS_AT_ONCE, seed))).await;
-    println!("c2 {rounds} imports, {} selections beside them, 0 lost", made.iter().sum::<usize>());
+    let made = made.iter().sum::<usize>();
+    bars::figure("C2", format!("{rounds} imports, {made} selections beside them, 0 lost"));
     app.is_sound();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c2_selections_beside_imports() {
-    races(200).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "the whole of c2: five thousand imports"]
-async fn c2_selections_beside_five_thousand_imports() {
-    races(5_000).await;
 }

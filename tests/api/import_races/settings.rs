@@ -9,6 +9,7 @@ use jim::sandbox::{Answer, Faults, Options, Sandbox, Tree};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::bars;
 use crate::support::case::Case;
 use crate::support::program::Dice;
 use crate::support::rogue::{Rogue, Step};
@@ -166,7 +167,9 @@ async fn c5_no_password_goes_astray() {
         tokio::join!(edits, imports).1
     });
     let answers = join_all(runs).await;
-    println!("c5 three systems, {EDITS} edits each; imports that ran and that were refused: {answers:?}");
+    let [ran, refused] = [0, 1].map(|i| answers.iter().map(|a: &[usize; 2]| a[i]).sum::<usize>());
+    let told = format!("{} edits beside imports, {ran} ran and {refused} were refused; 0 passwords astray", 3 * EDITS);
+    bars::figure("C5", told);
     assert!(answers.iter().all(|[ran, _]| *ran > 0), "{answers:?}");
     for directory in directories {
         assert_eq!(directory.bind_attempts(), directory.binds(), "a password that is not its own");

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use jim::sandbox::{Faults, Tree};
 use tokio::sync::Semaphore;
 
+use crate::bars;
 use crate::support::case::{Case, told};
 use crate::support::{SYSTEMS, TestApp, containers};
 
@@ -56,7 +57,8 @@ async fn c1_sixteen_imports_at_once() {
         }
     }
     let slowest = refused.iter().map(|(_, took)| *took).max().expect("some were refused");
-    println!("c1 first round: {} ran, {} refused, the last of them after {slowest:?}", results.len(), refused.len());
+    let said = format!("first round: {} ran, {} refused, the slowest after {slowest:?}", results.len(), refused.len());
+    bars::judged("C1", slowest <= Duration::from_millis(100), said);
     assert_eq!((results.len(), refused.len()), (1, AT_ONCE - 1));
     assert!(slowest < Duration::from_secs(1));
     assert_eq!(case.sandbox.connections() - connections, 1, "a refused import opens nothing");
