@@ -4,6 +4,7 @@ mod changes;
 mod limits;
 mod texts;
 mod tls;
+mod whole;
 
 use serde_json::{Value, json};
 
