@@ -115,7 +115,7 @@ fn files_begin_with_what_they_own_and_stay_readable() {
         for (path, text) in sources(folder) {
             assert!(text.starts_with("//!"), "{} has no module documentation", path.display());
             let lines = text.lines().count();
-            let most = if is_test(&path) || folder != "src" { 700 } else { 450 };
+            let most = 400;
             assert!(lines <= most, "{} has {lines} lines: split it", path.display());
             let unfinished = ["TO", "DO"].concat();
             assert!(!text.contains(&unfinished), "{} has something left to do", path.display());
