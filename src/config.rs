@@ -382,10 +382,15 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
+/// The folder in which a service manager hands over credentials.
+pub fn handed_over() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
 /// Where a service manager hands over credentials, else beside the database.
 fn default_keyring(folder: &Path) -> PathBuf {
-    let handed_over = std::env::var_os("CREDENTIALS_DIRECTORY").map(|d| Path::new(&d).join("jim.keys"));
-    handed_over.filter(|p| p.exists()).unwrap_or_else(|| folder.join("jim.keys"))
+    let there = handed_over().map(|d| d.join("jim.keys")).filter(|p| p.exists());
+    there.unwrap_or_else(|| folder.join("jim.keys"))
 }
 
 #[cfg(test)]

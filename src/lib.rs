@@ -8,11 +8,11 @@
 //!
 //! | room | owns | looks at |
 //! |---|---|---|
-//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store`, `domain`, `security` |
-//! | [`ops`] | one verb per function: everything that is more than one store call | `store`, `connectors`, `domain`, `security` |
+//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store`, `domain`, `connectors`, `security` |
+//! | [`ops`] | one verb per function: everything that is more than one store call | `store`, `connectors`, `domain`, `security`, `config`, `metrics` |
 //! | [`store`] | SQL, the one writer, the file and its lock | `domain` |
-//! | [`connectors`] | outside systems: sockets, LDAP, the definitions of settings | `domain`, `security` |
-//! | [`security`] | API keys, sealed values, certificate trust | nothing but `error` |
+//! | [`connectors`] | outside systems: sockets, LDAP, files, the definitions of settings | `domain`, `security` |
+//! | [`security`] | API keys, sealed values, certificates, counts and refusals of callers, the clock | nothing but `error` |
 //! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
 //! | [`sandbox`] | a small LDAP directory in this process, for `jim demo` and the tests | `domain` |
 //!

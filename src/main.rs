@@ -1,6 +1,6 @@
 //! The program: arguments to command, faults to exit codes.
 //!
-//! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address in use, 74 I/O, 75 lock held,
+//! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address not to be had, 74 I/O, 75 lock held,
 //! 77 refused because of what is there, 78 configuration or keyring.
 #![forbid(unsafe_code)]
 

@@ -14,7 +14,7 @@ Exit codes:
   0   done
   64  the arguments are wrong, such as a folder for a backup that is not empty
   65  the database or the backup is damaged, of another program or of a newer version; it was not touched
-  69  the address is in use
+  69  the address cannot be listened on, for example because it is in use
   74  the disk or the system refuses
   75  another process holds the database
   77  refused: it would leave no Administrator key

@@ -141,8 +141,16 @@ pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
     let default = Path::new(DEFAULT_FILE);
     let read = named.or_else(|| default.exists().then_some(default)).map(Path::to_owned);
     let _ = READ.set(read.map(|file| std::path::absolute(&file).unwrap_or(file)));
-    let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
-    Config::load(named, environment).map_err(Exit::configuration)
+    // What cannot be read must not count as absent: another database would be used.
+    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let environment: Result<Vec<_>, _> = ours
+        .filter(|(name, _)| name.starts_with("JIM_"))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(Exit::configuration(format!("{name}: is not valid UTF-8"))),
+        })
+        .collect();
+    Config::load(named, environment?.into_iter()).map_err(Exit::configuration)
 }
 
 /// Catches the signals from here on; what it returns resolves when the program is asked to stop.

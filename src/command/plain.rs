@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use jim::domain::text::turns_text;
+
 /// Escapes control characters but line ends, and what changes the direction of text.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c != '\n' && is_hidden(c))
@@ -27,8 +29,7 @@ fn escaped(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || turns_text(c)
 }
 
 #[cfg(test)]

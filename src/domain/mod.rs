@@ -10,3 +10,4 @@ pub mod network;
 pub mod schema;
 pub mod service_setting;
 pub mod setting;
+pub mod text;

@@ -104,7 +104,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let roles = call.app.db.read(all_roles).await?;
     let mut body = body(key, &roles);
     body.key = Some(secret.expose().to_owned());
-    json::created(json::ok(&body)?, &location)
+    Ok(json::created(json::ok(&body)?, &location))
 }
 
 /// Updates an API key.

@@ -17,6 +17,7 @@ use super::openapi::inputs::{
     AddCertificateFileRequest, PagingQuery, UpdateCertificateRequest, UploadCertificateRequest,
 };
 use super::paging::{self, Kind as Column, Page, Paging};
+use crate::domain::text::turns_text;
 use crate::error::{Error, Result};
 use crate::ops::certificates::{self as ops, Changes, New, remaining};
 use crate::security::certificate::encoding::only_certificate;
@@ -248,7 +249,7 @@ pub async fn download(call: Call) -> Result<Response> {
 async fn added(call: &Call, new: New) -> Result<Response> {
     let certificate = ops::add(&call.app, new, call.caller()?).await?;
     let location = format!("/api/v1/certificates/{}", certificate.id);
-    json::created(json::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location)
+    Ok(json::created(json::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location))
 }
 
 fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
@@ -321,9 +322,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 fn attachment(name: &str) -> String {
     let safe = |c: char| {
         let hostile = c.is_control() || "/\\:*?\"<>|%".contains(c);
-        // Marks that are not seen, or that turn the direction of what follows.
-        let unseen =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        // Marks that are not seen, in the name of a file too.
+        let unseen = turns_text(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if hostile || unseen { '_' } else { c }
     };
     let mut file: String = name.chars().map(safe).collect();

@@ -186,7 +186,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
-    json::created(answer(detail)?, &location)
+    Ok(json::created(answer(detail)?, &location))
 }
 
 /// Retrieves a connected system.

@@ -83,7 +83,9 @@ pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
 
 fn build(status: StatusCode, code: &str, message: &str, details: Option<String>, faults: Option<&Faults>) -> Response {
     let body = Envelope { code, message, details, validation_errors: faults, timestamp: super::json::now() };
-    let mut response = warp::reply::json(&body).into_response();
+    // Nothing in it can fail to be JSON.
+    let text = serde_json::to_vec(&body).unwrap_or_default();
+    let mut response = super::json::with_type(text.into_response());
     *response.status_mut() = status;
     response
 }

@@ -18,7 +18,7 @@ use crate::security::certificate::Certificate;
 #[serde(rename_all = "camelCase")]
 #[schema(as = ConnectionTest)]
 struct TestBody {
-    /// Whether every stage is ok
+    /// Whether no stage failed
     success: bool,
     /// In order; after a failed stage the rest is skipped
     stages: Vec<StageBody>,

@@ -83,7 +83,7 @@ pub fn pass_by(app: &App, shown: Credential<'_>, from: IpAddr, is_counted: bool)
         }
     }
     match is_counted {
-        true => count_address(app, from, now).map_err(too_many_of_address),
+        true => count_address(app, from, now).map_err(too_many),
         false => Ok(()),
     }
 }
@@ -170,7 +170,7 @@ async fn verify(
 async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now: Now) -> Result<Option<Arc<Record>>> {
     let id = key.id;
     // Counted before and given back after, so that many at once are not more than one after the other.
-    let failure = app.limiter.failures.take(id, FAILURES, now.elapsed).map_err(too_many_failures)?;
+    let failure = app.limiter.failures.take(id, FAILURES, now.elapsed).map_err(too_many)?;
     let (hasher, presented) = (app.hasher.clone(), Zeroizing::new(presented.to_owned()));
     let (clear, hash, kid) = (presented.clone(), key.hash.clone(), key.pepper_kid);
     let right = app.keys.with_place(move || hasher.verify(&clear, &hash, kid)).await;
@@ -217,10 +217,10 @@ async fn rehash(app: App, presented: Zeroizing<String>, id: Uuid, old: String) {
 fn refuse(app: &App, shown: Credential<'_>, denied: Denied, from: IpAddr, now: Now) -> Error {
     app.refusals.note(denied.cause, from, now.elapsed);
     if let Err(wait) = count_address(app, from, now) {
-        return too_many_of_address(wait);
+        return too_many(wait);
     }
     match (denied.wait, shown) {
-        (Some(wait), _) => too_many_failures(wait),
+        (Some(wait), _) => too_many(wait),
         (None, Credential::Bearer) => BEARER,
         (None, _) => REFUSED,
     }
@@ -253,11 +253,7 @@ fn check_address(app: &App, from: IpAddr, now: Now) -> std::result::Result<(), W
     }
 }
 
-fn too_many_of_address(Wait(seconds): Wait) -> Error {
-    Error::TooMany { why: TOO_MANY, seconds }
-}
-
-fn too_many_failures(Wait(seconds): Wait) -> Error {
+fn too_many(Wait(seconds): Wait) -> Error {
     Error::TooMany { why: TOO_MANY, seconds }
 }
 

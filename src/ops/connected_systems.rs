@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Caller, record_update};
+use super::{Caller, connector_of, record_update};
 use crate::app::{App, Large};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
@@ -146,8 +146,7 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
             };
             let mut changed = changed_fields(&before, &update.fields);
             if let Some(inputs) = update.settings {
-                let connector = definitions::by_id(before.connector_id)
-                    .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))?;
+                let connector = connector_of(&before)?;
                 changed.extend(store_settings(tx, id, connector, inputs, update.faults, &keyring)?);
                 systems::update(tx, id, &update.fields, true)?;
             } else {

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::Caller;
+use super::{Caller, imports};
 use crate::app::{App, RunLock};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::deletion;
@@ -75,5 +75,5 @@ pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
 /// Keeps imports from starting on a system from which something goes.
 async fn quiet(app: &App, id: i64) -> Result<RunLock> {
     app.db.read_few(move |c| systems::active(c, id).map(drop)).await?;
-    app.imports.take(id).ok_or_else(|| Error::Conflict("an import is running on this system".to_owned()))
+    imports::take(app, id)
 }

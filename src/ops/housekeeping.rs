@@ -31,7 +31,7 @@ pub async fn run(app: App, mut ended: oneshot::Receiver<()>) {
         match store(app).await {
             Ok(false) => {}
             Ok(true) => stored = Some(now),
-            Err(e) => tracing::warn!(error = e.chain(), "uses of API keys were not stored"),
+            Err(e) => tracing::warn!(error = e.chain(), "uses of API keys or the time were not stored"),
         }
     }
 }
@@ -45,7 +45,7 @@ pub async fn finish(app: &App) {
         app.db.write(move |tx| clock::store(tx, now)).await
     };
     if let Err(e) = stored.await {
-        tracing::warn!(error = e.chain(), "the last uses of API keys were not stored");
+        tracing::warn!(error = e.chain(), "the last uses of API keys or the time were not stored");
     }
 }
 

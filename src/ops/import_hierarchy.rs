@@ -9,10 +9,9 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::Caller;
 use super::imports::{self, Password, Run, external};
+use super::{Caller, connector_of};
 use crate::app::App;
-use crate::connectors::definitions;
 use crate::connectors::ldap::hierarchy::discover;
 use crate::connectors::ldap::partitions;
 use crate::connectors::ldap::removal::verify;
@@ -87,8 +86,7 @@ pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Resul
 
 async fn prepare(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Ready> {
     let (system, stored) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
-    let connector = definitions::by_id(system.connector_id)
-        .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))?;
+    let connector = connector_of(&system)?;
     if !connector.capabilities.partitions {
         return Err(Error::BadRequest(format!("the connector {} has no hierarchy", connector.name)));
     }
@@ -135,10 +133,13 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     if options.preview {
         return Ok(report(plan, &before.tree, remarks, "Preview: "));
     }
-    let planned = clock.elapsed() - read;
+    let (planned, logged) = (clock.elapsed() - read, remarks.len());
     let work = Finish { before, seen, plan, verdicts, remarks, options, revision };
     let activity = run.activity;
     let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
+    for warning in report.warnings.iter().skip(logged) {
+        tracing::warn!(connected_system.id = id, "{warning}");
+    }
     tracing::info!(
         connected_system.id = id,
         read_ms = read.as_millis() as u64,

@@ -30,15 +30,21 @@ pub(super) struct Run {
     pub lock: Arc<RunLock>,
 }
 
+/// Takes the one run of a system.
+///
+/// # Errors
+/// An import of the system is running.
+pub(super) fn take(app: &App, system: i64) -> Result<RunLock> {
+    let running = || Error::Conflict("an import is already running on this system".to_owned());
+    app.imports.take(system).ok_or_else(running)
+}
+
 /// Takes the one run of a system and opens its activity, if it leaves one.
 ///
 /// # Errors
 /// Another import of the system is running.
 pub(super) async fn begin(app: &App, system: &System, operation: Option<Operation>, caller: &Caller) -> Result<Run> {
-    let lock = app
-        .imports
-        .take(system.id)
-        .ok_or_else(|| Error::Conflict("an import is already running on this system".to_owned()))?;
+    let lock = take(app, system.id)?;
     let (id, name, by) = (system.id, system.name.clone(), caller.initiator());
     let activity = match operation {
         None => None,
@@ -135,7 +141,7 @@ pub(super) fn ready_to_connect(
     stored: &Settings,
     sent: Option<Secret>,
 ) -> Result<Password> {
-    if app.ldap_limits.hosts.refuses(ldap.target.bare_host(), ldap.target.port) {
+    if app.ldap_limits.hosts.refuses(&ldap.target.host, ldap.target.port) {
         return Err(unusable(format!("Host: {NOT_ALLOWED}")));
     }
     match (sent, stored.sealed(ldap_setting::PASSWORD)) {

@@ -30,7 +30,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::connectors::definitions::{self, Definition};
+use crate::error::{Error, Result};
 use crate::security::key_cache::Record;
 use crate::store::Tx;
 use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
@@ -52,6 +53,12 @@ impl Caller {
     pub fn initiator(&self) -> Initiator {
         Initiator::Key { id: self.key.id, name: self.key.name.clone() }
     }
+}
+
+/// The connector of a system.
+fn connector_of(system: &System) -> Result<&'static Definition> {
+    definitions::by_id(system.connector_id)
+        .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))
 }
 
 /// Records that a system, or something of it, was changed.

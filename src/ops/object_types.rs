@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Caller, record_update};
 use crate::app::{App, Large};
 use crate::domain::schema::{RowId, count};
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
 use crate::store::schema::{self, Flag, ListedAttribute, ListedType};
 use crate::store::{Tx, connected_systems};
@@ -118,8 +118,7 @@ pub async fn update_many(
     caller: &Caller,
 ) -> Result<Bulk> {
     if wishes.is_empty() {
-        let fault = ("attributes".to_owned(), vec!["Must name at least one attribute.".to_owned()]);
-        return Err(Error::Invalid(Faults::from([fault])));
+        return Err(Error::field("attributes", "Must name at least one attribute."));
     }
     let by = caller.initiator();
     app.db

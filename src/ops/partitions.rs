@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Caller, record_update};
 use crate::app::{App, Large};
 use crate::domain::hierarchy::{RowId, StoredPartition};
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
 use crate::store::hierarchy::{self, Node};
 use crate::store::{Tx, connected_systems};
@@ -34,9 +34,9 @@ pub struct Bulk {
 pub async fn list(app: &App, system: i64) -> Result<(Vec<Branch>, Large)> {
     let mut large = app.large_answer().await?;
     let listed = app.db.read(move |c| {
-        connected_systems::require(c, system)?;
         // One snapshot for all of them.
         let tx = c.unchecked_transaction()?;
+        connected_systems::require(&tx, system)?;
         let branch = |partition: StoredPartition| Ok(Branch { nodes: hierarchy::nodes(&tx, partition.id)?, partition });
         hierarchy::partitions(&tx, system)?.into_iter().map(branch).collect()
     });
@@ -96,10 +96,7 @@ pub async fn select_container(
 /// the others are stored.
 pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bool>>, caller: &Caller) -> Result<Bulk> {
     if wanted.is_empty() {
-        return Err(Error::Invalid(Faults::from([(
-            "containers".to_owned(),
-            vec!["Must name at least one container.".to_owned()],
-        )])));
+        return Err(Error::field("containers", "Must name at least one container."));
     }
     let by = caller.initiator();
     app.db

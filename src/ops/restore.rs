@@ -116,7 +116,9 @@ fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<In
         return Err(damaged(backup, &format!("{COPY} has {size} bytes, not {} as its manifest says", manifest.size)));
     }
     let incoming = Incoming::receive(place, &mut from.take(size))?;
-    let written = File::open(incoming.path()).and_then(|mut file| sha256(&mut file)).map_err(io)?;
+    let copied = incoming.path();
+    let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", copied.display()));
+    let written = File::open(copied).and_then(|mut file| sha256(&mut file)).map_err(io)?;
     match written == manifest.sha256 {
         true => Ok(incoming),
         false => Err(damaged(backup, &format!("{COPY} is not what was backed up: its SHA-256 is another one"))),

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::start::{StartFault, belong_together};
-use crate::config::Config;
+use crate::config::{Config, handed_over};
 use crate::error::Error;
 use crate::security::secret::{Keyring, KeyringFault, sealed_with};
 use crate::store::{Db, FileLock, OpenFault, Tx, secrets};
@@ -83,9 +83,9 @@ fn reseal(tx: &Tx<'_>, keyring: &Keyring, new: bool) -> Result<usize, Error> {
 /// What a service manager hands over is a copy that is gone when the service ends; a key that is only in it would take
 /// every secret with it.
 fn refuse_handed_over(keyring: &Path) -> Result<(), StartFault> {
-    let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|f| !f.is_empty()) else { return Ok(()) };
+    let Some(folder) = handed_over() else { return Ok(()) };
     let own = keyring.parent().and_then(|p| p.canonicalize().ok());
-    match own.is_some() && own == Path::new(&folder).canonicalize().ok() {
+    match own.is_some() && own == folder.canonicalize().ok() {
         false => Ok(()),
         true => Err(StartFault::Configuration(format!(
             "the keyring {} was handed over by the service manager and is a copy; name the original with \

@@ -1,5 +1,6 @@
 //! Trying out the settings of a connected system, stored or not, without changing anything.
 
+use super::connector_of;
 use crate::app::App;
 use crate::connectors::definitions::{self, ldap_setting};
 use crate::connectors::ldap::Access;
@@ -29,8 +30,7 @@ pub struct Tested {
 /// entered for: with another target it has to be sent along.
 pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faults) -> Result<Tested> {
     let (system, mut settings) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
-    let connector = definitions::by_id(system.connector_id)
-        .ok_or_else(|| Error::internal("a system has no connector", "unknown connector id"))?;
+    let connector = connector_of(&system)?;
     let changes = check_all(connector, inputs.unwrap_or_default(), faults)?;
     if connector.id != definitions::LDAP {
         return Err(Error::BadRequest(format!("the connector {} has no connection to test", connector.name)));
@@ -40,7 +40,7 @@ pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faul
     let password = ready_to_connect(app, id, &ldap, &settings, sent)?.unsealed(app)?;
     // A person is waiting: a test does not stand in line behind imports, but with other tests.
     let _turn = app.tests.clone().acquire_owned().await;
-    let (host, port) = (ldap.target.bare_host().to_owned(), ldap.target.port);
+    let (host, port) = (ldap.target.host.clone(), ldap.target.port);
     let access = Access::new(ldap, password, app.trust.clone(), app.ldap_limits.clone());
     // A task of its own: should the LDAP library panic over what a directory sent, it is one failed test.
     let report = tokio::spawn(async move { probe(&access).await }).await;

@@ -59,11 +59,6 @@ pub enum Place {
 const BAD: &[u8] = b"ou=\xff\xfe\x80";
 
 impl Broken {
-    /// Two gibibytes announced, and so many gibibytes sent.
-    pub fn endless_claim(gibibytes: u64) -> Broken {
-        Broken::LengthClaim { claim: 0x7fff_ffff, then: gibibytes.saturating_mul(1 << 30) }
-    }
-
     /// The bytes of the message for a search of this id, and how many filler bytes follow them.
     pub fn bytes(self, id: i32) -> (Vec<u8>, u64) {
         let whole = |bytes: Vec<u8>| (bytes, 0);

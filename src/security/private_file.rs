@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 /// Why such a file cannot be used.
@@ -24,7 +25,9 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Fau
     let at = path.display();
     let wrong = |text: String| Err(Fault::Wrong(text));
     let cannot = |e: std::io::Error| Fault::Wrong(format!("cannot read the {what} {at}: {e}"));
-    let mut file = match File::open(path) {
+    // A pipe would be waited for before anybody could see that it is one.
+    let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    let mut file = match opened {
         Ok(file) => file,
         Err(e) if e.kind() == ErrorKind::NotFound => return Err(Fault::Missing),
         Err(e) => return Err(cannot(e)),

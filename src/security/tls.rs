@@ -30,6 +30,9 @@ use verifier::{Fixed, Trusting};
 
 pub use verifier::Witness;
 
+/// Bytes of a file of the operator's folder, which may hold many certificates.
+const MAX_TRUSTED: u64 = 4 * 1024 * 1024;
+
 /// The certificates that a directory's certificate may lead to.
 #[derive(Debug)]
 pub struct ClientTrust {
@@ -74,6 +77,11 @@ impl ClientTrust {
         let mut own = Vec::new();
         for file in trust_dir.map(certificate_files).transpose()?.unwrap_or_default() {
             let bad = || format!("{} is not a certificate file in PEM form", file.display());
+            // A pipe of that name would be waited for.
+            let meta = std::fs::metadata(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+            if !meta.is_file() || meta.len() > MAX_TRUSTED {
+                return Err(format!("{} is no file, or too long for certificates to trust", file.display()));
+            }
             let certificates = CertificateDer::pem_file_iter(&file).map_err(|_| bad())?;
             let before = own.len();
             for certificate in certificates {

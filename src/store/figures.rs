@@ -1,11 +1,11 @@
 //! What monitoring wants to know of the database: how much there is, and when imports were last applied.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 use time::OffsetDateTime;
 
-use super::timestamp;
+use super::{open, timestamp};
 use crate::error::Result;
 
 /// How much there is.
@@ -58,7 +58,5 @@ pub fn last_imports(c: &Connection) -> Result<Vec<LastImports>> {
 /// SQLite's locks when it is closed.
 pub fn sizes(database: &Path) -> (u64, u64) {
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
-    let mut wal = database.as_os_str().to_owned();
-    wal.push("-wal");
-    (length(database), length(&PathBuf::from(wal)))
+    (length(database), length(&open::sidecar(database, "wal")))
 }

@@ -130,15 +130,6 @@ pub fn select_container(tx: &Connection, system: i64, id: RowId, selected: bool)
     touch(tx, system)
 }
 
-/// How many partitions and containers a system has.
-pub fn counts(c: &Connection, system: i64) -> Result<(usize, usize)> {
-    const SQL: &str = "SELECT (SELECT count(*) FROM partitions WHERE system_id = ?1),
-        (SELECT count(*) FROM containers c JOIN partitions p ON p.id = c.partition_id WHERE p.system_id = ?1)";
-    let (partitions, containers): (i64, i64) =
-        c.prepare_cached(SQL)?.query_row([system], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    Ok((partitions as usize, containers as usize))
-}
-
 /// Marks the hierarchy as changed, so that an import that planned on the old one plans again.
 fn touch(tx: &Connection, system: i64) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET hierarchy_revision = hierarchy_revision + 1 WHERE id = ?1";

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::open::{OpenFault, beside};
 
@@ -28,7 +29,7 @@ impl FileLock {
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
             .open(&lock_path)
             .map_err(|e| OpenFault::io(&format!("cannot open {}", lock_path.display()), e))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !lock(&file, &lock_path)? {
             return Err(held(path, holder(&mut file)));
         }
         // For people: who holds it. The lock itself is the system's.
@@ -47,9 +48,9 @@ impl FileLock {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Look::Absent),
             Err(e) => return Err(OpenFault::io(&format!("cannot open {}", lock_path.display()), e)),
         };
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Look::Taken(FileLock { _file: file })),
-            Err(_) => Ok(Look::Held(holder(&mut file))),
+        match lock(&file, &lock_path)? {
+            true => Ok(Look::Taken(FileLock { _file: file })),
+            false => Ok(Look::Held(holder(&mut file))),
         }
     }
 
@@ -75,6 +76,16 @@ pub(super) enum Look {
 fn held(path: &Path, who: Option<u32>) -> OpenFault {
     let who = who.map_or("another process".to_owned(), |pid| format!("process {pid}"));
     OpenFault::Locked(format!("{} is in use by {who}", path.display()))
+}
+
+/// Whether the lock could be taken; another process has it otherwise.
+fn lock(file: &File, path: &Path) -> Result<bool, OpenFault> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        // A file system that knows no locks, or has no more of them.
+        Err(e) => Err(OpenFault::io(&format!("cannot lock {}", path.display()), std::io::Error::from(e))),
+    }
 }
 
 /// The process that holds the lock. Who only looks does not write its id into the file, so that the one there may be

@@ -1,12 +1,15 @@
 //! What a directory says, made fit to be shown to a caller, to be logged and to be kept.
 //!
-//! No text of a directory reaches anybody without having gone through here.
+//! No diagnostic, no word on a vendor and no part of a schema that is quoted reaches anybody without having gone through
+//! here. Names and descriptions are data and stay as they are.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
+
+use crate::domain::text::turns_text;
 
 use crate::security::secret::Secret;
 
@@ -93,12 +96,6 @@ impl fmt::Debug for Cleaner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cleaner(..)")
     }
-}
-
-/// Line and paragraph separators and marks that turn the direction of text: no control characters to Unicode, but
-/// able to make a line read as something else.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Replaces each occurrence of `spelling` (lower case), ignoring the case of ASCII letters; `None` if there is none.

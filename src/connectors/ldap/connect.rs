@@ -58,13 +58,8 @@ pub struct Target {
 impl Target {
     /// `host:port`, an IPv6 address in brackets.
     pub fn label(&self) -> String {
-        let host = self.bare_host();
+        let host = &self.host;
         if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
-    }
-
-    /// The host without the brackets of an address.
-    pub fn bare_host(&self) -> &str {
-        self.host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&self.host)
     }
 }
 
@@ -132,13 +127,13 @@ pub(super) async fn connect(
 
 /// All addresses of the host, each of which may be connected to.
 pub(super) async fn resolve(target: &Target, hosts: &Policy, deadline: Deadline) -> Result<Vec<SocketAddr>, Failure> {
-    let (at, host) = (target.label(), target.bare_host());
+    let (at, host) = (target.label(), &target.host);
     let unknown = || Failure::new(Stage::Resolve, &at, "name not found");
     let denied = || Failure::new(Stage::Resolve, &at, NOT_ALLOWED).of_settings();
     if hosts.refuses(host, target.port) {
         return Err(denied());
     }
-    let look_up = async { tokio::net::lookup_host((host, target.port)).await.map_err(|_| unknown()) };
+    let look_up = async { tokio::net::lookup_host((host.as_str(), target.port)).await.map_err(|_| unknown()) };
     let addresses: Vec<SocketAddr> = deadline.bound(Stage::Resolve, &at, look_up).await?.collect();
     if addresses.is_empty() {
         return Err(unknown());
@@ -254,7 +249,7 @@ async fn handshake(
     at: &str,
 ) -> Result<TlsStream<TcpStream>, Failure> {
     let failed = |reason: &str| Failure::new(Stage::Tls, at, reason);
-    let host = target.bare_host();
+    let host = &target.host;
     let name = match ServerName::try_from(host.strip_suffix('.').unwrap_or(host).to_owned()) {
         Ok(name) => name,
         // A name that no certificate can hold. Unverified, any name will do: it is compared with nothing.

@@ -97,7 +97,7 @@ impl Access {
     }
 
     /// One more bound connection.
-    pub(self) async fn another(&self) -> Result<Session, Failure> {
+    async fn another(&self) -> Result<Session, Failure> {
         self.timed(async |deadline| self.open(deadline).await).await
     }
 

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, Stage, result_name};
+use super::guard::PAGED_RESULTS;
 use super::session::Session;
 use crate::domain::dn::{Dn, DnKey};
 
@@ -78,7 +79,6 @@ const ATTRIBUTES: &[&str] = &[
     "vendorName",
     "vendorVersion",
 ];
-const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 const CAPABILITY_AD: &str = "1.2.840.113556.1.4.800";
 const CAPABILITY_AD_LDS: &str = "1.2.840.113556.1.4.1851";
 /// A server's name of itself is shown to people, and it is a stranger's text.

@@ -61,12 +61,12 @@ pub fn streamed(mut next: impl FnMut() -> Option<Vec<u8>> + Send + Sync + 'stati
 }
 
 /// Turns a 200 into a 201 with the path of what was created.
-pub fn created(mut response: Response, location: &str) -> Result<Response> {
+pub fn created(mut response: Response, location: &str) -> Response {
     *response.status_mut() = StatusCode::CREATED;
     if let Ok(value) = HeaderValue::from_str(location) {
         response.headers_mut().insert(header::LOCATION, value);
     }
-    Ok(response)
+    response
 }
 
 /// A 204.
@@ -236,7 +236,6 @@ impl Body {
 
     /// A display name: 1-200 code points, trimmed.
     pub fn name(&mut self, required: bool) -> Option<String> {
-        let had_fault = self.faults.contains_key("name");
         let text = self.text("name").map(|t| t.trim().to_owned());
         match text {
             Some(t) if (1..=200).contains(&t.chars().count()) => Some(t),
@@ -245,7 +244,7 @@ impl Body {
                 None
             }
             None => {
-                if required && !had_fault && !self.faults.contains_key("name") {
+                if required && !self.faults.contains_key("name") {
                     self.fault("name", "Must be 1-200 characters.");
                 }
                 None

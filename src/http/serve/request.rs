@@ -174,11 +174,6 @@ pub(super) fn dress(headers: &mut HeaderMap, id: HeaderValue) {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.insert(&REQUEST_ID, id);
-    if let Some(kind) = headers.get_mut(header::CONTENT_TYPE)
-        && kind.as_bytes() == b"application/json"
-    {
-        *kind = HeaderValue::from_static("application/json; charset=utf-8");
-    }
 }
 
 /// The id of a request, ready for both uses.

@@ -1,6 +1,6 @@
 //! Activities: what happened, who did it and how it ended. Written in the transaction of the change they tell of.
 //!
-//! Four tables hold together, and only the functions here write them: the log with a row for each, the subjects that
+//! Five tables hold together, and only the functions here write them: the log with a row for each, the subjects that
 //! rows have in common, their counts, and the list in short. `jim check` holds them against each other.
 
 pub mod blocks;
