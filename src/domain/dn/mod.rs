@@ -94,7 +94,8 @@ impl Dn {
 
     /// The normal form: equal for every spelling of the same name.
     pub fn key(&self) -> DnKey {
-        let mut key = String::with_capacity(self.rdns.iter().map(Rdn::size).sum());
+        let pairs = self.rdns.iter().flat_map(Rdn::pairs);
+        let mut key = String::with_capacity(pairs.map(|p| p.attribute.len() + p.value.len() + 2).sum());
         for (i, rdn) in self.rdns.iter().enumerate() {
             if i > 0 {
                 key.push(RDN_SEPARATOR);
@@ -135,10 +136,6 @@ impl Rdn {
     /// The pairs, sorted by type, then value.
     pub fn pairs(&self) -> &[Ava] {
         &self.pairs
-    }
-
-    fn size(&self) -> usize {
-        self.pairs.iter().map(|p| p.attribute.len() + p.value.len() + 2).sum()
     }
 
     fn write_key(&self, key: &mut String) {
@@ -317,7 +314,6 @@ fn fold_into(value: &str, key: &mut String) {
                         key.push(KEY_ESCAPE);
                         key.push(char::from(b'a' + (c as u8 - KEY_ESCAPE as u8)));
                     }
-                    c if c.is_ascii() => key.push(c.to_ascii_lowercase()),
                     c => key.extend(c.to_lowercase()),
                 }
             }

@@ -21,7 +21,12 @@ fn spellings_of_one_name_share_a_key() {
     for (a, b) in same {
         assert_eq!(key(a), key(b), "{a} and {b}");
     }
-    for (a, b) in [("ou=a,ou=b", "ou=a\\,ou=b"), ("ou=a+l=b", "ou=a\\+l\\=b"), ("ou=e\u{301}", "ou=\u{e9}")] {
+    for (a, b) in [
+        ("ou=a,ou=b", "ou=a\\,ou=b"),
+        ("ou=a+l=b", "ou=a\\+l\\=b"),
+        ("ou=e\u{301}", "ou=\u{e9}"),
+        ("ou=a+l=b", "l=bou\\=a"),
+    ] {
         assert_ne!(key(a), key(b), "{a} and {b}");
     }
 }
@@ -32,6 +37,27 @@ fn fingerprints_are_equal_where_keys_are() {
     assert_ne!(key("ou=a,dc=x").fingerprint(), key("ou=b,dc=x").fingerprint());
     // The published test value of the empty text.
     assert_eq!(key("").fingerprint(), 0x6c62272e07bb014262b821756295c58d_u128.to_be_bytes());
+    let letter = DnKey::from("a".to_owned());
+    assert_eq!(letter.fingerprint(), 0xd228cb696f1a8caf78912b704e4a8964_u128.to_be_bytes());
+}
+
+#[test]
+fn a_key_is_its_text_wherever_it_goes() {
+    let sales = key("OU=Sales, dc=X");
+    assert_eq!(DnKey::from(sales.as_str().to_owned()), sales);
+    assert_eq!(DnKey::of_stored("OU=Sales, dc=X"), sales);
+    assert_eq!(sales.clone().into_string(), "ou=sales\u{1e}dc=x");
+    let places = std::collections::HashMap::from([(sales.clone(), 1)]);
+    assert_eq!((places.get(sales.as_str()), places.get("dc=x")), (Some(&1), None));
+    // What can be read no more still compares with itself.
+    assert_eq!(DnKey::of_stored("Sales"), DnKey::from("sales".to_owned()));
+}
+
+/// Its fingerprint is stored, so that another form of the key would find no row of an older file.
+#[test]
+fn the_form_of_a_key_stays() {
+    let all = key("OU=\\ a\\1D\\1E\\1F  \u{c9} +L=b , o=c");
+    assert_eq!(all.as_str(), "l=b\u{1f}ou=a\u{1d}a\u{1d}b\u{1d}c \u{e9}\u{1e}o=c");
 }
 
 #[test]
@@ -62,7 +88,9 @@ fn below_is_decided_by_whole_rdns() {
     assert!(!key("dc=example").is_below(key("dc=example").as_str()));
     let deep = key("ou=c,ou=b,dc=x");
     assert_eq!(deep.ancestors().collect::<Vec<_>>(), ["ou=b\u{1e}dc=x", "dc=x"]);
-    assert_eq!(deep.own(), "ou=c");
+    assert_eq!((deep.own(), deep.parent()), ("ou=c", Some("ou=b\u{1e}dc=x")));
+    assert_eq!(["dc=x", deep.as_str()].map(depth), [1, 3]);
+    assert!(deep.is_below("") && !key("").is_below(""), "all names are below that of the root");
 }
 
 #[test]
@@ -71,9 +99,25 @@ fn faults_are_told_apart() {
         assert_eq!(Dn::parse(bad), Err(DnFault::Malformed), "{bad}");
     }
     assert_eq!(Dn::parse("ou=\\FF,dc=x"), Err(DnFault::NotUtf8));
-    assert_eq!(Dn::parse(&format!("ou={}", "x".repeat(MAX_DN_BYTES))), Err(DnFault::TooLong));
+    let long = |bytes: usize| Dn::parse(&format!("ou={}", "x".repeat(bytes - 3))).map(|dn| dn.name().len());
+    assert_eq!(long(MAX_DN_BYTES), Ok(MAX_DN_BYTES - 3));
+    assert_eq!(long(MAX_DN_BYTES + 1), Err(DnFault::TooLong));
     assert_eq!(Dn::parse(&vec!["ou=x"; 257].join(",")), Err(DnFault::TooDeep));
     assert!(Dn::parse(&vec!["ou=x"; 256].join(",")).is_ok());
+    let told = [DnFault::TooLong, DnFault::TooDeep, DnFault::Malformed, DnFault::NotUtf8].map(|f| f.to_string());
+    for (text, of) in told.iter().zip(["8192 bytes", "256 parts", "RFC 4514", "not UTF-8"]) {
+        assert!(text.contains(of), "{text}");
+    }
+}
+
+#[test]
+fn a_name_is_put_below_another_one() {
+    let dn = Dn::parse("ou=a\\,b+l=c,ou=d,dc=x").expect("a name");
+    let pairs: Vec<_> = dn.rdns()[0].pairs().iter().map(|p| (p.attribute(), p.value())).collect();
+    assert_eq!(pairs, [("l", "c"), ("ou", "a,b")]);
+    assert_eq!(dn.parent().to_string(), "ou=d,dc=x");
+    assert_eq!(dn.first_rdns_under(1, "DC=Elsewhere"), "l=c+ou=a\\,b,DC=Elsewhere");
+    assert_eq!(dn.first_rdns_under(2, ""), "l=c+ou=a\\,b,ou=d");
 }
 
 #[test]
@@ -83,6 +127,21 @@ fn formatting_can_be_read_back() {
         let again = Dn::parse(&dn.to_string()).expect("own format");
         assert_eq!(dn, again, "{text}");
         assert_eq!(dn.key(), again.key());
+    }
+}
+
+#[test]
+fn only_what_needs_it_is_escaped() {
+    for (value, escaped) in [
+        ("Sales #1 = 2", "Sales #1 \\= 2"),
+        ("  a  ", "\\  a \\ "),
+        (" ", "\\ "),
+        ("#a#", "\\#a#"),
+        (",+\"\\<>;", "\\,\\+\\\"\\\\\\<\\>\\;"),
+        ("\n\u{85}\u{e9}", "\\0A\\C2\\85\u{e9}"),
+        ("", ""),
+    ] {
+        assert_eq!(escape_value(value), escaped);
     }
 }
 
