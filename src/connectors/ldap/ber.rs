@@ -105,7 +105,7 @@ pub fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
         return Err(Fault::LengthForm);
     }
     let Some(claimed) = after.get(..octets) else { return Ok(None) };
-    let length = claimed.iter().fold(0usize, |sum, &b| (sum << 8) | usize::from(b));
+    let length = claimed.iter().fold(0usize, |sum, &b| sum * 256 + usize::from(b));
     Ok(Some(Header { tag, size: 2 + octets, length }))
 }
 
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
 pub fn unsigned(content: &[u8]) -> Result<u32, Fault> {
     match content {
         [first, ..] if content.len() <= 4 && first & 0x80 == 0 => {
-            Ok(content.iter().fold(0, |sum, &b| (sum << 8) | u32::from(b)))
+            Ok(content.iter().fold(0, |sum, &b| sum * 256 + u32::from(b)))
         }
         _ => Err(Fault::Shape),
     }

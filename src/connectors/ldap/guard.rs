@@ -189,7 +189,7 @@ pub fn sift(guard: &mut Guard, buffer: &mut [u8], limit: usize) -> Sifted {
                     Verdict::Intermediate | Verdict::Disconnect => {}
                 }
                 if matches!(verdict, Verdict::Entry | Verdict::Final) {
-                    if sifted.keep < sifted.judged {
+                    if sifted.keep != sifted.judged {
                         buffer.copy_within(sifted.judged..sifted.judged + length, sifted.keep);
                     }
                     sifted.keep += length;

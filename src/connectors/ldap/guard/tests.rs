@@ -178,6 +178,29 @@ fn ids_and_operations_must_answer_a_request() {
 }
 
 #[test]
+fn numbers_of_several_octets_are_read_whole() {
+    let mut guard = Guard::new();
+    for id in [0x0102_0304, 0x7fff_ffff] {
+        guard.sent(&message(id, &[tlv(0x63, [])])).expect("request");
+    }
+    assert_eq!(guard.check(&message(4, &[result(0x65, 0, "")])), Err(Fault::MessageId));
+    let done = seq(0x65, &[tlv(ENUMERATED, [0x10, 0x20, 0x01]), string(""), string("")]);
+    let frame = message(0x0102_0304, &[done]);
+    assert_eq!((guard.check(&frame), result_code(&frame)), (Ok(Verdict::Final), Ok(0x0010_2001)));
+    assert_eq!(guard.check(&message(0x7fff_ffff, &[result(0x65, 0, "")])), Ok(Verdict::Final));
+    assert!(!guard.waiting());
+}
+
+#[test]
+fn faults_are_told_apart_and_only_one_is_of_a_limit() {
+    use Fault::*;
+    let all = [NotLdap, Tag, LengthForm, Length, TooDeep, TooLarge, Shape, NotUtf8, MessageId, Operation];
+    let texts: std::collections::HashSet<String> = all.iter().map(Fault::to_string).collect();
+    assert!(texts.len() == all.len() && texts.iter().all(|text| text.len() > 10), "{texts:?}");
+    assert_eq!(all.into_iter().filter(|fault| fault.is_limit()).collect::<Vec<_>>(), [TooLarge]);
+}
+
+#[test]
 fn an_id_is_free_after_its_final_answer() {
     let mut guard = asked();
     assert_eq!(guard.check(&message(2, &[entry("dc=x", &[])])), Ok(Verdict::Entry));
