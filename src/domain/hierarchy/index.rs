@@ -103,4 +103,43 @@ mod tests {
         assert_eq!(index.put_first("c", 1, |p| same[p] == "c"), None);
         assert_eq!(Index::for_items(0).find("a", |_| true), None);
     }
+
+    #[test]
+    fn few_things_are_compared_and_little_room_is_taken() {
+        let words: Vec<String> = (0..1_000).map(|n| format!("word {n}")).collect();
+        let mut index = Index::for_items(words.len());
+        let mut compared = 0;
+        for (i, word) in words.iter().enumerate() {
+            index.put(word.as_str(), i, |p| {
+                compared += 1;
+                words[p] == *word
+            });
+        }
+        assert_eq!(compared, 0, "what is not there is known by its hash");
+        for word in &words {
+            index.find(word.as_str(), |p| {
+                compared += 1;
+                words[p] == *word
+            });
+        }
+        assert_eq!(compared, words.len());
+        for items in [0, 1, 5, 1_000, 100_000] {
+            let slots = Index::for_items(items).slots.len();
+            assert!((items * 3 / 2 + 8..items * 3 + 17).contains(&slots), "{slots} for {items}");
+        }
+    }
+
+    #[test]
+    fn what_is_replaced_takes_no_more_room() {
+        let mut index = Index::for_items(0);
+        (0..100).for_each(|i| index.put("same", i, |_| true));
+        assert_eq!(index.find("same", |_| true), Some(99));
+    }
+
+    #[test]
+    #[should_panic(expected = "no more than it was made for")]
+    fn a_full_one_says_so() {
+        let mut index = Index::for_items(0);
+        (0..8).for_each(|i| index.put(&i, i, |p| p == i));
+    }
 }

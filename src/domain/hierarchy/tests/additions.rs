@@ -81,9 +81,77 @@ fn an_inner_naming_context_keeps_its_entries_to_itself() {
     };
     world.seen.partitions.push(inner);
     world.seen.listed = 2;
+    // What only the search of the outer partition returned is not the outer one's to tell.
+    for (rdns, n) in [("dc=sub", 99), ("ou=y,ou=x,dc=sub", 3)] {
+        world.containers().push(entry(&format!("{rdns},{BASE}"), id(n)));
+    }
     let plan = world.import();
-    assert_eq!(plan.changes.added_partitions.len(), 1);
+    assert_eq!((plan.changes.added_partitions.len(), plan.added.len()), (1, 0));
     // The entry did not move: it only belongs to the inner partition from now on.
     assert_eq!(moved(&plan), []);
     assert_ne!(world.row(2).map(|r| r.partition_id), world.row(1).map(|r| r.partition_id));
+}
+
+#[test]
+fn an_incomplete_view_adds_at_the_top_and_below_what_is_stored_or_read() {
+    let mut world = with_second_partition();
+    world.unseen(1);
+    for (rdns, n) in [("ou=top", 3), ("ou=under,ou=a", 4), ("ou=deep,ou=top", 5), ("ou=lost,ou=unread", 6)] {
+        world.containers().push(entry(&format!("{rdns},{BASE}"), id(n)));
+    }
+    world.seen.partitions[0].view = View::Incomplete("cut".to_owned());
+    // The other partition was read to its end: what is between is no container.
+    world.seen.partitions[1].containers.push(entry("ou=far,cn=none,o=partners", id(7)));
+    let plan = world.import();
+    assert_eq!(names(&plan.changes.added_containers), ["far", "top", "deep", "under"]);
+    assert_eq!(world.row(4).and_then(StoredContainer::parent_id), world.row(1).map(|a| a.id));
+}
+
+#[test]
+fn technical_is_what_is_marked_and_all_below_it() {
+    let hidden = |world: &World| {
+        let mut all: Vec<String> =
+            world.stored.containers.iter().filter(|c| c.hidden).map(|c| c.name.to_string()).collect();
+        all.sort();
+        all.concat()
+    };
+    let mut world = World::imported(&["cn=s", "ou=a,cn=s", "ou=b,cn=none,ou=a,cn=s", "ou=c"]);
+    assert_eq!(hidden(&world), "");
+    world.containers()[0].hidden = true;
+    assert!(!world.import().changes.any());
+    assert_eq!(hidden(&world), "abs");
+    // Rows that were not seen hand it on as well.
+    for n in [1, 2, 4] {
+        world.unseen(n);
+    }
+    world.everything_is(Verdict::Hidden);
+    world.containers().push(entry(&format!("ou=d,ou=a,cn=s,{BASE}"), id(9)));
+    world.containers().push(entry(&format!("ou=e,ou=c,{BASE}"), id(10)));
+    assert_eq!(names(&world.import().changes.added_containers), ["e", "d"]);
+    assert_eq!(hidden(&world), "abds");
+    world.seen.partitions[0].hidden = true;
+    assert!(!world.import().changes.any());
+    assert_eq!((hidden(&world).as_str(), world.stored.partitions[0].hidden), ("abdes", true));
+    assert!(world.plan().is_empty());
+}
+
+/// Each entry wants the place of a row that stays because the entry behind it has no place itself.
+#[test]
+fn a_chain_of_places_taken_is_followed_only_so_far() {
+    for (length, followed) in [(19, true), (40, false)] {
+        let dns: Vec<String> = (0..length).map(|n| format!("ou=n{n}")).chain(["ou=old".to_owned()]).collect();
+        let mut world = World::imported(&dns.iter().map(String::as_str).collect::<Vec<_>>());
+        for n in 1..length {
+            world.now(n, &format!("ou=n{n}"));
+        }
+        world.now(length, "ou=last,ou=unread");
+        world.now(length + 1, "ou=new");
+        world.seen.partitions[0].view = View::Incomplete("cut".to_owned());
+        let plan = world.import();
+        let expected = if followed { vec![("old", "new")] } else { vec![] };
+        assert_eq!(renamed(&plan), expected, "{length}");
+        assert!(plan.added.is_empty() && plan.removed.is_empty() && plan.changes.moved_containers.is_empty());
+        let left = length + u8::from(!followed);
+        assert!(plan.warnings.iter().any(|w| w.contains(&format!("{left} containers left as stored"))));
+    }
 }

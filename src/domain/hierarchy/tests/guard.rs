@@ -42,6 +42,11 @@ fn a_partition_goes_only_when_unlisted_and_proved_gone_beside_another() {
         world.accept = accept;
         let plan = world.import();
         assert_eq!(plan.guard.is_some(), outcome == "guard", "{verdict:?}");
+        if let Some(text) = &plan.guard {
+            assert!(text.contains("o=partners with 1 stored containers") && text.contains("not proved gone"), "{text}");
+        }
+        let answers = plan.warnings.iter().any(|w| w.contains("o=partners: kept: no longer listed"));
+        assert_eq!(answers, outcome == "kept", "{:?}", plan.warnings);
         let gone = outcome == "removed";
         assert_eq!(world.stored.partitions.len(), if gone { 1 } else { 2 }, "{verdict:?} {accept}");
         if gone {
@@ -56,7 +61,9 @@ fn no_listed_partition_stops_at_the_guard() {
     let mut world = with_second_partition();
     world.seen = Seen::default();
     world.everything_is(Verdict::Gone);
-    assert!(world.plan().guard.expect("guard").contains("lists no partition"));
+    let plan = world.plan();
+    assert!(plan.guard.expect("guard").contains("lists no partition although 2 are stored"));
+    assert_eq!(plan.warnings, ["the directory lists no partition"]);
     world.accept = true;
     world.import();
     assert!(world.stored.partitions.is_empty() && world.stored.containers.is_empty());

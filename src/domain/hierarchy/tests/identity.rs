@@ -47,3 +47,34 @@ fn two_rows_for_one_entry_keep_the_one_with_its_dn() {
     assert_eq!(plan.candidates.iter().map(|c| c.row).collect::<Vec<_>>(), [1]);
     assert!(!plan.changes.any());
 }
+
+#[test]
+fn of_two_rows_for_one_entry_its_name_decides_however_it_is_spelled() {
+    let mut world = World::imported(&["ou=a", "ou=b"]);
+    world.stored.containers[0].entry_id = id(2).best();
+    world.stored.containers[1].external_id = format!("OU=B,{BASE}").as_str().into();
+    world.unseen(1);
+    assert_eq!(world.plan().candidates.iter().map(|c| c.row).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn stored_texts_are_at_hand_while_a_directory_is_read() {
+    let world = World::imported(&["ou=a", "ou=b,ou=a"]);
+    let known = Known::new(&world.stored);
+    let found = |dn: &str| known.container(dn).map(|c| &*c.name);
+    assert_eq!(found("ou=b,ou=a,dc=example,dc=com"), Some("b"));
+    assert_eq!(found("ou=a,dc=example,dc=com"), Some("a"));
+    assert_eq!((found("OU=a,dc=example,dc=com"), found("")), (None, None), "only what is spelled exactly so");
+    let partition = |dn: &str| known.has_partition(&Dn::parse(dn).expect(dn).key());
+    assert!(partition("DC=example,dc=com") && !partition("dc=com"));
+    let nothing = StoredTree::default();
+    assert!(Known::new(&nothing).container("").is_none());
+}
+
+#[test]
+fn a_row_is_found_by_its_id() {
+    let mut world = World::imported(&["ou=a", "ou=b", "ou=c", "ou=d"]);
+    world.stored.containers.remove(1);
+    let found: Vec<_> = (0..=5).map(|id| world.stored.row_of(id)).collect();
+    assert_eq!(found, [None, Some(0), None, Some(1), Some(2), None]);
+}

@@ -6,6 +6,7 @@ mod guard;
 mod identity;
 mod removals;
 mod renames;
+mod report;
 
 use std::collections::HashMap;
 

@@ -68,3 +68,59 @@ fn nothing_goes_above_a_row_that_stays_because_its_entry_was_seen() {
     assert!(plan.removed.is_empty(), "{:?}", plan.changes);
     assert!(world.row(2).is_some() && world.row(1).is_some());
 }
+
+#[test]
+fn a_candidate_tells_what_goes_with_it_and_whether_its_parent_was_read() {
+    let dns = ["ou=a", "ou=b,ou=a", "ou=c,ou=b,ou=a", "ou=d,ou=b,ou=a", "ou=e,cn=none,ou=a", "ou=f"];
+    let mut world = World::imported(&dns);
+    world.select(4);
+    (2..=6).for_each(|n| world.unseen(n));
+    let number = |id: EntryId| id.value[0];
+    let plan = world.plan();
+    let mut told: Vec<_> = plan
+        .candidates
+        .iter()
+        .map(|c| {
+            let below: Vec<u8> = c.below.iter().copied().map(number).collect();
+            (c.entry_id.map(number), c.parent_dn.as_str(), c.parent_read, below)
+        })
+        .collect();
+    told.sort();
+    let (top, a) = ("dc=example,dc=com", "ou=a,dc=example,dc=com");
+    assert_eq!(
+        told,
+        [
+            // Chosen ones first.
+            (Some(2), a, true, vec![4, 3]),
+            (Some(5), "cn=none,ou=a,dc=example,dc=com", false, vec![]),
+            (Some(6), top, true, vec![]),
+        ]
+    );
+}
+
+/// Its parent went to another partition, and the row itself was seen in neither.
+#[test]
+fn both_partitions_have_to_tell_that_a_row_is_gone() {
+    let cut = || View::Incomplete("cut".to_owned());
+    for (from, to, gone) in [
+        (Some(View::Complete), View::Complete, true),
+        (Some(cut()), View::Complete, false),
+        (Some(View::Complete), cut(), false),
+        (None, View::Complete, false),
+    ] {
+        let mut world = with_second_partition();
+        world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
+        world.import();
+        world.everything_is(Verdict::Gone);
+        world.verdicts.partitions.clear();
+        world.seen.partitions[1].containers.push(entry("ou=a,o=partners", id(1)));
+        world.seen.partitions[1].view = to.clone();
+        world.containers().clear();
+        match from.clone() {
+            Some(view) => world.seen.partitions[0].view = view,
+            None => drop(world.seen.partitions.remove(0)),
+        }
+        let plan = world.plan();
+        assert_eq!(names(&plan.changes.removed_containers), if gone { vec!["b"] } else { vec![] }, "{from:?} {to:?}");
+    }
+}

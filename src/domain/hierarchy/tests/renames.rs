@@ -120,3 +120,84 @@ fn a_partition_renamed_lists_no_container() {
     assert_eq!((renamed(&plan), moved(&plan)), (vec![], vec![]));
     assert_eq!(&*world.row(50).expect("p").external_id, "ou=p,o=friends");
 }
+
+#[test]
+fn what_is_not_reported_is_stored_all_the_same() {
+    let edits: [fn(&mut World); 4] = [
+        |world| world.containers()[0].description = Some("about".into()),
+        |world| world.containers()[0].hidden = true,
+        |world| world.containers()[0].external_id = format!("OU=a,{BASE}").as_str().into(),
+        |world| world.stored.containers[0].entry_id = None,
+    ];
+    for (n, edit) in edits.iter().enumerate() {
+        let mut world = World::imported(&["ou=a", "ou=b"]);
+        assert!(world.plan().is_empty());
+        edit(&mut world);
+        let plan = world.import();
+        assert_eq!((plan.updated.len(), plan.changes.any()), (1, false), "edit {n}");
+        assert!(!plan.is_empty() && world.plan().is_empty(), "edit {n}");
+        let (stored, seen) = (&world.stored.containers[0], &world.seen.partitions[0].containers[0]);
+        assert_eq!((&stored.external_id, &stored.description), (&seen.external_id, &seen.description));
+        assert_eq!((stored.hidden, stored.entry_id), (seen.hidden, seen.ids.best()));
+    }
+}
+
+#[test]
+fn a_move_names_the_parents_of_before_and_after() {
+    let mut world = World::imported(&["ou=p", "ou=q", "ou=x,ou=p", "ou=unseen,ou=q"]);
+    let mut told = |edit: &dyn Fn(&mut World)| {
+        edit(&mut world);
+        let plan = world.import();
+        moved(&plan).into_iter().map(|(_, from, to)| [from, to].map(|dn| dn.map(|dn| dn.replace(BASE, "")))).collect()
+    };
+    let step = |from: &str, to: &str| vec![[from, to].map(|dn| (!dn.is_empty()).then(|| dn.to_owned()))];
+    let told: [Vec<_>; 4] = [
+        // Below one that is renamed at the same time ...
+        told(&|world| {
+            world.now(2, "ou=r");
+            world.now(3, "ou=x,ou=r");
+            world.now(4, "ou=unseen,ou=r");
+        }),
+        // ... below a new one ...
+        told(&|world| {
+            world.containers().push(entry(&format!("ou=new,{BASE}"), id(9)));
+            world.now(3, "ou=x,ou=new");
+        }),
+        // ... below one that was not seen and follows its own parent, and to the top.
+        told(&|world| {
+            world.unseen(4);
+            world.now(2, "ou=s");
+            world.now(3, "ou=x,ou=unseen,ou=s");
+            world.everything_is(Verdict::Hidden);
+        }),
+        told(&|world| world.now(3, "ou=x")),
+    ];
+    let steps = [
+        step("ou=p,", "ou=r,"),
+        step("ou=r,", "ou=new,"),
+        step("ou=new,", "ou=unseen,ou=s,"),
+        step("ou=unseen,ou=s,", ""),
+    ];
+    assert_eq!(told, steps);
+}
+
+#[test]
+fn a_partition_is_refreshed_without_a_report() {
+    let edits: [fn(&mut World); 4] = [
+        |world| world.seen.partitions[0].external_id = "DC=Example,DC=com".into(),
+        |world| world.seen.partitions[0].hidden = true,
+        |world| world.stored.partitions[0].entry_id = None,
+        |world| world.seen.partitions[0].ids = id(99),
+    ];
+    for (n, edit) in edits.iter().enumerate() {
+        let mut world = with_second_partition();
+        edit(&mut world);
+        let plan = world.import();
+        assert_eq!((plan.partitions_updated.len(), plan.changes.any()), (1, false), "edit {n}");
+        assert!(!plan.is_empty() && world.plan().is_empty(), "edit {n}");
+        let (stored, seen) = (&world.stored.partitions[0], &world.seen.partitions[0]);
+        assert_eq!((&stored.external_id, stored.hidden), (&seen.external_id, seen.hidden));
+        assert_eq!(stored.entry_id, seen.ids.best());
+        assert_eq!(plan.warnings.iter().any(|w| w.contains("recreated")), n == 3, "{:?}", plan.warnings);
+    }
+}
