@@ -3,6 +3,9 @@
 //! A key is remembered as a digest under a key of this process, never in clear. What it may do is in a record that
 //! every change of the key replaces before the change is answered; so a revocation acts with the next request.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -288,47 +291,5 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    /// One that waited for an earlier flight and is late to land must not take a later flight down.
-    #[test]
-    fn a_late_one_leaves_the_next_flight_alone() {
-        let (cache, digest) = (KeyCache::default(), [7; 32]);
-        let mut context = Context::from_waker(Waker::noop());
-        let begun = AtomicUsize::new(0);
-        let fly = |gate: oneshot::Receiver<()>| {
-            cache.single_flight(digest, || {
-                begun.fetch_add(1, Ordering::Relaxed);
-                async {
-                    let _ = gate.await;
-                    // Nothing is remembered, as of a key that was deleted meanwhile.
-                    Ok(None)
-                }
-            })
-        };
-        let gates: [_; 4] = std::array::from_fn(|_| oneshot::channel());
-        let [(first_gate, first), (_second_gate, second), (third_gate, third), (_fourth_gate, fourth)] = gates;
-        let (mut first, mut late) = (pin!(fly(first)), pin!(fly(second)));
-        assert!(first.as_mut().poll(&mut context).is_pending() && late.as_mut().poll(&mut context).is_pending());
-        first_gate.send(()).expect("it waits");
-        assert!(matches!(first.as_mut().poll(&mut context), Poll::Ready(Ok(None))));
-        let (mut next, mut joins) = (pin!(fly(third)), pin!(fly(fourth)));
-        assert!(next.as_mut().poll(&mut context).is_pending());
-        assert!(matches!(late.as_mut().poll(&mut context), Poll::Ready(Ok(None))));
-        assert!(joins.as_mut().poll(&mut context).is_pending());
-        assert_eq!(begun.load(Ordering::Relaxed), 2, "the last one waits for the flight before it");
-        third_gate.send(()).expect("it waits");
-        assert!(next.as_mut().poll(&mut context).is_ready() && joins.as_mut().poll(&mut context).is_ready());
-        assert!(cache.state().flights.is_empty());
     }
 }

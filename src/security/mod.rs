@@ -10,6 +10,8 @@ pub mod limiter;
 pub mod private_file;
 pub mod refusals;
 pub mod secret;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 /// The SHA-256 of everything that a reader gives, in hexadecimal.

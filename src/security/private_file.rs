@@ -48,3 +48,47 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Fau
     Read::by_ref(&mut file).take(most).read_to_string(&mut text).map_err(cannot)?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    use super::*;
+
+    fn refusal(path: &Path, most: u64) -> Option<String> {
+        match read(path, "keyring", most) {
+            Ok(_) => None,
+            Err(Fault::Missing) => Some("missing".to_owned()),
+            Err(Fault::Wrong(text)) => Some(text),
+        }
+    }
+
+    #[test]
+    fn only_a_short_file_that_nobody_else_reads_is_read() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("jim.keys");
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        };
+        assert_eq!(refusal(&path, 4).as_deref(), Some("missing"));
+        std::fs::write(&path, "text").expect("write");
+        mode(&path, 0o600);
+        assert_eq!(read(&path, "keyring", 4).ok().map(|text| text.to_string()).as_deref(), Some("text"));
+        mode(&path, 0o400);
+        assert_eq!(refusal(&path, 4), None);
+        for loose in [0o640, 0o604, 0o620, 0o601] {
+            mode(&path, loose);
+            assert!(refusal(&path, 4).is_some_and(|why| why.contains("chmod 600")), "{loose:o}");
+        }
+        mode(&path, 0o600);
+        assert!(refusal(&path, 3).is_some_and(|why| why.contains("too long")));
+        mode(dir.path(), 0o700);
+        assert!(refusal(dir.path(), u64::MAX).is_some_and(|why| why.contains("no file")));
+        assert!(refusal(&path.join("below"), 4).is_some_and(|why| why.contains("cannot read")));
+        // Only root can give a file away.
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(12_345), None).expect("given away");
+            assert!(refusal(&path, 4).is_some_and(|why| why.contains("belongs to another user")));
+        }
+    }
+}

@@ -3,6 +3,9 @@
 //! The keyring lies outside the database, so that the file alone, or a backup of it, opens nothing. A sealed value
 //! is bound to its place: moved to another row it does not open. There is no plaintext fallback.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -306,78 +309,4 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     PathBuf::from(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::MetadataExt;
-
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_value_opens_only_in_its_place_and_untouched() {
-        let dir = tempfile::tempdir().expect("folder");
-        let path = dir.path().join("jim.keys");
-        let ring = Keyring::create(&path).expect("made");
-        assert!(Keyring::create(&path).is_err(), "an existing keyring is never overwritten");
-        let again = Keyring::load(&path).expect("loads");
-        let sealed = ring.seal_setting(7, 3, "s3cur3p@ssw0rd").expect("seals");
-        assert_eq!(again.open_setting(7, 3, &sealed).expect("opens").expose(), "s3cur3p@ssw0rd");
-        assert!(again.open_setting(8, 3, &sealed).is_err() && again.open_setting(7, 4, &sealed).is_err());
-        assert_ne!(sealed, ring.seal_setting(7, 3, "s3cur3p@ssw0rd").expect("seals"));
-        for i in 0..sealed.len() {
-            let mut bent = sealed.clone();
-            bent[i] ^= 1;
-            assert!(again.open_setting(7, 3, &bent).is_err(), "byte {i}");
-            assert!(again.open_setting(7, 3, &sealed[..i]).is_err(), "cut at {i}");
-        }
-        let kid = ring.current_kid();
-        assert!(again.passes_check(kid, &ring.check_value(kid).expect("check")));
-        assert_ne!(ring.derive(kid, "a"), ring.derive(kid, "b"));
-    }
-
-    #[test]
-    fn one_more_key_costs_none_of_the_others() {
-        let dir = tempfile::tempdir().expect("folder");
-        let path = dir.path().join("jim.keys");
-        let first = Keyring::create(&path).expect("made");
-        let old = first.seal_setting(1, 3, "old").expect("seals");
-        // A last line without its end is what an editor may leave.
-        let text = std::fs::read_to_string(&path).expect("text");
-        std::fs::write(&path, text.trim_end()).expect("write");
-        std::fs::write(beside(&path), "a piece").expect("write");
-        let second = first.add_key().expect("added");
-        assert!(!beside(&path).exists());
-        assert_eq!(std::fs::metadata(&path).expect("a file").mode() & 0o777, 0o600);
-        assert!(std::fs::read_to_string(&path).expect("text").starts_with(text.trim_end()));
-        assert_eq!(second.kids().collect::<Vec<_>>(), [second.current_kid(), first.current_kid()]);
-        assert_eq!(second.open_setting(1, 3, &old).expect("opens").expose(), "old");
-        let new = second.seal_setting(1, 3, "new").expect("seals");
-        let kids = (sealed_with(&old), sealed_with(&new));
-        assert_eq!(kids, (Some(first.current_kid()), Some(second.current_kid())));
-        assert!(first.open_setting(1, 3, &new).is_err(), "the old key does not open what the new one sealed");
-        // Somebody else's change in between is kept, another keyring in its place is not touched.
-        assert_eq!(first.add_key().expect("added").kids().count(), 3);
-        std::fs::remove_file(&path).expect("removed");
-        Keyring::create(&path).expect("made");
-        assert!(second.add_key().is_err());
-        assert_eq!(Keyring::load(&path).expect("loads").kids().count(), 1);
-    }
-
-    #[test]
-    fn a_loose_damaged_or_missing_keyring_is_refused_with_a_remedy() {
-        let dir = tempfile::tempdir().expect("folder");
-        let path = dir.path().join("jim.keys");
-        let refusal = |p: &Path| Keyring::load(p).expect_err("refused").to_string();
-        assert!(refusal(&path).contains("missing"));
-        Keyring::create(&path).expect("made");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
-        assert!(refusal(&path).contains("chmod 600"));
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
-        std::fs::write(&path, "not a key").expect("write");
-        assert!(refusal(&path).contains("damaged"));
-        std::fs::write(&path, "").expect("write");
-        assert!(refusal(&path).contains("empty"));
-    }
 }

@@ -1,0 +1,254 @@
+//! What is remembered of keys, for how long and how much of it; flights and places of verifications.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::oneshot;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+fn record(n: u128) -> Record {
+    let (id, name) = (Uuid::from_u128(n), format!("key {n}"));
+    Record { id, name, roles: vec![READER], enabled: true, expires_at: None, exempt: false }
+}
+
+fn digest(n: u32) -> Digest {
+    let mut digest = [0; 32];
+    digest[..4].copy_from_slice(&n.to_be_bytes());
+    digest
+}
+
+/// The name of the key that a digest is known to be of.
+fn verified(cache: &KeyCache, digest: Digest) -> Option<String> {
+    match cache.known(&digest) {
+        Known::Verified(record) => Some(record.name.clone()),
+        Known::Refused(_) | Known::Nothing => None,
+    }
+}
+
+fn refused(cache: &KeyCache, digest: Digest) -> Option<Reason> {
+    match cache.known(&digest) {
+        Known::Refused(cause) => Some(cause.reason),
+        Known::Verified(_) | Known::Nothing => None,
+    }
+}
+
+#[test]
+fn a_key_is_refused_while_it_is_off_and_from_its_end_on() {
+    let end = OffsetDateTime::UNIX_EPOCH + SECOND;
+    let why = |record: Record, now| record.refusal(now).map(|cause| (cause.key, cause.reason));
+    let ends = || Record { expires_at: Some(end), ..record(1) };
+    let id = Some(record(1).id);
+    assert_eq!(why(record(1), end), None);
+    assert_eq!(why(ends(), OffsetDateTime::UNIX_EPOCH), None);
+    assert_eq!(why(ends(), end), Some((id, Reason::Expired)));
+    assert_eq!(why(ends(), end + SECOND), Some((id, Reason::Expired)));
+    assert_eq!(why(Record { enabled: false, ..ends() }, end), Some((id, Reason::Disabled)));
+}
+
+#[test]
+fn an_administrator_may_read_and_a_reader_only_that() {
+    let may = |roles: &[i64]| {
+        let record = Record { roles: roles.to_vec(), ..record(1) };
+        (record.is_administrator(), record.may_read())
+    };
+    assert_eq!([may(&[]), may(&[READER]), may(&[ADMINISTRATOR])], [(false, false), (false, true), (true, true)]);
+}
+
+#[test]
+fn a_key_is_remembered_by_what_only_this_process_can_make_of_it() {
+    let cache = KeyCache::default();
+    let key = cache.digest("jim_a");
+    assert_ne!(key, cache.digest("jim_b"));
+    assert_ne!(key, KeyCache::default().digest("jim_a"));
+    assert_eq!(verified(&cache, key), None);
+    assert_eq!(cache.remember(key, record(1)).name, "key 1");
+    assert_eq!((verified(&cache, key).as_deref(), verified(&cache, cache.digest("jim_b"))), (Some("key 1"), None));
+}
+
+#[test]
+fn a_verification_lasts_five_minutes_unused_and_fifteen_in_all() {
+    let minutes = |n: u32| 60 * n * SECOND;
+    for (since, last, lasts) in [
+        (minutes(15) - 10 * SECOND, minutes(5) - 10 * SECOND, true),
+        (minutes(15), Duration::ZERO, false),
+        (minutes(5), minutes(5), false),
+    ] {
+        let cache = KeyCache::default();
+        cache.remember(digest(1), record(1));
+        let begun = Instant::now();
+        if let Some(entry) = cache.state().verified.get_mut(&digest(1)) {
+            (entry.since, entry.last) = (begun - since, begun - last);
+        }
+        assert_eq!(verified(&cache, digest(1)).is_some(), lasts, "{since:?} {last:?}");
+        let state = cache.state();
+        assert_eq!(state.verified.len(), usize::from(lasts), "what ended is forgotten");
+        assert!(state.verified.values().all(|entry| entry.last >= begun), "a use counts from now");
+    }
+}
+
+#[test]
+fn a_refusal_lasts_a_minute() {
+    let cache = KeyCache::default();
+    let begun = Instant::now();
+    cache.refuse(digest(1), Cause::unknown(Reason::Unknown));
+    assert_eq!(refused(&cache, digest(1)), Some(Reason::Unknown));
+    assert_eq!(refused(&cache, digest(2)), None);
+    let until = cache.state().refused[&digest(1)].0;
+    assert!(until >= begun + 60 * SECOND && until <= Instant::now() + 60 * SECOND);
+    cache.state().refused.insert(digest(1), (begun, Cause::unknown(Reason::Unknown)));
+    assert_eq!(refused(&cache, digest(1)), None);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let cache = KeyCache::default();
+    for n in 0..VERIFIED as u32 {
+        cache.remember(digest(n), record(1));
+    }
+    if let Some(entry) = cache.state().verified.get_mut(&digest(7)) {
+        entry.last -= SECOND;
+    }
+    cache.remember(digest(9_999), record(1));
+    assert_eq!(cache.state().verified.len(), VERIFIED);
+    assert_eq!(verified(&cache, digest(7)), None, "the one that was longest not used goes");
+    assert!([0, 6, 8, 9_999].iter().all(|n| verified(&cache, digest(*n)).is_some()));
+
+    let cause = Cause::unknown(Reason::Unknown);
+    for n in 0..REFUSED as u32 {
+        cache.refuse(digest(n), cause);
+    }
+    for n in 0..10 {
+        cache.state().refused.insert(digest(n), (Instant::now(), cause));
+    }
+    cache.refuse(digest(9_998), cause);
+    assert_eq!(cache.state().refused.len(), REFUSED - 9, "those that are over go first");
+    for n in 0..9 {
+        cache.refuse(digest(10_000 + n), cause);
+    }
+    assert_eq!(cache.state().refused.len(), REFUSED);
+    cache.refuse(digest(9_999), cause);
+    assert_eq!(cache.state().refused.len(), 1, "all are asked again before memory grows");
+}
+
+#[test]
+fn a_change_acts_on_what_is_remembered_at_once() {
+    let cache = KeyCache::default();
+    cache.remember(digest(1), record(1));
+    cache.remember(digest(2), record(2));
+    let renamed = |n| Some(Record { name: "renamed".to_owned(), ..record(n) });
+    cache.replace(record(1).id, renamed(1));
+    assert_eq!(verified(&cache, digest(1)).as_deref(), Some("renamed"));
+    cache.replace(record(3).id, renamed(3));
+    assert!(!cache.state().records.contains_key(&record(3).id), "what is not in use is not held");
+    for n in [1, 2] {
+        cache.note_use(record(n).id, OffsetDateTime::UNIX_EPOCH, HERE);
+    }
+    cache.replace(record(1).id, None);
+    assert_eq!((verified(&cache, digest(1)), verified(&cache, digest(2)).as_deref()), (None, Some("key 2")));
+    assert_eq!(cache.state().verified.len(), 1);
+    assert_eq!(cache.take_uses().into_keys().collect::<Vec<_>>(), [record(2).id], "no use of a key that is gone");
+}
+
+#[test]
+fn uses_are_handed_over_once_and_come_back_behind_later_ones() {
+    let cache = KeyCache::default();
+    let at = |n: u32| OffsetDateTime::UNIX_EPOCH + n * SECOND;
+    let [a, b] = [1, 2].map(Uuid::from_u128);
+    cache.note_use(a, at(1), HERE);
+    cache.note_use(b, at(2), HERE);
+    let taken = cache.take_uses();
+    assert_eq!((taken.len(), cache.take_uses().len()), (2, 0));
+    cache.note_use(a, at(3), HERE);
+    cache.return_uses(taken);
+    assert_eq!(cache.take_uses(), HashMap::from([(a, (at(3), HERE)), (b, (at(2), HERE))]));
+}
+
+#[test]
+fn a_few_keys_are_verified_aside() {
+    let cache = KeyCache::default();
+    let mut held: Vec<_> = (0..ASIDE).map(|_| cache.place_aside().expect("a place")).collect();
+    assert!(cache.place_aside().is_none());
+    held.pop();
+    assert!(cache.place_aside().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn verifications_wait_for_a_place_in_a_short_line_and_not_for_long() {
+    let cache = KeyCache::default();
+    assert_eq!(cache.with_place(|| Ok(7)).await.expect("a place"), 7);
+    assert_eq!((cache.argon2_runs(), cache.is_idle()), (1, true));
+    let all = cache.places.available_permits() as u32;
+    let held = cache.places.acquire_many(all).await.expect("all places");
+    let begun = tokio::time::Instant::now();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut line: Vec<_> = (0..WAITING).map(|_| Box::pin(cache.with_place(|| Ok(())))).collect();
+    assert!(line.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()) && !cache.is_idle());
+    let busy = cache.with_place(|| Ok(())).await;
+    assert!(
+        matches!(busy, Err(Error::Unavailable { .. })) && begun.elapsed().is_zero(),
+        "one too many is told at once"
+    );
+    drop(held);
+    for one in line {
+        one.await.expect("a place");
+    }
+    assert_eq!((cache.argon2_runs(), cache.is_idle()), (1 + WAITING as u64, true));
+
+    let _held = cache.places.acquire_many(all).await.expect("all places");
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(cache.with_place(|| Ok(())).await, Err(Error::Unavailable { .. })));
+    assert!(begun.elapsed() >= WAIT && cache.is_idle());
+}
+
+#[tokio::test]
+async fn a_verification_that_failed_is_tried_again() {
+    let cache = KeyCache::default();
+    let fails = || async { Err(Error::internal("no argon2", "for a test")) };
+    assert!(cache.single_flight(digest(1), fails).await.is_err());
+    assert!(cache.state().flights.is_empty());
+    let lands = || async { Ok(Some(cache.remember(digest(1), record(1)))) };
+    let landed = cache.single_flight(digest(1), lands).await.expect("a verdict");
+    assert_eq!(landed.map(|record| record.id), Some(record(1).id));
+    assert!(cache.state().flights.is_empty());
+    // Whoever comes late takes what is known by now.
+    let known = cache.single_flight(digest(1), fails).await.expect("no second run");
+    assert_eq!(known.map(|record| record.id), Some(record(1).id));
+    cache.refuse(digest(2), Cause::unknown(Reason::WrongSecret));
+    assert!(cache.single_flight(digest(2), fails).await.expect("no second run").is_none());
+}
+
+/// One that waited for an earlier flight and is late to land must not take a later flight down.
+#[test]
+fn a_late_one_leaves_the_next_flight_alone() {
+    let (cache, digest) = (KeyCache::default(), [7; 32]);
+    let mut context = Context::from_waker(Waker::noop());
+    let begun = AtomicUsize::new(0);
+    let fly = |gate: oneshot::Receiver<()>| {
+        cache.single_flight(digest, || {
+            begun.fetch_add(1, Ordering::Relaxed);
+            async {
+                let _ = gate.await;
+                // Nothing is remembered, as of a key that was deleted meanwhile.
+                Ok(None)
+            }
+        })
+    };
+    let gates: [_; 4] = std::array::from_fn(|_| oneshot::channel());
+    let [(first_gate, first), (_second_gate, second), (third_gate, third), (_fourth_gate, fourth)] = gates;
+    let (mut first, mut late) = (pin!(fly(first)), pin!(fly(second)));
+    assert!(first.as_mut().poll(&mut context).is_pending() && late.as_mut().poll(&mut context).is_pending());
+    first_gate.send(()).expect("it waits");
+    assert!(matches!(first.as_mut().poll(&mut context), Poll::Ready(Ok(None))));
+    let (mut next, mut joins) = (pin!(fly(third)), pin!(fly(fourth)));
+    assert!(next.as_mut().poll(&mut context).is_pending());
+    assert!(matches!(late.as_mut().poll(&mut context), Poll::Ready(Ok(None))));
+    assert!(joins.as_mut().poll(&mut context).is_pending());
+    assert_eq!(begun.load(Ordering::Relaxed), 2, "the last one waits for the flight before it");
+    third_gate.send(()).expect("it waits");
+    assert!(next.as_mut().poll(&mut context).is_ready() && joins.as_mut().poll(&mut context).is_ready());
+    assert!(cache.state().flights.is_empty());
+}
