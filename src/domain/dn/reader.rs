@@ -63,70 +63,70 @@ impl<'a> Reader<'a> {
 
     /// A value with escapes. Each `\HH` is one byte; the text is decoded when all bytes are in place.
     fn escaped(&mut self) -> Result<String, DnFault> {
-        let bytes = self.rest.as_bytes();
+        let mut rest = self.rest.as_bytes();
         let mut out = Vec::with_capacity(32);
         // Blanks at the end belong to the value only where they were escaped.
         let mut keep = 0;
-        let mut i = 0;
-        while let Some(&b) = bytes.get(i) {
+        while let Some((&b, after)) = rest.split_first() {
             match b {
                 b',' | b'+' | b';' => break,
                 b'"' => return Err(DnFault::Malformed),
                 b'\\' => {
-                    let (byte, used) = unescape(bytes.get(i + 1..).unwrap_or_default())?;
+                    let (byte, after) = unescape(after)?;
                     out.push(byte);
                     keep = out.len();
-                    i += 1 + used;
-                    continue;
+                    rest = after;
                 }
                 b => {
                     out.push(b);
                     if b != b' ' {
                         keep = out.len();
                     }
+                    rest = after;
                 }
             }
-            i += 1;
         }
         out.truncate(keep);
-        self.rest = self.rest.get(i..).ok_or(DnFault::Malformed)?;
+        self.go_on_with(rest.len())?;
         String::from_utf8(out).map_err(|_| DnFault::NotUtf8)
     }
 
-    fn quoted(&mut self, rest: &str) -> Result<String, DnFault> {
-        let bytes = rest.as_bytes();
+    fn quoted(&mut self, quoted: &str) -> Result<String, DnFault> {
+        let mut rest = quoted.as_bytes();
         let mut out = Vec::with_capacity(32);
-        let mut i = 0;
         loop {
-            match bytes.get(i) {
-                None => return Err(DnFault::Malformed),
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    let (byte, used) = unescape(bytes.get(i + 1..).unwrap_or_default())?;
+            let (&b, after) = rest.split_first().ok_or(DnFault::Malformed)?;
+            rest = after;
+            match b {
+                b'"' => break,
+                b'\\' => {
+                    let (byte, after) = unescape(after)?;
                     out.push(byte);
-                    i += 1 + used;
+                    rest = after;
                 }
-                Some(&b) => {
-                    out.push(b);
-                    i += 1;
-                }
+                b => out.push(b),
             }
         }
-        // The lifetime of `rest` is that of `self.rest`, of which it is the tail.
-        let consumed = self.rest.len() - rest.len() + i + 1;
-        self.rest = self.rest.get(consumed..).ok_or(DnFault::Malformed)?.trim_start_matches(' ');
+        self.go_on_with(rest.len())?;
+        self.rest = self.rest.trim_start_matches(' ');
         String::from_utf8(out).map_err(|_| DnFault::NotUtf8)
+    }
+
+    /// Leaves the last so many bytes to be read.
+    fn go_on_with(&mut self, bytes: usize) -> Result<(), DnFault> {
+        self.rest = self.rest.get(self.rest.len() - bytes..).ok_or(DnFault::Malformed)?;
+        Ok(())
     }
 }
 
-/// What follows a backslash: two hexadecimal digits, or one character that stands for itself.
-fn unescape(after: &[u8]) -> Result<(u8, usize), DnFault> {
+/// What follows a backslash, two hexadecimal digits or one character that stands for itself, and what follows that.
+fn unescape(after: &[u8]) -> Result<(u8, &[u8]), DnFault> {
     let hex = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
     match after {
-        [a, b, ..] if hex(*a).is_some() && hex(*b).is_some() => {
-            Ok((hex(*a).unwrap_or_default() * 16 + hex(*b).unwrap_or_default(), 2))
+        [a, b, rest @ ..] if hex(*a).is_some() && hex(*b).is_some() => {
+            Ok((hex(*a).unwrap_or_default() * 16 + hex(*b).unwrap_or_default(), rest))
         }
-        [b, ..] if b.is_ascii() => Ok((*b, 1)),
+        [b, rest @ ..] if b.is_ascii() => Ok((*b, rest)),
         _ => Err(DnFault::Malformed),
     }
 }

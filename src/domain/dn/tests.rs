@@ -95,7 +95,7 @@ fn below_is_decided_by_whole_rdns() {
 
 #[test]
 fn faults_are_told_apart() {
-    for bad in ["ou", "=x", "ou=a,,dc=x", "ou=a,", "ou=\"a", "ou=a\"b", "ou=a\\", "o u=x"] {
+    for bad in ["ou", "=x", "ou=a,,dc=x", "ou=a,", "ou=\"a", "ou=a\"b", "ou=a\\", "ou=\\é", "o u=x"] {
         assert_eq!(Dn::parse(bad), Err(DnFault::Malformed), "{bad}");
     }
     assert_eq!(Dn::parse("ou=\\FF,dc=x"), Err(DnFault::NotUtf8));
