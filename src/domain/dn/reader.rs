@@ -132,13 +132,11 @@ fn unescape(after: &[u8]) -> Result<(u8, &[u8]), DnFault> {
 }
 
 fn sorted(mut pairs: Vec<Ava>) -> Vec<Ava> {
-    if pairs.len() > 1 {
-        pairs.sort_by_cached_key(|p| {
-            let mut folded = String::new();
-            fold_into(&p.value, &mut folded);
-            (p.attribute.clone(), folded, p.value.clone())
-        });
-    }
+    pairs.sort_by_cached_key(|p| {
+        let mut folded = String::new();
+        fold_into(&p.value, &mut folded);
+        (p.attribute.clone(), folded, p.value.clone())
+    });
     pairs
 }
 
