@@ -34,6 +34,8 @@ fn a_partition_goes_only_when_unlisted_and_proved_gone_beside_another() {
         (Verdict::Unclear, true, "removed"),
     ] {
         let mut world = with_second_partition();
+        world.containers().push(entry(&format!("ou=b,{BASE}"), id(2)));
+        world.import();
         world.stored.partitions[1].selected = true;
         world.seen.partitions.pop();
         world.seen.listed = 1;
