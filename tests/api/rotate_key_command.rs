@@ -8,9 +8,10 @@ use jim::sandbox::Sandbox;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
+use crate::bars;
 use crate::support::killed;
 use crate::support::program::{Place, Process};
-use crate::support::{SYSTEMS, sample, sandbox_settings};
+use crate::support::{SYSTEMS, invariants, sample, sandbox_settings};
 
 const USERINFO: &str = "/api/v1/userinfo";
 const KEYS: &str = "/api/v1/apikeys";
@@ -233,7 +234,7 @@ async fn s5_a_keyring_that_lacks_one_of_two_keys_is_78_and_nothing_is_touched() 
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readable_and_is_finished_later() {
+async fn a2_s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readable_and_is_finished_later() {
     let filled = Filled::with(4).await;
     let place = &filled.place;
     let (database, keyring) = (place.read("jim.db"), place.read("jim.keys"));
@@ -253,6 +254,7 @@ async fn s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readable_a
     let inspect = |n: usize, at: &str| {
         let told = place.run(&["check"]).told();
         assert!(told.contains("4 sealed values open") && !told.contains("FAULT"), "{at}:\n{told}");
+        invariants::hold(&place.path("jim.db"), at);
         assert!(place.read("jim.keys").starts_with(&keyring), "{at}: a key was lost");
         let (keys, left) = (filled.kids().len(), filled.sealed_under(&old));
         assert!(left == 4 || left == 0, "{at}: half of a rotation");
@@ -276,6 +278,7 @@ async fn s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readable_a
     };
     let files = ["jim.db-wal", "jim.db"];
     let kills = tokio::task::block_in_place(|| killed::at_every_call(place, &["rotate-key"], &files, prepare, inspect));
+    bars::figure("A2", format!("{kills} kills of a rotation"));
     println!("{kills} kills, {begun} with the key made and nothing sealed with it, {done} after the commit");
     assert!(begun > 5 && done > 0 && kills > begun + done, "the kills did not meet the rotation");
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::program::{HANG, Place, Process};
-use crate::support::{Client, SYSTEMS};
+use crate::support::{Client, SYSTEMS, invariants};
 
 const READY: &str = "/api/v1/health/ready";
 const LIVE: &str = "/api/v1/health/live";
@@ -188,6 +188,7 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
     server.log_line("the disk takes changes again");
     server.kill();
     assert!(!place.run(&["check"]).told().contains("FAULT"));
+    invariants::hold(&small.path("jim.db"), "after a full disk");
     assert_eq!(names(&small.path("jim.db")), kept);
 }
 
@@ -265,6 +266,7 @@ async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
         assert!(kept.len() >= 7, "{kept:?}");
         server.kill();
         assert!(!place.run(&["check"]).told().contains("FAULT"));
+        invariants::hold(&place.path("jim.db"), &format!("synchronisation {nth}"));
         assert_eq!(names(&place.path("jim.db")), kept, "synchronisation {nth}");
         let calls = String::from_utf8_lossy(&place.read("calls")).into_owned();
         println!("{nth}: {} injected", calls.matches("INJECTED").count());

@@ -6,7 +6,7 @@ use crate::support::{killed, sample};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
+async fn a2_b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
     let (place, sandbox) = (Place::new(), sample().await);
     let (server, _) = imported(&place, &sandbox).await;
     // Beside a server there are fewer calls of its own; what it would do to the database is the same.
@@ -30,6 +30,7 @@ async fn b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = tokio::task::block_in_place(|| killed::at_every_call(&place, &["backup", "b"], &[], prepare, inspect));
+    bars::figure("A2", format!("{kills} kills of a backup"));
     bars::figure(
         "B5",
         format!("{kills} kills: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it"),
@@ -44,7 +45,7 @@ async fn b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn b5_a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
+async fn a2_b5_a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
     let (place, _) = Place::used();
     place.run(&["backup", "b"]).told();
     let (fresh, wanted) = (Place::new(), place.read("b/jim.db"));
@@ -67,6 +68,7 @@ async fn b5_a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = killed::at_every_call(&fresh, &["restore", &backup], &[], prepare, inspect);
+    bars::figure("A2", format!("{kills} kills of a restore"));
     bars::figure("B5", format!("{kills} kills of a restore: {pieces} times a piece was left, {whole} times all of it"));
     assert!(pieces >= 2 && whole > 0, "the kills did not meet the restore");
     prepare();

@@ -9,6 +9,8 @@ pub mod client;
 pub mod daemon;
 pub mod described;
 pub mod ds389;
+pub mod images;
+pub mod invariants;
 pub mod key_text;
 pub mod killed;
 pub mod outside;
@@ -207,6 +209,7 @@ impl TestApp {
         let keyring = self.folder.path().join("jim.keys");
         let report = jim::ops::check::run(&self.database(), &keyring).expect("the database opens");
         assert!(report.damaged.is_empty() && report.misconfigured.is_empty(), "{report:?}");
+        invariants::hold(&self.database(), "at the end");
     }
 
     /// Creates a system and points it at a sandbox.
