@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
@@ -97,12 +98,19 @@ fn compile_options(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection.prepare("PRAGMA compile_options")?.query_map([], |r| r.get(0))?.collect()
 }
 
-/// Opens the connection that writes, once the file has proved to be ours and sound.
+/// Opens the connection that writes, once the file has proved to be ours and sound. Closed before it has written, it
+/// leaves the write-ahead file as it is: one that does not belong to the database must not become a part of it.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenFault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let writer = Connection::open_with_flags(path, flags).map_err(|e| classify(path, &e))?;
+    merge_on_close(&writer, false).map_err(|e| classify(path, &e))?;
     prepare(path, &writer)?;
     Ok(writer)
+}
+
+/// Whether closing the connection merges the write-ahead file into the database.
+pub(super) fn merge_on_close(connection: &Connection, merge: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !merge).map(drop)
 }
 
 /// Makes a new database under another name and moves it into place when it is whole: a crash leaves either no

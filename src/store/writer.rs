@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::health::{Condition, Health, not_ready};
@@ -114,6 +113,8 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         work.holds();
         let value = f(&transaction)?;
+        // From the first change on the write-ahead file is known to be this database's.
+        open::merge_on_close(&transaction, true)?;
         transaction.commit()?;
         if connection.total_changes() != before {
             self.written = Some(Instant::now());
@@ -210,7 +211,7 @@ impl Writer {
     /// Nothing more is written, not even what closing the file would write.
     fn leave_as_it_is(&self) {
         if let Some(connection) = &self.connection
-            && let Err(e) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            && let Err(e) = open::merge_on_close(connection, false)
         {
             tracing::warn!(error = %e, "the write-ahead file may be merged when the server stops");
         }
