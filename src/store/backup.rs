@@ -27,12 +27,17 @@ pub struct Contents {
 
 /// Copies what is being looked at into a new file, as it is at one moment, and brings that safely to the disk.
 pub fn copy(source: &Inspection, target: &Path) -> Result<(), OpenFault> {
+    copy_of(source.connection(), target)
+}
+
+/// The same of what a connection sees.
+pub(super) fn copy_of(source: &Connection, target: &Path) -> Result<(), OpenFault> {
     let cannot = |e: &dyn std::fmt::Display| OpenFault::Io(format!("cannot write {}: {e}", target.display()));
     let name = target.to_str().ok_or_else(|| cannot(&"the path is not UTF-8"))?;
     // SQLite would make it readable for others; it takes an empty file for a new one.
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target);
     drop(made.map_err(|e| cannot(&e))?);
-    source.connection().execute("VACUUM INTO ?1", [name]).map_err(|e| match e.sqlite_error_code() {
+    source.execute("VACUUM INTO ?1", [name]).map_err(|e| match e.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
             OpenFault::Damaged(format!("the database is damaged and was not copied: {e}"))
         }

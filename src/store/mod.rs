@@ -23,7 +23,7 @@ pub mod schema;
 pub mod secrets;
 pub mod service_settings;
 mod timestamp;
-mod upgrade;
+pub mod upgrade;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -73,7 +73,9 @@ pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
     if inspect_file(path)? {
         make(path)?;
     }
-    let connection = connect(path)?;
+    let mut connection = connect(path)?;
+    upgrade::run(path, &mut connection, upgrade::STEPS)?;
+    read_back(&connection)?;
     let options = compile_options(&connection).map_err(|e| classify(path, &e))?;
     if !options.iter().any(|o| o == "THREADSAFE=1" || o == "THREADSAFE=2") {
         return Err(OpenFault::Io("this SQLite is built for one thread only".to_owned()));

@@ -3,8 +3,10 @@
 //! Three ways to it: a kill at random moments under load, a kill or a failure at each single call that changes a file,
 //! and images of what a power loss could have left of a recorded run. Each test counts what really happened.
 
+mod again;
 mod calls;
 mod moments;
 mod power;
 mod rules;
+mod upgrades;
 mod workload;

@@ -14,7 +14,7 @@ use jim::sandbox::{Options, Sandbox, Tree};
 
 const BASE: &str = "dc=calls,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=calls,dc=example", "ou=right,dc=calls,dc=example"];
-const UNITS: usize = 100;
+const UNITS: usize = 400;
 
 /// The place of a unit before and after the import: all are renamed and moved.
 fn unit(n: usize, after: bool) -> String {

@@ -38,15 +38,16 @@ impl Call {
     /// The program, with something injected at this call: `signal=KILL`, or `error=EIO`, and `+` for this call and all
     /// later ones.
     pub fn inject(&self, place: &Place, what: &str, on: &str, arguments: &[&str]) -> Command {
+        let _ = std::fs::remove_file(place.path(LOG));
+        place.shell(&self.line(place, what, on), arguments)
+    }
+
+    /// The same as a line of shell, in which `"$@"` is a program with its arguments.
+    pub fn line(&self, place: &Place, what: &str, on: &str) -> String {
         let Call { kind, file, n } = self;
         let path = file.map_or(String::new(), |file| format!("-P {}", place.path(file).display()));
         // -D keeps the program the child of this process.
-        let line = format!(
-            "exec strace -D -f -q -o {LOG} {path} -e 'trace={kind}' -e 'inject={kind}:{what}:when={n}{on}' \
-             \"$@\""
-        );
-        let _ = std::fs::remove_file(place.path(LOG));
-        place.shell(&line, arguments)
+        format!("exec strace -D -f -q -o {LOG} {path} -e 'trace={kind}' -e 'inject={kind}:{what}:when={n}{on}' \"$@\"")
     }
 
     /// How often it happened in the run of this process, which has just ended, by what strace wrote down.
