@@ -167,7 +167,7 @@ const OPENED: [(&str, &str, &str); 20] = [
     ("src/ops/backup.rs", "entry.path()", "an abandoned backup's folder"),
     ("src/ops/monitoring.rs", "\"/proc/self/statm\"", "what the system tells of this process"),
     ("src/ops/restore.rs", "&path", "a piece of a backup"),
-    ("src/ops/restore.rs", "incoming.path()", "a copy before it has its name"),
+    ("src/ops/restore.rs", "copied", "a copy before it has its name"),
     ("src/security/secret.rs", "folder_of(path)", "the folder of the keyring"),
     ("src/security/private_file.rs", "path", "the keyring, or the listener's key"),
     ("src/security/secret.rs", "path", "the keyring"),
