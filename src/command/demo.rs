@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use jim::config::{Config, LogFormat};
 use jim::sandbox::{Options, Sandbox};
+use jim::security::secret::Secret;
 use jim::telemetry;
 use serde_json::{Value, json};
 
@@ -41,8 +42,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     let sandbox = Sandbox::start(Options::sample()).await.map_err(cannot)?;
     let listener = listen(arguments.listen)?;
     // Without the operator's key, or there would be no bootstrap key to show.
-    let server = Server::start(&Config::in_folder(folder.path()), listener, None).await?;
-    let key = server.bootstrap.as_ref().map(|k| k.expose().to_owned()).unwrap_or_default();
+    let mut key = String::new();
+    let tell = |first: &Secret| first.expose().clone_into(&mut key);
+    let server = Server::start(&Config::in_folder(folder.path()), listener, None, tell).await?;
     let demo = Demo { address: server.address, key, sandbox };
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {

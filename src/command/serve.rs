@@ -32,15 +32,16 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let listener = listen(config.listen)?;
     let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
     let metrics = config.metrics.map(listen).transpose()?;
-    let server = Server::start(&config, listener, infrastructure).await?;
+    let tell = |key: &Secret| {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "bootstrap API key: {}", key.expose()).and_then(|()| out.flush());
+    };
+    let server = Server::start(&config, listener, infrastructure, tell).await?;
     // Before anybody is told that it is up: until then the signal would end it.
     if let Some(tls) = &server.door.tls {
         tokio::spawn(reload_on_hangup(tls.clone())?);
     }
     let mut out = std::io::stdout().lock();
-    if let Some(key) = &server.bootstrap {
-        let _ = writeln!(out, "bootstrap API key: {}", key.expose());
-    }
     let scheme = if server.door.tls.is_some() { "https" } else { "http" };
     let _ = writeln!(out, "listening on {scheme}://{}", server.address).and_then(|()| out.flush());
     drop(out);
@@ -108,13 +109,16 @@ pub struct Server {
     door: Door,
     /// Where it listens.
     pub address: SocketAddr,
-    /// The first key, if this start made it.
-    pub bootstrap: Option<Secret>,
 }
 
 impl Server {
-    /// Opens the files and makes the first keys.
-    pub async fn start(config: &Config, listener: TcpListener, infrastructure: Option<Secret>) -> Result<Server, Exit> {
+    /// Opens the files and makes the first keys; `tell` hears of one that nobody else will ever know.
+    pub async fn start(
+        config: &Config,
+        listener: TcpListener,
+        infrastructure: Option<Secret>,
+        tell: impl FnOnce(&Secret),
+    ) -> Result<Server, Exit> {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
         // Before any file is made: what is wrong here is put right without them.
         let tls = config.tls.as_ref().map(|(certificate, key)| ListenerTls::load(certificate, key)).transpose();
@@ -127,8 +131,8 @@ impl Server {
             tls: tls.map_err(Exit::configuration)?.map(Arc::new),
             trusted_proxies: config.trusted_proxies.clone(),
         };
-        let (app, bootstrap) = start::start(config, infrastructure).await?;
-        Ok(Server { app, listener, door, address, bootstrap })
+        let app = start::start(config, infrastructure, tell).await?;
+        Ok(Server { app, listener, door, address })
     }
 
     /// Serves until `stop`, then lets requests in progress finish and leaves the database in one file.

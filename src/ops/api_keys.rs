@@ -126,12 +126,16 @@ async fn delete_at(db: &Db, id: Uuid, now: OffsetDateTime) -> Result<()> {
 /// Makes a key in a database that no server uses.
 pub async fn create_stored(db: &Db, hasher: &api_key::Hasher, fields: KeyFields) -> Result<Secret> {
     let (key, lookup, secret) = make(hasher, api_key::generate(), fields)?;
+    store(db, key, lookup).await?;
+    Ok(secret)
+}
+
+async fn store(db: &Db, key: ApiKey, lookup: Vec<u8>) -> Result<()> {
     db.write(move |tx| {
         refuse_taken_name(tx, &key.name, None)?;
         api_keys::insert(tx, &key, &lookup)
     })
-    .await?;
-    Ok(secret)
+    .await
 }
 
 /// Stores the operator's key from the environment unless it is stored already, even expired. It is an
@@ -170,10 +174,11 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str, now:
     Ok(())
 }
 
-/// Makes the first key of a database that has none; `None` if it has one.
-pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher) -> Result<Option<Secret>> {
+/// Makes the first key of a database that has none. It is told before it is stored: a crash in between leaves a key that
+/// does not work and a start that makes another, instead of one that works and nobody knows.
+pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher, tell: impl FnOnce(&Secret)) -> Result<()> {
     if !db.read(api_keys::none_exist).await? {
-        return Ok(None);
+        return Ok(());
     }
     let fields = KeyFields {
         name: BOOTSTRAP_NAME.to_owned(),
@@ -182,9 +187,11 @@ pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher) -> Result<Option<Secre
         expires_at: None,
         is_enabled: true,
     };
-    let secret = create_stored(db, hasher, fields).await?;
+    let (key, lookup, secret) = make(hasher, api_key::generate(), fields)?;
+    tell(&secret);
+    store(db, key, lookup).await?;
     tracing::info!("audit: the first API key was created");
-    Ok(Some(secret))
+    Ok(())
 }
 
 fn make(hasher: &api_key::Hasher, secret: Secret, fields: KeyFields) -> Result<(ApiKey, Vec<u8>, Secret)> {

@@ -94,9 +94,13 @@ pub(super) async fn belong_together(db: &Db, keyring: &Keyring) -> Result<Vec<u3
     Ok(checks.into_iter().map(|(kid, _)| kid).collect())
 }
 
-/// Brings up the components of a server. The clear bootstrap key, if one was made, is returned and kept nowhere.
-pub async fn start(config: &Config, infrastructure_key: Option<Secret>) -> Result<(App, Option<Secret>), StartFault> {
-    start_with(config, infrastructure_key, clock::system()).await
+/// Brings up the components of a server. The clear bootstrap key, if one is made, is told and kept nowhere.
+pub async fn start(
+    config: &Config,
+    infrastructure_key: Option<Secret>,
+    tell: impl FnOnce(&Secret),
+) -> Result<App, StartFault> {
+    start_with(config, infrastructure_key, clock::system(), tell).await
 }
 
 /// The same with another clock than the system's.
@@ -104,7 +108,8 @@ pub async fn start_with(
     config: &Config,
     infrastructure_key: Option<Secret>,
     source: clock::Source,
-) -> Result<(App, Option<Secret>), StartFault> {
+    tell: impl FnOnce(&Secret),
+) -> Result<App, StartFault> {
     let mut trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
     if let Some(root) = config.files_root.clone() {
         let read = move |path: &str| connectors::file::whole(&root, path, MOST_BYTES);
@@ -124,13 +129,13 @@ pub async fn start_with(
         api_keys::infrastructure(&db, &hasher, key.expose(), clock.now().at).await?;
     }
     certificates::publish(&db, &trust).await?;
-    let bootstrap = api_keys::bootstrap(&db, &hasher).await?;
+    api_keys::bootstrap(&db, &hasher, tell).await?;
     if api_keys::lacks_administrator_at(&db, clock.now().at).await? {
         tracing::warn!("{}", api_keys::NO_ADMINISTRATOR);
     }
     hasher.release_memory();
     let settings = Arc::new(InForce::new(db.read(service_settings::overrides).await?));
-    let app = App {
+    Ok(App {
         started: SystemTime::now(),
         db,
         keyring: Arc::new(keyring),
@@ -153,6 +158,5 @@ pub async fn start_with(
             entries: config.limits.import_entries,
             ..Limits::default()
         },
-    };
-    Ok((app, bootstrap))
+    })
 }

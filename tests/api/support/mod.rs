@@ -144,7 +144,9 @@ impl TestApp {
         config.files_root = setup.files_root;
         let secret = setup.infrastructure_key.map(Secret::new);
         let source = setup.clock.map_or_else(clock::system, Clocks::source);
-        let (mut app, bootstrap) = start::start_with(&config, secret, source).await.expect("the server starts");
+        let mut key = String::new();
+        let tell = |first: &Secret| first.expose().clone_into(&mut key);
+        let mut app = start::start_with(&config, secret, source, tell).await.expect("the server starts");
         if let Some(limits) = setup.ldap_limits {
             app.ldap_limits = limits;
         }
@@ -159,7 +161,6 @@ impl TestApp {
             })
             .await;
         });
-        let key = bootstrap.map(|k| k.expose().to_owned()).unwrap_or_default();
         canaries::key(&key);
         TestApp { app, address, key, folder, stop: Some(stop), serving: Some(serving) }
     }
