@@ -21,7 +21,7 @@ for benchmark in "${benchmarks[@]}"; do
     echo "## $benchmark"
     BENCH_TABLE=$table cargo bench --locked --bench "$benchmark" || failed=1
 done
-processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+processor=$(sed -n '/^model name/ { s/^[^:]*: //p; q }' /proc/cpuinfo)
 cat <<HEAD
 
 ## All of it, $(date -u +%Y-%m-%d), $(nproc) x ${processor:-$(uname -m)}, $(rustc --version | cut -d ' ' -f 1-2)

@@ -43,7 +43,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     let listener = listen(arguments.listen)?;
     // Without the operator's key, or there would be no bootstrap key to show.
     let mut key = String::new();
-    let tell = |first: &Secret| first.expose().clone_into(&mut key);
+    let tell = |first: &Secret| {
+        first.expose().clone_into(&mut key);
+        Ok(())
+    };
     let server = Server::start(&Config::in_folder(folder.path()), listener, None, tell).await?;
     let demo = Demo { address: server.address, key, sandbox };
     let (end, ended) = tokio::sync::oneshot::channel::<()>();

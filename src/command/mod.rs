@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use jim::config::{Config, DEFAULT_FILE};
+use jim::config::{Config, DEFAULT_FILE, INFRASTRUCTURE_KEY};
 use jim::error::Error;
 use jim::ops::start::StartFault;
 use jim::store::OpenFault;
@@ -144,7 +144,7 @@ pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
     // What cannot be read must not count as absent: another database would be used.
     let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let environment: Result<Vec<_>, _> = ours
-        .filter(|(name, _)| name.starts_with("JIM_"))
+        .filter(|(name, _)| name.starts_with("JIM_") && name != INFRASTRUCTURE_KEY)
         .map(|(name, value)| match value.into_string() {
             Ok(value) => Ok((name, value)),
             Err(_) => Err(Exit::configuration(format!("{name}: is not valid UTF-8"))),

@@ -30,11 +30,18 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     // Who holds the database is the better news where it is held: its server most likely has the address too.
     FileLock::refuse_held(&config.database)?;
     let listener = listen(config.listen)?;
-    let infrastructure = std::env::var(INFRASTRUCTURE_KEY).ok().map(Secret::new);
+    let infrastructure = match std::env::var(INFRASTRUCTURE_KEY) {
+        Ok(key) => Some(Secret::new(key)),
+        Err(std::env::VarError::NotPresent) => None,
+        Err(std::env::VarError::NotUnicode(_)) => {
+            tracing::warn!("{INFRASTRUCTURE_KEY} is ignored: it must be visible ASCII characters");
+            None
+        }
+    };
     let metrics = config.metrics.map(listen).transpose()?;
     let tell = |key: &Secret| {
         let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "bootstrap API key: {}", key.expose()).and_then(|()| out.flush());
+        writeln!(out, "bootstrap API key: {}", key.expose()).and_then(|()| out.flush())
     };
     let server = Server::start(&config, listener, infrastructure, tell).await?;
     // Before anybody is told that it is up: until then the signal would end it.
@@ -117,7 +124,7 @@ impl Server {
         config: &Config,
         listener: TcpListener,
         infrastructure: Option<Secret>,
-        tell: impl FnOnce(&Secret),
+        tell: impl FnOnce(&Secret) -> std::io::Result<()>,
     ) -> Result<Server, Exit> {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
         // Before any file is made: what is wrong here is put right without them.

@@ -176,7 +176,14 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str, now:
 
 /// Makes the first key of a database that has none. It is told before it is stored: a crash in between leaves a key that
 /// does not work and a start that makes another, instead of one that works and nobody knows.
-pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher, tell: impl FnOnce(&Secret)) -> Result<()> {
+///
+/// # Errors
+/// It could not be told, and was not stored.
+pub async fn bootstrap(
+    db: &Db,
+    hasher: &api_key::Hasher,
+    tell: impl FnOnce(&Secret) -> std::io::Result<()>,
+) -> Result<()> {
     if !db.read(api_keys::none_exist).await? {
         return Ok(());
     }
@@ -188,7 +195,7 @@ pub async fn bootstrap(db: &Db, hasher: &api_key::Hasher, tell: impl FnOnce(&Sec
         is_enabled: true,
     };
     let (key, lookup, secret) = make(hasher, api_key::generate(), fields)?;
-    tell(&secret);
+    tell(&secret).map_err(|e| Error::internal("the first API key could not be printed, and was not stored", e))?;
     store(db, key, lookup).await?;
     tracing::info!("audit: the first API key was created");
     Ok(())

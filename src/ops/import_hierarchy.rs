@@ -138,7 +138,8 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     let activity = run.activity;
     let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
     for warning in report.warnings.iter().skip(logged) {
-        tracing::warn!(connected_system.id = id, "{warning}");
+        // As a field, which is written escaped: it holds names as the directory has them.
+        tracing::warn!(connected_system.id = id, warning = warning.as_str(), "of an import of the hierarchy");
     }
     tracing::info!(
         connected_system.id = id,

@@ -52,7 +52,7 @@ pub async fn run(config: &Config) -> Result<Rotation, StartFault> {
     let (kid, keys) = (keyring.current_kid(), keyring.kids().count());
     let new = !known.contains(&kid);
     let resealed = db.write(move |tx| reseal(tx, &keyring, new)).await?;
-    // What the old key opens is to be found nowhere in the files, not even in the write-ahead one.
+    // What the old key opens is to be found nowhere in the database's files, not even in the write-ahead one.
     db.settle().await?;
     Ok(Rotation { kid, resealed: (resealed, sealed.len()), keys, finished })
 }

@@ -98,7 +98,7 @@ pub(super) async fn belong_together(db: &Db, keyring: &Keyring) -> Result<Vec<u3
 pub async fn start(
     config: &Config,
     infrastructure_key: Option<Secret>,
-    tell: impl FnOnce(&Secret),
+    tell: impl FnOnce(&Secret) -> std::io::Result<()>,
 ) -> Result<App, StartFault> {
     start_with(config, infrastructure_key, clock::system(), tell).await
 }
@@ -108,7 +108,7 @@ pub async fn start_with(
     config: &Config,
     infrastructure_key: Option<Secret>,
     source: clock::Source,
-    tell: impl FnOnce(&Secret),
+    tell: impl FnOnce(&Secret) -> std::io::Result<()>,
 ) -> Result<App, StartFault> {
     let mut trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
     if let Some(root) = config.files_root.clone() {

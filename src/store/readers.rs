@@ -70,6 +70,8 @@ fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenF
         .with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_init(|c| {
             open::set_pragmas(c)?;
+            // One that is closed last, after the writer, must not do what the writer would not.
+            open::merge_on_close(c, false)?;
             c.pragma_update(None, "query_only", true)
         });
     let cannot = |e: r2d2::Error| OpenFault::io("cannot open the database for reading", e);

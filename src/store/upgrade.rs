@@ -118,9 +118,13 @@ impl Refusal {
         let what = format!("{at} cannot be upgraded from version {from} to {}", from + 1);
         match self {
             Refusal::Statement(e) => match e.sqlite_error_code() {
-                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
-                    OpenFault::io(&what, e)
-                }
+                Some(
+                    ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::OutOfMemory,
+                ) => OpenFault::io(&what, e),
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => open::classify(path, &e),
                 _ => OpenFault::Damaged(format!("{what}: {e}; it is of version {from} still, see {}", copy.display())),
             },

@@ -87,6 +87,9 @@ impl Writer {
                 Condition::Damaged => self.leave_as_it_is(),
             }
         }
+        if self.health.condition() == Condition::Damaged {
+            self.leave_as_it_is();
+        }
         if let Some(Err((_, e))) = self.connection.take().map(Connection::close) {
             tracing::warn!(error = %e, "the database did not close cleanly");
         }
@@ -113,9 +116,11 @@ impl Writer {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         work.holds();
         let value = f(&transaction)?;
-        // From the first change on the write-ahead file is known to be this database's.
-        open::merge_on_close(&transaction, true)?;
         transaction.commit()?;
+        // From the first change on the write-ahead file is known to be this database's.
+        if let Err(e) = open::merge_on_close(connection, true) {
+            tracing::warn!(error = %e, "the write-ahead file may be left when the server stops");
+        }
         if connection.total_changes() != before {
             self.written = Some(Instant::now());
         }
@@ -140,7 +145,12 @@ impl Writer {
         let merged = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
         connection.busy_timeout(open::BUSY)?;
         connection.execute_batch("PRAGMA shrink_memory")?;
-        Ok(merged? == 0)
+        let merged = merged? == 0;
+        if merged {
+            // Nothing is left in it: closing only takes the files away.
+            open::merge_on_close(connection, true)?;
+        }
+        Ok(merged)
     }
 
     /// Shows that a transaction can be opened and, unless one was written just now, that a page of it reaches the disk.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 
 use crate::support::Client;
@@ -113,6 +114,19 @@ async fn g2_one_event_is_one_line_whatever_callers_write() {
             "2": { "stringValue": format!("cn={HOSTILE}") }, "3": { "stringValue": HOSTILE } } });
         admin.put(&format!("{systems}/{id}"), &settings).await.expect_status(200);
         admin.send("POST", &format!("{systems}/{id}/import-hierarchy"), None).await.expect_error(500, "INTERNAL_ERROR");
+        // A directory that puts lines into names, and has them warned of.
+        let forged = "ou=a\n2026-01-01T00:00:00Z  WARN forged,dc=x";
+        let sandbox =
+            Sandbox::start(Options::with_tree(Tree::new().suffix("dc=x").ou(forged))).await.expect("a directory");
+        let body = json!({ "name": "forged", "connectorDefinitionId": 3 });
+        let id = admin.post(systems, &body).await.expect_status(201)["id"].clone();
+        let settings = json!({ "settingValues": crate::support::sandbox_settings(&sandbox) });
+        admin.put(&format!("{systems}/{id}"), &settings).await.expect_status(200);
+        let import = format!("{systems}/{id}/import-hierarchy");
+        admin.send("POST", &import, None).await.expect_status(200);
+        sandbox.hide(forged).expect("hidden");
+        let warned = admin.send("POST", &import, None).await.expect_status(200);
+        assert!(warned["warnings"].to_string().contains("forged"), "{warned}");
         admin.get("/api/v1/service-settings/%0D%0Aforged%1B%5B31m").await.expect_error(404, "NOT_FOUND");
         admin.get("/api/v1/%0D%0Aforged").await.expect_error(404, "NOT_FOUND");
         let done = server.stop();

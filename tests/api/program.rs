@@ -15,6 +15,20 @@ use jim::sandbox::Faults;
 const USERINFO: &str = "/api/v1/userinfo";
 const OPERATORS: &str = "jim_operator-chose-this-key-0123456789";
 
+/// A key that works and nobody knows would be the first of a database for ever.
+#[tokio::test]
+async fn a_first_key_that_cannot_be_printed_is_not_stored() {
+    let place = Place::new();
+    let told = Process::start(place.shell("exec \"$@\" >/dev/full", &["serve"])).wait().refused(74);
+    assert!(told.contains("the first API key could not be printed"), "{told}");
+    let server = place.serve();
+    server.client(&server.key()).get(USERINFO).await.expect_status(200);
+    assert_eq!(server.stop().code, Some(0));
+    // A command that changes nothing leaves the database in one file, too.
+    place.run(&["api-key", "list"]).told();
+    assert!(place.kept().keys().eq(["jim.db", "jim.keys"]), "{:?}", place.contents());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_folder_is_all_that_a_start_needs() {
     let place = Place::new();

@@ -5,6 +5,8 @@
 #   met       every test of this name passed, and every figure is within the promise
 #   missed    the tests passed, and a figure that depends on the machine is beyond the promise
 #   failed    a test of this name failed
+#   in short  passed with small amounts, unoptimised; the figure of the promise is one of the benchmarks
+#   in full   what ran of it passed; the promise itself takes the full tier
 #   not run   nothing of it ran
 #
 # Usage: tests/bars/report.sh TIER FIGURES LOG     the file of figures (TESTS_FIGURES), the output of `cargo test`
@@ -14,7 +16,7 @@ tier=$1 figures=$2 log=$3
 here=$(dirname "${BASH_SOURCE[0]}")
 
 package() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo none; }
-processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+processor=$(sed -n '/^model name/ { s/^[^:]*: //p; q }' /proc/cpuinfo)
 memory=$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)
 system=$(. /etc/os-release && echo "$PRETTY_NAME")
 
@@ -32,7 +34,9 @@ Written by \`tests/run.sh\`, $tier tier, $(date -u +'%Y-%m-%d %H:%M') UTC.
 |---|---|---:|---|---|
 HEAD
 
-awk -F '\t' -v figures="$figures" -v log_file="$log" '
+# Nobody reads nanoseconds.
+sed -E 's/([0-9]+\.[0-9])[0-9]+(ms|µs|s)\b/\1\2/g' "$figures" >"$figures.short"
+awk -F '\t' -v figures="$figures.short" -v log_file="$log" -v tier="$tier" '
     BEGIN {
         most = 8
         while ((getline line < log_file) > 0) {
@@ -61,6 +65,8 @@ awk -F '\t' -v figures="$figures" -v log_file="$log" '
     }
     FNR > 1 {
         verdict = failed[$1] ? "**failed**" : missed[$1] ? "**missed**" : passed[$1] || told[$1] ? "met" : "not run"
+        if (verdict == "met" && $2 == "bench") verdict = "in short"
+        if (verdict == "met" && $2 == "full" && tier == "quick") verdict = "in full"
         if (said[$1] > most) seen[$1] = seen[$1] "; and " said[$1] - most " more"
         print "| " $1 " | " $3 " | " passed[$1] + failed[$1] " | " seen[$1] " | " verdict " |"
     }

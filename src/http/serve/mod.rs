@@ -85,8 +85,8 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             age: Duration::from_secs(600),
             requests_per_connection: 10_000,
-            // With what is stored afterwards, an end takes ten seconds at most.
-            drain: Duration::from_secs(9),
+            // With what is stored afterwards, an end takes about ten seconds at most.
+            drain: Duration::from_secs(8),
         }
     }
 }

@@ -145,7 +145,10 @@ impl TestApp {
         let secret = setup.infrastructure_key.map(Secret::new);
         let source = setup.clock.map_or_else(clock::system, Clocks::source);
         let mut key = String::new();
-        let tell = |first: &Secret| first.expose().clone_into(&mut key);
+        let tell = |first: &Secret| {
+            first.expose().clone_into(&mut key);
+            Ok(())
+        };
         let mut app = start::start_with(&config, secret, source, tell).await.expect("the server starts");
         if let Some(limits) = setup.ldap_limits {
             app.ldap_limits = limits;
