@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every benchmark, one after the other, and at the end one table of all that is compared with something else. It takes
-# root for Samba, the Debian packages of tests/run.sh and wrk, a quiet machine, and about an hour and a half.
+# root for Samba, the Debian packages of tests/run.sh and wrk, a quiet machine, and patience.
 #
 # Usage: benches/run.sh [BENCHMARK...]      all of them unless some are named
 set -euo pipefail

@@ -6,7 +6,7 @@
 #
 # Usage: tests/run.sh [ARGUMENT...]             the quick tier, for every change: about seven minutes beside the build
 #        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the same with larger amounts, what takes
-#                                               minutes, generated requests, fuzzing; writes RESULTS.md. More than an hour
+#                                               minutes, generated requests, fuzzing; writes RESULTS.md. Takes far longer
 # Further arguments go to the test binaries, for example a test's name; then nothing is written.
 set -euo pipefail
 

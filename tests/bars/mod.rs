@@ -41,6 +41,11 @@ pub fn judged(id: &str, met: bool, what: impl Display) {
     tell(id, if met { "met" } else { "missed" }, &what.to_string());
 }
 
+/// Nothing was measured of a bar, because this machine or account does not allow it: the table does not call it met.
+pub fn untried(id: &str, why: impl Display) {
+    tell(id, "untried", &why.to_string());
+}
+
 fn tell(id: &str, verdict: &str, what: &str) {
     println!("{id} {verdict} {what}");
     // The file has a line for each figure: tabs and line ends in it would make others.

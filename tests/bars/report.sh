@@ -7,7 +7,7 @@
 #   failed    a test of this name failed
 #   in short  passed with small amounts, unoptimised; the figure of the promise is one of the benchmarks
 #   in full   what ran of it passed; the promise itself takes the full tier
-#   not run   nothing of it ran
+#   not run   nothing of it ran, or not what the promise is about: this account may not
 #
 # Usage: tests/bars/report.sh TIER FIGURES LOG     the file of figures (TESTS_FIGURES), the output of `cargo test`
 set -euo pipefail
@@ -56,6 +56,7 @@ awk -F '\t' -v figures="$figures.short" -v log_file="$log" -v tier="$tier" '
             told[part[1]]++
             if (part[2] == "missed") missed[part[1]]++
             if (part[2] == "failed") failed[part[1]]++
+            if (part[2] == "untried") untried[part[1]]++
             if (part[3] == "") continue
             gsub(/\|/, "\\|", part[3])
             if (part[2] == "missed") part[3] = "**" part[3] "**"
@@ -64,7 +65,7 @@ awk -F '\t' -v figures="$figures.short" -v log_file="$log" -v tier="$tier" '
         }
     }
     FNR > 1 {
-        verdict = failed[$1] ? "**failed**" : missed[$1] ? "**missed**" : passed[$1] || told[$1] ? "met" : "not run"
+        verdict = failed[$1] ? "**failed**" : missed[$1] ? "**missed**" : untried[$1] ? "not run" : passed[$1] || told[$1] ? "met" : "not run"
         if (verdict == "met" && $2 == "bench") verdict = "in short"
         if (verdict == "met" && $2 == "full" && tier == "quick") verdict = "in full"
         if (said[$1] > most) seen[$1] = seen[$1] "; and " said[$1] - most " more"

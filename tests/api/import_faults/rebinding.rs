@@ -107,7 +107,7 @@ impl State {
 fn may_mount() -> bool {
     let allowed = std::process::Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
     if !allowed {
-        bars::figure("L21", "was not tried: it needs root");
+        bars::untried("L21", "it needs root");
     }
     allowed
 }
