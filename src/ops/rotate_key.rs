@@ -34,8 +34,7 @@ pub async fn run(config: &Config) -> Result<Rotation, StartFault> {
     refuse_handed_over(&config.keyring)?;
     let lock = FileLock::take(&config.database)?;
     let keyring = Keyring::load(&config.keyring).map_err(fault)?;
-    let db = Db::open(&config.database, lock)?;
-    let known = belong_together(&db, &keyring).await?;
+    let (db, known) = Db::open(&config.database, lock, |needed| belong_together(needed, &keyring))?;
     let sealed = db.read(secrets::sealed_settings).await?;
     let closed =
         |(system, setting, value): &&(i64, i64, Vec<u8>)| keyring.open_setting(*system, *setting, value).is_err();

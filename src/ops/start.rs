@@ -21,7 +21,8 @@ use crate::security::key_cache::KeyCache;
 use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
-use crate::store::{self, Db, FileLock, OpenFault, activities, secrets, service_settings};
+use crate::store::secrets::{self, MasterKey};
+use crate::store::{self, Db, FileLock, OpenFault, activities, service_settings};
 
 /// Why a start failed, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +60,7 @@ pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
         true => Keyring::create(&config.keyring).map_err(|fault| OpenFault::Io(fault.to_string()))?,
         false => Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?,
     };
-    let db = Db::open(&config.database, lock)?;
-    let known = belong_together(&db, &keyring).await?;
+    let (db, known) = Db::open(&config.database, lock, |needed| belong_together(needed, &keyring))?;
     let kid = keyring.current_kid();
     if !known.contains(&kid) {
         // A file that was made just now remembers no key; one that a rotation of the keyring did not get to, not the
@@ -74,16 +74,15 @@ pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
     Ok(Files { db, keyring, hasher })
 }
 
-/// Holds the keyring against the keys that the database remembers, and returns those. Writes nothing.
-pub(super) async fn belong_together(db: &Db, keyring: &Keyring) -> Result<Vec<u32>, StartFault> {
+/// Holds the keyring against the keys that the database remembers, and returns those.
+pub(super) fn belong_together(checks: &[MasterKey], keyring: &Keyring) -> Result<Vec<u32>, StartFault> {
     let wrong = |what: &str| {
         StartFault::Configuration(format!(
             "the keyring {} {what}; put back the keyring that belongs to the database",
             keyring.path().display()
         ))
     };
-    let checks = db.read(secrets::checks).await?;
-    for (kid, value) in &checks {
+    for (kid, value) in checks {
         if !keyring.holds(*kid) {
             return Err(wrong(&format!("lacks the key {kid:08x}, which the database needs")));
         }
@@ -91,7 +90,7 @@ pub(super) async fn belong_together(db: &Db, keyring: &Keyring) -> Result<Vec<u3
             return Err(wrong("holds another key than the one the database was written with"));
         }
     }
-    Ok(checks.into_iter().map(|(kid, _)| kid).collect())
+    Ok(checks.iter().map(|(kid, _)| *kid).collect())
 }
 
 /// Brings up the components of a server. The clear bootstrap key, if one is made, is told and kept nowhere.

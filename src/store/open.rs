@@ -12,7 +12,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Db, FileLock, upgrade};
+use super::secrets::{self, MasterKey};
+use super::upgrade::{self, Step};
+use super::{Db, FileLock};
 
 /// SQLite below this version can corrupt a write-ahead file that is reset while it is read.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -60,8 +62,24 @@ pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Opens the database at `path` for whoever holds its lock.
-pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
+/// Opens the database at `path` for whoever holds its lock, once `judge` has found from the master keys that it needs
+/// that it is the right one.
+pub fn open<T, E: From<OpenFault>>(
+    path: &Path,
+    lock: FileLock,
+    steps: &[Step],
+    judge: impl FnOnce(&[MasterKey]) -> Result<T, E>,
+) -> Result<(Db, T), E> {
+    let mut connection = sound(path)?;
+    let keys = secrets::checks(&connection).map_err(|e| OpenFault::io("cannot read which master keys it needs", e))?;
+    let judged = judge(&keys)?;
+    upgrade::run(path, &mut connection, steps)?;
+    read_back(&connection)?;
+    Ok((Db::new(path, connection, lock)?, judged))
+}
+
+/// The connection that writes, to a file that is made if there is none.
+fn sound(path: &Path) -> Result<Connection, OpenFault> {
     fit(rusqlite::version_number())?;
     if let Some(doubt) = rustix::fs::statfs(folder_of(path)).ok().and_then(|s| doubtful(s.f_type as u32)) {
         tracing::warn!(
@@ -73,9 +91,7 @@ pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
     if inspect_file(path)? {
         make(path)?;
     }
-    let mut connection = connect(path)?;
-    upgrade::run(path, &mut connection, upgrade::STEPS)?;
-    read_back(&connection)?;
+    let connection = connect(path)?;
     let options = compile_options(&connection).map_err(|e| classify(path, &e))?;
     if !options.iter().any(|o| o == "THREADSAFE=1" || o == "THREADSAFE=2") {
         return Err(OpenFault::Io("this SQLite is built for one thread only".to_owned()));
@@ -85,7 +101,7 @@ pub fn open(path: &Path, lock: FileLock) -> Result<Db, OpenFault> {
         options = options.join(" "),
         "pragmas and version are as they must be"
     );
-    Db::new(path, connection, lock)
+    Ok(connection)
 }
 
 /// Refuses a library that is too old.

@@ -4,8 +4,11 @@ use rusqlite::Connection;
 
 use crate::error::Result;
 
-/// Every master key that the file needs, with its check value.
-pub fn checks(c: &Connection) -> Result<Vec<(u32, Vec<u8>)>> {
+/// The number of a master key and its check value.
+pub type MasterKey = (u32, Vec<u8>);
+
+/// Every master key that the file needs.
+pub fn checks(c: &Connection) -> Result<Vec<MasterKey>> {
     let mut statement = c.prepare("SELECT kid, value FROM keyring_checks ORDER BY kid")?;
     let checks = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
     Ok(checks)

@@ -7,7 +7,8 @@ use super::*;
 async fn b9_pragmas_version_and_compile_options_are_exact() {
     let dir = tempfile::tempdir().expect("folder");
     let path = dir.path().join("jim.db");
-    let db = Db::open(&path, FileLock::take(&path).expect("free")).expect("opens");
+    let lock = FileLock::take(&path).expect("free");
+    let (db, ()) = Db::open(&path, lock, |_| Ok::<_, OpenFault>(())).expect("opens");
     let read = |c: &Connection| {
         let text = |name: &str| {
             let value: Value = c.pragma_query_value(None, name, |r| r.get(0)).expect(name);
@@ -88,4 +89,23 @@ fn file_systems_are_told_apart() {
     ] {
         assert_eq!((network(magic).is_some(), doubtful(magic).is_some()), (refused, doubted), "{magic:x}");
     }
+}
+
+/// A file that the keyring does not belong to is not upgraded either.
+#[test]
+fn a6_s5_what_is_refused_is_not_upgraded() {
+    let dir = tempfile::tempdir().expect("folder");
+    let path = dir.path().join("jim.db");
+    let open = |fits: bool| {
+        let step = Step { from: upgrade::VERSION, sql: "CREATE TABLE more (x TEXT) STRICT" };
+        let judge = |_: &[MasterKey]| if fits { Ok(()) } else { Err(OpenFault::Unsafe("another keyring".to_owned())) };
+        super::open(&path, FileLock::take(&path).expect("free"), &[step], judge).map(drop)
+    };
+    make(&path).and_then(|()| connect(&path)).map(drop).expect("made");
+    let before = std::fs::read(&path).expect("there");
+    assert_eq!(open(false).expect_err("refused").to_string(), "another keyring");
+    assert!(std::fs::read(&path).expect("there") == before, "it was written");
+    assert!(!beside(&path, "version-1").exists());
+    open(true).expect("upgraded");
+    assert!(beside(&path, "version-1").exists());
 }

@@ -1,0 +1,87 @@
+//! Transactions, the queue of the writer, and what a stop leaves.
+
+use super::*;
+
+fn open() -> (tempfile::TempDir, Db) {
+    let dir = tempfile::tempdir().expect("folder");
+    let path = dir.path().join("jim.db");
+    let lock = FileLock::take(&path).expect("free");
+    let (db, ()) = Db::open(&path, lock, |_| Ok::<_, OpenFault>(())).expect("opens");
+    (dir, db)
+}
+
+#[tokio::test]
+async fn a_failed_closure_leaves_nothing_and_readers_cannot_write() {
+    let (_dir, db) = open();
+    let insert = "INSERT INTO keyring_checks (kid, value) VALUES (1, x'00')";
+    let failed: Result<()> = db
+        .write(move |tx| {
+            tx.execute(insert, [])?;
+            Err(Error::Conflict("no".to_owned()))
+        })
+        .await;
+    assert!(matches!(failed, Err(Error::Conflict(_))));
+    let panicked: Result<()> = db.write(move |_| panic!("on purpose")).await;
+    assert!(matches!(panicked, Err(Error::Internal { .. })));
+    let count = |c: &Connection| Ok(c.query_row("SELECT count(*) FROM keyring_checks", [], |r| r.get::<_, i64>(0))?);
+    assert_eq!(db.read(count).await.expect("reads"), 0);
+    assert!(db.read(move |c| Ok(c.execute(insert, [])?)).await.is_err());
+    db.write(move |tx| Ok(tx.execute(insert, [])?)).await.expect("writes");
+    assert_eq!(db.read(count).await.expect("reads"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_turn_does_not_come_is_refused_and_never_runs() {
+    let (_dir, db) = open();
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let (begin, began) = std::sync::mpsc::channel::<()>();
+    let held = db.clone();
+    let first =
+        tokio::spawn(async move { held.write(move |_| Ok(begin.send(()).is_ok() && hold.recv().is_ok())).await });
+    tokio::task::yield_now().await;
+    began.recv().expect("the first write has the writer");
+    let second: Result<()> = db.write(|_| panic!("must not run")).await;
+    assert!(matches!(second, Err(Error::Unavailable { .. })));
+    release.send(()).expect("held");
+    assert!(first.await.expect("ends").expect("writes"));
+    tokio::time::resume();
+    assert!(db.is_writable().await);
+}
+
+/// Being busy with a change of one's own is no trouble, however long it takes; another program's lock is.
+#[tokio::test]
+async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
+    let (dir, db) = open();
+    let (release, hold) = std::sync::mpsc::channel::<()>();
+    let (begin, began) = oneshot::channel::<()>();
+    let held = db.clone();
+    let long =
+        tokio::spawn(async move { held.write(move |_| Ok(begin.send(()).is_ok() && hold.recv().is_ok())).await });
+    began.await.expect("it has the writer");
+    assert!(db.is_writable().await);
+    release.send(()).expect("held");
+    assert!(long.await.expect("ends").expect("writes"));
+    assert!(db.is_writable().await);
+
+    let other = Connection::open(dir.path().join("jim.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    assert!(!db.is_writable().await);
+    let waiting = db.clone();
+    let waiting = tokio::spawn(async move { waiting.write(|_| Ok(())).await });
+    tokio::task::yield_now().await;
+    assert!(!db.is_writable().await, "nor behind a change that waits for the lock");
+    other.execute_batch("ROLLBACK").expect("unlocked");
+    waiting.await.expect("ends").expect("written once the lock is gone");
+    assert!(db.is_writable().await);
+}
+
+/// A proof is a page that reaches the disk, not only a transaction that could be opened.
+#[tokio::test]
+async fn readiness_is_proved_by_a_page_that_is_written() {
+    let (dir, db) = open();
+    let size = || std::fs::metadata(dir.path().join("jim.db-wal")).map_or(0, |m| m.len());
+    db.settle().await.expect("settles");
+    assert_eq!(size(), 0);
+    assert!(db.is_writable().await);
+    assert!(size() > 4096, "{}", size());
+}
