@@ -22,7 +22,7 @@ const PAGE: usize = 100;
 const CLEANUPS: usize = 100;
 
 fn main() {
-    let arguments = Arguments::read(&["--activities", "--subjects", "--requests"], &[]);
+    let arguments = Arguments::read(&["--activities", "--subjects", "--requests"]);
     let count = arguments.number("--activities", 1_000_000).max(PAGE * CLEANUPS * 2);
     let requests = arguments.number("--requests", 200).max(1);
     println!(

@@ -21,7 +21,7 @@ const WRITERS: usize = 4;
 
 #[tokio::main]
 async fn main() {
-    let arguments = Arguments::read(&["--mib", "--rounds"], &[]);
+    let arguments = Arguments::read(&["--mib", "--rounds"]);
     let rounds = arguments.number("--rounds", 50).max(1);
     println!("Times in ms; {rounds} backups one after the other; {WRITERS} writers of a connected system each.\n");
     header(&[

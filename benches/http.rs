@@ -19,7 +19,7 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some(BARE_ROUTE) {
         return serve_bare_routes();
     }
-    let arguments = Arguments::read(&["--rounds", "--seconds"], &[]);
+    let arguments = Arguments::read(&["--rounds", "--seconds"]);
     let rounds = arguments.number("--rounds", 5).max(1);
     let seconds = arguments.number("--seconds", 5).max(1);
 

@@ -12,7 +12,7 @@ use support::directories::Directory;
 use support::{Arguments, MIB, SYSTEMS, Samples, Server, compared, header, mib, row, stated};
 
 fn main() {
-    let arguments = Arguments::read(&["--openldap", "--ds389", "--samba", "--rounds", "--idle-wait"], &[]);
+    let arguments = Arguments::read(&["--openldap", "--ds389", "--samba", "--rounds", "--idle-wait"]);
     let rounds = arguments.number("--rounds", 5).max(1);
     let idle_wait = Duration::from_secs(arguments.number("--idle-wait", 60) as u64);
     println!(

@@ -26,7 +26,7 @@ const WRONG_SECRETS: u32 = 1_000;
 
 #[tokio::main]
 async fn main() {
-    let arguments = Arguments::read(&["--seconds", "--pairs", "--keys", "--failures"], &[]);
+    let arguments = Arguments::read(&["--seconds", "--pairs", "--keys", "--failures"]);
     let for_long = Duration::from_secs(arguments.number("--seconds", 60).max(1) as u64);
     let pairs = arguments.number("--pairs", 25_000).max(100);
     let keys = arguments.number("--keys", 200).max(10);

@@ -16,7 +16,7 @@ use support::directories::Directory;
 use support::{Arguments, SYSTEMS, Samples, Server, compared, header, mib, row};
 
 fn main() {
-    let arguments = Arguments::read(&["--size", "--rounds"], &[]);
+    let arguments = Arguments::read(&["--size", "--rounds"]);
     let (size, rounds) = (arguments.number("--size", 100_000), arguments.number("--rounds", 7).max(1));
     let directory = Directory::open_ldap(size);
     directory.ldapsearch();

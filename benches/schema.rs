@@ -10,7 +10,7 @@ use support::directories::Directory;
 use support::{Arguments, SYSTEMS, Samples, Server, compared, header, mib, row};
 
 fn main() {
-    let arguments = Arguments::read(&["--rounds"], &[]);
+    let arguments = Arguments::read(&["--rounds"]);
     let rounds = arguments.number("--rounds", 7).max(1);
     println!(
         "Times in ms: median (least-most) of {rounds} rounds, to the last byte of the answer; x: ratio of medians to \

@@ -17,7 +17,7 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some(BARE) {
         return bare();
     }
-    let arguments = Arguments::read(&["--rounds", "--containers"], &[]);
+    let arguments = Arguments::read(&["--rounds", "--containers"]);
     let rounds = arguments.number("--rounds", 11).max(1);
     let containers = arguments.number("--containers", 1_000);
 

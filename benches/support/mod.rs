@@ -61,13 +61,7 @@ impl Server {
         server
     }
 
-    /// This benchmark once more, in another role.
-    pub fn myself(role: &str) -> Server {
-        let myself = std::env::current_exe().expect("this program's own path");
-        Server::spawn(dying_with_us(&myself).arg(role))
-    }
-
-    /// The same, unwatched and told where a file is.
+    /// This benchmark once more, in another role, unwatched and told where a file is.
     pub fn myself_with(role: &str, variable: &str, path: &Path) -> Server {
         let myself = std::env::current_exe().expect("this program's own path");
         Server::spawn(Command::new(&myself).arg(role).env(variable, path))
@@ -286,30 +280,22 @@ fn join_chunks(mut body: &str) -> String {
     joined
 }
 
-/// The arguments after `--`, as `--name value`, or `--name` alone for a switch.
+/// The arguments after `--`, as `--name value`.
 pub struct Arguments(Vec<String>);
 
 impl Arguments {
     /// Ends the program if there is an argument that is none of these.
-    pub fn read(options: &[&str], switches: &[&str]) -> Arguments {
+    pub fn read(options: &[&str]) -> Arguments {
         // cargo bench adds --bench for the standard harness, which these benchmarks do without.
         let all: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
         let mut rest = all.iter().map(String::as_str);
         while let Some(argument) = rest.next() {
-            let known = switches.contains(&argument) || options.contains(&argument) && rest.next().is_some();
-            if !known {
-                eprintln!(
-                    "unknown argument or no value: {argument}; known: {}",
-                    [options, switches].concat().join(", ")
-                );
+            if !(options.contains(&argument) && rest.next().is_some()) {
+                eprintln!("unknown argument or no value: {argument}; known: {}", options.join(", "));
                 std::process::exit(2);
             }
         }
         Arguments(all)
-    }
-
-    pub fn has(&self, switch: &str) -> bool {
-        self.0.iter().any(|argument| argument == switch)
     }
 
     pub fn numbers(&self, option: &str, default: &[usize]) -> Vec<usize> {

@@ -14,8 +14,6 @@ use crate::security::key_cache::{ADMINISTRATOR, READER};
 use crate::store::api_keys::{self as store, ApiKey};
 
 const WHAT: &str = "API key";
-/// The roles are part of the program; this is when their ids were fixed.
-const CREATED: &str = "2026-01-01T00:00:00Z";
 /// The roles, by name.
 const ROLES: [(i64, &str); 2] = [(ADMINISTRATOR, "Administrator"), (READER, "Reader")];
 
@@ -161,7 +159,13 @@ pub fn role_names(ids: &[i64]) -> Vec<&'static str> {
 
 fn all_roles(c: &store::Connection) -> Result<Vec<RoleBody>> {
     let role = |(id, name): &(i64, &'static str)| {
-        Ok(RoleBody { id: *id, name, built_in: true, created: CREATED, static_member_count: store::holders(c, *id)? })
+        Ok(RoleBody {
+            id: *id,
+            name,
+            built_in: true,
+            created: json::BUILT_IN_SINCE,
+            static_member_count: store::holders(c, *id)?,
+        })
     };
     ROLES.iter().map(role).collect()
 }

@@ -13,8 +13,6 @@ use crate::error::{Error, Result};
 use crate::store::connected_systems;
 
 const WHAT: &str = "connector definition";
-/// The connectors are part of the program; this is when their ids were fixed.
-const CREATED: &str = "2026-01-01T00:00:00Z";
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -117,7 +115,7 @@ pub async fn list(call: Call) -> Result<Response> {
             name: d.name,
             description: Some(d.description),
             built_in: true,
-            created: CREATED,
+            created: json::BUILT_IN_SINCE,
             last_updated: None,
             files: 0,
             versions: "",
@@ -173,7 +171,7 @@ fn full(d: &'static Definition) -> Full {
         description: Some(d.description),
         url: None,
         built_in: true,
-        created: CREATED,
+        created: json::BUILT_IN_SINCE,
         created_by_type: "System",
         created_by_id: None,
         created_by_name: None,

@@ -28,6 +28,19 @@ pub struct Envelope<'a> {
     timestamp: String,
 }
 
+impl<'a> Envelope<'a> {
+    /// That of a 503, for an answer with fields of its own beside it.
+    pub fn unavailable(message: &'a str) -> Self {
+        Envelope {
+            code: "SERVICE_UNAVAILABLE",
+            message,
+            details: None,
+            validation_errors: None,
+            timestamp: super::json::now(),
+        }
+    }
+}
+
 /// At most this many faults are listed in one answer.
 const MAX_FAULTS: usize = 100;
 

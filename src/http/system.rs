@@ -1,7 +1,6 @@
 //! Chapter 10: health, version, sign-in and who one is.
 
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -22,8 +21,7 @@ struct Status {
 }
 
 /// A 503 of `health/ready`.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+#[derive(Serialize, ToSchema)]
 struct NotReady<'a> {
     #[serde(flatten)]
     envelope: Envelope<'a>,
@@ -34,8 +32,7 @@ struct NotReady<'a> {
 }
 
 /// A 503 of `auth/config`.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
+#[derive(Serialize, ToSchema)]
 struct NoSignIn<'a> {
     #[serde(flatten)]
     envelope: Envelope<'a>,
@@ -92,7 +89,8 @@ pub async fn ready(call: Call) -> Result<Response> {
     if call.app.db.is_writable().await {
         return status("ready");
     }
-    unavailable("The storage does not accept changes.", json!({ "status": "not_ready", "reason": "error" }))
+    let envelope = Envelope::unavailable("The storage does not accept changes.");
+    unavailable(&NotReady { envelope, status: "not_ready", reason: "error" })
 }
 
 /// Tells product and version.
@@ -120,22 +118,13 @@ pub async fn version(_: Call) -> Result<Response> {
     )
 )]
 pub async fn auth_config(_: Call) -> Result<Response> {
-    unavailable("Sign-in is not configured; use an API key.", json!({ "error": "sso_not_configured" }))
+    let envelope = Envelope::unavailable("Sign-in is not configured; use an API key.");
+    unavailable(&NoSignIn { envelope, error: "sso_not_configured" })
 }
 
 /// A 503 whose envelope carries more fields.
-fn unavailable(message: &str, more: serde_json::Value) -> Result<Response> {
-    let mut body = json!({
-        "code": "SERVICE_UNAVAILABLE",
-        "message": message,
-        "details": null,
-        "validationErrors": null,
-        "timestamp": json::now(),
-    });
-    if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
-        body.extend(more.clone());
-    }
-    let mut response = json::ok(&body)?;
+fn unavailable(body: &impl Serialize) -> Result<Response> {
+    let mut response = json::ok(body)?;
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     Ok(response)

@@ -20,7 +20,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::address::Policy;
 use super::ber::{Fault, frame_length};
 use super::failure::{EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, result_name};
-use super::guard::{Guard, Verdict, result_code};
+use super::guard::{Guard, Passed, result_code};
 use super::limits::Limits;
 use crate::security::tls::{ClientTrust, NOT_COVERED, handshake_reason};
 
@@ -227,8 +227,8 @@ async fn start_tls(tcp: &mut TcpStream, at: &str, limit: usize) -> Result<(), Fa
     };
     let (frame, behind) = came.split_at_checked(length).ok_or_else(lost)?;
     match guard.check(frame).map_err(refused)? {
-        Verdict::Final => {}
-        Verdict::Disconnect => return Err(lost()),
+        Passed::Final => {}
+        Passed::Disconnect => return Err(lost()),
         _ => return Err(refused(Fault::Operation)),
     }
     match result_code(frame).map_err(refused)? {

@@ -31,9 +31,9 @@ const SASL_CREDENTIALS: u8 = 0x87;
 const RESPONSE_NAME: u8 = 0x8a;
 const RESPONSE_VALUE: u8 = 0x8b;
 
-/// What is to be done with a message that broke no rule.
+/// What a message that broke no rule is, and what is to be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Passed {
     /// An entry of a search: hand it on.
     Entry,
     /// The final answer to a request: hand it on; its id is free again.
@@ -94,7 +94,7 @@ impl Guard {
     ///
     /// # Errors
     /// The message broke a rule, and nothing that follows can be trusted: the connection must be closed.
-    pub fn check(&mut self, frame: &[u8]) -> Result<Verdict, Fault> {
+    pub fn check(&mut self, frame: &[u8]) -> Result<Passed, Fault> {
         well_formed(frame)?;
         let mut outer = Reader::new(frame);
         let mut message = Reader::new(outer.take(SEQUENCE)?);
@@ -103,7 +103,7 @@ impl Guard {
         let (operation, content) = message.element()?.ok_or(Fault::Shape)?;
         if id == 0 {
             // Active Directory puts the name of the notice where the controls belong, so nothing more is asked of it.
-            return if operation == EXTENDED_RESPONSE { Ok(Verdict::Disconnect) } else { Err(Fault::MessageId) };
+            return if operation == EXTENDED_RESPONSE { Ok(Passed::Disconnect) } else { Err(Fault::MessageId) };
         }
         let place = self.outstanding.iter().position(|(known, _)| *known == id).ok_or(Fault::MessageId)?;
         let (_, request) = self.outstanding.get(place).ok_or(Fault::MessageId)?;
@@ -113,16 +113,16 @@ impl Guard {
         message.end()?;
         match (request, operation) {
             (Request::Search, SEARCH_ENTRY) => {
-                Ok(if check_entry(content).is_ok() { Verdict::Entry } else { Verdict::Skipped })
+                Ok(if check_entry(content).is_ok() { Passed::Entry } else { Passed::Skipped })
             }
-            (Request::Search, SEARCH_REFERENCE) => Ok(Verdict::Reference),
-            (Request::Search, INTERMEDIATE_RESPONSE) => Ok(Verdict::Intermediate),
+            (Request::Search, SEARCH_REFERENCE) => Ok(Passed::Reference),
+            (Request::Search, INTERMEDIATE_RESPONSE) => Ok(Passed::Intermediate),
             (Request::Search, SEARCH_DONE)
             | (Request::Bind, BIND_RESPONSE)
             | (Request::Extended, EXTENDED_RESPONSE) => {
                 check_result(content)?;
                 self.outstanding.swap_remove(place);
-                Ok(Verdict::Final)
+                Ok(Passed::Final)
             }
             _ => Err(Fault::Operation),
         }
@@ -163,16 +163,16 @@ pub fn sift(guard: &mut Guard, buffer: &mut [u8], limit: usize) -> Sifted {
     let mut sifted = Sifted::default();
     loop {
         let rest = buffer.get(sifted.judged..).unwrap_or_default();
-        let verdict = match frame_length(rest, limit) {
+        let passed = match frame_length(rest, limit) {
             Ok(Some(length)) => match rest.get(..length) {
-                Some(frame) => guard.check(frame).map(|verdict| (verdict, length)),
+                Some(frame) => guard.check(frame).map(|passed| (passed, length)),
                 None => return sifted,
             },
             Ok(None) => return sifted,
             Err(fault) => Err(fault),
         };
-        let length = match verdict {
-            Ok((Verdict::Disconnect, _)) => {
+        let length = match passed {
+            Ok((Passed::Disconnect, _)) => {
                 sifted.end = Some(Ended::Disconnect);
                 return sifted;
             }
@@ -180,15 +180,15 @@ pub fn sift(guard: &mut Guard, buffer: &mut [u8], limit: usize) -> Sifted {
                 sifted.end = Some(Ended::Refused(fault));
                 return sifted;
             }
-            Ok((verdict, length)) => {
-                match verdict {
-                    Verdict::Entry => sifted.entries += 1,
-                    Verdict::Skipped => sifted.skipped += 1,
-                    Verdict::Reference => sifted.references += 1,
-                    Verdict::Final => sifted.finals += 1,
-                    Verdict::Intermediate | Verdict::Disconnect => {}
+            Ok((passed, length)) => {
+                match passed {
+                    Passed::Entry => sifted.entries += 1,
+                    Passed::Skipped => sifted.skipped += 1,
+                    Passed::Reference => sifted.references += 1,
+                    Passed::Final => sifted.finals += 1,
+                    Passed::Intermediate | Passed::Disconnect => {}
                 }
-                if matches!(verdict, Verdict::Entry | Verdict::Final) {
+                if matches!(passed, Passed::Entry | Passed::Final) {
                     if sifted.keep != sifted.judged {
                         buffer.copy_within(sifted.judged..sifted.judged + length, sifted.keep);
                     }

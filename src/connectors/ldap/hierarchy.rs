@@ -275,7 +275,7 @@ fn judge(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
             Ok(View::Incomplete(format!("{} after {k} entries{remedy}", result_name(*code))))
         }
         End::Result { code, .. } => Err(format!("{} after {k} entries", result_name(*code))),
-        End::Lost if end.first_page_done => Ok(View::Incomplete(format!("connection lost after {k} entries"))),
+        End::Lost if end.pages > 0 => Ok(View::Incomplete(format!("connection lost after {k} entries"))),
         End::Lost => Err(format!("connection lost after {k} entries")),
         End::Guard(reason) => Err(format!("{reason} after {k} entries")),
         End::Idle(seconds) => Err(format!("timed out after {seconds} s")),
@@ -354,21 +354,21 @@ mod tests {
     #[test]
     fn only_success_is_a_complete_view() {
         let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
-        let judged = |outcome, entries, first_page_done, unreadable| {
-            let end = SearchEnd { entries, pages: 1, first_page_done, outcome, skipped: 0, referrals: 0 };
+        let judged = |outcome, entries, pages, unreadable| {
+            let end = SearchEnd { entries, pages, outcome, skipped: 0, references: 0 };
             judge(&end, unreadable, Kind::OpenLdap)
         };
-        assert_eq!(judged(result(0), 5, true, 0), Ok(View::Complete));
-        assert!(matches!(judged(result(0), 5, true, 1), Ok(View::Incomplete(_))));
+        assert_eq!(judged(result(0), 5, 1, 0), Ok(View::Complete));
+        assert!(matches!(judged(result(0), 5, 1, 1), Ok(View::Incomplete(_))));
         for code in [3, 4, 11, 51, 52] {
-            assert!(matches!(judged(result(code), 5, true, 0), Ok(View::Incomplete(_))), "{code}");
-            assert!(judged(result(code), 0, true, 0).is_err(), "{code}");
+            assert!(matches!(judged(result(code), 5, 1, 0), Ok(View::Incomplete(_))), "{code}");
+            assert!(judged(result(code), 0, 1, 0).is_err(), "{code}");
         }
         for code in [1, 10, 32, 50, 53, 80] {
-            assert!(judged(result(code), 5, true, 0).is_err(), "{code}");
+            assert!(judged(result(code), 5, 1, 0).is_err(), "{code}");
         }
-        assert!(matches!(judged(End::Lost, 5, true, 0), Ok(View::Incomplete(_))));
-        assert!(judged(End::Lost, 5, false, 0).is_err());
-        assert!(judged(End::Guard("answer not understood"), 5, true, 0).is_err());
+        assert!(matches!(judged(End::Lost, 5, 1, 0), Ok(View::Incomplete(_))));
+        assert!(judged(End::Lost, 5, 0, 0).is_err());
+        assert!(judged(End::Guard("answer not understood"), 5, 1, 0).is_err());
     }
 }

@@ -76,16 +76,14 @@ pub enum End {
 pub struct SearchEnd {
     /// Entries handed out.
     pub entries: u64,
-    /// Pages whose result came.
+    /// Pages whose result came. What came before a loss is worth something if there is one.
     pub pages: u32,
-    /// Whether the result of the first page came: what came before a later loss is then worth something.
-    pub first_page_done: bool,
     /// How it ended.
     pub outcome: End,
     /// Entries that could not be read and were dropped.
     pub skipped: u64,
     /// References to other servers, which are not followed.
-    pub referrals: u64,
+    pub references: u64,
 }
 
 /// One search of the wire: a page, or the whole of an unpaged one.
@@ -175,11 +173,10 @@ impl Session {
     ) -> SearchEnd {
         let query = Query { base, scope, filter, attributes };
         let (skipped, references) = (self.flow.skipped(), self.flow.references());
-        let mut end =
-            SearchEnd { entries: 0, pages: 0, first_page_done: false, outcome: End::Lost, skipped: 0, referrals: 0 };
+        let mut end = SearchEnd { entries: 0, pages: 0, outcome: End::Lost, skipped: 0, references: 0 };
         end.outcome = self.pages(&query, page_size, &mut end, on_entry).await;
         end.skipped = self.flow.skipped() - skipped;
-        end.referrals = self.flow.references() - references;
+        end.references = self.flow.references() - references;
         end
     }
 
@@ -284,7 +281,6 @@ impl Session {
             };
             self.searching = false;
             end.pages += 1;
-            end.first_page_done = true;
             let finished = matches!(result, End::Result { code, .. } if code != 0);
             if finished || page_size.is_none() || next.is_empty() {
                 return result;

@@ -183,7 +183,6 @@ impl<'a> Planner<'a> {
             row: self.stored.containers[row].id,
             partition,
             external_id: place.dn.clone(),
-            key: place.key.clone(),
         });
     }
 

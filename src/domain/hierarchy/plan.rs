@@ -103,8 +103,6 @@ pub struct Retarget {
     pub partition: PartitionRef,
     /// Its DN under the parent's new DN.
     pub external_id: Arc<str>,
-    /// The key of that DN.
-    pub key: DnKey,
 }
 
 /// A missing container that the directory has to be asked about.

@@ -22,6 +22,9 @@ use crate::error::{Error, Faults, Result};
 pub use date::{date, now, parse_date, parse_date_or_day};
 pub use node::{Node, integer, key};
 
+/// When the ids of what is a part of the program, connectors and roles, were fixed.
+pub const BUILT_IN_SINCE: &str = "2026-01-01T00:00:00Z";
+
 /// The largest body that is read.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
 /// How long a body may take.

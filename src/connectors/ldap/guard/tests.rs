@@ -15,38 +15,38 @@ fn asked() -> Guard {
     guard
 }
 
-fn judge(frame: &[u8]) -> Result<Verdict, Fault> {
+fn judge(frame: &[u8]) -> Result<Passed, Fault> {
     asked().check(frame)
 }
 
-fn good() -> Vec<(Vec<u8>, Verdict)> {
+fn good() -> Vec<(Vec<u8>, Passed)> {
     let referral = seq(0xa3, &[string("ldap://a"), string("ldap://b")]);
     let with = |tag, extra: &[Vec<u8>]| {
         seq(tag, &[vec![tlv(ENUMERATED, [10]), string("dc=x"), string("é")], extra.to_vec()].concat())
     };
     vec![
-        (message(1, &[result(0x61, 0, "")]), Verdict::Final),
-        (message(1, &[with(0x61, &[referral.clone(), tlv(0x87, [1, 2])])]), Verdict::Final),
-        (message(2, &[result(0x65, 4, "text")]), Verdict::Final),
-        (message(2, &[with(0x65, &[referral]), paged(b"cookie")]), Verdict::Final),
-        (message(2, &[result(0x65, 0, ""), paged(b"")]), Verdict::Final),
-        (message(2, &[result(0x65, 0, ""), control("1.2.3", &[tlv(BOOLEAN, [0xff])])]), Verdict::Final),
-        (message(2, &[with(0x65, &[tlv(0x85, [1]), seq(0xa6, &[])])]), Verdict::Final),
-        (message(2, &[entry("dc=x", &[("ou", &["a", "b"]), ("member", &[])])]), Verdict::Entry),
-        (message(2, &[entry("", &[])]), Verdict::Entry),
-        (message(2, &[seq(0x73, &[string("ldap://a")])]), Verdict::Reference),
-        (message(2, &[seq(0x79, &[])]), Verdict::Intermediate),
-        (message(3, &[with(0x78, &[tlv(0x8a, "1.2"), tlv(0x8b, [0xff])])]), Verdict::Final),
-        (message(0, &[result(0x78, 52, "")]), Verdict::Disconnect),
+        (message(1, &[result(0x61, 0, "")]), Passed::Final),
+        (message(1, &[with(0x61, &[referral.clone(), tlv(0x87, [1, 2])])]), Passed::Final),
+        (message(2, &[result(0x65, 4, "text")]), Passed::Final),
+        (message(2, &[with(0x65, &[referral]), paged(b"cookie")]), Passed::Final),
+        (message(2, &[result(0x65, 0, ""), paged(b"")]), Passed::Final),
+        (message(2, &[result(0x65, 0, ""), control("1.2.3", &[tlv(BOOLEAN, [0xff])])]), Passed::Final),
+        (message(2, &[with(0x65, &[tlv(0x85, [1]), seq(0xa6, &[])])]), Passed::Final),
+        (message(2, &[entry("dc=x", &[("ou", &["a", "b"]), ("member", &[])])]), Passed::Entry),
+        (message(2, &[entry("", &[])]), Passed::Entry),
+        (message(2, &[seq(0x73, &[string("ldap://a")])]), Passed::Reference),
+        (message(2, &[seq(0x79, &[])]), Passed::Intermediate),
+        (message(3, &[with(0x78, &[tlv(0x8a, "1.2"), tlv(0x8b, [0xff])])]), Passed::Final),
+        (message(0, &[result(0x78, 52, "")]), Passed::Disconnect),
         // As Active Directory writes it: the name of the notice outside of the response.
-        (message(0, &[result(0x78, 52, ""), tlv(0x8a, "1.3.6.1.4.1.1466.20036")]), Verdict::Disconnect),
+        (message(0, &[result(0x78, 52, ""), tlv(0x8a, "1.3.6.1.4.1.1466.20036")]), Passed::Disconnect),
     ]
 }
 
 #[test]
 fn good_messages_pass() {
-    for (frame, verdict) in good() {
-        assert_eq!(judge(&frame), Ok(verdict), "{frame:x?}");
+    for (frame, passed) in good() {
+        assert_eq!(judge(&frame), Ok(passed), "{frame:x?}");
         assert_eq!(frame_length(&frame, LIMIT), Ok(Some(frame.len())));
     }
 }
@@ -56,7 +56,7 @@ fn lengths_need_not_be_the_shortest() {
     let frame = message(1, &[result(0x61, 0, "")]);
     let long = [&[SEQUENCE, 0x84, 0, 0, 0, frame[1]], &frame[2..]].concat();
     assert_eq!(frame_length(&long, LIMIT), Ok(Some(long.len())));
-    assert_eq!(judge(&long), Ok(Verdict::Final));
+    assert_eq!(judge(&long), Ok(Passed::Final));
 }
 
 #[test]
@@ -87,15 +87,15 @@ fn a_changed_byte_never_gets_the_guard_out_of_step() {
 }
 
 /// What the guard lets pass, the library reads without a panic.
-fn readable(verdict: Result<Verdict, Fault>, frame: &[u8]) {
+fn readable(passed: Result<Passed, Fault>, frame: &[u8]) {
     use lber::structures::Tag;
-    let (Ok(Verdict::Final | Verdict::Entry), Ok((rest, whole))) = (verdict, lber::Parser::new().parse(frame)) else {
-        assert!(!matches!(verdict, Ok(Verdict::Final | Verdict::Entry)), "{frame:x?}");
+    let (Ok(Passed::Final | Passed::Entry), Ok((rest, whole))) = (passed, lber::Parser::new().parse(frame)) else {
+        assert!(!matches!(passed, Ok(Passed::Final | Passed::Entry)), "{frame:x?}");
         return;
     };
     assert!(rest.is_empty());
     let operation = whole.expect_constructed().expect("parts").swap_remove(1);
-    if verdict == Ok(Verdict::Entry) {
+    if passed == Ok(Passed::Entry) {
         assert!(super::super::entry::Entry::from_tag(operation).is_some(), "{frame:x?}");
     } else {
         let _ = ldap3::LdapResult::from(Tag::StructureTag(operation));
@@ -129,7 +129,7 @@ fn nesting_is_limited_and_costs_no_stack() {
     assert_eq!(deep(200_000), Err(Fault::TooDeep));
     // The same inside an otherwise good entry, where only values may be.
     let inner = |depth| message(2, &[seq(0x64, &[string("dc=x"), nested(depth)])]);
-    assert_eq!(judge(&inner(MAX_DEPTH - 2)), Ok(Verdict::Skipped));
+    assert_eq!(judge(&inner(MAX_DEPTH - 2)), Ok(Passed::Skipped));
     assert_eq!(judge(&inner(MAX_DEPTH - 1)), Err(Fault::TooDeep));
 }
 
@@ -186,8 +186,8 @@ fn numbers_of_several_octets_are_read_whole() {
     assert_eq!(guard.check(&message(4, &[result(0x65, 0, "")])), Err(Fault::MessageId));
     let done = seq(0x65, &[tlv(ENUMERATED, [0x10, 0x20, 0x01]), string(""), string("")]);
     let frame = message(0x0102_0304, &[done]);
-    assert_eq!((guard.check(&frame), result_code(&frame)), (Ok(Verdict::Final), Ok(0x0010_2001)));
-    assert_eq!(guard.check(&message(0x7fff_ffff, &[result(0x65, 0, "")])), Ok(Verdict::Final));
+    assert_eq!((guard.check(&frame), result_code(&frame)), (Ok(Passed::Final), Ok(0x0010_2001)));
+    assert_eq!(guard.check(&message(0x7fff_ffff, &[result(0x65, 0, "")])), Ok(Passed::Final));
     assert!(!guard.waiting());
 }
 
@@ -203,8 +203,8 @@ fn faults_are_told_apart_and_only_one_is_of_a_limit() {
 #[test]
 fn an_id_is_free_after_its_final_answer() {
     let mut guard = asked();
-    assert_eq!(guard.check(&message(2, &[entry("dc=x", &[])])), Ok(Verdict::Entry));
-    assert_eq!(guard.check(&message(2, &[result(0x65, 0, "")])), Ok(Verdict::Final));
+    assert_eq!(guard.check(&message(2, &[entry("dc=x", &[])])), Ok(Passed::Entry));
+    assert_eq!(guard.check(&message(2, &[result(0x65, 0, "")])), Ok(Passed::Final));
     assert_eq!(guard.check(&message(2, &[result(0x65, 0, "")])), Err(Fault::MessageId));
     assert!(guard.waiting());
     guard.check(&message(1, &[result(0x61, 0, "")])).expect("bind");
@@ -244,7 +244,7 @@ fn results_must_be_whole() {
 fn controls_must_be_whole() {
     let with = |controls: Vec<u8>| judge(&message(2, &[result(0x65, 0, ""), controls]));
     let page = |value: Vec<u8>| with(control(PAGED_RESULTS, &[string(value)]));
-    assert_eq!(with(seq(0xa0, &[])), Ok(Verdict::Final));
+    assert_eq!(with(seq(0xa0, &[])), Ok(Passed::Final));
     assert_eq!(with(tlv(0x80, [])), Err(Fault::Shape));
     assert_eq!(with(seq(0xa0, &[string("1.2")])), Err(Fault::Shape));
     assert_eq!(with(seq(0xa0, &[seq(SEQUENCE, &[])])), Err(Fault::Shape));
@@ -285,9 +285,9 @@ fn an_entry_that_cannot_be_read_is_dropped_alone() {
         one(seq(SEQUENCE, &[string("ou"), seq(SET, &[integer(1)])])),
         one(seq(SEQUENCE, &[string("ou"), seq(SET, &[seq(SEQUENCE, &[])])])),
     ] {
-        assert_eq!(judge(&message(2, std::slice::from_ref(&bad))), Ok(Verdict::Skipped), "{bad:x?}");
+        assert_eq!(judge(&message(2, std::slice::from_ref(&bad))), Ok(Passed::Skipped), "{bad:x?}");
     }
-    assert_eq!(judge(&message(2, &[entry(long, &[])])), Ok(Verdict::Entry));
+    assert_eq!(judge(&message(2, &[entry(long, &[])])), Ok(Passed::Entry));
 }
 
 #[test]

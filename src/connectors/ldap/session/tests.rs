@@ -84,8 +84,7 @@ async fn binds_reads_and_searches_page_by_page() {
     assert_eq!(read.entry.expect("entry").first_text("OU"), Some("a"));
     let (end, names) = search(&mut session).await;
     assert_eq!(names, ["ou=a", "ou=b", "ou=c"]);
-    let expected =
-        SearchEnd { entries: 3, pages: 2, first_page_done: true, outcome: success(), skipped: 0, referrals: 0 };
+    let expected = SearchEnd { entries: 3, pages: 2, outcome: success(), skipped: 0, references: 0 };
     assert_eq!(end, expected);
     session.close().await;
     assert!(fake.ended().await, "unbound and closed");
@@ -142,7 +141,7 @@ async fn a_cut_is_a_loss_and_says_after_which_page() {
         let mut session = open(&fake).await;
         session.enter(Stage::Containers);
         let (end, names) = search(&mut session).await;
-        assert_eq!((end.outcome.clone(), end.pages, end.first_page_done), (End::Lost, done_pages, done_pages > 0));
+        assert_eq!((end.outcome.clone(), end.pages), (End::Lost, done_pages));
         assert_eq!(names.len() as u32, done_pages + 1);
         let failure = session.failure(&end.outcome);
         assert_eq!(failure.to_string(), format!("containers at {}: connection lost", fake.target().label()));
@@ -176,7 +175,7 @@ async fn references_are_counted_and_unreadable_entries_reported() {
     .await;
     let mut session = open(&fake).await;
     let (end, _) = search(&mut session).await;
-    assert_eq!((end.entries, end.skipped, end.referrals), (0, 1, 1));
+    assert_eq!((end.entries, end.skipped, end.references), (0, 1, 1));
     let read = session.read("dc=x", "(objectClass=*)", &["*"]).await.expect("read");
     assert!(read.skipped && read.entry.is_none());
 }
