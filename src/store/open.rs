@@ -170,8 +170,6 @@ fn prepare(path: &Path, writer: &Connection) -> Result<(), OpenFault> {
     verify(path, writer)?;
     set_pragmas(writer).map_err(fault)?;
     read_back(writer)?;
-    // Enough for the index pages of a large import; given back after it.
-    writer.pragma_update(None, "cache_size", -8_192).map_err(fault)?;
     writer.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

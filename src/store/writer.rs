@@ -21,6 +21,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 const PROVEN: Duration = Duration::from_secs(1);
 /// How long a proof waits for another program to let go of the database.
 const PROOF_WAIT: Duration = Duration::from_millis(500);
+/// The page cache of a large transaction and of all others, as SQLite counts it: KiB, negative.
+const LARGE_CACHE: i64 = -8_192;
+const CACHE: i64 = -2_000;
 /// A disk that was full is full still with less room than this: now and then SQLite gets a page in where it has written
 /// before, and nothing comes of it.
 const ROOM: u64 = 256 * 1024;
@@ -127,11 +130,19 @@ impl Writer {
         Ok(value)
     }
 
-    /// The same for a transaction of many pages: they stay in the write-ahead file for now.
+    /// The same for a transaction of many pages: they stay in the write-ahead file for now, and the page cache is
+    /// large enough for the inner pages of the indexes. Otherwise it is as small as a reader's, or a steady load of
+    /// small changes would fill it for many minutes, which looks like a leak.
     pub fn in_large_transaction<T>(&mut self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.connection()?.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let set = |writer: &Self, checkpoint: i64, cache: i64| -> Result<()> {
+            let connection = writer.connection()?;
+            connection.pragma_update(None, "wal_autocheckpoint", checkpoint)?;
+            connection.pragma_update(None, "cache_size", cache)?;
+            Ok(())
+        };
+        set(self, 0, LARGE_CACHE)?;
         let result = self.in_transaction(f);
-        self.connection()?.pragma_update(None, "wal_autocheckpoint", open::CHECKPOINT_PAGES)?;
+        set(self, open::CHECKPOINT_PAGES, CACHE)?;
         result
     }
 
