@@ -5,8 +5,9 @@
 # with rights, and a disk that is full is a small file system. Another account runs all the rest, and is told so.
 #
 # Usage: tests/run.sh [ARGUMENT...]             the quick tier, for every change: about seven minutes beside the build
-#        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the same with larger amounts, what takes
-#                                               minutes, generated requests, fuzzing; writes RESULTS.md. Takes far longer
+#        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the same with the optimised program,
+#                                               with larger amounts, what takes minutes, generated requests, fuzzing;
+#                                               writes RESULTS.md. Takes far longer
 # Further arguments go to the test binaries, for example a test's name; then nothing is written.
 set -euo pipefail
 
@@ -135,6 +136,11 @@ fi
 found=$(mktemp -d "${TMPDIR:-/tmp}/jim-tests.XXXXXX")
 export TESTS_TIER=$tier TESTS_FIGURES=$found/figures
 touch "$TESTS_FIGURES"
+
+if [[ $tier == full ]]; then
+    cargo build --locked --release
+    export TESTS_PROGRAM=$PWD/target/release/jim
+fi
 
 # One failing test binary must not hide the results of the next ones.
 failed=0

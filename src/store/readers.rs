@@ -14,6 +14,8 @@ use crate::error::Result;
 
 /// How many connections read at once.
 pub(super) const READERS: u32 = 4;
+/// The page cache of each, as SQLite counts it: KiB, negative. The system caches the file anyway, and once for all.
+const CACHE: i64 = -1_000;
 /// How long a read waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -72,6 +74,7 @@ fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenF
             open::set_pragmas(c)?;
             // One that is closed last, after the writer, must not do what the writer would not.
             open::merge_on_close(c, false)?;
+            c.pragma_update(None, "cache_size", CACHE)?;
             c.pragma_update(None, "query_only", true)
         });
     let cannot = |e: r2d2::Error| OpenFault::io("cannot open the database for reading", e);

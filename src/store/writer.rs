@@ -131,8 +131,8 @@ impl Writer {
     }
 
     /// The same for a transaction of many pages: they stay in the write-ahead file for now, and the page cache is
-    /// large enough for the inner pages of the indexes. Otherwise it is as small as a reader's, or a steady load of
-    /// small changes would fill it for many minutes, which looks like a leak.
+    /// large enough for the inner pages of the indexes. Otherwise it is small, or a steady load of small changes would
+    /// fill it for many minutes, which looks like a leak.
     pub fn in_large_transaction<T>(&mut self, f: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         let set = |writer: &Self, checkpoint: i64, cache: i64| -> Result<()> {
             let connection = writer.connection()?;

@@ -289,7 +289,7 @@ fn a_folder_that_is_missing_is_78_and_one_that_cannot_be_written_74() {
     // The program, where anybody may run it: permissions mean nothing to root.
     let open = tempfile::tempdir().expect("a folder");
     let program: PathBuf = open.path().join("jim");
-    fs::copy(crate::support::program::JIM, &program).expect("a copy");
+    fs::copy(crate::support::program::program(), &program).expect("a copy");
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
     place.set_mode(".", 0o555);
     let mut command = std::process::Command::new(&program);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use jim::sandbox::Certificate;
 use serde_json::Value;
 
-use crate::support::program::{Place, Process};
+use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 
 const README: &str = include_str!("../../README.md");
@@ -46,7 +46,7 @@ fn run(place: &Place, server: &str, key: &str, begun: usize, text: &str) {
         "set -euo pipefail\ncurl() { command curl --fail-with-body \"$@\"; }\njim() { \"$PROGRAM\" \"$@\"; }\n";
     let mut command = Command::new("bash");
     command.args(["-c", &format!("{prelude}{text}")]).current_dir(place.folder()).stdin(Stdio::null());
-    command.env("JIM", server).env("KEY", key).env("PROGRAM", env!("CARGO_BIN_EXE_jim")).env("TZ", "UTC");
+    command.env("JIM", server).env("KEY", key).env("PROGRAM", program()).env("TZ", "UTC");
     let done = command.output().expect("bash runs");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(

@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use crate::bars;
-use crate::support::program::{Place, Process};
+use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 
 const README: &str = include_str!("../../README.md");
@@ -82,7 +82,7 @@ async fn o4_no_system_call_is_made_that_the_unit_forbids() {
         String::new()
     };
     // A copy, because the account may not be able to look into the folder that the program was built in.
-    fs::copy(env!("CARGO_BIN_EXE_jim"), place.path("own")).expect("a copy");
+    fs::copy(program(), place.path("own")).expect("a copy");
     let traced = |name: &str, arguments: &[&str]| {
         let line = format!("shift; exec {as_account} strace -f -qq -o {name}.trace ./own \"$@\"");
         Process::start(place.shell(&line, arguments))

@@ -11,8 +11,10 @@ use crate::support::{Client, SYSTEMS, TestApp};
 
 /// Updates at one moment.
 const AT_ONCE: usize = 50;
-/// A build that is not optimised gets through fewer in the same time.
-const ROUNDS: usize = if cfg!(debug_assertions) { 40 } else { 200 };
+/// Rounds of it.
+fn rounds() -> usize {
+    bars::size(40, 200)
+}
 /// Keys whose callers take turns.
 const CALLERS: usize = 8;
 
@@ -85,7 +87,7 @@ fn stored(app: &TestApp, id: i64) -> Value {
 async fn c3_what_is_stored_and_what_is_answered_is_of_one_update() {
     let (app, id, callers) = start().await;
     let mut last = BTreeSet::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let bodies: Vec<_> = (0..AT_ONCE).map(|tag| tagged(round, tag)).collect();
         let answers = put_all(&callers, id, &bodies).await;
         for (answer, body) in answers.iter().zip(&bodies) {
@@ -96,10 +98,10 @@ async fn c3_what_is_stored_and_what_is_answered_is_of_one_update() {
         last.insert(winner.unwrap_or_else(|| panic!("of no one update: {row}")));
         assert_eq!(fields(&app.admin().get(&format!("{SYSTEMS}/{id}")).await.expect_status(200)), row);
     }
-    bars::figure("C3", format!("{ROUNDS} rounds of {AT_ONCE}: each stored row is of one update"));
+    bars::figure("C3", format!("{} rounds of {AT_ONCE}: each stored row is of one update", rounds()));
     // Else they came one after another.
     assert!(last.len() > 1, "the last one of each round was always {last:?}");
-    assert_eq!(activities_of(&app, id, "Update").len(), ROUNDS * AT_ONCE, "each was accepted once");
+    assert_eq!(activities_of(&app, id, "Update").len(), rounds() * AT_ONCE, "each was accepted once");
     app.is_sound();
 }
 
@@ -143,7 +145,7 @@ fn shows(detail: &Value, change: &Value) -> bool {
 async fn c3_no_change_of_another_field_is_lost() {
     let (app, id, callers) = start().await;
     let mut before: Vec<Value> = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let changes = disjoint(round);
         assert!(before.iter().zip(&changes).all(|(a, b)| a != b), "every change can be lost");
         // The rest say nothing about any field.
@@ -166,7 +168,7 @@ async fn c3_no_change_of_another_field_is_lost() {
         assert!(lost.is_empty(), "lost in round {round}: {lost:?}");
         before = changes;
     }
-    bars::figure("C3", format!("{ROUNDS} rounds of {} different fields: 0 lost", before.len()));
-    assert_eq!(activities_of(&app, id, "Update").len(), ROUNDS * AT_ONCE, "each was accepted once");
+    bars::figure("C3", format!("{} rounds of {} different fields: 0 lost", rounds(), before.len()));
+    assert_eq!(activities_of(&app, id, "Update").len(), rounds() * AT_ONCE, "each was accepted once");
     app.is_sound();
 }

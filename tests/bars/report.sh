@@ -5,7 +5,7 @@
 #   met       every test of this name passed, and every figure is within the promise
 #   missed    the tests passed, and a figure that depends on the machine is beyond the promise
 #   failed    a test of this name failed
-#   in short  passed with small amounts, unoptimised; the figure of the promise is one of the benchmarks
+#   in short  passed with small amounts; the figure of the promise is one of the benchmarks
 #   in full   what ran of it passed; the promise itself takes the full tier
 #   not run   nothing of it ran, or not what the promise is about: this account may not
 #
@@ -13,6 +13,8 @@
 set -euo pipefail
 
 tier=$1 figures=$2 log=$3
+built="not optimised"
+[[ $tier != full ]] || built="the program optimised as it is shipped, the tests not"
 here=$(dirname "${BASH_SOURCE[0]}")
 
 package() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo none; }
@@ -26,7 +28,7 @@ cat <<HEAD
 Written by \`tests/run.sh\`, $tier tier, $(date -u +'%Y-%m-%d %H:%M') UTC.
 
 - Machine: $(nproc) × ${processor:-$(uname -m)}, $memory, $system, Linux $(uname -r)
-- Built with $(rustc --version), unoptimised unless a row says otherwise; commit $(git rev-parse --short HEAD 2>/dev/null || echo none)
+- Built with $(rustc --version), $built; commit $(git rev-parse --short HEAD 2>/dev/null || echo none)
 - OpenLDAP $(package slapd), Samba $(package samba), 389 Directory Server $(package 389-ds-base), strace $(package strace)
 - $(awk '/^test result:/ { for (i = 2; i < NF; i++) { if ($(i + 1) == "passed;") p += $i; if ($(i + 1) == "failed;") f += $i } } END { printf "%d tests passed, %d failed", p, f }' "$log")
 

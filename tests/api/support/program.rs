@@ -16,8 +16,10 @@ mod process;
 
 pub use process::{Done, Process};
 
-/// The program under test.
-pub const JIM: &str = env!("CARGO_BIN_EXE_jim");
+/// The program under test: that of this build, or in the full tier the optimised one.
+pub fn program() -> PathBuf {
+    std::env::var_os("TESTS_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_jim").into(), PathBuf::from)
+}
 
 /// Nothing here takes a tenth of it.
 pub const HANG: Duration = Duration::from_secs(90);
@@ -112,7 +114,7 @@ impl Place {
 
     /// The program with these arguments, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(JIM);
+        let mut command = Command::new(program());
         command.args(arguments);
         self.dress(&mut command);
         command
@@ -128,7 +130,7 @@ impl Place {
     /// The same through a line of shell, in which `"$@"` is the program with its arguments.
     pub fn shell(&self, line: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", line, "sh", JIM]).args(arguments);
+        command.args(["-c", line, "sh"]).arg(program()).args(arguments);
         self.dress(&mut command);
         command
     }
