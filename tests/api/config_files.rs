@@ -190,15 +190,13 @@ fn says_where(problems: &str, file: &Path, what: &str) {
 
 #[test]
 fn o5_mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
-    // The same files every time; another number in the environment makes others.
-    let given = std::env::var("JIM_CONFIG_SEED").ok().and_then(|seed| seed.parse().ok());
-    let mut dice = Dice::seeded(given.unwrap_or(20_260_405));
+    let mut dice = Dice::new("CONFIG_SEED");
     let place = place();
     let file = place.path("jim.toml");
     place.write("jim.toml", whole().join("\n"));
     let as_it_is = load(&file).expect("the file as it is");
     assert_eq!(as_it_is.limits, jim::config::Limits::default());
-    let (mut good, mut refused, mut started, mut longest) = (0, 0, 0, 0);
+    let (mut good, mut swapped, mut refused, mut started, mut longest) = (0, 0, 0, 0, 0);
     for n in 0..FILES {
         let (bytes, due, what) = bent(&mut dice);
         place.write("jim.toml", &bytes);
@@ -213,7 +211,15 @@ fn o5_mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
         match &told {
             Ok(config) => {
                 good += 1;
-                assert_eq!(format!("{:?}", load(&file)), format!("{:?}", Ok::<_, String>(config)), "{shown}");
+                let same = || format!("{config:?}") == format!("{as_it_is:?}");
+                match what {
+                    // The order of the lines says nothing.
+                    "two lines changed places" if matches!(due, Due::Good) => assert!(same(), "{shown}: {config:?}"),
+                    // The file says what is so without it, except for files that it names.
+                    "a line less" => assert_eq!(config.limits, as_it_is.limits, "{shown}"),
+                    _ => {}
+                }
+                swapped += usize::from(same());
             }
             Err(problems) => {
                 says_where(problems, &file, &shown);
@@ -230,6 +236,7 @@ fn o5_mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
             }
         }
     }
+    assert!(swapped > 0 && good > swapped, "{swapped} of {good} say what the file as it is says");
     assert!(good > FILES / 20 && refused > FILES / 4 && started > STARTED / 2);
     bars::figure(
         "O5",

@@ -186,10 +186,16 @@ async fn o6_the_default_is_60000_for_a_key() {
     let admin = app.admin();
     let key = admin.get("/api/v1/apikeys").await.expect_status(200)[0]["id"].clone();
     let id = key.as_str().and_then(|id| uuid::Uuid::parse_str(id).ok()).expect("an id");
-    // 60,000 requests take too long unoptimised: those that nobody looks at are counted without being sent.
-    let now = app.app.clock.now().elapsed;
-    for _ in 1..60_000 - 16 {
-        assert!(app.app.limiter.keys.take(id, u32::MAX, now).is_ok());
+    // The list of keys was the first.
+    const BEFORE: usize = 60_000 - 1 - 16;
+    if bars::in_full() {
+        assert_eq!(flood(&admin, USERINFO, BEFORE, 200).await, (BEFORE, 0));
+    } else {
+        // That many take too long here: those that nobody looks at are counted without being sent.
+        let now = app.app.clock.now().elapsed;
+        for _ in 0..BEFORE {
+            assert!(app.app.limiter.keys.take(id, u32::MAX, now).is_ok());
+        }
     }
     assert_eq!(flood(&admin, USERINFO, 32, 200).await, (16, 16));
     bars::figure("O6", "exactly 60,000 of a key and 600 of an address in a window");

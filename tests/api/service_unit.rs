@@ -6,11 +6,14 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::process::Command;
 
+use jim::sandbox::{Certificate, Options, Sandbox, Tls};
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::bars;
 use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
+use crate::tls_listener;
 
 const README: &str = include_str!("../../README.md");
 /// Nobody: SQLite changes owners of files when it is root, which the unit's account never is.
@@ -71,10 +74,19 @@ fn allowed() -> BTreeSet<String> {
     all
 }
 
+/// The tracer passes a signal on when it ends itself; the server is asked directly.
+fn signal(server: &Process, signal: Signal) {
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).expect("the server");
+    let own: i32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("its id");
+    rustix::process::kill_process(rustix::process::Pid::from_raw(own).expect("an id"), signal).expect("asked");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs systemd-analyze and strace"]
 async fn o4_no_system_call_is_made_that_the_unit_forbids() {
-    let (place, sandbox) = (Place::new(), sample().await);
+    let (place, sandbox) = (Place::new().with("JIM_FILES_ROOT", "files"), sample().await);
+    fs::create_dir(place.path("files")).expect("a folder");
+    place.write("files/people.csv", "id,name\n1,Ann\n");
     let as_account = if rustix::process::geteuid().is_root() {
         chown(place.folder(), Some(ACCOUNT), Some(ACCOUNT)).expect("the folder's owner");
         format!("setpriv --reuid={ACCOUNT} --regid={ACCOUNT} --clear-groups --")
@@ -89,31 +101,61 @@ async fn o4_no_system_call_is_made_that_the_unit_forbids() {
     };
     let server = traced("serve", &["serve"]);
     let client = server.client(&server.key());
-    let made = client.post(SYSTEMS, &serde_json::json!({ "name": "HR", "connectorDefinitionId": 3 })).await;
+    let made = client.post(SYSTEMS, &json!({ "name": "HR", "connectorDefinitionId": 3 })).await;
     let id = made.expect_status(201)["id"].clone();
     let settings = sandbox_settings(&sandbox);
-    client.put(&format!("{SYSTEMS}/{id}"), &serde_json::json!({ "settingValues": settings })).await.expect_status(200);
+    client.put(&format!("{SYSTEMS}/{id}"), &json!({ "settingValues": settings })).await.expect_status(200);
     for what in ["test-connection", "import-hierarchy", "import-schema", "clear"] {
         client.send("POST", &format!("{SYSTEMS}/{id}/{what}"), None).await.expect_status(200);
     }
+    // Names that are resolved, TLS from the first byte and after StartTLS, and a file.
+    let certificate = Certificate::for_names(&["localhost"]).expect("a certificate");
+    for (switch, tls) in [("21", Tls::Ldaps(certificate.config())), ("15", Tls::StartTls(certificate.config()))] {
+        let options = Options { tls: Some(tls), ..Options::sample() };
+        let sandbox = Sandbox::start(options).await.expect("the sandbox starts");
+        let mut settings = sandbox_settings(&sandbox);
+        settings["1"] = json!({ "stringValue": format!("localhost:{}", sandbox.addr().port()) });
+        settings["6"] = json!({ "stringValue": "Skip Validation (Not Recommended)" });
+        settings[switch] = json!({ "checkboxValue": true });
+        client.put(&format!("{SYSTEMS}/{id}"), &json!({ "settingValues": settings })).await.expect_status(200);
+        client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await.expect_status(200);
+    }
+    let made = client.post(SYSTEMS, &json!({ "name": "File", "connectorDefinitionId": 1 })).await;
+    let file = made.expect_status(201)["id"].clone();
+    let settings = json!({ "101": { "stringValue": "people.csv" }, "104": { "stringValue": "person" } });
+    client.put(&format!("{SYSTEMS}/{file}"), &json!({ "settingValues": settings })).await.expect_status(200);
+    client.send("POST", &format!("{SYSTEMS}/{file}/import-schema"), None).await.expect_status(200);
     for path in ["/metrics", "/api/openapi/v1.json", "/api/v1/health/ready", "/api/v1/activities"] {
         assert_eq!(client.get(path).await.status, 200, "{path}");
     }
-    client.post("/api/v1/apikeys", &serde_json::json!({ "name": "a" })).await.expect_status(201);
+    client.post("/api/v1/apikeys", &json!({ "name": "a" })).await.expect_status(201);
     assert_eq!(traced("backup", &["backup", "kept"]).wait().code, Some(0));
-    // The tracer passes the signal on when it ends itself; the server is asked directly.
-    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid())).expect("the server");
-    let own: i32 = children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("its id");
-    rustix::process::kill_process(rustix::process::Pid::from_raw(own).expect("an id"), Signal::TERM).expect("asked");
+    signal(&server, Signal::TERM);
     assert_eq!(server.wait().code, Some(0));
     for (name, arguments) in [("check", &["check"][..]), ("rotate", &["rotate-key"]), ("list", &["api-key", "list"])] {
         assert_eq!(traced(name, arguments).wait().code, Some(0), "{name}");
     }
+    // The listener with TLS, with a certificate that is read anew while it is served.
+    tls_listener::put(&place, &tls_listener::certificate());
+    place.write("jim.toml", "[server]\ntls_certificate = \"own.pem\"\ntls_key = \"own.key\"\n");
+    if !as_account.is_empty() {
+        for name in ["own.pem", "own.key", "jim.toml"] {
+            chown(place.path(name), Some(ACCOUNT), Some(ACCOUNT)).expect("its owner");
+        }
+    }
+    let server = traced("tls", &["serve"]);
+    let url = format!("https://{}/api/v1/health/ready", tls_listener::address(&server));
+    for again in [true, false] {
+        let asked = Command::new("curl").args(["-sfk", "--max-time", "60", &url]).output().expect("curl runs");
+        assert!(asked.status.success(), "{asked:?}");
+        signal(&server, if again { Signal::HUP } else { Signal::TERM });
+    }
+    assert_eq!(server.wait().code, Some(0));
     fs::remove_file(place.path("jim.db")).expect("removed");
     assert_eq!(traced("restore", &["restore", "kept"]).wait().code, Some(0));
 
     let (mut made, allowed) = (BTreeSet::new(), allowed());
-    for trace in ["serve", "backup", "check", "rotate", "list", "restore"] {
+    for trace in ["serve", "tls", "backup", "check", "rotate", "list", "restore"] {
         let text = String::from_utf8_lossy(&place.read(&format!("{trace}.trace"))).into_owned();
         for line in text.lines() {
             let call = line.split_once(' ').map_or("", |(_, call)| call.trim_start());

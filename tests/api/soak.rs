@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 use crate::bars;
 use crate::support::outside::resident;
 use crate::support::program::{Dice, Place, Process};
-use crate::support::{Client, SYSTEMS, sandbox_settings};
+use crate::support::{Client, SYSTEMS, invariants, sandbox_settings};
 
 /// Requests of a second.
 const RATE: u64 = 200;
@@ -241,6 +241,7 @@ async fn c7_nothing_grows_under_a_steady_load_in_full() {
     assert!(counts[2] > 0 && counts[4] > 0 && rounds > 1, "the load was no load: {counts:?}");
     assert_eq!(server.stop().code, Some(0));
     assert!(!place.run(&["check"]).told().contains("FAULT"));
+    invariants::hold(&place.path("jim.db"), "at the end");
 }
 
 #[test]

@@ -149,7 +149,7 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
     let mut kept = vec!["First".to_owned()];
     client.post(SYSTEMS, &system("First")).await.expect_status(201);
     small.fill();
-    until(&client, READY, 503).await;
+    let until_refused = until(&client, READY, 503).await;
     expect_not_ready(&client).await;
 
     // Mixed load: what is acknowledged now and then, in room that SQLite still had, is kept as well.
@@ -176,15 +176,18 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
             break;
         }
     }
-    assert!(refused > 10 && kept.len() < 5, "{refused} refused, {kept:?}");
+    assert!(refused > 0 && kept.len() < 5, "{refused} refused, {kept:?}");
     small.free();
     let until_ready = until(&client, READY, 200).await;
     kept.push("After".to_owned());
     client.post(SYSTEMS, &system("After")).await.expect_status(201);
-    let told =
-        format!("{refused} refused, {} kept, live within {slowest:.1?}, ready after {until_ready:.1?}", kept.len());
+    let told = format!(
+        "{refused} refused, {} kept, live within {slowest:.1?}, not ready after {until_refused:.1?}, ready again after {until_ready:.1?}",
+        kept.len()
+    );
     bars::judged("A7", until_ready <= Duration::from_secs(10), &told);
-    bars::judged("O7", slowest <= Duration::from_millis(50) && until_ready <= Duration::from_secs(10), &told);
+    let seen_in_time = until_refused <= Duration::from_secs(2) && until_ready <= Duration::from_secs(10);
+    bars::judged("O7", slowest <= Duration::from_millis(50) && seen_in_time, &told);
     server.log_line("the disk takes changes again");
     server.kill();
     assert!(!place.run(&["check"]).told().contains("FAULT"));

@@ -158,5 +158,14 @@ for area in "${areas[@]}"; do
     esac
 done
 printf '\n%s' "$table"
+if [[ $# -eq 0 ]]; then
+    {
+        echo "# What the unit tests notice"
+        echo
+        echo "Written by \`tests/mutants/run.sh\`, $(date -u +%Y-%m-%d), commit $(git -C "$root" rev-parse --short HEAD)."
+        echo
+        sed 's/^/    /' <<<"$table"
+    } >"$root/tests/mutants/RESULTS.md"
+fi
 echo "The lists are in target/mutants/AREA/mutants.out. At least $least % of the viable mutants have to be caught."
 [[ $enough == yes ]]

@@ -38,19 +38,24 @@ async fn a5_killed_again_while_it_recovers_in_full() {
         states.push(state);
     }
     assert!(states.iter().any(|(_, told)| told.contains(&Told::NoAnswer)), "a change was under way");
+    // Of those that change nothing only the ones at the files: what the loader does is not what is recovered.
     let kinds = [
-        ("openat", 9),
-        ("pread64", 23),
-        ("fcntl", 11),
-        ("pwrite64", 1),
-        ("fsync", 1),
-        ("ftruncate", 1),
-        ("?unlink,unlinkat", 1),
+        ("openat", Some("jim.db-wal"), 1),
+        ("pread64", Some("jim.db-wal"), 5),
+        ("pread64", Some("jim.db"), 5),
+        ("fcntl", Some("jim.db"), 3),
+        ("pwrite64", None, 1),
+        ("pwrite64", Some("jim.db-wal"), 1),
+        ("pwrite64", Some("jim.db"), 1),
+        ("fsync", None, 1),
+        ("fsync", Some("jim.db"), 1),
+        ("ftruncate", None, 1),
+        ("?unlink,unlinkat", None, 1),
     ];
-    let (mut kills, mut twice, mut slowest) = (0, 0, Duration::ZERO);
+    let (mut points, mut twice, mut slowest) = (0, 0, Duration::ZERO);
     for round in 0.. {
         let (files, told) = &states[round % states.len()];
-        let calls = kinds.map(|(kind, step)| Calls::sample(kind, None, step, seed.wrapping_add(round as u64)));
+        let calls = kinds.map(|(kind, file, step)| Calls::sample(kind, file, step, seed.wrapping_add(round as u64)));
         let mut sweep = Sweep::new(calls.into());
         while let Some(call) = sweep.call() {
             let at = format!("{call:?}, round {round}, seed {seed}");
@@ -68,14 +73,17 @@ async fn a5_killed_again_while_it_recovers_in_full() {
             }
             workload.inspect(told, &at);
             slowest = slowest.max(workload.starts_again(&at).await);
-            kills += fired;
+            points += usize::from(fired > 0);
             twice += usize::from(fired == 2);
             sweep.met(fired > 0);
         }
-        if kills >= 100 && round + 1 >= states.len() {
+        if points >= 100 && round + 1 >= states.len() {
             break;
         }
     }
-    bars::figure("A5", format!("{kills} kills of a start on what a kill left, {twice} times two in a row"));
+    bars::figure(
+        "A5",
+        format!("{points} points of a start on what a kill left, at {twice} of them killed twice in a row"),
+    );
     bars::judged("A5", slowest <= Duration::from_secs(2), format!("slowest to be ready: {slowest:?}"));
 }

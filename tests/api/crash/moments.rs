@@ -14,6 +14,10 @@ use crate::support::{SYSTEMS, invariants, sandbox_settings};
 use jim::sandbox::{Options, Sandbox, Tree};
 
 const UNITS: usize = 60;
+/// Clients that each rename a system, that each select and deselect a container, and that create systems: twenty.
+const NAMES: usize = 8;
+const SELECTIONS: usize = 8;
+const CREATORS: usize = 4;
 const BASE: &str = "dc=crash,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=crash,dc=example", "ou=right,dc=crash,dc=example"];
 
@@ -55,9 +59,9 @@ struct Known<T> {
 /// What the clients know.
 #[derive(Default)]
 struct Knowledge {
-    names: [Known<String>; 3],
-    selections: [Known<bool>; 3],
-    created: [Known<String>; 2],
+    names: [Known<String>; NAMES],
+    selections: [Known<bool>; SELECTIONS],
+    created: [Known<String>; CREATORS],
     rounds: Known<usize>,
     writes: usize,
 }
@@ -125,7 +129,7 @@ async fn a1_killed_at_random_moments() {
     let mut server = place.serve();
     let key = server.key();
     let client = server.client(&key);
-    for name in ["imported", "0-", "1-", "2-"] {
+    for name in std::iter::once("imported".to_owned()).chain((0..NAMES).map(|n| format!("{n}-"))) {
         client.post(SYSTEMS, &json!({ "name": name, "connectorDefinitionId": 3 })).await.expect_status(201);
     }
     let settings = json!({ "settingValues": sandbox_settings(&sandbox) });
@@ -133,16 +137,19 @@ async fn a1_killed_at_random_moments() {
     let imported = client.send("POST", &format!("{SYSTEMS}/1/import-hierarchy"), None).await.expect_status(200);
     assert_eq!(imported["totalContainers"], model(0).len(), "{imported}");
     let beside = || invariants::look(&place.path("jim.db"));
-    let of_units = "SELECT id FROM containers WHERE name LIKE 'u0_-%' ORDER BY name LIMIT 3";
-    let chosen: Vec<i64> = rows(&beside(), of_units, |r| r.get(0));
+    let of_units = format!("SELECT id FROM containers WHERE name LIKE 'u0_-%' ORDER BY name LIMIT {SELECTIONS}");
+    let chosen: Vec<i64> = rows(&beside(), &of_units, |r| r.get(0));
+    assert_eq!(chosen.len(), SELECTIONS);
 
     let shared = Shared::default();
     {
         let mut known = shared.lock().expect("knowledge");
         known.rounds.acknowledged.push(0);
-        for n in 0..3 {
+        for n in 0..NAMES {
             known.names[n].acknowledged.push(format!("{n}-"));
-            known.selections[n].acknowledged.push(false);
+        }
+        for selection in &mut known.selections {
+            selection.acknowledged.push(false);
         }
     }
     let mut dice = Dice::new("CRASH_SEED");
@@ -156,17 +163,19 @@ async fn a1_killed_at_random_moments() {
             key: key.clone(),
         };
         let mut clients = JoinSet::new();
-        for (n, row) in chosen.iter().enumerate() {
+        for n in 0..NAMES {
             let name = move |k| {
                 let name = format!("{n}-{point}-{k}");
                 (name.clone(), format!("{SYSTEMS}/{}", n + 2), json!({ "name": name }))
             };
             clients.spawn(sender.clone().keep_writing(shared.clone(), "PUT", move |k| &mut k.names[n], name));
+        }
+        for (n, row) in chosen.iter().enumerate() {
             let path = format!("{SYSTEMS}/1/containers/{row}");
             let select = move |k: usize| (k & 1 == 0, path.clone(), json!({ "selected": k & 1 == 0 }));
             clients.spawn(sender.clone().keep_writing(shared.clone(), "PUT", move |k| &mut k.selections[n], select));
         }
-        for n in 0..2 {
+        for n in 0..CREATORS {
             let create = move |k| {
                 let name = format!("new-{n}-{point}-{k}");
                 (name.clone(), SYSTEMS.to_owned(), json!({ "name": name, "connectorDefinitionId": 3 }))
@@ -236,10 +245,12 @@ fn inspect(db: &Connection, known: &mut Knowledge, chosen: &[i64], tally: &mut T
     known.rounds = Known { acknowledged: vec![if new { round } else { last }], asked: None };
     assert_eq!(count(db, "SELECT count(*) FROM activities WHERE status = 'InProgress'"), 0, "point {point}");
 
-    for (n, row) in chosen.iter().enumerate() {
+    for n in 0..NAMES {
         let name: String =
             rows(db, &format!("SELECT name FROM connected_systems WHERE id = {}", n + 2), |r| r.get(0)).remove(0);
         known.names[n].holds(name, point);
+    }
+    for (n, row) in chosen.iter().enumerate() {
         let sql = format!("SELECT selected FROM containers WHERE id = {row}");
         let selected: bool = rows(db, &sql, |r| r.get(0)).remove(0);
         known.selections[n].holds(selected, point);

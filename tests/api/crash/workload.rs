@@ -8,17 +8,21 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::bars;
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, SYSTEMS, invariants, sandbox_settings};
 use jim::sandbox::{Options, Sandbox, Tree};
 
 const BASE: &str = "dc=calls,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=calls,dc=example", "ou=right,dc=calls,dc=example"];
-const UNITS: usize = 400;
+/// Units of the directory: all of them make the pages that an import writes, and so the calls that can be met.
+fn units() -> usize {
+    bars::size(400, 1_000)
+}
 
 /// The place of a unit before and after the import: all are renamed and moved.
 fn unit(n: usize, after: bool) -> String {
-    format!("ou=u{n:03}-{},{}", u8::from(after), SIDES[(n + usize::from(after)) % 2])
+    format!("ou=u{n:04}-{},{}", u8::from(after), SIDES[(n + usize::from(after)) % 2])
 }
 
 fn only(after: bool) -> String {
@@ -26,7 +30,7 @@ fn only(after: bool) -> String {
 }
 
 fn model(after: bool) -> BTreeSet<String> {
-    let units = (0..UNITS).map(|n| unit(n, after));
+    let units = (0..units()).map(|n| unit(n, after));
     units.chain(SIDES.map(str::to_owned)).chain([only(after)]).collect()
 }
 
@@ -93,7 +97,7 @@ fn imported(c: &Connection) -> Effect {
 impl Workload {
     pub async fn new() -> Workload {
         let tree = Tree::new().suffix(BASE).ou(SIDES[0]).ou(SIDES[1]).ou(&only(false));
-        let tree = (0..UNITS).fold(tree, |tree, n| tree.ou(&unit(n, false)));
+        let tree = (0..units()).fold(tree, |tree, n| tree.ou(&unit(n, false)));
         let sandbox = Sandbox::start(Options::with_tree(tree)).await.expect("the sandbox starts");
         let place = Place::new().with("JIM_LOG_FILTER", "warn");
         let server = place.serve();
@@ -108,9 +112,9 @@ impl Workload {
         assert_eq!(server.stop().code, Some(0));
         let chosen: i64 = {
             let c = invariants::look(&place.path("jim.db"));
-            c.query_row("SELECT id FROM containers WHERE name LIKE 'u000-%'", [], |r| r.get(0)).expect("a unit")
+            c.query_row("SELECT id FROM containers WHERE name LIKE 'u0000-%'", [], |r| r.get(0)).expect("a unit")
         };
-        for n in 0..UNITS {
+        for n in 0..units() {
             let to = unit(n, true);
             let (rdn, side) = to.split_once(',').expect("two parts");
             sandbox.rename(&unit(n, false), rdn, Some(side)).expect("a move");
@@ -123,7 +127,7 @@ impl Workload {
                 counted(c, "SELECT count(*) FROM connected_systems WHERE name = 'created'")
             }),
             op("PUT", &format!("{SYSTEMS}/1/containers/{chosen}"), Some(json!({ "selected": true })), |c| {
-                counted(c, "SELECT count(*) FROM containers WHERE name LIKE 'u000-%' AND selected = 1")
+                counted(c, "SELECT count(*) FROM containers WHERE name LIKE 'u0000-%' AND selected = 1")
             }),
             op("POST", &format!("{SYSTEMS}/1/import-hierarchy"), None, imported),
             op("PUT", &format!("{SYSTEMS}/2"), Some(json!({ "name": "after" })), |c| {

@@ -232,7 +232,8 @@ async fn l1_hostile_directories() {
     let set = hostile_set(&mut dice);
     let count = set.len();
     let (slowest, applied) = run_all(&subjects, set, false).await;
-    bars::figure("L1", format!("{count} hostile directories: {applied} imports applied, slowest {slowest:?}"));
+    let judged = |slowest, told: String| bars::judged("L1", slowest <= Duration::from_secs(20), told);
+    judged(slowest, format!("{count} hostile directories: {applied} imports applied, slowest {slowest:.1?}"));
 
     for subject in &subjects {
         assert!(subject.recovers("after the hostile set").await);
@@ -245,7 +246,7 @@ async fn l1_hostile_directories() {
     let cuts: Vec<_> = cuts.collect();
     let count = cuts.len();
     let (slowest, applied) = run_all(&subjects, cuts, false).await;
-    bars::figure("L1", format!("{count} cuts in {length} bytes: {applied} imports applied, slowest {slowest:?}"));
+    judged(slowest, format!("{count} cuts in {length} bytes: {applied} imports applied, slowest {slowest:.1?}"));
 
     for subject in &subjects {
         assert!(subject.recovers("after the cuts").await);
@@ -258,10 +259,8 @@ async fn l1_hostile_directories() {
     });
     let spoiled: Vec<_> = spoiled.collect();
     let (slowest, applied) = run_all(&subjects, spoiled, true).await;
-    bars::figure(
-        "L1",
-        format!("{mutations} sessions with turned bytes: {applied} imports applied, slowest {slowest:?}"),
-    );
+    let told = format!("{mutations} sessions with turned bytes: {applied} imports applied, slowest {slowest:.1?}");
+    judged(slowest, told);
 
     for garbage in
         [&b"\x16\x03\x01\x02\x00"[..], b"\x30\x80\x00\x00", b"\x00", &[0x30; 4096], b"HTTP/1.1 200 OK\r\n\r\n"]

@@ -133,7 +133,7 @@ async fn l20_denied_addresses_in_every_spelling() {
         "L20",
         format!("{} spellings: {refused} not stored, {stored} stored and refused by the import", hosts.len()),
     );
-    assert!(hosts.len() >= 60);
+    assert!(hosts.len() >= 60 && refused > 0 && stored > refused, "{refused} not stored, {stored} stored");
 }
 
 /// Without a list loopback addresses are allowed; with one only what is on it.
@@ -226,7 +226,7 @@ async fn l20_nothing_is_sent_to_a_denied_address() {
     let connects: Vec<&str> = calls.lines().filter(|l| l.contains("connect(") && l.contains("AF_INET")).collect();
     bars::figure("L20", format!("{asked} imports of denied targets, {} connects, to what it may call", connects.len()));
     let own = format!("htons({})", rogue.address().port());
-    assert!(connects.iter().any(|l| l.contains(&own)), "{calls}");
+    assert!(asked > 0 && connects.iter().any(|l| l.contains(&own)), "{asked}: {calls}");
     let others: Vec<&&str> = connects.iter().filter(|l| !l.contains(&own)).collect();
     assert!(others.is_empty(), "{others:?}");
 }
@@ -312,7 +312,6 @@ async fn l22_what_else_listens_is_not_shown() {
         app.set(id, &json!({ "7": { "intValue": 1 } })).await.expect_status(200);
         let silent = imported(&app, id).await;
         assert_eq!(silent.status, 500, "{}", silent.body);
-        println!("silent: {}", silent.body["message"]);
         let different: Vec<_> = bodies.iter().filter(|(.., body)| *body != bodies[0].2).collect();
         bars::figure(
             "L22",

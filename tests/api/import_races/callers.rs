@@ -80,6 +80,7 @@ async fn c6_writes_without_their_caller() {
     }
     let applied = count(&db, updates) - begun;
     bars::figure("C6", format!("{MOMENTS} writes without their caller: {applied} applied, 0 by half"));
+    assert!(applied > 0 && applied < MOMENTS as i64, "callers hung up neither before nor after the request was whole");
     app.is_sound();
 }
 

@@ -1,6 +1,7 @@
 //! Imports beside imports, beside writes, and without their callers.
 
 mod callers;
+mod keys;
 mod selections;
 mod settings;
 mod together;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::case::tree;
 use super::program::{Place, Process};
-use super::{Answer, Client, SYSTEMS, containers, sandbox_settings};
+use super::{Answer, Client, SYSTEMS, containers, invariants, sandbox_settings};
 
 pub struct Outside {
     pub place: Place,
@@ -81,6 +81,7 @@ impl Outside {
         let told = self.place.run(&["check"]).told();
         assert!(told.contains(&format!("process {}", self.server.pid())), "it is gone: {told}");
         assert!(!told.contains("FAULT"), "{told}");
+        invariants::hold(&self.place.path("jim.db"), "at the end");
     }
 
     /// Watches its memory from now on.
