@@ -116,7 +116,9 @@ async fn o4_no_system_call_is_made_that_the_unit_forbids() {
         let mut settings = sandbox_settings(&sandbox);
         settings["1"] = json!({ "stringValue": format!("localhost:{}", sandbox.addr().port()) });
         settings["6"] = json!({ "stringValue": "Skip Validation (Not Recommended)" });
-        settings[switch] = json!({ "checkboxValue": true });
+        for id in ["15", "21"] {
+            settings[id] = json!({ "checkboxValue": id == switch });
+        }
         client.put(&format!("{SYSTEMS}/{id}"), &json!({ "settingValues": settings })).await.expect_status(200);
         client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await.expect_status(200);
     }

@@ -52,7 +52,6 @@ async fn everything(client: &Client) -> Vec<Value> {
         "/api/v1/security/roles",
         "/api/v1/userinfo",
         "/api/v1/activities?pageSize=50",
-        "/api/v1/activities/stats",
         "/api/v1/service-settings",
         "/api/v1/certificates",
         "/api/v1/health/version",
