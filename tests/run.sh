@@ -26,12 +26,14 @@ fi
 
 log=""
 found=""
+soak=""
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=""
 as_root=()
 
 clean_up() {
     [[ -z $policy_is_ours ]] || "${as_root[@]}" rm -f "$policy"
+    [[ -z $soak ]] || kill "$soak" 2>/dev/null || true
     [[ -z $log ]] || rm -f "$log"
     [[ -z $found ]] || rm -rf "$found"
 }
@@ -142,6 +144,13 @@ for promise in "${not_tried[@]}"; do printf '%s\tuntried\tneeds root\n' "$promis
 if [[ $tier == full ]]; then
     cargo build --locked --release
     export TESTS_PROGRAM=$PWD/target/release/jim
+    if [[ $# -eq 0 ]]; then
+        # Half an hour of a load that leaves the machine mostly idle: beside all the rest.
+        cargo test --locked --no-run
+        cargo test --locked --test api -- --include-ignored soak::c7_ >"$found/soak" 2>&1 &
+        soak=$!
+        left_out=(--skip soak::c7_)
+    fi
 fi
 
 # One failing test binary must not hide the results of the next ones.
@@ -153,6 +162,9 @@ cargo test --locked --no-fail-fast -- --include-ignored "${left_out[@]}" "${with
 if [[ $tier == full ]]; then
     tests/schemathesis/run.sh 10000 || failed=1
     tests/fuzz/run.sh || failed=1
+    wait "$soak" || failed=1
+    soak=""
+    tee -a "$found/log" <"$found/soak"
 fi
 tests/bars/report.sh "$tier" "$TESTS_FIGURES" "$found/log" >"$found/results"
 if [[ $tier == full ]]; then

@@ -18,6 +18,8 @@ const UNITS: usize = 60;
 const NAMES: usize = 8;
 const SELECTIONS: usize = 8;
 const CREATORS: usize = 4;
+/// Kills on the same file: it grows by all that is written, and what looks at it takes longer each time.
+const POINTS: usize = 20;
 const BASE: &str = "dc=crash,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=crash,dc=example", "ou=right,dc=crash,dc=example"];
 
@@ -122,6 +124,36 @@ fn count(c: &Connection, sql: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a1_killed_at_random_moments() {
+    let mut dice = Dice::new("CRASH_SEED");
+    let mut all = Total::default();
+    let points = bars::size(20, 200);
+    for _ in 0..points / POINTS {
+        killed(&mut dice, &mut all).await;
+    }
+    let Total { writes, imports, in_flight, took_effect, slowest } = all;
+    bars::figure(
+        "A1",
+        format!(
+            "{points} kills, {writes} acknowledged writes, {imports} imports; of those asked for at a kill {in_flight} \
+             were running and {took_effect} took effect"
+        ),
+    );
+    bars::judged("A1", slowest <= Duration::from_secs(2), format!("slowest to be ready again: {slowest:?}"));
+    assert!(writes > points && in_flight > 0, "the load was no load");
+}
+
+/// What all kills met with.
+#[derive(Default)]
+struct Total {
+    writes: usize,
+    imports: usize,
+    in_flight: i64,
+    took_effect: i64,
+    slowest: Duration,
+}
+
+/// A server on a file that was new before, killed so many times.
+async fn killed(dice: &mut Dice, all: &mut Total) {
     let tree = Tree::new().suffix(BASE).ou(SIDES[0]).ou(SIDES[1]).ou(&only(0));
     let tree = (0..UNITS).fold(tree, |tree, n| tree.ou(&unit(n, 0)));
     let sandbox = Arc::new(Sandbox::start(Options::with_tree(tree)).await.expect("the sandbox starts"));
@@ -152,11 +184,8 @@ async fn a1_killed_at_random_moments() {
             selection.acknowledged.push(false);
         }
     }
-    let mut dice = Dice::new("CRASH_SEED");
     let mut tally = Tally::default();
-    let mut slowest = Duration::ZERO;
-    let points = bars::size(20, 200);
-    for point in 0..points {
+    for point in 0..POINTS {
         let sender = Sender {
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
             base: format!("http://{}", server.address()),
@@ -199,28 +228,21 @@ async fn a1_killed_at_random_moments() {
         let begun = Instant::now();
         server = Process::start(place.command(&["serve"]));
         server.client(&key).get("/api/v1/health/ready").await.expect_status(200);
-        slowest = slowest.max(begun.elapsed());
+        all.slowest = all.slowest.max(begun.elapsed());
 
         let broken = invariants::broken(&beside());
         assert!(broken.is_empty(), "point {point}: {broken:#?}");
         inspect(&beside(), &mut shared.lock().expect("knowledge"), &chosen, &mut tally, point);
     }
-    let Tally { round, in_flight, took_effect, .. } = tally;
-    let writes = shared.lock().expect("knowledge").writes;
-    bars::figure(
-        "A1",
-        format!(
-            "{points} kills, {writes} acknowledged writes, {round} imports; of those asked for at a kill {in_flight} \
-             were running and {took_effect} took effect"
-        ),
-    );
-    bars::judged("A1", slowest <= Duration::from_secs(2), format!("slowest to be ready again: {slowest:?}"));
-    assert!(writes > points && in_flight > 0, "the load was no load");
+    all.writes += shared.lock().expect("knowledge").writes;
+    all.imports += tally.round;
+    all.in_flight += tally.in_flight;
+    all.took_effect += tally.took_effect;
     assert_eq!(server.stop().code, Some(0));
     assert!(!place.run(&["check"]).told().contains("FAULT"));
 }
 
-/// What the kills met with.
+/// What the kills on a file met with.
 #[derive(Default)]
 struct Tally {
     round: usize,
