@@ -7,6 +7,7 @@ mod again;
 mod calls;
 mod moments;
 mod power;
+mod power_names;
 mod rules;
 mod upgrades;
 mod workload;

@@ -42,13 +42,13 @@ async fn ask(client: &Client, id: &str, method: &str, path: &str, body: Option<S
 }
 
 /// Puts a place on its way to be recorded.
-fn recorded(place: &Place, arguments: &[&str]) -> Process {
+pub(super) fn recorded(place: &Place, arguments: &[&str]) -> Process {
     let line = format!("exec strace -D -o record {} \"$@\"", images::RECORD);
     Process::start(place.shell(&line, arguments))
 }
 
 /// The record, once strace has written all of it.
-fn record_of(place: &Place) -> String {
+pub(super) fn record_of(place: &Place) -> String {
     let mut before = usize::MAX;
     loop {
         std::thread::sleep(Duration::from_millis(300));
@@ -61,14 +61,14 @@ fn record_of(place: &Place) -> String {
 }
 
 /// Random moments of a record, in order, and what was told before each.
-fn moments(events: &[Event], count: usize, dice: &mut Dice) -> Vec<usize> {
+pub(super) fn moments(events: &[Event], count: usize, dice: &mut Dice) -> Vec<usize> {
     let mut moments: Vec<usize> = (0..count).map(|_| 1 + dice.below(events.len() as u64) as usize).collect();
     moments.sort_unstable();
     moments
 }
 
 /// Makes an image at each of these moments and has it judged: told how many events came before.
-fn at_each(
+pub(super) fn at_each(
     files: &BTreeMap<String, Vec<u8>>,
     events: &[Event],
     moments: &[usize],

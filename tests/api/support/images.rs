@@ -11,10 +11,12 @@ use std::path::{Component, Path, PathBuf};
 
 use super::program::Dice;
 
-/// What strace has to be told to record what is needed here.
+/// What strace has to be told to record what is needed here. Copies that the kernel makes by itself show no bytes: they
+/// are told to be unknown, and what is copied is read and written instead.
 pub const RECORD: &str = "-f -qq -y -xx -s 70000 --seccomp-bpf -e trace=openat,pwrite64,ftruncate,fdatasync,fsync,write,\
                           writev,sendto,sendmsg,?unlink,unlinkat,?rename,?renameat,?renameat2,?link,linkat,?mkdir,mkdirat,\
-                          ?rmdir";
+                          ?rmdir,?copy_file_range,?sendfile,?splice \
+                          -e inject=?copy_file_range,?sendfile,?splice:error=ENOSYS";
 
 const SECTOR: usize = 512;
 
