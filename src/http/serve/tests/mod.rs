@@ -16,6 +16,8 @@ use super::*;
 use crate::http::error::envelope;
 
 const MOMENT: Duration = Duration::from_millis(300);
+/// Far longer than anything here takes on a busy machine, and shorter than what is not to be waited for.
+const HANG: Duration = Duration::from_secs(10);
 
 struct Server {
     at: SocketAddr,
@@ -161,25 +163,25 @@ async fn slow_heads_and_idle_connections_are_cut() {
     for begin in ["", "GET /ok HT", "GET /ok HTTP/1.1\r\nHost: x\r\n"] {
         let started = Instant::now();
         assert_eq!(server.say(begin).await, "", "{begin:?}");
-        assert!(started.elapsed() >= MOMENT && started.elapsed() < MOMENT * 3, "{begin:?}");
+        assert!(started.elapsed() >= MOMENT && started.elapsed() < HANG, "{begin:?}");
     }
     let mut stream = server.connect().await;
     stream.write_all(get("/ok", "").as_bytes()).await.unwrap();
     one(&mut stream).await;
     let started = Instant::now();
     assert_eq!(rest(&mut stream).await, "");
-    assert!(started.elapsed() < MOMENT * 3);
+    assert!(started.elapsed() < HANG);
 }
 
 #[tokio::test]
 async fn too_many_connections_are_closed_at_once() {
-    let server = start(Limits { per_address: 2, ..small() }).await;
+    let server = start(Limits { per_address: 2, head: 3 * HANG, ..small() }).await;
     let held = (server.connect().await, server.connect().await);
     sleep(Duration::from_millis(20)).await;
     let mut third = server.connect().await;
     let started = Instant::now();
     assert_eq!(rest(&mut third).await, "");
-    assert!(started.elapsed() < MOMENT / 2);
+    assert!(started.elapsed() < HANG);
     drop(held);
     sleep(Duration::from_millis(50)).await;
     assert!(server.say(get("/ok", "Connection: close\r\n")).await.contains("fine"));
@@ -198,7 +200,7 @@ async fn an_unwanted_body_is_not_read() {
         let started = Instant::now();
         let text = server.say(format!("POST /refuse HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n")).await;
         assert!(text.starts_with("HTTP/1.1 401 ") && text.contains("connection: close"), "{text}");
-        assert!(started.elapsed() < MOMENT, "the end of the answer waits for the body");
+        assert!(started.elapsed() < HANG, "the end of the answer waits for the body");
     }
     // A caller that goes on sending whatever happens gets the answer and is then stopped.
     let mut stream = server.connect().await;
@@ -286,7 +288,7 @@ async fn half_closed_callers_get_their_answer() {
 
 #[tokio::test]
 async fn the_end_waits_for_requests_but_not_for_ever() {
-    let server = start(Limits { head: Duration::from_secs(30), ..small() }).await;
+    let server = start(Limits { head: 3 * HANG, drain: 3 * HANG, ..small() }).await;
     let (mut idle, mut busy) = (server.connect().await, server.connect().await);
     idle.write_all(get("/ok", "").as_bytes()).await.unwrap();
     one(&mut idle).await;
@@ -295,12 +297,12 @@ async fn the_end_waits_for_requests_but_not_for_ever() {
     let started = Instant::now();
     server.stop.send(()).unwrap();
     assert_eq!(rest(&mut idle).await, "");
-    assert!(started.elapsed() < MOMENT / 2);
+    assert!(started.elapsed() < HANG);
     assert!(TcpStream::connect(server.at).await.is_err());
     let text = rest(&mut busy).await;
     assert!(text.contains("connection: close") && text.ends_with("\"slow\""), "{text}");
     server.ended.await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < HANG);
 
     let server = start(small()).await;
     let mut busy = server.connect().await;
@@ -309,7 +311,7 @@ async fn the_end_waits_for_requests_but_not_for_ever() {
     let started = Instant::now();
     server.stop.send(()).unwrap();
     server.ended.await.unwrap();
-    assert!(started.elapsed() >= Duration::from_secs(1) && started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() >= Duration::from_secs(1) && started.elapsed() < HANG);
     assert_eq!(rest(&mut busy).await, "");
 }
 
