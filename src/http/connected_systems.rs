@@ -15,7 +15,7 @@ use super::type_list::{self, ObjectType};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Value};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
 use crate::ops::import_schema;
 
@@ -186,7 +186,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
-    Ok(json::created(answer(detail)?, &location))
+    Ok(json::created(answer(detail), &location))
 }
 
 /// Retrieves a connected system.
@@ -199,7 +199,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     responses((status = 200, description = "The connected system.", body = ConnectedSystem))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    answer(ops::get(&call.app, call.id(0, WHAT)?).await?)
+    Ok(answer(ops::get(&call.app, call.id(0, WHAT)?).await?))
 }
 
 /// Updates a connected system.
@@ -223,7 +223,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     };
     let settings = setting_values(&mut body);
     let update = Update { fields, settings, faults: body.faults };
-    answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?)
+    Ok(answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?))
 }
 
 /// Imports the schema.
@@ -244,7 +244,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     )
 )]
 pub async fn import_schema(call: Call) -> Result<Response> {
-    answer(import_schema::run(&call.app, call.id(0, WHAT)?, call.caller()?).await?)
+    Ok(answer(import_schema::run(&call.app, call.id(0, WHAT)?, call.caller()?).await?))
 }
 
 fn parallelism(body: &mut Body) -> Option<i64> {
@@ -270,8 +270,7 @@ pub(super) fn setting_values(body: &mut Body) -> Option<SettingInputs> {
         let (shown, input) = match json::key(&key) {
             Some(id) => (id.to_string(), setting_input(node).map_err(|fault| format!("Setting {id}: {fault}"))),
             None => {
-                let shown = key.chars().filter(|c| !c.is_control()).take(32).collect();
-                (shown, Err("Keys of settingValues are setting ids, written as integers.".to_owned()))
+                (json::shown_key(&key), Err("Keys of settingValues are setting ids, written as integers.".to_owned()))
             }
         };
         let twice = format!("Setting {shown} must be given only once.");
@@ -314,7 +313,7 @@ fn setting_input(node: Node) -> Result<Input, String> {
 }
 
 /// A system with all its object types, which are written while they are sent.
-fn answer(detail: Detail) -> Result<Response> {
+fn answer(detail: Detail) -> Response {
     let Detail { system, settings, types, large } = detail;
     let connector = definitions::by_id(system.connector_id);
     let head = DetailHead {
@@ -333,14 +332,11 @@ fn answer(detail: Detail) -> Result<Response> {
         max_export_parallelism: system.max_export_parallelism,
         setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
     };
-    let bytes =
-        |body: Result<Vec<u8>, serde_json::Error>| body.map_err(|e| Error::internal("a response cannot be written", e));
-    let mut before = bytes(serde_json::to_vec(&head))?;
-    before.pop();
-    before.extend_from_slice(b",\"objectTypes\":[");
-    let mut after = bytes(serde_json::to_vec(&tail))?;
-    after.splice(..1, *b"],");
-    Ok(type_list::stream(types, before, after, large))
+    let (mut before, mut after) = (Vec::new(), b"]".to_vec());
+    json::open(&mut before, &head);
+    json::open_array(&mut before, "objectTypes");
+    json::close(&mut after, &tail);
+    type_list::stream(types, before, after, large)
 }
 
 fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, SettingBody> {

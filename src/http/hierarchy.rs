@@ -184,7 +184,7 @@ impl Writer {
         let mut out = Vec::with_capacity(if self.report.total_containers > 500 { CHUNK + 4096 } else { 4096 });
         if !self.started {
             self.started = true;
-            open(&mut out, &self.head());
+            json::open(&mut out, &self.head());
         }
         while !self.done && out.len() < CHUNK {
             self.step(&mut out);
@@ -194,26 +194,19 @@ impl Writer {
 
     fn step(&mut self, out: &mut Vec<u8>) {
         let Some(name) = ARRAYS.get(self.array) else {
-            out.push(b',');
-            let from = out.len();
-            open(out, &self.tail());
-            out.remove(from);
-            out.push(b'}');
+            json::close(out, &self.tail());
             self.done = true;
             return;
         };
         if self.index == 0 {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":[");
+            json::open_array(out, name);
         }
         match self.element() {
             Some(element) => {
                 if self.index > 0 {
                     out.push(b',');
                 }
-                // Writing plain fields to memory has no way to fail.
-                let _ = serde_json::to_writer(&mut *out, &element);
+                json::write(out, &element);
                 self.index += 1;
             }
             None => {
@@ -285,12 +278,5 @@ impl Writer {
             warnings: &self.report.warnings,
             preview: self.preview.then_some(true),
         }
-    }
-}
-
-/// Writes an object but for its closing brace.
-fn open<T: Serialize>(out: &mut Vec<u8>, fields: &T) {
-    if serde_json::to_writer(&mut *out, fields).is_ok() {
-        out.pop();
     }
 }

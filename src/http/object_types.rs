@@ -1,14 +1,12 @@
 //! Chapter 4: object types and attributes.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
-use super::json::{self, Body, Node};
+use super::json::{self, Node};
 use super::openapi::inputs::{BulkUpdateAttributesRequest, UpdateAttributeRequest, UpdateObjectTypeRequest};
 use super::type_list::{self, AttributeBody, ObjectType};
 use crate::error::Result;
@@ -104,7 +102,8 @@ struct BulkError {
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["attributes"]).await?;
-    let wishes = wishes(&mut body);
+    // That there is none is told together with an empty one.
+    let wishes = body.dictionary("attributes", "attribute", wish).unwrap_or_default();
     body.check()?;
     let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
@@ -118,48 +117,8 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
     })
 }
 
-fn wishes(body: &mut Body) -> BTreeMap<i64, Wish> {
-    let mut wishes = BTreeMap::new();
-    let members = match body.take("attributes") {
-        // That there is none is told together with an empty one.
-        None => return wishes,
-        Some(Node::Object(members)) => members,
-        Some(_) => {
-            body.fault("attributes", "Must be an object keyed by attribute id.");
-            return wishes;
-        }
-    };
-    for (key, node) in members {
-        let path = format!("attributes.{}", key.chars().filter(|c| !c.is_control()).take(32).collect::<String>());
-        match (json::key(&key), wish(&node)) {
-            (None, _) => body.fault(&path, "Keys of attributes are attribute ids, written as integers."),
-            (_, Err(fault)) => body.fault(&path, fault),
-            (Some(id), Ok(wish)) => {
-                if wishes.insert(id, wish).is_some() {
-                    body.fault(&path, "Must be given only once.");
-                }
-            }
-        }
-    }
-    wishes
-}
-
 /// `{ "selected": true }` of one attribute of a bulk update.
-fn wish(node: &Node) -> Result<Wish, String> {
-    let members = match node {
-        // As absent: nothing changes.
-        Node::Null => return Ok(Wish::default()),
-        Node::Object(members) => members,
-        _ => return Err("Must be an object.".to_owned()),
-    };
-    let flag = |wanted: &str| {
-        let mut given = members.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        match (given.next(), given.next()) {
-            (None | Some((_, Node::Null)), None) => Ok(None),
-            (Some((_, Node::Bool(flag))), None) => Ok(Some(*flag)),
-            (Some(_), None) => Err(format!("{wanted} must be true or false.")),
-            _ => Err(format!("{wanted} must be given only once.")),
-        }
-    };
+fn wish(members: &[(String, Node)]) -> Result<Wish, String> {
+    let flag = |name| json::switch(members, name);
     Ok(Wish { selected: flag("selected")?, external: flag("isExternalId")?, secondary: flag("isSecondaryExternalId")? })
 }

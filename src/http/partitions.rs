@@ -1,14 +1,12 @@
 //! Chapter 5: partitions and containers.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
 use super::filters::Call;
-use super::json::{self, Node};
+use super::json;
 use super::openapi::inputs::{BulkUpdateContainersRequest, SelectRequest};
 use super::tree::{Container, Forest, Partition, PartitionHead, Shape, stream};
 use crate::error::Result;
@@ -95,51 +93,18 @@ struct BulkError {
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["containers"]).await?;
-    let mut wanted = BTreeMap::new();
-    match body.take("containers") {
-        None => body.fault("containers", "Must name at least one container."),
-        Some(Node::Object(members)) => {
-            for (key, node) in members {
-                let path =
-                    format!("containers.{}", key.chars().filter(|c| !c.is_control()).take(32).collect::<String>());
-                match (json::key(&key), wish(&node)) {
-                    (None, _) => body.fault(&path, "Keys of containers are container ids, written as integers."),
-                    (_, Err(fault)) => body.fault(&path, fault),
-                    (Some(id), Ok(wish)) => {
-                        if wanted.insert(id, wish).is_some() {
-                            body.fault(&path, "Must be given only once.");
-                        }
-                    }
-                }
-            }
-        }
-        Some(_) => body.fault("containers", "Must be an object keyed by container id."),
+    let wanted = body.dictionary("containers", "container", |members| json::switch(members, "selected"));
+    if wanted.is_none() {
+        body.fault("containers", "Must name at least one container.");
     }
     body.check()?;
-    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted, call.caller()?).await?;
+    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted.unwrap_or_default(), call.caller()?).await?;
     let error = |(container_id, error_message)| BulkError { container_id, error_message };
     json::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated,
         errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),
     })
-}
-
-/// `{ "selected": true }` of one container of a bulk update.
-fn wish(node: &Node) -> Result<Option<bool>, &'static str> {
-    let members = match node {
-        // As absent: nothing changes.
-        Node::Null => return Ok(None),
-        Node::Object(members) => members,
-        _ => return Err("Must be an object."),
-    };
-    let mut given = members.iter().filter(|(name, _)| name.eq_ignore_ascii_case("selected"));
-    match (given.next(), given.next()) {
-        (None | Some((_, Node::Null)), None) => Ok(None),
-        (Some((_, Node::Bool(selected))), None) => Ok(Some(*selected)),
-        (Some(_), None) => Err("selected must be true or false."),
-        _ => Err("selected must be given only once."),
-    }
 }
 
 async fn selected(call: &mut Call) -> Result<Option<bool>> {

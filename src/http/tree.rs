@@ -212,7 +212,8 @@ impl Writer {
             partition_id: node.partition_id,
             connected_system_id: self.system,
         };
-        write_open(&mut self.out, &head, "childContainers");
+        json::open(&mut self.out, &head);
+        json::open_array(&mut self.out, "childContainers");
         let list = forest.children.get(&node.id).cloned().unwrap_or_default();
         self.levels.push(Level { list, next: 0 });
     }
@@ -233,7 +234,8 @@ impl Writer {
         }
         self.started = true;
         if let Some(head) = &head {
-            write_open(&mut self.out, head, "containers");
+            json::open(&mut self.out, head);
+            json::open_array(&mut self.out, "containers");
         }
         self.levels.push(Level { list: forest.roots.clone(), next: 0 });
         self.current = Some((head.is_some(), forest));
@@ -244,17 +246,6 @@ impl Writer {
             self.out.extend_from_slice(b"]}");
         }
     }
-}
-
-/// Writes an object but for its end: its last member is an array that is yet to be filled.
-fn write_open<T: Serialize>(out: &mut Vec<u8>, head: &T, array: &str) {
-    // Writing plain fields to memory has no way to fail.
-    if serde_json::to_writer(&mut *out, head).is_ok() {
-        out.pop();
-    }
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(array.as_bytes());
-    out.extend_from_slice(b"\":[");
 }
 
 #[cfg(test)]

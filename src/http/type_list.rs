@@ -143,8 +143,7 @@ impl Writer {
                     self.out.push(b',');
                 }
                 let body = AttributeBody::new(&attribute, self.dates.text(created));
-                // Writing plain fields to memory has no way to fail.
-                let _ = serde_json::to_writer(&mut self.out, &body);
+                json::write(&mut self.out, &body);
             }
             Some((None, _)) => {
                 self.out.extend_from_slice(b"]}");
@@ -169,10 +168,8 @@ impl Writer {
             remove_contributed_attributes_on_obsoletion: listed.remove_contributed,
             attribute_count: listed.stored.attributes.len(),
         };
-        if serde_json::to_writer(&mut self.out, &head).is_ok() {
-            self.out.pop();
-        }
-        self.out.extend_from_slice(b",\"attributes\":[");
+        json::open(&mut self.out, &head);
+        json::open_array(&mut self.out, "attributes");
         let mut left: Vec<_> = listed.stored.attributes.into_iter().zip(listed.attributes_created).collect();
         left.sort_by_cached_key(|(a, _)| std::cmp::Reverse((a.name.to_lowercase(), a.name.clone(), a.id)));
         self.open = Some(Open { left, started: false });

@@ -4,7 +4,9 @@
 //! expected there.
 
 mod date;
+mod dictionary;
 mod node;
+mod pieces;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +22,9 @@ use super::filters::Call;
 use crate::error::{Error, Faults, Result};
 
 pub use date::{date, now, parse_date, parse_date_or_day};
-pub use node::{Node, integer, key};
+pub use dictionary::{key, shown_key, switch};
+pub use node::{Node, integer};
+pub use pieces::{CHUNK, close, open, open_array, streamed, write};
 
 /// When the ids of what is a part of the program, connectors and roles, were fixed.
 pub const BUILT_IN_SINCE: &str = "2026-01-01T00:00:00Z";
@@ -43,24 +47,6 @@ pub fn with_type(mut response: Response) -> Response {
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
-}
-
-/// A chunk of a streamed body is handed on when it has grown to this size.
-pub const CHUNK: usize = 64 * 1024;
-
-/// A 200 whose JSON body is written while it is sent, chunk by chunk until there is none.
-pub fn streamed(mut next: impl FnMut() -> Option<Vec<u8>> + Send + Sync + 'static) -> Response {
-    let first = next().unwrap_or_default();
-    // What fits into one chunk goes with its length; the rest is streamed.
-    let response = match next() {
-        None => first.into_response(),
-        Some(second) => {
-            let chunks = [first, second].into_iter().chain(std::iter::from_fn(next));
-            let chunks = chunks.map(|c| Ok::<_, std::convert::Infallible>(bytes::Bytes::from(c)));
-            warp::reply::stream(futures_util::stream::iter(chunks)).into_response()
-        }
-    };
-    with_type(response)
 }
 
 /// Turns a 200 into a 201 with the path of what was created.

@@ -36,11 +36,6 @@ pub fn integer(node: &Node) -> Option<i64> {
     }
 }
 
-/// The key of a dictionary: an id, written as answers write it, so that no id has two spellings.
-pub fn key(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|id: &i64| id.to_string() == text)
-}
-
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Node, D::Error> {
         deserializer.deserialize_any(AnyNode)
