@@ -11,3 +11,4 @@ pub mod schema;
 pub mod service_setting;
 pub mod setting;
 pub mod text;
+pub mod time_span;

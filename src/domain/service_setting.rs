@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::time_span::{self, DAY};
+
 /// What the instance calls itself.
 pub const INSTANCE_NAME: &str = "Instance.Name";
 /// How long history is kept.
@@ -19,11 +21,8 @@ pub const PER_ADDRESS: &str = "RateLimiting.UnauthenticatedPerMinute";
 /// The longest value that is looked at, in code points.
 pub const MAX_VALUE: usize = 2_000;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_NAME: usize = 100;
 const MAX_RATE: u32 = 1_000_000;
-/// A time span counts units of 100 ns in 63 bits.
-const MAX_TICKS: u128 = i64::MAX as u128;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +119,7 @@ impl Definition {
             Value::Text(text) => text,
             Value::Flag(flag) => flag.to_string(),
             Value::Integer(number) => number.to_string(),
-            Value::Span(span) => write_span(span),
+            Value::Span(span) => time_span::write(span),
         })
     }
 
@@ -137,7 +136,7 @@ impl Definition {
                 number.map(Value::Integer).ok_or("Must be an integer from 1 to 1000000.")
             }
             Kind::Span => {
-                let span = read_span(text).filter(|span| *span >= DAY);
+                let span = time_span::read(text).filter(|span| *span >= DAY);
                 span.map(Value::Span).ok_or("Must be a time span of at least a day, such as 90.00:00:00.")
             }
         }
@@ -189,36 +188,6 @@ impl ServiceSettings {
             _ => {}
         }
     }
-}
-
-/// `[d.]hh:mm:ss[.fffffff]`
-fn read_span(text: &str) -> Option<Duration> {
-    let digits =
-        |t: &str, least: usize, most: usize| (least..=most).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
-    // A point before the first colon stands behind the days, one after it before the fraction.
-    let (head, rest) = text.split_once(':')?;
-    let (days, hours) = head.split_once('.').unwrap_or(("0", head));
-    let (rest, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
-    let two = |part: &str| digits(part, 2, 2).then(|| part.parse::<u64>().ok()).flatten();
-    let (minutes, seconds) = rest.split_once(':')?;
-    let (hours, minutes, seconds) = (two(hours)?, two(minutes)?, two(seconds)?);
-    if hours > 23 || minutes > 59 || seconds > 59 || !digits(days, 1, 8) || !digits(fraction, 1, 7) {
-        return None;
-    }
-    let seconds = days.parse::<u64>().ok()? * DAY.as_secs() + hours * 3_600 + minutes * 60 + seconds;
-    let ticks = format!("{fraction:0<7}").parse::<u32>().ok()?;
-    let span = Duration::new(seconds, ticks * 100);
-    (span.as_nanos() / 100 <= MAX_TICKS).then_some(span)
-}
-
-fn write_span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let (days, rest) = (seconds / DAY.as_secs(), seconds % DAY.as_secs());
-    let ticks = match span.subsec_nanos() / 100 {
-        0 => String::new(),
-        ticks => format!(".{ticks:07}"),
-    };
-    format!("{days}.{:02}:{:02}:{:02}{ticks}", rest / 3_600, rest / 60 % 60, rest % 60)
 }
 
 #[cfg(test)]

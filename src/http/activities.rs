@@ -1,7 +1,6 @@
 //! Chapter 11: activities, what happened and who did it. Read only; each is written with the change that it tells of.
 
 use serde::Serialize;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
@@ -12,6 +11,7 @@ use super::openapi::enums::{ActivityOperation, ActivityStatus, ActivityTargetTyp
 use super::openapi::inputs::PagingQuery;
 use super::openapi::later::{ActivityItem, ActivityStats};
 use super::paging::{self, Page, Paging};
+use crate::domain::time_span;
 use crate::error::{Error, Result};
 use crate::store::activities::list::{self as store, Activity, Query, Sort};
 
@@ -220,7 +220,8 @@ fn sort(by: &str) -> Sort {
 
 fn header(activity: Activity) -> Header {
     let created = json::date(activity.created);
-    let took = activity.ended.map(|ended| span(activity.created, ended));
+    // A clock that was set back meanwhile makes no time negative.
+    let took = activity.ended.map(|ended| time_span::write((ended - activity.created).try_into().unwrap_or_default()));
     Header {
         id: activity.id,
         // What is written so far is executed as soon as it is created.
@@ -258,44 +259,5 @@ fn detail(mut activity: Activity) -> Detail {
         example_data_template_id: None,
         execution_stats: None,
         header: header(activity),
-    }
-}
-
-/// `[d.]hh:mm:ss[.fffffff]`. A clock that was set back meanwhile makes no time negative.
-fn span(from: OffsetDateTime, to: OffsetDateTime) -> String {
-    let took = (to - from).max(time::Duration::ZERO);
-    let (seconds, ticks) = (took.whole_seconds(), took.subsec_nanoseconds() / 100);
-    let mut text = match seconds / 86_400 {
-        0 => String::new(),
-        days => format!("{days}."),
-    };
-    text.push_str(&format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60));
-    if ticks > 0 {
-        text.push_str(&format!(".{ticks:07}"));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::span;
-    use time::{Duration, OffsetDateTime};
-
-    #[test]
-    fn spans_are_written_as_agreed() {
-        for (nanoseconds, text) in [
-            (0, "00:00:00"),
-            (99, "00:00:00"),
-            (100, "00:00:00.0000001"),
-            (1_500_000_000, "00:00:01.5000000"),
-            (59_000_000_000, "00:00:59"),
-            (86_399_999_999_900, "23:59:59.9999999"),
-            (86_400_000_000_000, "1.00:00:00"),
-            (7_776_000_000_000_000, "90.00:00:00"),
-            (-1_000_000_000, "00:00:00"),
-        ] {
-            let from = OffsetDateTime::UNIX_EPOCH;
-            assert_eq!(span(from, from + Duration::nanoseconds(nanoseconds)), text, "{nanoseconds}");
-        }
     }
 }
