@@ -8,7 +8,7 @@ use jim::http::json;
 use jim::ops::api_keys::{self as ops, KeyFields};
 use jim::ops::start::{Files, StartFault, open_files};
 use jim::security::api_key::Hasher;
-use jim::security::key_cache::{ADMINISTRATOR, READER};
+use jim::security::key_cache::{ROLES, role_names};
 use jim::security::secret::Secret;
 use jim::store::{Db, OpenFault, api_keys};
 use time::OffsetDateTime;
@@ -41,11 +41,8 @@ pub enum Action {
 }
 
 fn role(text: &str) -> Result<i64, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "administrator" => Ok(ADMINISTRATOR),
-        "reader" => Ok(READER),
-        _ => Err("must be Administrator or Reader".to_owned()),
-    }
+    let known = ROLES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
+    known.map(|(id, _)| *id).ok_or_else(|| "must be Administrator or Reader".to_owned())
 }
 
 fn date(text: &str) -> Result<OffsetDateTime, String> {
@@ -112,11 +109,9 @@ async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Ex
 }
 
 fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
-    let roles = match (key.roles.contains(&ADMINISTRATOR), key.roles.contains(&READER)) {
-        (true, true) => "Administrator,Reader",
-        (true, false) => "Administrator",
-        (false, true) => "Reader",
-        (false, false) => "-",
+    let roles = match key.roles.as_slice() {
+        [] => "-".to_owned(),
+        roles => role_names(roles).join(","),
     };
     let date = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), json::date);
     let state = match (key.is_enabled, key.expires_at.is_some_and(|end| end <= now)) {
@@ -126,7 +121,7 @@ fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
     };
     let (id, name) = (key.id.to_string(), plain::one_line(&key.name));
     let prefix = plain::one_line(&key.key_prefix);
-    columns(&id, &prefix, state, &date(key.expires_at), &date(key.last_used_at), roles, &name)
+    columns(&id, &prefix, state, &date(key.expires_at), &date(key.last_used_at), &roles, &name)
 }
 
 /// The name comes last: it may be long, and hold anything.

@@ -10,12 +10,10 @@ use super::json::{self, Body, Node};
 use super::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
 use crate::error::Result;
 use crate::ops::api_keys::{self as ops, KeyFields};
-use crate::security::key_cache::{ADMINISTRATOR, READER};
+use crate::security::key_cache::ROLES;
 use crate::store::api_keys::{self as store, ApiKey};
 
 const WHAT: &str = "API key";
-/// The roles, by name.
-const ROLES: [(i64, &str); 2] = [(ADMINISTRATOR, "Administrator"), (READER, "Reader")];
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -150,11 +148,6 @@ pub async fn delete(call: Call) -> Result<Response> {
 )]
 pub async fn roles(call: Call) -> Result<Response> {
     json::ok(&call.app.db.read(all_roles).await?)
-}
-
-/// The names of these role ids.
-pub fn role_names(ids: &[i64]) -> Vec<&'static str> {
-    ROLES.iter().filter(|(id, _)| ids.contains(id)).map(|(_, name)| *name).collect()
 }
 
 fn all_roles(c: &store::Connection) -> Result<Vec<RoleBody>> {

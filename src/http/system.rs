@@ -7,10 +7,11 @@ use warp::reply::Response;
 
 use super::error::Envelope;
 use super::filters::Call;
+use super::json;
 use super::openapi::enums::{AuthMethod, UnreadyReason};
 use super::openapi::later::SignIn;
-use super::{api_keys, json};
 use crate::error::Result;
+use crate::security::key_cache;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
@@ -169,7 +170,7 @@ pub async fn userinfo(call: Call) -> Result<Response> {
         name: key.name.clone(),
         auth_method: "api_key",
         metaverse_object_id: None,
-        roles: api_keys::role_names(&key.roles),
+        roles: key_cache::role_names(&key.roles),
         message: (!authorised).then_some("This API key has no role; an administrator can grant one."),
     })
 }

@@ -47,13 +47,7 @@ pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(Ap
     let made = app.keys.with_place(move || make(&hasher, api_key::generate(), fields)).await?;
     app.hasher.release_memory();
     let (key, lookup, secret) = made;
-    let stored = key.clone();
-    app.db
-        .write(move |tx| {
-            refuse_taken_name(tx, &stored.name, None)?;
-            api_keys::insert(tx, &stored, &lookup)
-        })
-        .await?;
+    store(&app.db, key.clone(), lookup).await?;
     audit("audit: API key created", key.id, caller);
     Ok((key, secret))
 }

@@ -38,6 +38,13 @@ const ASIDE: usize = 4;
 pub const ADMINISTRATOR: i64 = 1;
 /// Reader.
 pub const READER: i64 = 2;
+/// The roles, by name.
+pub const ROLES: [(i64, &str); 2] = [(ADMINISTRATOR, "Administrator"), (READER, "Reader")];
+
+/// The names of these role ids.
+pub fn role_names(ids: &[i64]) -> Vec<&'static str> {
+    ROLES.iter().filter(|(id, _)| ids.contains(id)).map(|(_, name)| *name).collect()
+}
 
 /// What is known of a key while it is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
