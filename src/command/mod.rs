@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use jim::config::{Config, DEFAULT_FILE, INFRASTRUCTURE_KEY};
+use jim::config::{Config, DEFAULT_FILE, INFRASTRUCTURE_KEY, chosen};
 use jim::error::Error;
 use jim::ops::start::StartFault;
 use jim::store::OpenFault;
@@ -138,8 +138,7 @@ static READ: OnceLock<Option<PathBuf>> = OnceLock::new();
 
 /// Reads the configuration; every problem comes back in one message.
 pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
-    let default = Path::new(DEFAULT_FILE);
-    let read = named.or_else(|| default.exists().then_some(default)).map(Path::to_owned);
+    let read = chosen(named).map(Path::to_owned);
     let _ = READ.set(read.map(|file| std::path::absolute(&file).unwrap_or(file)));
     // What cannot be read must not count as absent: another database would be used.
     let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
