@@ -1,7 +1,12 @@
-//! What is so of characters wherever text is shown: in answers, in logs, in a terminal.
+//! What is so of text wherever it is shown: in answers, in logs, in a terminal.
 
 /// Line and paragraph separators and marks that turn the direction of text: no control characters to Unicode, but
 /// able to make a line read as something else.
 pub fn turns_text(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `1 attribute`, `2 attributes`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

@@ -59,7 +59,7 @@ pub struct Report {
 
 /// What was stored when the import began.
 struct Before {
-    system: System,
+    hierarchy_revision: i64,
     tree: StoredTree,
 }
 
@@ -197,7 +197,7 @@ struct Finish {
 fn apply(tx: &Tx<'_>, id: i64, activity: Option<Uuid>, work: Finish) -> Result<Report> {
     let Finish { before, seen, plan: planned, verdicts, remarks, options, revision } = work;
     let now = systems::get(tx, id)?;
-    let unchanged = now.hierarchy_revision == before.system.hierarchy_revision;
+    let unchanged = now.hierarchy_revision == before.hierarchy_revision;
     let (plan, tree) = if unchanged {
         (planned, before.tree)
     } else {
@@ -253,7 +253,8 @@ async fn load(db: &crate::store::Db, id: i64) -> Result<Before> {
     db.read(move |c| {
         // One snapshot: the revision belongs to exactly these rows.
         let tx = c.unchecked_transaction()?;
-        Ok(Before { system: systems::get(&tx, id)?, tree: hierarchy::load(&tx, id)? })
+        let hierarchy_revision = systems::get(&tx, id)?.hierarchy_revision;
+        Ok(Before { hierarchy_revision, tree: hierarchy::load(&tx, id)? })
     })
     .await
 }

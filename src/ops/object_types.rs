@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{Caller, record_update};
 use crate::app::{App, Large};
-use crate::domain::schema::{RowId, count};
+use crate::domain::schema::RowId;
+use crate::domain::text::count;
 use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
 use crate::store::schema::{self, Flag, ListedAttribute, ListedType};

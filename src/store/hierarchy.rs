@@ -169,7 +169,7 @@ fn insert_partitions(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan
     let mut insert = tx.prepare_cached(INSERT)?;
     let mut rows = Vec::with_capacity(plan.partitions_added.len());
     for added in &plan.partitions_added {
-        let Some(p) = seen.partitions.get(added.seen) else { continue };
+        let Some(p) = seen.partitions.get(*added) else { continue };
         let (kind, value) = id_columns(p.ids.best());
         insert.execute((system, &*p.external_id, p.key.fingerprint(), kind, value, p.hidden))?;
         rows.push(tx.last_insert_rowid());

@@ -198,7 +198,7 @@ impl DnKey {
         key_and_name(dn).map_or_else(|_| DnKey::from(dn.to_lowercase()), |(key, _)| key)
     }
 
-    /// The key as text, for storing. Not for people.
+    /// The key as text, for comparing and looking up. Not for people.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -221,11 +221,6 @@ impl DnKey {
         parent_of(&self.0)
     }
 
-    /// The part of the key that is the entry's own RDN.
-    pub fn own(&self) -> &str {
-        self.0.split(RDN_SEPARATOR).next().unwrap_or_default()
-    }
-
     /// Whether this name lies below `ancestor`, compared by whole RDNs; a name is not below itself.
     pub fn is_below(&self, ancestor: &str) -> bool {
         is_below(&self.0, ancestor)
@@ -238,7 +233,7 @@ impl DnKey {
 }
 
 impl From<String> for DnKey {
-    /// Takes a key that [`DnKey::as_str`] gave out earlier.
+    /// Takes a text that is a key already: one that [`DnKey::as_str`] gave out, or was made of such.
     fn from(key: String) -> Self {
         DnKey(key.into_boxed_str())
     }

@@ -57,7 +57,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn fate_of_missing(&mut self, row: usize) -> Fate {
+    fn fate_of_missing(&mut self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
         let home = self.partition_of_missing(row);
         if home == PartitionFate::Removed {
@@ -101,7 +101,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn candidate(&self, row: usize, partition: usize, key: &DnKey, dn: &str) -> Candidate {
+    fn candidate(&self, row: usize, partition: usize, key: &DnKey, dn: &str) -> Candidate {
         let parent_key = key.parent().unwrap_or_default();
         let parent_dn = Dn::parse(dn).map(|d| d.parent().to_string()).unwrap_or_default();
         Candidate {
@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
     }
 
     /// An unseen row with its own RDNs under the DN that its parent row has now.
-    pub(super) fn under_its_parent(&self, row: usize) -> Fate {
+    fn under_its_parent(&self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
         let above = self.place_of_parent(row);
         if above.was == above.is {
@@ -163,7 +163,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn stays_as_it_is(&self, row: usize) -> Fate {
+    fn stays_as_it_is(&self, row: usize) -> Fate {
         let container = &self.stored.containers[row];
         let (key, dn) = (container.key(), container.external_id.clone());
         Fate::Kept(Box::new(Standing { key, dn, moved_with_parent: false }))
@@ -220,7 +220,7 @@ impl<'a> Planner<'a> {
     }
 
     /// More than half of at least ten containers of a listed partition gone at once is more likely a mistake.
-    pub(super) fn share_guard(&self, gone: &[usize]) -> Option<String> {
+    fn share_guard(&self, gone: &[usize]) -> Option<String> {
         let mut counts: HashMap<RowId, (usize, usize)> = HashMap::new();
         for c in &self.stored.containers {
             counts.entry(c.partition_id).or_default().1 += 1;

@@ -24,8 +24,7 @@ use super::dn::DnKey;
 
 pub use known::Known;
 pub use plan::{
-    Addition, Candidate, EntryRef, ParentRef, PartitionAddition, PartitionRef, PartitionUpdate, Plan, Retarget, Terms,
-    Update, plan,
+    Addition, Candidate, EntryRef, ParentRef, PartitionRef, PartitionUpdate, Plan, Retarget, Terms, Update, plan,
 };
 pub use report::{Changes, Moved, Renamed, Touched, summary};
 

@@ -99,11 +99,7 @@ impl<'a> Planner<'a> {
         new.extend(entries.filter(is_new));
         self.plan.added.reserve_exact(new.len());
         self.plan.changes.added_containers.reserve_exact(new.len());
-        let entries = &self.matching.entries;
-        sort_by_place(&mut new, |e| {
-            let seen = entries[*e as usize].seen;
-            Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
-        });
+        sort_by_place(&mut new, |e| self.place(*e as usize));
         let mut index_of_new = vec![NONE; self.matching.entries.len()];
         for (i, e) in new.iter().enumerate() {
             index_of_new[*e as usize] = i as u32;
@@ -131,18 +127,19 @@ impl<'a> Planner<'a> {
             }
         }
         // By where they are now, as the elements tell it: a moved parent may have been below its child.
-        let entries = &self.matching.entries;
-        let place = |e: &usize| {
-            let seen = entries[*e].seen;
-            Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
-        };
-        sort_by_place(&mut renamed, |(e, _)| place(e));
-        sort_by_place(&mut moved, |(e, _)| place(e));
+        sort_by_place(&mut renamed, |(e, _)| self.place(*e));
+        sort_by_place(&mut moved, |(e, _)| self.place(*e));
         self.plan.changes.renamed_containers = renamed.into_iter().map(|(_, r)| r).collect();
         self.plan.changes.moved_containers = moved.into_iter().map(|(_, m)| m).collect();
     }
 
-    pub(super) fn update(
+    /// Where an entry stands in a report.
+    fn place(&self, e: usize) -> Place<'a> {
+        let seen = self.matching.entries[e].seen;
+        Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
+    }
+
+    fn update(
         &mut self,
         row: usize,
         e: usize,
@@ -190,7 +187,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether the entry left its place, and not only its ancestors theirs.
-    pub(super) fn moved_by_itself(&self, row: usize, e: usize) -> bool {
+    fn moved_by_itself(&self, row: usize, e: usize) -> bool {
         let above = self.place_of_parent(row);
         let own = self.stored.containers[row].key();
         let was = own.parent().unwrap_or_default();
@@ -284,7 +281,7 @@ impl<'a> Planner<'a> {
         hidden
     }
 
-    pub(super) fn entry_refs(&self) -> Vec<EntryRef> {
+    fn entry_refs(&self) -> Vec<EntryRef> {
         // Entries keep the order of `Seen`, so that one walk finds the index of each.
         let mut refs = Vec::with_capacity(self.matching.entries.len());
         let mut wanted = self.matching.entries.iter().peekable();
@@ -299,7 +296,7 @@ impl<'a> Planner<'a> {
         refs
     }
 
-    pub(super) fn parent_dn(&self, parent: ParentRef) -> Option<Arc<str>> {
+    fn parent_dn(&self, parent: ParentRef) -> Option<Arc<str>> {
         match parent {
             ParentRef::Root => None,
             ParentRef::New(i) => Some(self.plan.added[i].entry.of(self.seen).external_id.clone()),

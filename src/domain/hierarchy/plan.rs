@@ -52,13 +52,6 @@ pub enum ParentRef {
     New(usize),
 }
 
-/// A partition to store; the index is that in [`Seen::partitions`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartitionAddition {
-    /// Which one.
-    pub seen: usize,
-}
-
 /// A stored partition whose text, id or flag differs from what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionUpdate {
@@ -127,8 +120,8 @@ pub struct Candidate {
 /// Everything that one import will change, and what it will say about it.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Partitions to store.
-    pub partitions_added: Vec<PartitionAddition>,
+    /// Partitions to store, by their index in [`Seen::partitions`].
+    pub partitions_added: Vec<usize>,
     /// Partitions to refresh.
     pub partitions_updated: Vec<PartitionUpdate>,
     /// Partitions to delete.
@@ -250,79 +243,81 @@ pub(super) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn partitions(&mut self) {
-        let mut guard = None;
-        for (row, partition) in self.stored.partitions.iter().enumerate() {
-            if let Some(i) = present(self.matching.seen_partition_of[row]) {
-                self.partition_fates.push(PartitionFate::Listed(i));
-                continue;
-            }
-            let verdict = self.terms.verdicts.partitions.get(&partition.id).copied();
-            if verdict.is_none() {
-                self.plan.partition_candidates.push((partition.id, partition.external_id.clone()));
-            }
-            let proved = verdict == Some(Verdict::Gone) && self.seen.listed > 0;
-            let removed = if self.terms.accept_removals {
-                verdict.is_some_and(|v| v != Verdict::Answers)
-            } else {
-                verdict.is_some()
+    fn partitions(&mut self) {
+        for row in 0..self.stored.partitions.len() {
+            let fate = match present(self.matching.seen_partition_of[row]) {
+                Some(i) => PartitionFate::Listed(i),
+                None => self.fate_of_unlisted(row),
             };
-            if verdict.is_some() && !proved && !self.terms.accept_removals {
-                guard.get_or_insert_with(|| warnings::guard_partition(self.stored, row, self.seen.listed));
-            }
-            if verdict == Some(Verdict::Answers) && self.terms.accept_removals {
-                self.plan
-                    .warnings
-                    .push(format!("{}: kept: no longer listed, but its entry still answers", partition.external_id));
-            }
-            if removed {
-                self.plan.partitions_removed.push(partition.id);
-                self.plan.changes.removed_partitions.push(Touched {
-                    external_id: partition.external_id.clone(),
-                    name: partition.external_id.clone(),
-                    was_selected: partition.selected,
-                });
-            }
-            self.partition_fates.push(if removed { PartitionFate::Removed } else { PartitionFate::Kept });
+            self.partition_fates.push(fate);
         }
-        for (i, seen) in self.seen.partitions.iter().enumerate() {
-            let Some(row) = present(self.matching.stored_partition_of[i]) else {
-                self.partition_refs.push(PartitionRef::New(self.plan.partitions_added.len()));
-                self.plan.partitions_added.push(PartitionAddition { seen: i });
-                self.plan.changes.added_partitions.push(Touched {
-                    external_id: seen.external_id.clone(),
-                    name: seen.external_id.clone(),
-                    was_selected: false,
-                });
-                continue;
+        for i in 0..self.seen.partitions.len() {
+            let partition = match present(self.matching.stored_partition_of[i]) {
+                Some(row) => self.listed_again(i, row),
+                None => self.listed_first(i),
             };
-            let partition = &self.stored.partitions[row];
-            self.partition_refs.push(PartitionRef::Row(partition.id));
-            let entry_id = seen.ids.best().or(partition.entry_id);
-            if seen.external_id != partition.external_id
-                || seen.hidden != partition.hidden
-                || entry_id != partition.entry_id
-            {
-                self.plan.partitions_updated.push(PartitionUpdate { row: partition.id, seen: i, entry_id });
-            }
-            if seen.key != partition.key {
-                self.plan.changes.renamed_partitions.push(Renamed {
-                    external_id: seen.external_id.clone(),
-                    old_name: partition.external_id.clone(),
-                    new_name: seen.external_id.clone(),
-                    was_selected: partition.selected,
-                });
-            } else if seen.ids.contradicts(partition.entry_id) {
-                self.plan.warnings.push(format!("{}: recreated: its own entry is another one now", seen.external_id));
-            }
+            self.partition_refs.push(partition);
         }
-        self.plan.guard = guard;
         self.plan.changes.added_partitions.sort_by_key(|p| p.name.to_lowercase());
         self.plan.changes.removed_partitions.sort_by_key(|p| p.name.to_lowercase());
         self.plan.changes.renamed_partitions.sort_by_key(|p| p.new_name.to_lowercase());
     }
 
-    pub(super) fn view_warnings(&mut self) {
+    /// A stored partition that is no longer listed goes once it was asked about; without a proof the guard stops the
+    /// import.
+    fn fate_of_unlisted(&mut self, row: usize) -> PartitionFate {
+        let partition = &self.stored.partitions[row];
+        let Some(verdict) = self.terms.verdicts.partitions.get(&partition.id).copied() else {
+            self.plan.partition_candidates.push((partition.id, partition.external_id.clone()));
+            return PartitionFate::Kept;
+        };
+        let name = &partition.external_id;
+        if !self.terms.accept_removals {
+            if verdict != Verdict::Gone || self.seen.listed == 0 {
+                let guard = || warnings::guard_partition(self.stored, row, self.seen.listed);
+                self.plan.guard.get_or_insert_with(guard);
+            }
+        } else if verdict == Verdict::Answers {
+            self.plan.warnings.push(format!("{name}: kept: no longer listed, but its entry still answers"));
+            return PartitionFate::Kept;
+        }
+        self.plan.partitions_removed.push(partition.id);
+        let (external_id, was_selected) = (name.clone(), partition.selected);
+        self.plan.changes.removed_partitions.push(Touched { name: external_id.clone(), external_id, was_selected });
+        PartitionFate::Removed
+    }
+
+    fn listed_first(&mut self, i: usize) -> PartitionRef {
+        let external_id = self.seen.partitions[i].external_id.clone();
+        self.plan.partitions_added.push(i);
+        let added = Touched { name: external_id.clone(), external_id, was_selected: false };
+        self.plan.changes.added_partitions.push(added);
+        PartitionRef::New(self.plan.partitions_added.len() - 1)
+    }
+
+    fn listed_again(&mut self, i: usize, row: usize) -> PartitionRef {
+        let (seen, partition) = (&self.seen.partitions[i], &self.stored.partitions[row]);
+        let entry_id = seen.ids.best().or(partition.entry_id);
+        if seen.external_id != partition.external_id
+            || seen.hidden != partition.hidden
+            || entry_id != partition.entry_id
+        {
+            self.plan.partitions_updated.push(PartitionUpdate { row: partition.id, seen: i, entry_id });
+        }
+        if seen.key != partition.key {
+            self.plan.changes.renamed_partitions.push(Renamed {
+                external_id: seen.external_id.clone(),
+                old_name: partition.external_id.clone(),
+                new_name: seen.external_id.clone(),
+                was_selected: partition.selected,
+            });
+        } else if seen.ids.contradicts(partition.entry_id) {
+            self.plan.warnings.push(format!("{}: recreated: its own entry is another one now", seen.external_id));
+        }
+        PartitionRef::Row(partition.id)
+    }
+
+    fn view_warnings(&mut self) {
         let told = &mut self.plan.warnings;
         told.extend(self.seen.warnings.iter().cloned());
         if self.seen.listed == 0 {
@@ -344,7 +339,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Plan {
+    fn finish(mut self) -> Plan {
         let kept = std::mem::take(&mut self.kept);
         self.plan.warnings.extend(kept.texts(self.seen.advice.see_all));
         self.plan.total_partitions =

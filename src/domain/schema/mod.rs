@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use plan::{Addition, Counts, Plan, TypeChange, TypeRef, count, plan};
+pub use plan::{Addition, Counts, Plan, TypeChange, TypeRef, plan};
 
 /// Id of a stored row.
 pub type RowId = i64;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{RowId, SeenAttribute, SeenSchema, SeenType, StoredAttribute, StoredType};
+use crate::domain::text::count;
 
 /// Names that a warning lists; the rest are counted.
 const MOST_NAMED: usize = 20;
@@ -96,11 +97,6 @@ impl Plan {
         let changes = if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") };
         format!("{} with {}: {changes}", count(c.types, "object type"), count(c.attributes, "attribute"))
     }
-}
-
-/// `1 attribute`, `2 attributes`.
-pub fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Plans how `stored` becomes what was seen.

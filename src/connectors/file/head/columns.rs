@@ -7,7 +7,8 @@ use csv::StringRecord;
 
 use crate::connectors::file::infer::Column;
 use crate::connectors::file::settings::{FileSettings, MAX_NAME};
-use crate::domain::schema::{SeenAttribute, Writability, count};
+use crate::domain::schema::{SeenAttribute, Writability};
+use crate::domain::text::count;
 
 const MAX_COLUMNS: usize = 10_000;
 

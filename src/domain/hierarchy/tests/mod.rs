@@ -113,7 +113,7 @@ impl World {
 fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
     let first = stored.partitions.iter().map(|p| p.id).max().unwrap_or_default() + 1;
     for (i, added) in plan.partitions_added.iter().enumerate() {
-        let p = &seen.partitions[added.seen];
+        let p = &seen.partitions[*added];
         stored.partitions.push(StoredPartition {
             id: first + i as RowId,
             external_id: p.external_id.clone(),

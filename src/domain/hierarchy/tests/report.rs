@@ -14,7 +14,7 @@ fn a_plan_is_empty_when_nothing_is_to_be_written() {
     let retarget = || Retarget { row: 1, partition: PartitionRef::Row(1), external_id: BASE.into() };
     assert!(Plan::default().is_empty());
     for plan in [
-        Plan { partitions_added: vec![PartitionAddition { seen: 0 }], ..Plan::default() },
+        Plan { partitions_added: vec![0], ..Plan::default() },
         Plan { partitions_updated: vec![PartitionUpdate { row: 1, seen: 0, entry_id: None }], ..Plan::default() },
         Plan { partitions_removed: vec![1], ..Plan::default() },
         Plan { added: vec![to], ..Plan::default() },

@@ -19,7 +19,7 @@ impl World {
         self.rows_before = self.last_row;
         let new_partitions: Vec<RowId> = plan.partitions_added.iter().map(|_| self.next_row()).collect();
         for (added, id) in plan.partitions_added.iter().zip(&new_partitions) {
-            let p = &seen.partitions[added.seen];
+            let p = &seen.partitions[*added];
             self.stored.partitions.push(StoredPartition {
                 id: *id,
                 external_id: p.external_id.clone(),
