@@ -4,7 +4,7 @@ use super::connector_of;
 use crate::app::App;
 use crate::connectors::definitions::{self, ldap_setting};
 use crate::connectors::ldap::Access;
-use crate::connectors::ldap::connect::NOT_ALLOWED;
+use crate::connectors::ldap::connect::NOT_ALLOWED_CODE;
 use crate::connectors::ldap::probe::{Outcome, Report, probe};
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::domain::connected_system::{Settings, StoredValue};
@@ -46,8 +46,8 @@ pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faul
     let report = tokio::spawn(async move { probe(&access).await }).await;
     let report = report.map_err(|panic| Error::internal("a connection test panicked", panic))?;
     // Refused before connecting, as an import refuses it, whether the host was an address or a name that led to one.
-    if let Some(Outcome::Failed { message, .. }) = report.stages.first().map(|s| &s.outcome)
-        && message.ends_with(NOT_ALLOWED)
+    if let Some(Outcome::Failed { code, message, .. }) = report.stages.first().map(|s| &s.outcome)
+        && code == NOT_ALLOWED_CODE
     {
         return Err(unusable(message.clone()));
     }

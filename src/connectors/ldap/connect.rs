@@ -29,6 +29,8 @@ const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.
 
 /// The operator, or the house, does not want connections to this address.
 pub const NOT_ALLOWED: &str = "address not allowed";
+/// What programs know it by.
+pub const NOT_ALLOWED_CODE: &str = "addressNotAllowed";
 
 /// How the bytes travel. What the settings say is what is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

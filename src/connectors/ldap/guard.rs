@@ -40,10 +40,9 @@ pub enum Passed {
     Final,
     /// An entry that cannot be read (RFC 4511 4.5.2 broken inside it): drop it, and count that it was dropped.
     Skipped,
-    /// A reference to another server. They are never followed: drop it, and count it.
-    Reference,
-    /// An intermediate response (RFC 4511 4.13), which nothing here asks for: drop it.
-    Intermediate,
+    /// A reference to another server, which is never followed, or an intermediate response (RFC 4511 4.13), which
+    /// nothing here asks for: drop it.
+    Dropped,
     /// The notice of disconnection (RFC 4511 4.4.1): the directory closes the connection.
     Disconnect,
 }
@@ -115,8 +114,7 @@ impl Guard {
             (Request::Search, SEARCH_ENTRY) => {
                 Ok(if check_entry(content).is_ok() { Passed::Entry } else { Passed::Skipped })
             }
-            (Request::Search, SEARCH_REFERENCE) => Ok(Passed::Reference),
-            (Request::Search, INTERMEDIATE_RESPONSE) => Ok(Passed::Intermediate),
+            (Request::Search, SEARCH_REFERENCE | INTERMEDIATE_RESPONSE) => Ok(Passed::Dropped),
             (Request::Search, SEARCH_DONE)
             | (Request::Bind, BIND_RESPONSE)
             | (Request::Extended, EXTENDED_RESPONSE) => {
@@ -142,8 +140,6 @@ pub struct Sifted {
     pub finals: u64,
     /// Entries dropped.
     pub skipped: u64,
-    /// References dropped.
-    pub references: u64,
     /// Why nothing after `keep` may be read any more.
     pub end: Option<Ended>,
 }
@@ -184,9 +180,8 @@ pub fn sift(guard: &mut Guard, buffer: &mut [u8], limit: usize) -> Sifted {
                 match passed {
                     Passed::Entry => sifted.entries += 1,
                     Passed::Skipped => sifted.skipped += 1,
-                    Passed::Reference => sifted.references += 1,
                     Passed::Final => sifted.finals += 1,
-                    Passed::Intermediate | Passed::Disconnect => {}
+                    Passed::Dropped | Passed::Disconnect => {}
                 }
                 if matches!(passed, Passed::Entry | Passed::Final) {
                     if sifted.keep != sifted.judged {

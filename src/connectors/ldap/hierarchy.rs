@@ -12,7 +12,7 @@ use super::failure::{EXCEEDS, Failure, Stage, result_name};
 use super::ids::ids;
 use super::partitions::Listed;
 use super::root_dse::{Kind, RootDse};
-use super::session::{End, Scope, SearchEnd, Session};
+use super::session::{EVERY_ENTRY, End, PAGE, Scope, SearchEnd, Session};
 use crate::domain::dn::{DnKey, key_and_name};
 use crate::domain::hierarchy::{Advice, EntryIds, Known, Seen, SeenContainer, SeenPartition, View};
 
@@ -21,7 +21,7 @@ pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=con
     (objectClass=locality)(objectClass=country)(objectClass=domain)(objectClass=builtinDomain)\
     (objectClass=lostAndFound)(objectClass=nsContainer))";
 
-const PAGE: u32 = 500;
+/// For those who refuse [`PAGE`].
 const SMALL_PAGE: u32 = 100;
 /// Partitions that are read at the same time, each on a connection of its own.
 const AT_ONCE: usize = 4;
@@ -144,7 +144,7 @@ async fn read_partition(
         containers: Vec::new(),
     };
     if !listed.held {
-        let failure = Failure::new(Stage::Containers, &access.target(), format!("{dn}: {NOT_HELD}"));
+        let failure = Failure::new(Stage::Containers, &access.label(), format!("{dn}: {NOT_HELD}"));
         return Ok(PartitionRead::failed(partition, NOT_HELD.to_owned(), failure));
     }
     let mut session = match pool.connection().await {
@@ -152,11 +152,10 @@ async fn read_partition(
         Err(failure) => return fatal_or_failed(partition, failure),
     };
     session.enter(Stage::Containers);
-    let own =
-        match access.within(Stage::Containers, session.read(dn, "(objectClass=*)", id_attributes(root.kind))).await {
-            Ok(own) => own,
-            Err(failure) => return fatal_or_failed(partition, failure),
-        };
+    let own = match access.within(Stage::Containers, session.read(dn, EVERY_ENTRY, id_attributes(root.kind))).await {
+        Ok(own) => own,
+        Err(failure) => return fatal_or_failed(partition, failure),
+    };
     match own.entry {
         Some(entry) if own.code == 0 => partition.ids = ids(&entry),
         _ => {
@@ -164,7 +163,7 @@ async fn read_partition(
                 0 | 32 => UNREADABLE_ROOT.to_owned(),
                 code => format!("{UNREADABLE_ROOT}: {}", result_name(code)),
             };
-            let failure = Failure::new(Stage::Containers, session.target(), format!("{dn}: {why}"));
+            let failure = Failure::new(Stage::Containers, session.label(), format!("{dn}: {why}"));
             pool.give_back(session);
             return Ok(PartitionRead::failed(partition, why, failure));
         }
@@ -251,7 +250,7 @@ async fn search(
 /// The connection was lost.
 pub async fn page_size(session: &mut Session, base: &str) -> Result<Result<Option<u32>, u32>, Failure> {
     for size in [Some(PAGE), Some(SMALL_PAGE), None] {
-        let end = session.search_paged(base, Scope::Base, "(objectClass=*)", &["1.1"], size, &mut |_| {}).await;
+        let end = session.search_paged(base, Scope::Base, EVERY_ENTRY, &["1.1"], size, &mut |_| {}).await;
         match end.outcome {
             End::Result { code: 11, .. } if size.is_some() => {}
             // Whether the entry itself can be read is another question.
@@ -355,7 +354,7 @@ mod tests {
     fn only_success_is_a_complete_view() {
         let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
         let judged = |outcome, entries, pages, unreadable| {
-            let end = SearchEnd { entries, pages, outcome, skipped: 0, references: 0 };
+            let end = SearchEnd { entries, pages, outcome, skipped: 0 };
             judge(&end, unreadable, Kind::OpenLdap)
         };
         assert_eq!(judged(result(0), 5, 1, 0), Ok(View::Complete));

@@ -67,18 +67,18 @@ impl Access {
     }
 
     /// `host:port` of the settings.
-    pub fn target(&self) -> String {
+    pub fn label(&self) -> String {
         self.settings.target.label()
     }
 
     /// Does a step within the time of the whole import.
     pub async fn within<T>(&self, stage: Stage, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        self.total.bound(stage, &self.target(), step).await
+        self.total.bound(stage, &self.label(), step).await
     }
 
     /// Whether the time of the whole import is not over yet, for steps that nothing can interrupt.
     pub fn in_time(&self, stage: Stage) -> Result<(), Failure> {
-        if Instant::now() < self.total.at { Ok(()) } else { Err(self.total.over(stage, &self.target())) }
+        if Instant::now() < self.total.at { Ok(()) } else { Err(self.total.over(stage, &self.label())) }
     }
 
     async fn open(&self, deadline: Deadline) -> Result<Session, Failure> {
@@ -145,17 +145,20 @@ impl Access {
     /// Remarks on how the password travels, for every import that uses it this way.
     pub fn transport_remarks(&self, session: &Session) -> Vec<String> {
         let target = &self.settings.target;
-        let mut remarks = Vec::new();
-        if target.security == connect::Transport::Plain {
-            if !session.is_loopback() {
-                remarks.push(format!(
-                    "the password was sent without TLS to {}, which is not loopback; use LDAPS or StartTLS",
-                    target.label()
-                ));
-            }
-        } else if !target.verify {
-            remarks.push(format!("certificate validation is off: {} could be anybody", target.label()));
-        }
-        remarks
+        let unverified = target.security != connect::Transport::Plain && !target.verify;
+        let anybody = unverified.then(|| format!("certificate validation is off: {} could be anybody", target.label()));
+        self.sent_in_clear(session).into_iter().chain(anybody).collect()
+    }
+
+    /// A remark on a password that others could read on its way.
+    fn sent_in_clear(&self, session: &Session) -> Option<String> {
+        let target = &self.settings.target;
+        let in_clear = target.security == connect::Transport::Plain && !session.is_loopback();
+        in_clear.then(|| {
+            format!(
+                "the password was sent without TLS to {}, which is not loopback; use LDAPS or StartTLS",
+                target.label()
+            )
+        })
     }
 }

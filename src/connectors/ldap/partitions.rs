@@ -10,12 +10,11 @@ use super::Access;
 use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, Stage};
 use super::root_dse::{Kind, MOST_CONTEXTS, RootDse};
-use super::session::{End, Scope, Session};
+use super::session::{End, PAGE, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
 
 const CROSS_REFERENCES: &str = "(objectClass=crossRef)";
 const ATTRIBUTES: &[&str] = &["nCName", "systemFlags", "Enabled"];
-const PAGE: u32 = 500;
 /// FLAG_CR_NTDS_NC: a partition of this forest and not of somebody else's directory (MS-ADTS 2.2.10).
 const OF_THIS_FOREST: i32 = 1;
 /// FLAG_CR_NTDS_DOMAIN: a domain.
@@ -49,7 +48,7 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
         return Ok(listed.collect());
     }
     session.enter(Stage::Partitions);
-    let failure = |why: &str| Failure::new(Stage::Partitions, &access.target(), why);
+    let failure = |why: &str| Failure::new(Stage::Partitions, &access.label(), why);
     let configuration =
         root.configuration.as_deref().ok_or_else(|| failure("the root entry names no configuration naming context"))?;
     let base = format!("CN=Partitions,{configuration}");

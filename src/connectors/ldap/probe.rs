@@ -15,8 +15,9 @@ use super::partitions::{self, Listed};
 use super::remedy::explain;
 use super::root_dse::{self, RootDse};
 use super::schema;
-use super::session::Session;
+use super::session::{EVERY_ENTRY, Session};
 use crate::domain::schema::SeenSchema;
+use crate::domain::text::count;
 use crate::security::certificate::Certificate;
 use crate::security::tls::Witness;
 
@@ -140,10 +141,8 @@ impl Probe<'_> {
         };
         let begun = Instant::now();
         let bound = Session::bound(wire, target, &settings.username, &access.password, &access.limits, &access.budget);
-        let bound = deadline.bound(Stage::Bind, &access.target(), bound).await;
-        let mut session = self.note(begun, bound, |session| {
-            access.transport_remarks(session).into_iter().find(|r| r.starts_with("the password"))
-        })?;
+        let bound = deadline.bound(Stage::Bind, &access.label(), bound).await;
+        let mut session = self.note(begun, bound, |session| access.sent_in_clear(session))?;
         session.enter(Stage::Root);
         let begun = Instant::now();
         let root = access.within(Stage::Root, root_dse::read(&mut session)).await;
@@ -216,7 +215,7 @@ impl Probe<'_> {
             _ if count == 0 => Ok("the directory lists no partition".to_owned()),
             Some(why) if readable == 0 => {
                 let why = format!("none of {count} partitions can be read: {why}");
-                Err(Failure::new(Stage::Partitions, session.target(), why))
+                Err(Failure::new(Stage::Partitions, session.label(), why))
             }
             _ => Ok(format!("{readable} of {count} can be read")),
         };
@@ -231,7 +230,7 @@ impl Probe<'_> {
             } else if i >= MOST_PARTITIONS {
                 Some("not tried".to_owned())
             } else {
-                let read = session.read(&partition.dn, "(objectClass=*)", &["1.1"]);
+                let read = session.read(&partition.dn, EVERY_ENTRY, &["1.1"]);
                 let answer = self.access.within(Stage::Partitions, read).await?;
                 match (answer.code, answer.entry) {
                     (0, Some(_)) => None,
@@ -286,8 +285,7 @@ impl Probe<'_> {
 
 /// How many object types there are, and what else an import would say.
 fn counted(seen: &SeenSchema) -> String {
-    let sort = if seen.types.len() == 1 { "object type" } else { "object types" };
-    let mut remark = format!("{} {sort}", seen.types.len());
+    let mut remark = count(seen.types.len(), "object type");
     for warning in &seen.warnings {
         remark.push_str("; ");
         remark.push_str(warning);

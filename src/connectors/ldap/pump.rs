@@ -55,7 +55,6 @@ pub struct Flow {
     resume_at: AtomicU64,
     resume: Notify,
     skipped: AtomicU64,
-    references: AtomicU64,
     stop: OnceLock<Stop>,
 }
 
@@ -68,7 +67,6 @@ impl Flow {
             resume_at: AtomicU64::new(NOBODY),
             resume: Notify::new(),
             skipped: AtomicU64::new(0),
-            references: AtomicU64::new(0),
             stop: OnceLock::new(),
         }
     }
@@ -84,11 +82,6 @@ impl Flow {
     /// Entries that the guard dropped so far.
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::SeqCst)
-    }
-
-    /// References to other servers so far; they are never followed.
-    pub fn references(&self) -> u64 {
-        self.references.load(Ordering::SeqCst)
     }
 
     /// Entries delivered that the reader has not taken yet.
@@ -240,7 +233,6 @@ impl<S: AsyncRead> Answers<'_, S> {
             unread += sifted.keep as u64;
             self.flow.delivered.fetch_add(sifted.entries, Ordering::SeqCst);
             self.flow.skipped.fetch_add(sifted.skipped, Ordering::SeqCst);
-            self.flow.references.fetch_add(sifted.references, Ordering::SeqCst);
             let Some(keep) = buffer.get(..sifted.keep) else { return Stop::Lost };
             if self.to_library.write_all(keep).await.is_err() {
                 return Stop::Lost;

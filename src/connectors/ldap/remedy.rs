@@ -2,14 +2,15 @@
 //!
 //! Pure. The reasons themselves are made where things fail.
 
+use super::connect::{NOT_ALLOWED, NOT_ALLOWED_CODE};
 use super::failure::{Failure, Stage};
 
 /// Reasons of the closed list that are no LDAP results, with their names and remedies.
 const REASONS: [(&str, &str, &str); 14] = [
     ("name not found", "nameNotFound", "Check the spelling of Host and that this machine's name server knows it."),
     (
-        "address not allowed",
-        "addressNotAllowed",
+        NOT_ALLOWED,
+        NOT_ALLOWED_CODE,
         "Use the address of a directory server; which addresses are allowed is set by [ldap] allow in jim.toml.",
     ),
     (

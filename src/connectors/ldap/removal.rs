@@ -15,7 +15,7 @@ use super::access_list::{Account, grants_list_contents};
 use super::failure::{Failure, Stage};
 use super::ids::id_filter;
 use super::root_dse::{Kind, RootDse};
-use super::session::{BaseRead, End, Question, Scope, Session};
+use super::session::{BaseRead, EVERY_ENTRY, End, Question, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
 use crate::domain::hierarchy::{Candidate, EntryId, IdKind, RowId, Seen, Verdict, Verdicts};
 use crate::security::random;
@@ -106,7 +106,9 @@ impl Inquiry<'_> {
         verdicts: &mut HashMap<RowId, Verdict>,
     ) -> Result<(), Failure> {
         let unread = candidates.iter().filter(|c| !c.parent_read).map(|c| c.parent_dn.as_str());
-        let shown = self.about_each(unread, Question::Presence).await?;
+        let unread: Vec<&str> = unread.collect::<BTreeSet<_>>().into_iter().collect();
+        let answers = self.ask(&unread, Question::Presence).await?;
+        let shown: HashMap<&str, Option<BaseRead>> = unread.into_iter().zip(answers).collect();
         let readable = |c: &Candidate| {
             let answers = |a: &Option<BaseRead>| a.as_ref().is_some_and(|a| a.code == 0 && a.entry.is_some());
             c.parent_read || shown.get(c.parent_dn.as_str()).is_some_and(answers)
@@ -185,7 +187,7 @@ impl Inquiry<'_> {
     /// Who the directory takes us for (`tokenGroups` of the root entry, MS-ADTS 3.1.1.3.2.38).
     async fn account(&mut self) -> Result<Account, Failure> {
         let session = &mut *self.session;
-        let step = async { Ok(session.read("", "(objectClass=*)", &["tokenGroups"]).await.ok()) };
+        let step = async { Ok(session.read("", EVERY_ENTRY, &["tokenGroups"]).await.ok()) };
         let answer = self.access.within(Stage::Containers, step).await?;
         let sids = answer.and_then(|a| a.entry).map(|e| e.get("tokenGroups").to_vec()).unwrap_or_default();
         Ok(if sids.is_empty() { Account::Unknown } else { Account::Known(sids.into_iter().collect()) })
@@ -238,17 +240,6 @@ impl Inquiry<'_> {
             End::Result { code: 0, .. } if end.skipped == 0 => None,
             _ => Some(Verdict::Unclear),
         })
-    }
-
-    /// The answers about distinct entries, by name.
-    async fn about_each<'p>(
-        &mut self,
-        dns: impl Iterator<Item = &'p str>,
-        question: Question,
-    ) -> Result<HashMap<&'p str, Option<BaseRead>>, Failure> {
-        let distinct: Vec<&str> = dns.collect::<BTreeSet<_>>().into_iter().collect();
-        let answers = self.ask(&distinct, question).await?;
-        Ok(distinct.into_iter().zip(answers).collect())
     }
 
     /// One base read each; `None` where no result came.

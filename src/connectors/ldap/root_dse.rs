@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, Stage, result_name};
 use super::guard::PAGED_RESULTS;
-use super::session::Session;
+use super::session::{EVERY_ENTRY, Session};
 use crate::domain::dn::{Dn, DnKey};
 
 /// Which rules apply.
@@ -113,10 +113,10 @@ impl RootDse {
 
 /// Reads the root entry.
 pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
-    let answer = session.read("", "(objectClass=*)", ATTRIBUTES).await?;
+    let answer = session.read("", EVERY_ENTRY, ATTRIBUTES).await?;
     let Some(entry) = answer.entry.filter(|_| answer.code == 0) else {
         let reason = if answer.code == 0 { "no entry".to_owned() } else { result_name(answer.code) };
-        let failure = Failure::new(Stage::Root, session.target(), reason);
+        let failure = Failure::new(Stage::Root, session.label(), reason);
         return Err(if matches!(answer.code, 51 | 52) { failure.worth_a_retry() } else { failure });
     };
     let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
@@ -129,7 +129,7 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
                     contexts.push((dn.to_owned(), key));
                 }
                 if contexts.len() > MOST_CONTEXTS {
-                    return Err(Failure::new(Stage::Root, session.target(), EXCEEDS));
+                    return Err(Failure::new(Stage::Root, session.label(), EXCEEDS));
                 }
             }
             Err(_) => unreadable += 1,

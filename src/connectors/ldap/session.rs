@@ -28,6 +28,10 @@ use crate::security::tls::ClientTrust;
 pub use ldap3::Scope;
 pub use single::{BaseRead, Question};
 
+/// The filter that every entry passes.
+pub const EVERY_ENTRY: &str = "(objectClass=*)";
+/// Entries of one page of a search.
+pub const PAGE: u32 = 500;
 /// How long a directory may take to close.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The code with which a filter of ours that is none is answered, as LDAP client libraries do.
@@ -82,8 +86,6 @@ pub struct SearchEnd {
     pub outcome: End,
     /// Entries that could not be read and were dropped.
     pub skipped: u64,
-    /// References to other servers, which are not followed.
-    pub references: u64,
 }
 
 /// One search of the wire: a page, or the whole of an unpaged one.
@@ -138,7 +140,7 @@ impl Session {
     }
 
     /// `host:port` of the settings.
-    pub fn target(&self) -> &str {
+    pub fn label(&self) -> &str {
         &self.at
     }
 
@@ -172,11 +174,10 @@ impl Session {
         on_entry: &mut OnEntry<'_>,
     ) -> SearchEnd {
         let query = Query { base, scope, filter, attributes };
-        let (skipped, references) = (self.flow.skipped(), self.flow.references());
-        let mut end = SearchEnd { entries: 0, pages: 0, outcome: End::Lost, skipped: 0, references: 0 };
+        let skipped = self.flow.skipped();
+        let mut end = SearchEnd { entries: 0, pages: 0, outcome: End::Lost, skipped: 0 };
         end.outcome = self.pages(&query, page_size, &mut end, on_entry).await;
         end.skipped = self.flow.skipped() - skipped;
-        end.references = self.flow.references() - references;
         end
     }
 

@@ -25,18 +25,18 @@ pub enum Asked {
 struct Judged {
     kept: Vec<u8>,
     end: Option<Ended>,
-    counts: [u64; 4],
+    counts: [u64; 3],
 }
 
 fn judge(guard: &mut Guard, bytes: &[u8], cut: usize) -> Judged {
-    let mut judged = Judged { kept: Vec::new(), end: None, counts: [0; 4] };
+    let mut judged = Judged { kept: Vec::new(), end: None, counts: [0; 3] };
     let mut buffer = Vec::new();
     for part in [&bytes[..cut], &bytes[cut..]] {
         buffer.extend_from_slice(part);
         let sifted = sift(guard, &mut buffer, Limits::default().message);
         assert!(sifted.keep <= sifted.judged && sifted.judged <= buffer.len(), "{bytes:x?}");
         judged.kept.extend_from_slice(&buffer[..sifted.keep]);
-        let counts = [sifted.entries, sifted.finals, sifted.skipped, sifted.references];
+        let counts = [sifted.entries, sifted.finals, sifted.skipped];
         judged.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
         judged.end = sifted.end;
         if judged.end.is_some() {

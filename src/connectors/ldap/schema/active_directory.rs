@@ -8,10 +8,9 @@ use crate::connectors::ldap::Access;
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{Failure, Stage};
 use crate::connectors::ldap::root_dse::RootDse;
-use crate::connectors::ldap::session::{End, Scope, Session};
+use crate::connectors::ldap::session::{End, PAGE, Scope, Session};
 use crate::domain::schema::{Plurality, Writability};
 
-const PAGE: u32 = 500;
 const NAME: &str = "lDAPDisplayName";
 const DEFUNCT: &str = "isDefunct";
 /// Values of objectClassCategory (MS-ADTS 3.1.1.2.4).

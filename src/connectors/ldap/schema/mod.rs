@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::failure::EXCEEDS;
 use super::root_dse::RootDse;
-use super::session::Session;
+use super::session::{EVERY_ENTRY, Session};
 use super::{Access, Failure, Stage, partitions};
 use crate::domain::hierarchy::EntryIds;
 use crate::domain::schema::{SeenAttribute, SeenSchema};
@@ -101,12 +101,12 @@ async fn shown_ids(access: &Access, session: &mut Session, root: &RootDse) -> Re
     let listed = partitions::list(access, session, root).await?;
     let Some(partition) = listed.iter().find(|p| p.held && !p.hidden) else { return Ok(EntryIds::default()) };
     let wanted = ["entryUUID", "nsUniqueId"];
-    let read = access.within(Stage::Schema, session.read(&partition.dn, "(objectClass=*)", &wanted)).await?;
+    let read = access.within(Stage::Schema, session.read(&partition.dn, EVERY_ENTRY, &wanted)).await?;
     Ok(read.entry.filter(|_| read.code == 0).map(|entry| super::ids::ids(&entry)).unwrap_or_default())
 }
 
 fn unreadable(access: &Access, why: &str) -> Failure {
-    Failure::new(Stage::Schema, &access.target(), why)
+    Failure::new(Stage::Schema, &access.label(), why)
 }
 
 fn exceeds(access: &Access, what: Exceeds) -> Failure {

@@ -13,7 +13,7 @@ use crate::connectors::ldap::Access;
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{Failure, Stage};
 use crate::connectors::ldap::root_dse::RootDse;
-use crate::connectors::ldap::session::{BaseRead, End, Session};
+use crate::connectors::ldap::session::{BaseRead, EVERY_ENTRY, End, Session};
 use crate::domain::schema::{DataType, Plurality, Writability};
 
 const CLASSES: &str = "objectClasses";
@@ -54,7 +54,7 @@ pub(super) async fn entry(access: &Access, session: &mut Session, root: &RootDse
     let mut answer = access.within(Stage::Schema, session.read(dn, "(objectClass=subschema)", &wanted)).await?;
     if answer.code == 0 && answer.entry.is_none() && !answer.skipped {
         // A server may forget to say what the entry is.
-        answer = access.within(Stage::Schema, session.read(dn, "(objectClass=*)", &wanted)).await?;
+        answer = access.within(Stage::Schema, session.read(dn, EVERY_ENTRY, &wanted)).await?;
     }
     match answer.entry {
         Some(entry) if answer.code == 0 => Ok(entry),

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, Scope};
 
-use super::{End, Query, Session};
+use super::{EVERY_ENTRY, End, Query, Session};
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::Failure;
 
@@ -17,6 +17,7 @@ const ACCESS_LIST: &str = "nTSecurityDescriptor";
 /// An access list has at most 64 KiB (MS-DTYP 2.4.5); one that is longer is not read.
 const MOST_ACCESS_LIST: usize = 80 * 1024;
 const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
+
 /// The answer to a read of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseRead {
@@ -92,7 +93,7 @@ impl Session {
                     let val = Some(ACCESS_LIST_ONLY.to_vec());
                     ldap.with_controls(RawControl { ctype: SD_FLAGS.to_owned(), crit: true, val });
                 }
-                let query = Query { base: dn, scope: Scope::Base, filter: "(objectClass=*)", attributes };
+                let query = Query { base: dn, scope: Scope::Base, filter: EVERY_ENTRY, attributes };
                 let mut answer = this.read_one(&mut ldap, &query).await?;
                 answer.entry = answer.entry.map(|entry| question.answered_by(entry));
                 Ok(answer)
