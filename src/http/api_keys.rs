@@ -11,6 +11,7 @@ use super::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
 use crate::error::Result;
 use crate::ops::api_keys::{self as ops, KeyFields};
 use crate::security::key_cache::ROLES;
+use crate::store::Connection;
 use crate::store::api_keys::{self as store, ApiKey};
 
 const WHAT: &str = "API key";
@@ -150,7 +151,7 @@ pub async fn roles(call: Call) -> Result<Response> {
     json::ok(&call.app.db.read(all_roles).await?)
 }
 
-fn all_roles(c: &store::Connection) -> Result<Vec<RoleBody>> {
+fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
     let role = |(id, name): &(i64, &'static str)| {
         Ok(RoleBody {
             id: *id,

@@ -122,9 +122,7 @@ struct Part {
 impl Part {
     fn make(backup: &Path) -> Result<Part, OpenFault> {
         sweep(backup);
-        let mut path = backup.as_os_str().to_owned();
-        path.push(format!(".part-{:08x}", u32::from_be_bytes(random())));
-        let path = PathBuf::from(path);
+        let path = backup.with_added_extension(format!("part-{:08x}", u32::from_be_bytes(random())));
         let cannot = |e: std::io::Error| OpenFault::Io(format!("cannot make {}: {e}", path.display()));
         DirBuilder::new().mode(0o700).create(&path).map_err(cannot)?;
         let folder = File::open(&path).and_then(|folder| {

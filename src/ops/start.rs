@@ -115,7 +115,7 @@ pub async fn start_with(
         trust = trust.with_files(CertificateFiles::new(Arc::new(read)));
     }
     let Files { db, keyring, hasher } = open_files(config).await?;
-    let orphans = db.write(|tx| activities::close_orphans(tx)).await?;
+    let orphans = db.write(activities::close_orphans).await?;
     if orphans > 0 {
         tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
     }

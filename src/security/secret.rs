@@ -140,7 +140,7 @@ impl Keyring {
         if text.len() as u64 >= MAX_FILE {
             return Err(KeyringFault::Wrong(format!("the keyring {at} has room for no more keys")));
         }
-        let part = beside(path);
+        let part = path.with_added_extension("part");
         // What a crash left. The lock on the folder says that nobody is at it.
         let _ = std::fs::remove_file(&part);
         let replaced = write_new(&part, text.as_bytes()).and_then(|()| std::fs::rename(&part, path));
@@ -302,11 +302,4 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Where a keyring is written before it is whole.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
 }

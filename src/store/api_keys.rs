@@ -1,11 +1,11 @@
 //! API keys and their roles. The clear key is never here.
 
-pub use rusqlite::Connection;
-use rusqlite::{OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{from_text, timestamp, to_text};
+use super::columns::{date, optional_date, uuid};
+use super::{Tx, to_text};
 use crate::error::{Error, Result};
 
 /// One key with its roles.
@@ -50,25 +50,20 @@ const LIST: &str = "SELECT id FROM api_keys ORDER BY name_folded";
 fn from_row(r: &Row<'_>) -> rusqlite::Result<ApiKey> {
     let roles: Option<String> = r.get(12)?;
     Ok(ApiKey {
-        id: uuid(r.get_ref(0)?.as_str()?)?,
+        id: uuid(r, 0)?,
         name: r.get(1)?,
         description: r.get(2)?,
         key_prefix: r.get(3)?,
         hash: r.get(4)?,
         pepper_kid: r.get(5)?,
-        created_at: from_text(r.get_ref(6)?.as_str()?)?,
-        expires_at: timestamp::optional(r.get(7)?)?,
-        last_used_at: timestamp::optional(r.get(8)?)?,
+        created_at: date(r, 6)?,
+        expires_at: optional_date(r, 7)?,
+        last_used_at: optional_date(r, 8)?,
         last_used_from_ip: r.get(9)?,
         is_enabled: r.get(10)?,
         is_infrastructure: r.get(11)?,
         roles: roles.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).collect(),
     })
-}
-
-fn uuid(text: &str) -> rusqlite::Result<Uuid> {
-    Uuid::parse_str(text)
-        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(e)))
 }
 
 /// The key of that id.
@@ -85,7 +80,7 @@ pub fn get(c: &Connection, id: Uuid) -> Result<ApiKey> {
 pub fn by_lookups(c: &Connection, lookups: &[Vec<u8>]) -> Result<Option<Uuid>> {
     let mut statement = c.prepare_cached(BY_LOOKUP)?;
     for lookup in lookups {
-        if let Some(id) = statement.query_row([lookup], |r| uuid(r.get_ref(0)?.as_str()?)).optional()? {
+        if let Some(id) = statement.query_row([lookup], |r| uuid(r, 0)).optional()? {
             return Ok(Some(id));
         }
     }
@@ -95,8 +90,7 @@ pub fn by_lookups(c: &Connection, lookups: &[Vec<u8>]) -> Result<Option<Uuid>> {
 /// All keys, by name.
 pub fn list(c: &Connection) -> Result<Vec<ApiKey>> {
     let mut statement = c.prepare_cached(LIST)?;
-    let ids: Vec<Uuid> =
-        statement.query_map([], |r| uuid(r.get_ref(0)?.as_str()?))?.collect::<rusqlite::Result<_>>()?;
+    let ids: Vec<Uuid> = statement.query_map([], |r| uuid(r, 0))?.collect::<rusqlite::Result<_>>()?;
     ids.into_iter().map(|id| get(c, id)).collect()
 }
 
@@ -112,7 +106,7 @@ pub fn name_taken(c: &Connection, name: &str, except: Option<Uuid>) -> Result<bo
 }
 
 /// Stores a new key. `lookup` is what it is found by.
-pub fn insert(tx: &Connection, key: &ApiKey, lookup: &[u8]) -> Result<()> {
+pub fn insert(tx: &Tx<'_>, key: &ApiKey, lookup: &[u8]) -> Result<()> {
     const SQL: &str = "INSERT INTO api_keys (id, name, name_folded, description, key_prefix, lookup, hash, pepper_kid,
             created_at, expires_at, is_enabled, is_infrastructure)
         VALUES (:id, :name, :folded, :description, :prefix, :lookup, :hash, :kid, :created, :expires, :enabled, :infra)";
@@ -134,7 +128,7 @@ pub fn insert(tx: &Connection, key: &ApiKey, lookup: &[u8]) -> Result<()> {
 }
 
 /// Stores what an update may change: name, description, expiry, switch and roles.
-pub fn update(tx: &Connection, key: &ApiKey) -> Result<()> {
+pub fn update(tx: &Tx<'_>, key: &ApiKey) -> Result<()> {
     const SQL: &str =
         "UPDATE api_keys SET name = ?2, name_folded = ?3, description = ?4, expires_at = ?5, is_enabled = ?6
         WHERE id = ?1";
@@ -149,7 +143,7 @@ pub fn update(tx: &Connection, key: &ApiKey) -> Result<()> {
     set_roles(tx, key.id, &key.roles)
 }
 
-fn set_roles(tx: &Connection, id: Uuid, roles: &[i64]) -> Result<()> {
+fn set_roles(tx: &Tx<'_>, id: Uuid, roles: &[i64]) -> Result<()> {
     tx.prepare_cached("DELETE FROM api_key_roles WHERE key_id = ?1")?.execute([id.to_string()])?;
     let mut insert = tx.prepare_cached("INSERT INTO api_key_roles (key_id, role_id) VALUES (?1, ?2)")?;
     for role in roles {
@@ -159,14 +153,14 @@ fn set_roles(tx: &Connection, id: Uuid, roles: &[i64]) -> Result<()> {
 }
 
 /// Replaces the hash of a key and what it is found by, unless the hash is another one by now.
-pub fn rehash(tx: &Connection, id: Uuid, old: &str, hash: &str, kid: u32, lookup: &[u8]) -> Result<()> {
+pub fn rehash(tx: &Tx<'_>, id: Uuid, old: &str, hash: &str, kid: u32, lookup: &[u8]) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET hash = ?3, pepper_kid = ?4, lookup = ?5 WHERE id = ?1 AND hash = ?2";
     tx.prepare_cached(SQL)?.execute((id.to_string(), old, hash, kid, lookup))?;
     Ok(())
 }
 
 /// Removes a key.
-pub fn delete(tx: &Connection, id: Uuid) -> Result<()> {
+pub fn delete(tx: &Tx<'_>, id: Uuid) -> Result<()> {
     tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.to_string()])?;
     Ok(())
 }
@@ -184,7 +178,7 @@ pub fn holders(c: &Connection, role: i64) -> Result<i64> {
 }
 
 /// Notes when and from where a key was last accepted.
-pub fn used(tx: &Connection, id: Uuid, at: OffsetDateTime, from: &str) -> Result<()> {
+pub fn used(tx: &Tx<'_>, id: Uuid, at: OffsetDateTime, from: &str) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET last_used_at = ?2, last_used_from_ip = ?3 WHERE id = ?1";
     tx.prepare_cached(SQL)?.execute((id.to_string(), to_text(at), from))?;
     Ok(())

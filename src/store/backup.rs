@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::check::Inspection;
-use super::open::{self, OpenFault};
+use super::open::OpenFault;
+use super::place;
 use crate::error::Result;
 
 /// What a database holds, as far as it can be told without reading rows.
@@ -68,7 +69,7 @@ pub fn contents(c: &Connection) -> Result<Contents> {
 
 /// Refuses a folder in which everybody could replace a backup.
 pub fn inspect_folder(folder: &Path) -> Result<(), OpenFault> {
-    open::refuse_everybodys(folder)
+    place::refuse_everybodys(folder)
 }
 
 /// A copy on its way to the place of a database, under another name beside it. Dropped, it is gone.
@@ -80,7 +81,7 @@ pub struct Incoming<'a> {
 impl<'a> Incoming<'a> {
     /// Writes what a reader gives beside `place`, safely to the disk. Whoever calls it holds the lock of `place`.
     pub fn receive(place: &'a Path, from: &mut impl Read) -> Result<Incoming<'a>, OpenFault> {
-        let incoming = Incoming { part: open::beside(place, "part"), place };
+        let incoming = Incoming { part: place.with_added_extension("part"), place };
         let cannot = |e: std::io::Error| OpenFault::io(&format!("cannot write {}", incoming.part.display()), e);
         // What an earlier attempt left, which the lock says is over.
         let _ = std::fs::remove_file(&incoming.part);
@@ -97,9 +98,7 @@ impl<'a> Incoming<'a> {
 
     /// Gives it the name of the database.
     pub fn put_in_place(self) -> Result<(), OpenFault> {
-        let moved = std::fs::rename(&self.part, self.place);
-        moved
-            .and_then(|()| File::open(open::folder_of(self.place))?.sync_all())
+        place::put(&self.part, self.place)
             .map_err(|e| OpenFault::io(&format!("cannot make {}", self.place.display()), e))
     }
 }

@@ -1,12 +1,11 @@
 //! Certificates that count for connections to directories. A certificate is public; its private key is never here.
 
-pub use rusqlite::Connection;
-use rusqlite::types::Type;
-use rusqlite::{OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{from_text, to_text};
+use super::columns::{date, uuid};
+use super::{Tx, to_text};
 use crate::error::{Error, Result};
 
 /// One certificate, without its DER form.
@@ -42,28 +41,31 @@ pub struct Certificate {
     pub notes: Option<String>,
 }
 
-const LIST: &str = "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority,
-        file_path, is_enabled, created_at, created_by, notes FROM certificates ORDER BY created_at, id";
-const BY_ID: &str = "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority,
-        file_path, is_enabled, created_at, created_by, notes FROM certificates WHERE id = ?1";
+/// In the order in which [`from_row`] reads them.
+macro_rules! columns {
+    () => {
+        "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority, file_path,
+            is_enabled, created_at, created_by, notes"
+    };
+}
+const LIST: &str = concat!(columns!(), " FROM certificates ORDER BY created_at, id");
+const BY_ID: &str = concat!(columns!(), " FROM certificates WHERE id = ?1");
+const IN_USE: &str = concat!(columns!(), ", der FROM certificates WHERE is_enabled = 1");
 
 fn from_row(r: &Row<'_>) -> rusqlite::Result<Certificate> {
-    let date = |column| from_text(r.get_ref(column)?.as_str()?);
-    let id = Uuid::parse_str(r.get_ref(0)?.as_str()?)
-        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))?;
     Ok(Certificate {
-        id,
+        id: uuid(r, 0)?,
         name: r.get(1)?,
         thumbprint: r.get(2)?,
         subject: r.get(3)?,
         issuer: r.get(4)?,
         serial_number: r.get(5)?,
-        valid_from: date(6)?,
-        valid_to: date(7)?,
+        valid_from: date(r, 6)?,
+        valid_to: date(r, 7)?,
         is_authority: r.get(8)?,
         file_path: r.get(9)?,
         is_enabled: r.get(10)?,
-        created_at: date(11)?,
+        created_at: date(r, 11)?,
         created_by: r.get(12)?,
         notes: r.get(13)?,
     })
@@ -98,9 +100,7 @@ pub fn of_subject(c: &Connection, subject: &str) -> Result<Vec<Vec<u8>>> {
 
 /// Those that are switched on, with their DER forms.
 pub fn in_use(c: &Connection) -> Result<Vec<(Certificate, Vec<u8>)>> {
-    const SQL: &str = "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority,
-            file_path, is_enabled, created_at, created_by, notes, der FROM certificates WHERE is_enabled = 1";
-    let mut statement = c.prepare_cached(SQL)?;
+    let mut statement = c.prepare_cached(IN_USE)?;
     let rows = statement.query_map([], |r| Ok((from_row(r)?, r.get(14)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -116,7 +116,7 @@ pub fn is_stored(c: &Connection, thumbprint: &str) -> Result<bool> {
 }
 
 /// Stores a new certificate.
-pub fn insert(tx: &Connection, certificate: &Certificate, der: &[u8]) -> Result<()> {
+pub fn insert(tx: &Tx<'_>, certificate: &Certificate, der: &[u8]) -> Result<()> {
     const SQL: &str = "INSERT INTO certificates (id, name, thumbprint, der, subject, issuer, serial_number, valid_from,
             valid_to, is_authority, file_path, is_enabled, created_at, created_by, notes)
         VALUES (:id, :name, :thumbprint, :der, :subject, :issuer, :serial, :from, :to, :authority, :path, :enabled,
@@ -142,7 +142,7 @@ pub fn insert(tx: &Connection, certificate: &Certificate, der: &[u8]) -> Result<
 }
 
 /// Stores what may be changed: name, notes and the switch.
-pub fn update(tx: &Connection, certificate: &Certificate) -> Result<()> {
+pub fn update(tx: &Tx<'_>, certificate: &Certificate) -> Result<()> {
     const SQL: &str = "UPDATE certificates SET name = ?2, notes = ?3, is_enabled = ?4 WHERE id = ?1";
     let c = certificate;
     tx.prepare_cached(SQL)?.execute((c.id.to_string(), &c.name, &c.notes, c.is_enabled))?;
@@ -150,7 +150,7 @@ pub fn update(tx: &Connection, certificate: &Certificate) -> Result<()> {
 }
 
 /// Removes a certificate.
-pub fn delete(tx: &Connection, id: Uuid) -> Result<()> {
+pub fn delete(tx: &Tx<'_>, id: Uuid) -> Result<()> {
     tx.prepare_cached("DELETE FROM certificates WHERE id = ?1")?.execute([id.to_string()])?;
     Ok(())
 }

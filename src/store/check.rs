@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::activities::blocks;
 use super::lock::{FileLock, Look};
 use super::open::{self, OpenFault};
+use super::place;
 
 /// A database that is being looked at.
 pub struct Inspection {
@@ -81,14 +82,14 @@ const RULES: [(&str, &str); 9] = [
 impl Inspection {
     /// Opens the file for reading. Beside a server no lock is taken; alone the lock is held.
     pub fn open(path: &Path) -> Result<Inspection, OpenFault> {
-        open::refuse_missing(path)?;
+        place::refuse_missing(path)?;
         Inspection::beside(path)
     }
 
     /// Opens the file for reading for longer than a look. Beside a server no lock is taken; alone the lock is, under
     /// the name of this process, so that a server that is started meanwhile can say what keeps it from starting.
     pub fn hold(path: &Path) -> Result<Inspection, OpenFault> {
-        open::refuse_missing(path)?;
+        place::refuse_missing(path)?;
         match FileLock::take(path) {
             Ok(lock) => Inspection::connect(path, Some(lock), None),
             Err(OpenFault::Locked(_)) => Inspection::beside(path),
@@ -105,7 +106,7 @@ impl Inspection {
     }
 
     fn connect(path: &Path, lock: Option<FileLock>, beside: Option<Beside>) -> Result<Inspection, OpenFault> {
-        let wal = open::sidecar(path, "wal");
+        let wal = place::sidecar(path, "wal");
         let settled = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
         let connection = if beside.is_none() && settled {
             // Nobody else can write: the file is all there is, and SQLite needs no files of its own beside it.

@@ -3,17 +3,18 @@
 use rusqlite::{Connection, OptionalExtension};
 use time::OffsetDateTime;
 
-use super::{from_text, to_text};
+use super::columns::date;
+use super::{Tx, to_text};
 use crate::error::Result;
 
 /// The last moment seen; `None` before the first was stored.
 pub fn last_seen(c: &Connection) -> Result<Option<OffsetDateTime>> {
     let mut statement = c.prepare_cached("SELECT last_seen FROM clock")?;
-    Ok(statement.query_row([], |r| from_text(r.get_ref(0)?.as_str()?)).optional()?)
+    Ok(statement.query_row([], |r| date(r, 0)).optional()?)
 }
 
 /// Stores a moment unless a later one is stored.
-pub fn store(tx: &Connection, at: OffsetDateTime) -> Result<()> {
+pub fn store(tx: &Tx<'_>, at: OffsetDateTime) -> Result<()> {
     const SQL: &str = "INSERT INTO clock (id, last_seen) VALUES (1, ?1)
         ON CONFLICT (id) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)";
     tx.prepare_cached(SQL)?.execute([to_text(at)])?;

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 
-use super::{from_text, timestamp, to_text};
+use super::columns::{date, optional_date};
+use super::{Tx, to_text};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::Value;
 use crate::error::{Error, Result};
@@ -35,12 +36,15 @@ pub struct System {
     pub max_export_parallelism: Option<i64>,
 }
 
-const GET: &str = "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
-        settings_revision, hierarchy_revision, max_export_parallelism
-    FROM connected_systems WHERE id = ?1";
-const LIST: &str = "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
-        settings_revision, hierarchy_revision, max_export_parallelism
-    FROM connected_systems ORDER BY id";
+/// In the order in which [`System::from_row`] reads them.
+macro_rules! columns {
+    () => {
+        "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
+            settings_revision, hierarchy_revision, max_export_parallelism FROM connected_systems"
+    };
+}
+const GET: &str = concat!(columns!(), " WHERE id = ?1");
+const LIST: &str = concat!(columns!(), " ORDER BY id");
 
 impl System {
     /// Whether it is about to go.
@@ -54,8 +58,8 @@ impl System {
             name: r.get(1)?,
             description: r.get(2)?,
             connector_id: r.get(3)?,
-            created: from_text(r.get_ref(4)?.as_str()?)?,
-            last_updated: timestamp::optional(r.get(5)?)?,
+            created: date(r, 4)?,
+            last_updated: optional_date(r, 5)?,
             status: r.get(6)?,
             setting_values_valid: r.get(7)?,
             settings_revision: r.get(8)?,
@@ -101,7 +105,7 @@ pub fn connectors_in_use(c: &Connection) -> Result<Vec<i64>> {
 }
 
 /// Stores a new system and returns its id.
-pub fn insert(tx: &Connection, name: &str, description: Option<&str>, connector_id: i64) -> Result<i64> {
+pub fn insert(tx: &Tx<'_>, name: &str, description: Option<&str>, connector_id: i64) -> Result<i64> {
     const SQL: &str =
         "INSERT INTO connected_systems (name, description, connector_id, created) VALUES (?1, ?2, ?3, ?4)";
     tx.prepare_cached(SQL)?.execute((name, description, connector_id, to_text(OffsetDateTime::now_utc())))?;
@@ -109,7 +113,7 @@ pub fn insert(tx: &Connection, name: &str, description: Option<&str>, connector_
 }
 
 /// Stores the fields that are given and sets `last_updated`. `resets_validity`: settings came with them.
-pub fn update(tx: &Connection, id: i64, fields: &Fields, resets_validity: bool) -> Result<()> {
+pub fn update(tx: &Tx<'_>, id: i64, fields: &Fields, resets_validity: bool) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET
             name = coalesce(:name, name),
             description = coalesce(:description, description),
@@ -130,16 +134,16 @@ pub fn update(tx: &Connection, id: i64, fields: &Fields, resets_validity: bool) 
 }
 
 /// After an applied hierarchy import: the settings are valid if they are still those that it read.
-pub fn hierarchy_imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
+pub fn hierarchy_imported(tx: &Tx<'_>, id: i64, settings_revision: i64) -> Result<()> {
     imported(tx, id, settings_revision, true)
 }
 
 /// The same after an applied schema import.
-pub fn schema_imported(tx: &Connection, id: i64, settings_revision: i64) -> Result<()> {
+pub fn schema_imported(tx: &Tx<'_>, id: i64, settings_revision: i64) -> Result<()> {
     imported(tx, id, settings_revision, false)
 }
 
-fn imported(tx: &Connection, id: i64, settings_revision: i64, hierarchy: bool) -> Result<()> {
+fn imported(tx: &Tx<'_>, id: i64, settings_revision: i64, hierarchy: bool) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET
             last_updated = :now,
             hierarchy_imported = iif(:hierarchy, :now, hierarchy_imported),
@@ -156,7 +160,7 @@ fn imported(tx: &Connection, id: i64, settings_revision: i64, hierarchy: bool) -
 }
 
 /// Removes a system with everything below it.
-pub fn delete(tx: &Connection, id: i64) -> Result<()> {
+pub fn delete(tx: &Tx<'_>, id: i64) -> Result<()> {
     tx.execute("DELETE FROM connected_systems WHERE id = ?1", [id])?;
     Ok(())
 }
@@ -182,7 +186,7 @@ pub fn settings(c: &Connection, id: i64) -> Result<Settings> {
 }
 
 /// Stores one value, in place of what was there.
-pub fn set_value(tx: &Connection, system: i64, setting: i64, value: &StoredValue) -> Result<()> {
+pub fn set_value(tx: &Tx<'_>, system: i64, setting: i64, value: &StoredValue) -> Result<()> {
     const SQL: &str = "INSERT OR REPLACE INTO setting_values
             (system_id, setting_id, text_value, int_value, flag_value, sealed, needs_reentry)
         VALUES (:system, :setting, :text, :int, :flag, :sealed, :reentry)";
@@ -204,14 +208,14 @@ pub fn set_value(tx: &Connection, system: i64, setting: i64, value: &StoredValue
 }
 
 /// Forgets one value.
-pub fn clear_value(tx: &Connection, system: i64, setting: i64) -> Result<()> {
+pub fn clear_value(tx: &Tx<'_>, system: i64, setting: i64) -> Result<()> {
     const SQL: &str = "DELETE FROM setting_values WHERE system_id = ?1 AND setting_id = ?2";
     tx.prepare_cached(SQL)?.execute((system, setting))?;
     Ok(())
 }
 
 /// Marks every stored secret of a system as one that must be sent again.
-pub fn require_reentry(tx: &Connection, system: i64) -> Result<()> {
+pub fn require_reentry(tx: &Tx<'_>, system: i64) -> Result<()> {
     const SQL: &str = "UPDATE setting_values SET needs_reentry = 1 WHERE system_id = ?1 AND sealed IS NOT NULL";
     tx.prepare_cached(SQL)?.execute([system])?;
     Ok(())

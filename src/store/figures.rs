@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::Connection;
 use time::OffsetDateTime;
 
-use super::{open, timestamp};
+use super::columns::optional_date;
+use super::place;
 use crate::error::Result;
 
 /// How much there is.
@@ -48,7 +49,7 @@ pub fn last_imports(c: &Connection) -> Result<Vec<LastImports>> {
     const SQL: &str = "SELECT id, hierarchy_imported, schema_imported FROM connected_systems ORDER BY id";
     let mut statement = c.prepare_cached(SQL)?;
     let rows = statement.query_map([], |r| {
-        let (hierarchy, schema) = (timestamp::optional(r.get(1)?)?, timestamp::optional(r.get(2)?)?);
+        let (hierarchy, schema) = (optional_date(r, 1)?, optional_date(r, 2)?);
         Ok(LastImports { system: r.get(0)?, hierarchy, schema })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -58,5 +59,5 @@ pub fn last_imports(c: &Connection) -> Result<Vec<LastImports>> {
 /// SQLite's locks when it is closed.
 pub fn sizes(database: &Path) -> (u64, u64) {
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
-    (length(database), length(&open::sidecar(database, "wal")))
+    (length(database), length(&place::sidecar(database, "wal")))
 }

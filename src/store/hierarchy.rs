@@ -4,8 +4,10 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Transaction};
+use rusqlite::{Connection, Row};
 
+use super::Tx;
+use super::columns::text;
 use crate::domain::dn::DnKey;
 use crate::domain::hierarchy::{
     Addition, EntryId, IdKind, ParentRef, PartitionRef, Plan, RowId, Seen, StoredContainer, StoredPartition, StoredTree,
@@ -70,19 +72,27 @@ pub struct Node {
     pub selected: bool,
 }
 
+/// In the order in which [`query_nodes`] reads them.
+macro_rules! node_columns {
+    () => {
+        "SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected"
+    };
+}
+
 /// The containers of one partition, flat.
 pub fn nodes(c: &Connection, partition: RowId) -> Result<Vec<Node>> {
-    const SQL: &str = "SELECT id, partition_id, parent_id, external_id, name, description, hidden, selected
-        FROM containers WHERE partition_id = ?1 ORDER BY id";
+    const SQL: &str = concat!(node_columns!(), " FROM containers c WHERE c.partition_id = ?1 ORDER BY c.id");
     query_nodes(c, SQL, partition)
 }
 
 /// A container and everything below it.
 pub fn nodes_below(c: &Connection, container: RowId) -> Result<Vec<Node>> {
-    const SQL: &str = "WITH RECURSIVE below (id) AS (
-            VALUES (?1) UNION ALL SELECT c.id FROM containers c JOIN below b ON c.parent_id = b.id)
-        SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected
-        FROM below b JOIN containers c ON c.id = b.id";
+    const SQL: &str = concat!(
+        "WITH RECURSIVE below (id) AS (
+            VALUES (?1) UNION ALL SELECT c.id FROM containers c JOIN below b ON c.parent_id = b.id) ",
+        node_columns!(),
+        " FROM below b JOIN containers c ON c.id = b.id"
+    );
     query_nodes(c, SQL, container)
 }
 
@@ -119,26 +129,26 @@ pub fn container_dn(c: &Connection, system: i64, id: RowId) -> Result<String> {
 }
 
 /// Stores the selection of one partition.
-pub fn select_partition(tx: &Connection, system: i64, id: RowId, selected: bool) -> Result<()> {
+pub fn select_partition(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
     tx.prepare_cached("UPDATE partitions SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
     touch(tx, system)
 }
 
 /// Stores the selection of one container.
-pub fn select_container(tx: &Connection, system: i64, id: RowId, selected: bool) -> Result<()> {
+pub fn select_container(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
     tx.prepare_cached("UPDATE containers SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
     touch(tx, system)
 }
 
 /// Marks the hierarchy as changed, so that an import that planned on the old one plans again.
-fn touch(tx: &Connection, system: i64) -> Result<()> {
+fn touch(tx: &Tx<'_>, system: i64) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET hierarchy_revision = hierarchy_revision + 1 WHERE id = ?1";
     tx.prepare_cached(SQL)?.execute([system])?;
     Ok(())
 }
 
 /// Carries out a plan. The rows must be those that it was made from.
-pub fn apply(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
+pub fn apply(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
     let partitions = insert_partitions(tx, system, seen, plan)?;
     let containers = insert_containers(tx, seen, plan, &partitions)?;
     update_containers(tx, seen, plan, &partitions, &containers)?;
@@ -158,7 +168,7 @@ fn parked(row: RowId) -> [u8; 16] {
     i128::from(row).to_be_bytes()
 }
 
-fn insert_partitions(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<Vec<RowId>> {
+fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<Vec<RowId>> {
     // Names may have been swapped between partitions: no key stands in the way of another.
     let mut park = tx.prepare_cached("UPDATE partitions SET dn_print = ?2 WHERE id = ?1")?;
     for row in plan.partitions_updated.iter().map(|u| u.row).chain(plan.partitions_removed.iter().copied()) {
@@ -186,7 +196,7 @@ fn insert_partitions(tx: &Transaction<'_>, system: i64, seen: &Seen, plan: &Plan
     Ok(rows)
 }
 
-fn insert_containers(tx: &Transaction<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]) -> Result<Vec<RowId>> {
+fn insert_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]) -> Result<Vec<RowId>> {
     // Positions, not names: looking names up costs a fifth of the time of a large import.
     const SQL: &str = "INSERT INTO containers (id, partition_id, parent_id, external_id, id_kind, id_value, name,
             description, hidden)
@@ -215,13 +225,7 @@ fn insert_containers(tx: &Transaction<'_>, seen: &Seen, plan: &Plan, partitions:
     Ok(rows)
 }
 
-fn update_containers(
-    tx: &Transaction<'_>,
-    seen: &Seen,
-    plan: &Plan,
-    partitions: &[RowId],
-    containers: &[RowId],
-) -> Result<()> {
+fn update_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId], containers: &[RowId]) -> Result<()> {
     const UPDATE: &str = "UPDATE containers SET partition_id = ?2, parent_id = ?3, external_id = ?4, id_kind = ?5,
             id_value = ?6, name = ?7, description = ?8, hidden = ?9
         WHERE id = ?1";
@@ -283,11 +287,6 @@ fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {
         hidden: r.get(8)?,
         selected: r.get(9)?,
     })
-}
-
-/// A text column without the copy that `get::<String>` makes.
-fn text<'r>(r: &'r Row<'_>, index: usize) -> rusqlite::Result<&'r str> {
-    Ok(r.get_ref(index)?.as_str()?)
 }
 
 fn optional_text(r: &Row<'_>, index: usize) -> rusqlite::Result<Option<Box<str>>> {

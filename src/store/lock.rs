@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::open::{OpenFault, beside};
+use super::open::OpenFault;
 
 /// Holds the lock of a database file until it is dropped or the process ends, however it ends.
 pub struct FileLock {
@@ -19,7 +19,7 @@ pub struct FileLock {
 impl FileLock {
     /// Takes the lock of the database at `path`, or says who holds it. Creates the lock file beside it.
     pub fn take(path: &Path) -> Result<FileLock, OpenFault> {
-        let lock_path = beside(path, "lock");
+        let lock_path = path.with_added_extension("lock");
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -42,7 +42,7 @@ impl FileLock {
 
     /// Looks whether somebody holds the lock, writing nothing: the lock is taken if it is free and its file exists.
     pub(super) fn look(path: &Path) -> Result<Look, OpenFault> {
-        let lock_path = beside(path, "lock");
+        let lock_path = path.with_added_extension("lock");
         let mut file = match File::open(&lock_path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Look::Absent),
@@ -139,7 +139,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("jim.db");
         assert!(matches!(FileLock::look(&path), Ok(Look::Absent)));
-        std::fs::write(beside(&path, "lock"), "1\n").expect("a stale id");
+        std::fs::write(path.with_added_extension("lock"), "1\n").expect("a stale id");
         let looking = FileLock::look(&path).expect("looks");
         assert!(matches!(looking, Look::Taken(_)));
         let Err(OpenFault::Locked(told)) = FileLock::take(&path) else { panic!("it is held") };

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod certificates;
 pub mod check;
 pub mod clock;
+mod columns;
 pub mod connected_systems;
 pub mod deletion;
 pub mod figures;
@@ -18,6 +19,7 @@ mod health;
 pub mod hierarchy;
 mod lock;
 mod open;
+mod place;
 mod readers;
 pub mod schema;
 pub mod secrets;
@@ -33,7 +35,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Result};
@@ -44,6 +46,7 @@ use writer::{Job, Writer};
 
 pub use lock::FileLock;
 pub use open::OpenFault;
+pub use rusqlite::Connection;
 pub use timestamp::{from_text, to_text};
 
 /// How long a write waits for its turn before it is refused with "busy".
@@ -135,13 +138,13 @@ impl Db {
     /// Whether there is no file yet. What must not be used, or lies in a place that is not fit for it, is refused.
     /// Writes nothing.
     pub fn is_yet_to_be_made(path: &Path) -> Result<bool, OpenFault> {
-        open::inspect_place(path)?;
-        open::inspect_file(path)
+        place::inspect_place(path)?;
+        place::inspect_file(path)
     }
 
     /// Refuses a place without a database. Writes nothing.
     pub fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
-        open::refuse_missing(path)
+        place::refuse_missing(path)
     }
 
     fn new(path: &Path, connection: Connection, lock: FileLock) -> Result<Db, OpenFault> {
@@ -215,7 +218,7 @@ impl Db {
     pub async fn write<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         self.change(|writer| writer.in_transaction(f)).await
     }
@@ -225,7 +228,7 @@ impl Db {
     pub async fn write_large<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         self.change(|writer| writer.in_large_transaction(f)).await
     }

@@ -1,10 +1,9 @@
-//! Taking possession of a database file: its safety, its soundness, its pragmas.
+//! Taking possession of a database file: its soundness and its pragmas.
 //!
 //! The database itself is only ever opened through SQLite: closing any other handle on it would drop SQLite's own
 //! locks. A damaged file is never renamed, truncated or repaired.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+use super::place::{doubtful, folder_of, inspect_file, put};
 use super::secrets::{self, MasterKey};
 use super::upgrade::{self, Step};
 use super::{Db, FileLock};
@@ -48,18 +48,6 @@ impl OpenFault {
     pub(super) fn io(what: &str, e: impl std::fmt::Display) -> Self {
         OpenFault::Io(format!("{what}: {e}"))
     }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{suffix}"));
-    PathBuf::from(name)
-}
-
-pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!("-{suffix}"));
-    PathBuf::from(name)
 }
 
 /// Opens the database at `path` for whoever holds its lock, once `judge` has found from the master keys that it needs
@@ -134,7 +122,7 @@ pub(super) fn merge_on_close(connection: &Connection, merge: bool) -> rusqlite::
 /// Makes a new database under another name and moves it into place when it is whole: a crash leaves either no
 /// database or an empty one that can be used, and never something in between that the next start has to refuse.
 fn make(path: &Path) -> Result<(), OpenFault> {
-    let part = beside(path, "part");
+    let part = path.with_added_extension("part");
     let fault = |e: rusqlite::Error| OpenFault::io(&format!("cannot make {}", path.display()), e);
     let io = |e: std::io::Error| OpenFault::io(&format!("cannot make {}", path.display()), e);
     // What an earlier attempt left, which the lock says is over.
@@ -145,24 +133,11 @@ fn make(path: &Path) -> Result<(), OpenFault> {
     });
     let moved = made.and_then(|()| {
         File::open(&part).and_then(|f| f.sync_all()).map_err(io)?;
-        std::fs::rename(&part, path).map_err(io)?;
-        File::open(folder_of(path)).and_then(|f| f.sync_all()).map_err(io)
+        put(&part, path).map_err(io)
     });
     moved.inspect_err(|_| {
         let _ = std::fs::remove_file(&part);
     })
-}
-
-/// Refuses a place without a database, with its whole path.
-pub(super) fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
-    match inspect_file(path)? {
-        true => Err(OpenFault::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))),
-        false => Ok(()),
-    }
-}
-
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn prepare(path: &Path, writer: &Connection) -> Result<(), OpenFault> {
@@ -245,94 +220,6 @@ pub(super) fn read_back(connection: &Connection) -> Result<(), OpenFault> {
         }
     }
     Ok(())
-}
-
-/// The folder must not let others swap the file.
-pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
-    let folder = folder_of(path);
-    refuse_everybodys(folder)?;
-    if let Some(network) = rustix::fs::statfs(folder).ok().and_then(|s| network(s.f_type as u32)) {
-        return Err(OpenFault::Unsafe(format!(
-            "{} is on a network file system ({network}); use a local one",
-            folder.display()
-        )));
-    }
-    Ok(())
-}
-
-/// The name of a file system on other machines: a write-ahead log needs memory shared by all who open the file.
-fn network(magic: u32) -> Option<&'static str> {
-    match magic {
-        0x6969 => Some("NFS"),
-        0x517b => Some("SMB"),
-        0xff53_4d42 => Some("CIFS"),
-        0xfe53_4d42 => Some("SMB2"),
-        _ => None,
-    }
-}
-
-/// The name of a file system that is only as good as the program behind it.
-fn doubtful(magic: u32) -> Option<&'static str> {
-    match magic {
-        0x6573_5546 => Some("FUSE"),
-        0x0102_1997 => Some("9p"),
-        _ => None,
-    }
-}
-
-/// Refuses a folder in which everybody may replace what others have put there.
-pub(super) fn refuse_everybodys(folder: &Path) -> Result<(), OpenFault> {
-    let meta = std::fs::metadata(folder)
-        .map_err(|e| OpenFault::io(&format!("the folder {} cannot be used", folder.display()), e))?;
-    if !meta.is_dir() {
-        return Err(OpenFault::Io(format!("{} is not a folder", folder.display())));
-    }
-    if meta.mode() & 0o002 != 0 && meta.mode() & 0o1000 == 0 {
-        return Err(OpenFault::Unsafe(format!(
-            "{} can be written by everybody; take that right away (chmod o-w) or use another folder",
-            folder.display()
-        )));
-    }
-    Ok(())
-}
-
-/// Whether the file is yet to be made. Links and stray write-ahead files are refused.
-pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
-    let meta = match std::fs::symlink_metadata(path) {
-        Ok(meta) => meta,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            // SQLite would apply either to whatever is put in the place of the database. An empty one has nothing to
-            // apply: a command that ends while a connection is still being closed can leave it.
-            let strays = ["wal", "journal"].map(|suffix| sidecar(path, suffix));
-            let holds = |stray: &&PathBuf| std::fs::symlink_metadata(stray).is_ok_and(|meta| meta.len() > 0);
-            return match strays.iter().find(holds) {
-                Some(stray) => Err(OpenFault::Damaged(format!(
-                    "{} is there, but {} is not; put the database back beside it, or move it away to go on without \
-                     what it holds",
-                    stray.display(),
-                    path.display()
-                ))),
-                None => Ok(true),
-            };
-        }
-        Err(e) => return Err(OpenFault::io(&format!("cannot look at {}", path.display()), e)),
-    };
-    if !meta.is_file() {
-        return Err(OpenFault::Unsafe(format!(
-            "{} is a link or no ordinary file; name the file itself",
-            path.display()
-        )));
-    }
-    if meta.nlink() > 1 {
-        return Err(OpenFault::Unsafe(format!(
-            "{} has a second name (hard link); a write through one would not be seen through the other",
-            path.display()
-        )));
-    }
-    if meta.len() == 0 {
-        return Err(OpenFault::Damaged(format!("{} is empty; remove it to start anew", path.display())));
-    }
-    Ok(false)
 }
 
 pub(super) fn classify(path: &Path, e: &rusqlite::Error) -> OpenFault {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 
+use super::columns::{date, text};
 use super::{Tx, from_text, to_text};
 use crate::domain::schema::{
     DataType, Plan, Plurality, RowId, SeenAttribute, SeenSchema, StoredAttribute, StoredType, TypeChange, TypeRef,
@@ -93,8 +94,7 @@ pub fn type_head(c: &Connection, system: i64, id: RowId) -> Result<ListedType> {
 
 /// One attribute of a type, if there is one of that id.
 pub fn attribute(c: &Connection, object_type: RowId, id: RowId) -> Result<Option<ListedAttribute>> {
-    let listed =
-        |r: &Row<'_>| Ok(ListedAttribute { stored: attribute_row(r)?, created: from_text(r.get_ref(10)?.as_str()?)? });
+    let listed = |r: &Row<'_>| Ok(ListedAttribute { stored: attribute_row(r)?, created: date(r, 10)? });
     Ok(c.prepare_cached(ATTRIBUTE)?.query_row((object_type, id), listed).optional()?)
 }
 
@@ -215,12 +215,12 @@ fn fill(c: &Connection, t: &mut ListedType) -> Result<()> {
     let mut statement = c.prepare_cached(ATTRIBUTES)?;
     let mut rows = statement.query([t.stored.id])?;
     // Most came with one import and have one time, which is read once.
-    let (mut text, mut created) = (String::new(), t.created);
+    let (mut last, mut created) = (String::new(), t.created);
     while let Some(row) = rows.next()? {
-        let now = row.get_ref(10)?.as_str().map_err(rusqlite::Error::from)?;
-        if now != text {
+        let now = text(row, 10)?;
+        if now != last {
             created = from_text(now)?;
-            now.clone_into(&mut text);
+            now.clone_into(&mut last);
         }
         t.stored.attributes.push(attribute_row(row)?);
         t.attributes_created.push(created);
@@ -230,7 +230,7 @@ fn fill(c: &Connection, t: &mut ListedType) -> Result<()> {
 
 fn type_row(r: &Row<'_>) -> rusqlite::Result<ListedType> {
     let stored = StoredType { id: r.get(0)?, name: r.get(1)?, selected: r.get(3)?, attributes: Vec::new() };
-    let created = from_text(r.get_ref(2)?.as_str()?)?;
+    let created = date(r, 2)?;
     Ok(ListedType { stored, created, remove_contributed: r.get(4)?, attributes_created: Vec::new() })
 }
 

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::Tx;
 use crate::error::Result;
 
 /// The number of a master key and its check value.
@@ -15,7 +16,7 @@ pub fn checks(c: &Connection) -> Result<Vec<MasterKey>> {
 }
 
 /// Remembers a master key by its check value.
-pub fn add_check(tx: &Connection, kid: u32, value: &[u8]) -> Result<()> {
+pub fn add_check(tx: &Tx<'_>, kid: u32, value: &[u8]) -> Result<()> {
     tx.execute("INSERT INTO keyring_checks (kid, value) VALUES (?1, ?2)", (kid, value))?;
     Ok(())
 }
@@ -29,7 +30,7 @@ pub fn sealed_settings(c: &Connection) -> Result<Vec<(i64, i64, Vec<u8>)>> {
 }
 
 /// Replaces the sealed value of a setting by the same secret under another key.
-pub fn reseal(tx: &Connection, system: i64, setting: i64, sealed: &[u8]) -> Result<()> {
+pub fn reseal(tx: &Tx<'_>, system: i64, setting: i64, sealed: &[u8]) -> Result<()> {
     const SQL: &str = "UPDATE setting_values SET sealed = ?3 WHERE system_id = ?1 AND setting_id = ?2";
     tx.prepare_cached(SQL)?.execute((system, setting, sealed))?;
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::Tx;
 use crate::error::Result;
 
 /// Every override by its key.
@@ -14,7 +15,7 @@ pub fn overrides(c: &Connection) -> Result<BTreeMap<String, String>> {
 }
 
 /// Stores an override; `None` removes it.
-pub fn store(tx: &Connection, key: &str, value: Option<&str>) -> Result<()> {
+pub fn store(tx: &Tx<'_>, key: &str, value: Option<&str>) -> Result<()> {
     const SET: &str = "INSERT INTO service_settings (key, value) VALUES (?1, ?2)
         ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     match value {

@@ -20,8 +20,3 @@ pub fn from_text(text: &str) -> rusqlite::Result<OffsetDateTime> {
         .map(PrimitiveDateTime::assume_utc)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
 }
-
-/// Reads a column that may be null.
-pub(super) fn optional(text: Option<String>) -> rusqlite::Result<Option<OffsetDateTime>> {
-    text.as_deref().map(from_text).transpose()
-}

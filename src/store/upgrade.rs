@@ -6,13 +6,13 @@
 //! Before the first step the file as it is is copied beside itself. A crash leaves the old version, a later one or the
 //! last one, each whole, and the next start goes on from there.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::backup;
-use super::open::{self, OpenFault, beside};
+use super::open::{self, OpenFault};
+use super::place;
 
 /// "JIM1": marks the file as ours.
 pub const APPLICATION_ID: i32 = 0x4a49_4d31;
@@ -69,8 +69,8 @@ fn version(connection: &Connection) -> rusqlite::Result<i32> {
 
 /// Copies the file to `jim.db.version-N`. Under that name there is never a piece of a copy.
 fn keep_a_copy(path: &Path, connection: &Connection, version: i32) -> Result<PathBuf, OpenFault> {
-    let copy = beside(path, &format!("version-{version}"));
-    let part = beside(path, "part");
+    let copy = path.with_added_extension(format!("version-{version}"));
+    let part = path.with_added_extension("part");
     let io = |e: std::io::Error| OpenFault::io(&format!("cannot make {}", copy.display()), e);
     // What an earlier attempt left, which the lock says is over.
     let _ = std::fs::remove_file(&part);
@@ -85,10 +85,7 @@ fn keep_a_copy(path: &Path, connection: &Connection, version: i32) -> Result<Pat
             ))),
         }
     });
-    let named = made.and_then(|()| {
-        std::fs::rename(&part, &copy).map_err(io)?;
-        File::open(open::folder_of(path)).and_then(|f| f.sync_all()).map_err(io)
-    });
+    let named = made.and_then(|()| place::put(&part, &copy).map_err(io));
     named.inspect_err(|_| {
         let _ = std::fs::remove_file(&part);
     })?;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::health::{Condition, Health, not_ready};
 use super::open::{self, OpenFault};
+use super::place;
 use super::readers::Readers;
 use super::upgrade;
 use crate::error::Result;
@@ -241,7 +242,7 @@ impl Writer {
 
 /// Whether the file system has room for more than a page or two. One that does not say has.
 fn has_room(path: &std::path::Path) -> bool {
-    let Ok(found) = rustix::fs::statvfs(open::folder_of(path)) else { return true };
+    let Ok(found) = rustix::fs::statvfs(place::folder_of(path)) else { return true };
     // The system keeps some back that only root may use.
     let free = if rustix::process::geteuid().is_root() { found.f_bfree } else { found.f_bavail };
     found.f_blocks == 0 || free.saturating_mul(found.f_frsize) >= ROOM

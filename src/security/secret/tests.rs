@@ -35,9 +35,9 @@ fn one_more_key_costs_none_of_the_others() {
     // A last line without its end is what an editor may leave.
     let text = std::fs::read_to_string(&path).expect("text");
     std::fs::write(&path, text.trim_end()).expect("write");
-    std::fs::write(beside(&path), "a piece").expect("write");
+    std::fs::write(path.with_added_extension("part"), "a piece").expect("write");
     let second = first.add_key().expect("added");
-    assert!(!beside(&path).exists());
+    assert!(!path.with_added_extension("part").exists());
     assert_eq!(std::fs::metadata(&path).expect("a file").mode() & 0o777, 0o600);
     assert!(std::fs::read_to_string(&path).expect("text").starts_with(text.trim_end()));
     assert_eq!(second.kids().collect::<Vec<_>>(), [second.current_kid(), first.current_kid()]);

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::Status;
 use crate::error::{Error, Result};
+use crate::store::Tx;
 
 /// Bytes of an entry: tick, subject, status.
 const WIDTH: usize = 8 + 4 + 1;
@@ -89,7 +90,7 @@ impl Block {
     }
 
     /// Stores it as it is now; without entries it goes.
-    fn store(&self, tx: &Connection) -> Result<()> {
+    fn store(&self, tx: &Tx<'_>) -> Result<()> {
         match self.entries.first() {
             Some(entry) => {
                 const SQL: &str = "UPDATE activity_blocks SET first = ?2, entries = ?3 WHERE first = ?1";
@@ -105,7 +106,7 @@ fn bytes(entries: &[Entry]) -> Vec<u8> {
     entries.iter().flat_map(|e| e.write()).collect()
 }
 
-fn add(tx: &Connection, entries: &[Entry]) -> Result<()> {
+fn add(tx: &Tx<'_>, entries: &[Entry]) -> Result<()> {
     let Some(first) = entries.first() else { return Ok(()) };
     const SQL: &str = "INSERT INTO activity_blocks (first, entries) VALUES (?1, ?2)";
     tx.prepare_cached(SQL)?.execute((first.tick, bytes(entries)))?;
@@ -113,7 +114,7 @@ fn add(tx: &Connection, entries: &[Entry]) -> Result<()> {
 }
 
 /// Puts an entry in its place: nearly always the end, before it if the clock was set back.
-pub fn insert(tx: &Connection, entry: Entry) -> Result<()> {
+pub fn insert(tx: &Tx<'_>, entry: Entry) -> Result<()> {
     let Some(mut block) = Block::around(tx, entry.tick)? else { return add(tx, &[entry]) };
     let place = block.entries.partition_point(|e| e.tick < entry.tick);
     if place == MOST {
@@ -126,7 +127,7 @@ pub fn insert(tx: &Connection, entry: Entry) -> Result<()> {
 }
 
 /// Tells how an activity stands now.
-pub fn set_status(tx: &Connection, tick: i64, status: u8) -> Result<()> {
+pub fn set_status(tx: &Tx<'_>, tick: i64, status: u8) -> Result<()> {
     let mut block = Block::around(tx, tick)?.ok_or_else(missing)?;
     let place = block.entries.binary_search_by_key(&tick, |e| e.tick).map_err(|_| missing())?;
     let entry = block.entries.get_mut(place).ok_or_else(missing)?;
@@ -138,7 +139,7 @@ pub fn set_status(tx: &Connection, tick: i64, status: u8) -> Result<()> {
 }
 
 /// Takes entries out, given by their ticks, ascending.
-pub fn remove(tx: &Connection, mut ticks: &[i64]) -> Result<()> {
+pub fn remove(tx: &Tx<'_>, mut ticks: &[i64]) -> Result<()> {
     while let Some(tick) = ticks.first() {
         let mut block = Block::around(tx, *tick)?.ok_or_else(missing)?;
         let last = block.entries.last().map_or(*tick, |e| e.tick);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::cut::{Cut, Subjects, TARGETS, TYPES};
 use super::id::{self, Id};
 use crate::error::{Error, Result};
-use crate::store::timestamp;
+use crate::store::columns::optional_date;
 
 /// An activity as it is read.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ impl Activity {
         Ok(Activity {
             id: id.uuid(),
             created: id.created(),
-            ended: timestamp::optional(r.get(2)?)?,
+            ended: optional_date(r, 2)?,
             status: r.get(3)?,
             target_type: r.get(4)?,
             operation: r.get(5)?,

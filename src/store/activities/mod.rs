@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::to_text;
+use super::{Tx, to_text};
 use crate::error::Result;
 use id::Id;
 
@@ -174,7 +174,7 @@ pub struct New<'a> {
 
 /// Records a change that is complete with this transaction.
 pub fn record(
-    tx: &Connection,
+    tx: &Tx<'_>,
     operation: Operation,
     target: Target<'_>,
     by: &Initiator,
@@ -185,13 +185,13 @@ pub fn record(
 }
 
 /// Records the start of something that takes its time.
-pub fn open(tx: &Connection, operation: Operation, target: Target<'_>, by: &Initiator) -> Result<Uuid> {
+pub fn open(tx: &Tx<'_>, operation: Operation, target: Target<'_>, by: &Initiator) -> Result<Uuid> {
     let now = OffsetDateTime::now_utc();
     insert(tx, &New { operation, target, context: None, by, at: now, parent: None, outcome: None })
 }
 
 /// Records an activity, at the next free tick.
-pub fn insert(tx: &Connection, new: &New<'_>) -> Result<Uuid> {
+pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
     const SQL: &str = "INSERT INTO activity_log (tick, tail, parent, subject, operation, status, ended,
             message, warning_message, error_message, objects_to_process, objects_processed)
         VALUES (:tick, :tail, :parent, :subject, :operation, :status, :ended, :message, :warning, :error, :to_process,
@@ -228,7 +228,7 @@ pub fn insert(tx: &Connection, new: &New<'_>) -> Result<Uuid> {
 }
 
 /// Closes what [`open`] began, or tells how far something went on that has ended before.
-pub fn close(tx: &Connection, id: Uuid, outcome: &Outcome) -> Result<()> {
+pub fn close(tx: &Tx<'_>, id: Uuid, outcome: &Outcome) -> Result<()> {
     const SQL: &str = "UPDATE activity_log SET ended = :now, status = :status, message = :message,
             warning_message = :warning, error_message = :error, objects_to_process = :to_process,
             objects_processed = :processed
@@ -254,7 +254,7 @@ pub fn close(tx: &Connection, id: Uuid, outcome: &Outcome) -> Result<()> {
 }
 
 /// Closes what a crash left open. Returns how many there were.
-pub fn close_orphans(tx: &Connection) -> Result<usize> {
+pub fn close_orphans(tx: &Tx<'_>) -> Result<usize> {
     const SQL: &str = "UPDATE activity_log SET ended = ?1, status = 'FailedWithError', error_message = 'server stopped'
         WHERE status = 'InProgress' RETURNING tick, parent IS NULL";
     let mut statement = tx.prepare(SQL)?;

@@ -1,10 +1,10 @@
 //! What is too old goes: whole activities with their parts, oldest first, a bounded number at a time.
 
-use rusqlite::Connection;
 use time::OffsetDateTime;
 
 use super::{blocks, id, subjects};
 use crate::error::Result;
+use crate::store::Tx;
 
 /// What was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Deleted {
 
 /// Deletes activities that were created before a time, oldest first, at most `most` that are no part of another, with
 /// their parts. What has not ended, or has a part that has not, stays.
-pub fn delete(tx: &Connection, before: OffsetDateTime, most: usize) -> Result<Deleted> {
+pub fn delete(tx: &Tx<'_>, before: OffsetDateTime, most: usize) -> Result<Deleted> {
     const OLD: &str = "SELECT tick, subject FROM activity_log l
         WHERE tick < ?1 AND parent IS NULL AND status <> 'InProgress'
             AND NOT EXISTS (SELECT 1 FROM activity_log c WHERE c.parent = l.tick AND c.status = 'InProgress')

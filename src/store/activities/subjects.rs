@@ -1,10 +1,11 @@
 //! What activities speak of: the texts that a search looks at and lists are sorted by, stored once for all activities
 //! that have them in common, and counted.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{OptionalExtension, named_params};
 
 use super::{Initiator, Target};
 use crate::error::{Error, Result};
+use crate::store::Tx;
 
 /// To what and by whom.
 pub struct Subject<'a> {
@@ -42,7 +43,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// Finds or stores the subject and counts one more activity of it. Returns its number.
-pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<u32> {
+pub fn count_up(tx: &Tx<'_>, subject: &Subject<'_>, listed: bool) -> Result<u32> {
     const FIND: &str = "SELECT id FROM activity_subjects WHERE target_type = :type
         AND ifnull(target_name, x'') = ifnull(:name, x'') AND ifnull(target_context, x'') = ifnull(:context, x'')
         AND initiated_by_type = :by AND ifnull(initiated_by_id, x'') = ifnull(:by_id, x'')
@@ -93,7 +94,7 @@ pub fn count_up(tx: &Connection, subject: &Subject<'_>, listed: bool) -> Result<
 }
 
 /// Counts one activity of a subject less, and removes the subject with its last one.
-pub fn count_down(tx: &Connection, subject: u32, listed: bool) -> Result<()> {
+pub fn count_down(tx: &Tx<'_>, subject: u32, listed: bool) -> Result<()> {
     const LAST: &str = "DELETE FROM activity_counts WHERE subject = ?1 AND listed + below = 1";
     const COUNT: &str = "UPDATE activity_counts SET listed = listed - ?2, below = below - (1 - ?2) WHERE subject = ?1";
     if tx.prepare_cached(LAST)?.execute([subject])? == 1 {

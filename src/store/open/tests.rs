@@ -1,4 +1,4 @@
-//! The pragmas of every connection, the version, and the kinds of file systems.
+//! The pragmas of every connection, and the version.
 
 use super::*;
 
@@ -75,22 +75,6 @@ fn b9_each_pragma_that_is_otherwise_is_refused() {
     }
 }
 
-#[test]
-fn file_systems_are_told_apart() {
-    for (magic, refused, doubted) in [
-        (0x6969, true, false),
-        (0x517b, true, false),
-        (0xff53_4d42, true, false),
-        (0xfe53_4d42, true, false),
-        (0x6573_5546, false, true),
-        (0x0102_1997, false, true),
-        (0xef53, false, false),
-        (0x0102_1994, false, false),
-    ] {
-        assert_eq!((network(magic).is_some(), doubtful(magic).is_some()), (refused, doubted), "{magic:x}");
-    }
-}
-
 /// A file that the keyring does not belong to is not upgraded either.
 #[test]
 fn a6_s5_what_is_refused_is_not_upgraded() {
@@ -105,7 +89,7 @@ fn a6_s5_what_is_refused_is_not_upgraded() {
     let before = std::fs::read(&path).expect("there");
     assert_eq!(open(false).expect_err("refused").to_string(), "another keyring");
     assert!(std::fs::read(&path).expect("there") == before, "it was written");
-    assert!(!beside(&path, "version-1").exists());
+    assert!(!path.with_added_extension("version-1").exists());
     open(true).expect("upgraded");
-    assert!(beside(&path, "version-1").exists());
+    assert!(path.with_added_extension("version-1").exists());
 }
