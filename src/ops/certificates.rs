@@ -148,12 +148,8 @@ pub async fn update(app: &App, id: Uuid, changes: Changes, caller: &Caller) -> R
                 certificate.is_enabled = enabled;
             }
             store::update(tx, &certificate)?;
-            let message = match changed.is_empty() {
-                true => "Nothing changed".to_owned(),
-                false => format!("Changed: {}", changed.join(", ")),
-            };
             let target = Target::Certificate(&certificate.name);
-            activities::record(tx, Operation::Update, target, &by, &Outcome::done(message))?;
+            activities::record(tx, Operation::Update, target, &by, &Outcome::changed(&changed))?;
             // Connections know nothing of names and notes.
             (certificate.is_enabled != was_enabled).then(|| stored(tx, &trust)).transpose()
         })

@@ -12,7 +12,7 @@ use crate::security::secret::Keyring;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema::{self, ListedType};
-use crate::store::{Db, Tx};
+use crate::store::{Connection, Db, Tx};
 
 /// A system with its settings.
 #[derive(Debug)]
@@ -65,9 +65,8 @@ pub async fn list(db: &Db) -> Result<Vec<Listed>> {
 /// Reads one system.
 pub async fn get(app: &App, id: i64) -> Result<Detail> {
     let few = app.db.read_few(move |c| {
-        let system = systems::get(c, id)?;
-        let settings = systems::settings(c, id)?;
-        Ok((!schema::exists(c, id)?).then_some(Detail { system, settings, types: Vec::new(), large: None }))
+        let detail = Detail::bare(c, id)?;
+        Ok((!schema::exists(c, id)?).then_some(detail))
     });
     if let Some(detail) = few.await? {
         return Ok(detail);
@@ -82,13 +81,19 @@ pub(super) async fn whole(app: &App, id: i64, large: Option<Large>) -> Result<De
     let read = app.db.read(move |c| {
         // One snapshot of all of it.
         let tx = c.unchecked_transaction()?;
-        let (system, settings) = (systems::get(&tx, id)?, systems::settings(&tx, id)?);
-        Ok(Detail { system, settings, types: schema::list(&tx, id)?, large: None })
+        let bare = Detail::bare(&tx, id)?;
+        Ok(Detail { types: schema::list(&tx, id)?, ..bare })
     });
     Ok(read.await?.in_place(large))
 }
 
 impl Detail {
+    /// Without the object types.
+    fn bare(c: &Connection, id: i64) -> Result<Self> {
+        let (system, settings) = (systems::get(c, id)?, systems::settings(c, id)?);
+        Ok(Detail { system, settings, types: Vec::new(), large: None })
+    }
+
     fn in_place(mut self, mut large: Option<Large>) -> Self {
         if let Some(large) = &mut large {
             large.holds(self.types.iter().map(|t| t.stored.attributes.len()).sum());
@@ -119,12 +124,7 @@ pub async fn create(
             }
             let done = Outcome::done(format!("Created with {}", connector.name));
             activities::record(tx, Operation::Create, Target::System(None, &name), &by, &done)?;
-            Ok(Detail {
-                system: systems::get(tx, id)?,
-                settings: systems::settings(tx, id)?,
-                types: Vec::new(),
-                large: None,
-            })
+            Detail::bare(tx, id)
         })
         .await
 }
@@ -145,20 +145,15 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
                 found => found?,
             };
             let mut changed = changed_fields(&before, &update.fields);
+            let resets_validity = update.settings.is_some();
             if let Some(inputs) = update.settings {
                 let connector = connector_of(&before)?;
                 changed.extend(store_settings(tx, id, connector, inputs, update.faults, &keyring)?);
-                systems::update(tx, id, &update.fields, true)?;
-            } else {
-                systems::update(tx, id, &update.fields, false)?;
             }
-            let system = systems::get(tx, id)?;
-            let message = match changed.is_empty() {
-                true => "Nothing changed".to_owned(),
-                false => format!("Changed: {}", changed.join(", ")),
-            };
-            record_update(tx, &system, &by, &Outcome::done(message))?;
-            Ok(Detail { system, settings: systems::settings(tx, id)?, types: Vec::new(), large: None })
+            systems::update(tx, id, &update.fields, resets_validity)?;
+            let detail = Detail::bare(tx, id)?;
+            record_update(tx, &detail.system, &by, &Outcome::changed(&changed))?;
+            Ok(detail)
         })
         .await?;
     // Not by the writer, which others wait for: the update has nothing to do with the schema.

@@ -10,6 +10,8 @@ pub mod list;
 pub mod retention;
 mod subjects;
 
+use std::borrow::Borrow;
+
 use rusqlite::{Connection, OptionalExtension, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -109,6 +111,14 @@ impl Outcome {
     /// Done, told in one line.
     pub fn done(message: impl Into<String>) -> Self {
         Outcome { message: Some(message.into()), ..Outcome::default() }
+    }
+
+    /// An update of these.
+    pub fn changed<S: Borrow<str>>(what: &[S]) -> Self {
+        Outcome::done(match what.is_empty() {
+            true => "Nothing changed".to_owned(),
+            false => format!("Changed: {}", what.join(", ")),
+        })
     }
 
     fn status(&self) -> Status {
