@@ -24,11 +24,15 @@
 //!
 //! - A handler decodes, calls one function, encodes. It decides nothing.
 //! - `domain` does no I/O, knows no clock and cannot fail for reasons outside its arguments.
-//! - A change and the activity that tells of it are one transaction; a 2xx is written after COMMIT returned.
-//! - No lock on the file and no transaction is held while the network is waited for: discover, diff, apply.
+//! - A change and the activity that tells of it are one transaction; a 2xx is written after COMMIT returned. Changes of
+//!   API keys leave no activity: an audit line of the log tells of them, between COMMIT and the answer.
+//! - No transaction is open, and with it no lock of SQLite's held, while the network is waited for: discover, diff,
+//!   apply. The lock that keeps a second server away is on a file of its own and held for life ([`store::FileLock`]).
 //! - Nothing is gone because it was not seen. A row is removed when the directory itself said that the entry is not
-//!   there, in a view that was complete; otherwise it stays, with a warning ([`domain::hierarchy::plan`],
-//!   [`connectors::ldap::removal`]).
+//!   there, in a view that was complete, or when its name belongs to another entry now; with a warning also where a
+//!   directory of no known kind answers about what it hides as about what is not there. Otherwise it stays, with a
+//!   warning, unless the administrator vouches for what is missing and the entry does not answer
+//!   ([`domain::hierarchy::plan`], [`connectors::ldap::removal`]).
 //! - The LDAP library sees only frames that the guard has checked ([`connectors::ldap::guard`]): deep nesting would
 //!   otherwise end the process.
 //! - A secret is a [`security::secret::Secret`] or sealed bytes. Neither can be printed or serialised.
@@ -48,9 +52,9 @@
 //!    system and opens an activity.
 //! 4. It waits for its turn: a few imports read directories at a time. Then [`connectors::ldap::Access::connect`]
 //!    resolves, checks the address against the operator's list, connects, secures, binds and reads the root entry, which
-//!    says what kind of directory it is; [`connectors::ldap::partitions::list`] lists the partitions by the rules of
-//!    that kind, and [`connectors::ldap::hierarchy::discover`] reads each with one paged search and says how complete
-//!    each view is. Meanwhile the stored rows are loaded.
+//!    says what kind of directory it is; meanwhile the stored rows are loaded.
+//!    [`connectors::ldap::partitions::list`] lists the partitions by the rules of that kind, and
+//!    [`connectors::ldap::hierarchy::discover`] reads each with one paged search and says how complete each view is.
 //! 5. [`domain::hierarchy::plan`] compares. What is missing is looked up by [`connectors::ldap::removal::verify`], with
 //!    the proofs that the kind of directory allows, and the plan is made again with the verdicts.
 //! 6. One transaction: if selections changed since the rows were loaded, plan once more on the rows as they are;
@@ -69,8 +73,9 @@
 //!
 //! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. What an
 //! operation takes and answers is described beside its handler ([`http::openapi`]). A connector is a folder in
-//! `connectors/` and a row in [`connectors::definitions`]. A table is in `schema.sql`, with the file of its family in
-//! `store/`.
+//! `connectors/`, a row in [`connectors::definitions`], its id in the CHECK of `schema.sql`, and a place wherever an
+//! operation chooses by the connector, as [`ops::import_schema`] does. A table is in `schema.sql`, with the file of its
+//! family in `store/`.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(
