@@ -85,3 +85,32 @@ async fn readiness_is_proved_by_a_page_that_is_written() {
     assert!(db.is_writable().await);
     assert!(size() > 4096, "{}", size());
 }
+
+/// A reader's pages stay in its cache after a large change too: what is read in turn is not read from the file again.
+#[tokio::test]
+async fn readers_keep_their_pages_after_a_large_change() {
+    const ROWS: u64 = 30_000;
+    let (_dir, db) = open();
+    db.read(|_| Ok(())).await.expect("a reader is open");
+    let fill = move |tx: &Tx<'_>| {
+        tx.execute_batch("CREATE TABLE many (id INTEGER PRIMARY KEY, text TEXT) STRICT")?;
+        let mut add = tx.prepare("INSERT INTO many (text) VALUES (?1)")?;
+        (0..ROWS).try_for_each(|_| add.execute(["x".repeat(300)]).map(drop))?;
+        Ok(())
+    };
+    db.write_large(fill).await.expect("written");
+    let reads = || {
+        let io = std::fs::read_to_string("/proc/thread-self/io").expect("what this thread has read");
+        io.lines().find_map(|line| line.strip_prefix("syscr: ")?.parse::<u64>().ok()).expect("a number")
+    };
+    let look = move |c: &Connection| {
+        let before = reads();
+        let mut one = c.prepare("SELECT length(text) FROM many WHERE id = ?1")?;
+        for id in 1..=2_000 {
+            assert_eq!(one.query_row([id], |r| r.get::<_, i64>(0))?, 300);
+        }
+        Ok(reads() - before)
+    };
+    let times = db.read(look).await.expect("read");
+    assert!(times < 1_000, "{times} reads of the file for 2,000 rows of 154 pages");
+}

@@ -144,6 +144,9 @@ impl Writer {
         set(self, 0, LARGE_CACHE)?;
         let result = self.in_transaction(f);
         set(self, open::CHECKPOINT_PAGES, CACHE)?;
+        // As this SQLite is built all connections share one account of pages: what is held beyond the smaller cache
+        // would be missing in those of the readers, each of whose pages would be dropped as soon as it was read.
+        self.connection()?.execute_batch("PRAGMA shrink_memory")?;
         result
     }
 
