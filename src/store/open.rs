@@ -15,6 +15,7 @@ use super::place::{doubtful, folder_of, inspect_file, put};
 use super::secrets::{self, MasterKey};
 use super::upgrade::{self, Step};
 use super::{Db, FileLock};
+use crate::error::Error;
 
 /// SQLite below this version can corrupt a write-ahead file that is reset while it is read.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -59,11 +60,23 @@ pub fn open<T, E: From<OpenFault>>(
     judge: impl FnOnce(&[MasterKey]) -> Result<T, E>,
 ) -> Result<(Db, T), E> {
     let mut connection = sound(path)?;
-    let keys = secrets::checks(&connection).map_err(|e| OpenFault::io("cannot read which master keys it needs", e))?;
+    let keys = secrets::checks(&connection).map_err(|e| unread(path, &e))?;
     let judged = judge(&keys)?;
     upgrade::run(path, &mut connection, steps)?;
     read_back(&connection)?;
     Ok((Db::new(path, connection, lock)?, judged))
+}
+
+/// Why it cannot be read which master keys a database needs: damage is told from a disk that refuses.
+fn unread(path: &Path, e: &Error) -> OpenFault {
+    match e {
+        Error::Damaged { .. } => OpenFault::Damaged(format!(
+            "{}: {}; nothing was changed. Restore it from a backup",
+            path.display(),
+            e.chain()
+        )),
+        _ => OpenFault::io(&format!("cannot read which master keys {} needs", path.display()), e.chain()),
+    }
 }
 
 /// The connection that writes, to a file that is made if there is none.

@@ -143,10 +143,14 @@ impl Writer {
         };
         set(self, 0, LARGE_CACHE)?;
         let result = self.in_transaction(f);
-        set(self, open::CHECKPOINT_PAGES, CACHE)?;
         // As this SQLite is built all connections share one account of pages: what is held beyond the smaller cache
         // would be missing in those of the readers, each of whose pages would be dropped as soon as it was read.
-        self.connection()?.execute_batch("PRAGMA shrink_memory")?;
+        let small = set(self, open::CHECKPOINT_PAGES, CACHE)
+            .and_then(|()| Ok(self.connection()?.execute_batch("PRAGMA shrink_memory")?));
+        if let Err(e) = small {
+            // What was committed is so, whatever becomes of the caches.
+            tracing::warn!(error = %e, "the writer goes on with the settings of a large change");
+        }
         result
     }
 

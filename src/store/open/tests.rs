@@ -93,3 +93,12 @@ fn a6_s5_what_is_refused_is_not_upgraded() {
     open(true).expect("upgraded");
     assert!(path.with_added_extension("version-1").exists());
 }
+
+/// Damage that only reading finds is damage too, and not a disk that fails.
+#[test]
+fn b1_keys_that_cannot_be_read_are_told_by_the_reason() {
+    let failed = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into();
+    let told = |code| unread("jim.db".as_ref(), &failed(code));
+    assert!(matches!(told(rusqlite::ffi::SQLITE_CORRUPT), OpenFault::Damaged(text) if text.contains("jim.db")));
+    assert!(matches!(told(rusqlite::ffi::SQLITE_IOERR), OpenFault::Io(text) if text.contains("jim.db")));
+}
