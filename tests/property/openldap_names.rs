@@ -114,9 +114,9 @@ fn read_otherwise(text: &str) -> Option<(&'static str, Dn)> {
         plain.push_str(if is_tab { " " } else { &rest[..length] });
         let backslash = rest.starts_with("\\\\") && !quoted;
         rest = &rest[length..];
-        let after = rest.trim_start_matches(' ');
+        let after = rest.trim_start_matches([' ', '\t']);
         if backslash && after.len() < rest.len() && (after.is_empty() || after.starts_with([',', ';', '+'])) {
-            plain.push_str("\\ ");
+            plain.push_str(if rest.starts_with('\t') { "\\09" } else { "\\ " });
             kept = true;
         }
     }

@@ -52,7 +52,7 @@ async fn a5_killed_again_while_it_recovers_in_full() {
         ("ftruncate", None, 1),
         ("?unlink,unlinkat", None, 1),
     ];
-    let (mut points, mut twice, mut slowest) = (0, 0, Duration::ZERO);
+    let (mut points, mut kills, mut twice, mut slowest) = (0, 0, 0, Duration::ZERO);
     for round in 0.. {
         let (files, told) = &states[round % states.len()];
         let calls = kinds.map(|(kind, file, step)| Calls::sample(kind, file, step, seed.wrapping_add(round as u64)));
@@ -74,6 +74,7 @@ async fn a5_killed_again_while_it_recovers_in_full() {
             workload.inspect(told, &at);
             slowest = slowest.max(workload.starts_again(&at).await);
             points += usize::from(fired > 0);
+            kills += fired;
             twice += usize::from(fired == 2);
             sweep.met(fired > 0);
         }
@@ -81,6 +82,7 @@ async fn a5_killed_again_while_it_recovers_in_full() {
             break;
         }
     }
+    bars::figure("A2", format!("{kills} kills of a start on what a kill left"));
     bars::figure(
         "A5",
         format!("{points} points of a start on what a kill left, at {twice} of them killed twice in a row"),

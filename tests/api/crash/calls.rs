@@ -64,7 +64,7 @@ async fn a2_a_server_killed_at_any_call_keeps_what_it_acknowledged_and_nothing_b
         format!("{kills} kills of a server: {acknowledged} changes acknowledged before, {unanswered} under way"),
     );
     assert!(
-        kills >= bars::size(20, 250) && unanswered > 5 && acknowledged > unanswered,
+        kills >= bars::size(20, 150) && unanswered > 5 && acknowledged > unanswered,
         "the kills did not meet the changes"
     );
 }
@@ -221,8 +221,10 @@ async fn a3_a_call_of_a_command_that_fails_ends_it_with_74() {
                     // The last that can fail is the synchronisation of the folder in which it has got its name.
                     let whole = place.path("b").exists();
                     assert!(whole || failed, "{at}");
+                    // A piece is removed, unless nothing can be removed any more.
                     let left = place.names().into_iter().find(|n| n.starts_with("b.part-"));
-                    assert_eq!(left, None, "{at}");
+                    let stays = call.kind.contains("unlink") && *on == "+";
+                    assert!(left.is_none() || stays, "{at}: {left:?}");
                     if whole {
                         assert!(place.path("b/manifest").exists(), "{at}");
                         invariants::hold(&place.path("b/jim.db"), &at);
