@@ -8,6 +8,7 @@
 #        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the same with the optimised program,
 #                                               with larger amounts, what takes minutes, generated requests, fuzzing;
 #                                               writes RESULTS.md. Takes far longer
+#        tests/run.sh --full --again            what failed in the last of those, alone; RESULTS.md is of both
 # Further arguments go to the test binaries, for example a test's name; then nothing is written.
 set -euo pipefail
 
@@ -18,10 +19,25 @@ PATH="$PATH:/usr/sbin:/sbin"
 
 tier=quick
 left_out=(--skip _in_full)
+again=""
 if [[ ${1:-} == --full ]]; then
     tier=full
     left_out=()
     shift
+    if [[ ${1:-} == --again ]]; then
+        again=yes
+        shift
+    fi
+fi
+# The last run of the full tier: what it printed, the figures, the commit. It takes an hour, and a test that another
+# seed breaks shall not cost another one.
+last=target/full
+if [[ -n $again ]]; then
+    mapfile -t repeated < <(sed -nE 's/^test (.*) \.\.\. FAILED$/\1/p' "$last/log" | sort -u)
+    if [[ $# -gt 0 || ${#repeated[@]} -eq 0 ]]; then
+        echo "tests/run.sh: --again takes no arguments and a full run in which tests failed" >&2
+        exit 2
+    fi
 fi
 
 log=""
@@ -144,7 +160,9 @@ for promise in "${not_tried[@]}"; do printf '%s\tuntried\tneeds root\n' "$promis
 if [[ $tier == full ]]; then
     cargo build --locked --release
     export TESTS_PROGRAM=$PWD/target/release/jim
-    if [[ $# -eq 0 ]]; then
+    if [[ -n $again ]]; then
+        left_out=(--exact "${repeated[@]}")
+    elif [[ $# -eq 0 ]]; then
         # Half an hour of a load that leaves the machine mostly idle: beside all the rest.
         cargo test --locked --no-run
         cargo test --locked --test api -- --include-ignored soak::c7_ >"$found/soak" 2>&1 &
@@ -159,16 +177,29 @@ cargo test --locked --no-fail-fast -- --include-ignored "${left_out[@]}" "${with
     tee "$found/log" || failed=$?
 [[ $# -eq 0 ]] || exit "$failed"
 
-if [[ $tier == full ]]; then
+history=$found/history
+if [[ -n $again ]]; then
+    # Of the last run stays what did not fail. A figure names the test that told it in its last column.
+    sed -E '/^test .* \.\.\. FAILED$/d' "$last/log" | cat - "$found/log" >"$found/both"
+    mv "$found/both" "$found/log"
+    printf '%s\n' "${repeated[@]}" | awk -F '\t' 'NR == FNR { failed[$1]; next } !($4 in failed)' - "$last/figures" |
+        cat - "$TESTS_FIGURES" >"$found/both"
+    mv "$found/both" "$TESTS_FIGURES"
+    cp "$last/history" "$history"
+    printf '%s\n' "${repeated[@]}" >>"$history"
+elif [[ $tier == full ]]; then
     tests/schemathesis/run.sh 10000 || failed=1
     tests/fuzz/run.sh || failed=1
     wait "$soak" || failed=1
     soak=""
     tee -a "$found/log" <"$found/soak"
+    git rev-parse --short HEAD >"$history" 2>/dev/null || echo none >"$history"
 fi
-tests/bars/report.sh "$tier" "$TESTS_FIGURES" "$found/log" >"$found/results"
+tests/bars/report.sh "$tier" "$TESTS_FIGURES" "$found/log" "$history" >"$found/results"
 if [[ $tier == full ]]; then
     cp "$found/results" tests/RESULTS.md
+    mkdir -p "$last"
+    cp "$found"/{log,figures,history} "$last"
 fi
 cat "$found/results"
 exit "$failed"

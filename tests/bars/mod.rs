@@ -48,10 +48,11 @@ pub fn untried(id: &str, why: impl Display) {
 
 fn tell(id: &str, verdict: &str, what: &str) {
     println!("{id} {verdict} {what}");
-    // The file has a line for each figure: tabs and line ends in it would make others.
+    // The file has a line for each figure, with the test that tells it: tabs and line ends in it would make others.
     let Some(path) = std::env::var_os("TESTS_FIGURES") else { return };
     let what: String = what.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = format!("{id}\t{verdict}\t{what}\n");
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let line = format!("{id}\t{verdict}\t{what}\t{test}\n");
     let file = OpenOptions::new().append(true).create(true).open(path);
     // One write of a short line: tests that run at the same time do not mix theirs.
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the file of figures can be written");

@@ -9,12 +9,17 @@
 #   in full   what ran of it passed; the promise itself takes the full tier
 #   not run   nothing of it ran, or not what the promise is about: this account may not
 #
-# Usage: tests/bars/report.sh TIER FIGURES LOG     the file of figures (TESTS_FIGURES), the output of `cargo test`
+# Usage: tests/bars/report.sh TIER FIGURES LOG HISTORY     the file of figures (TESTS_FIGURES), the output of `cargo
+#        test`, and if there is one a list of the commit that ran all of it and of the tests that were run again since
 set -euo pipefail
 
-tier=$1 figures=$2 log=$3
+tier=$1 figures=$2 log=$3 history=$4
 built="not optimised"
 [[ $tier != full ]] || built="the program optimised as it is shipped, the tests not"
+again=""
+if [[ -f $history && $(wc -l <"$history") -gt 1 ]]; then
+    again="; $(sed 1d "$history" | sort -u | wc -l) of them had failed at $(head -n 1 "$history") and were run again alone"
+fi
 here=$(dirname "${BASH_SOURCE[0]}")
 
 package() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo none; }
@@ -30,7 +35,7 @@ Written by \`tests/run.sh\`, $tier tier, $(date -u +'%Y-%m-%d %H:%M') UTC.
 - Machine: $(nproc) × ${processor:-$(uname -m)}, $memory, $system, Linux $(uname -r)
 - Built with $(rustc --version), $built; commit $(git rev-parse --short HEAD 2>/dev/null || echo none)
 - OpenLDAP $(package slapd), Samba $(package samba), 389 Directory Server $(package 389-ds-base), strace $(package strace)
-- $(awk '/^test result:/ { for (i = 2; i < NF; i++) { if ($(i + 1) == "passed;") p += $i; if ($(i + 1) == "failed;") f += $i } } END { printf "%d tests passed, %d failed", p, f }' "$log")
+- $(grep -cE '^test .* \.\.\. ok$' "$log") tests passed, $(grep -cE '^test .* \.\.\. FAILED$' "$log") failed$again
 
 | | Promise | Tests | Seen | Verdict |
 |---|---|---:|---|---|
