@@ -1,7 +1,7 @@
 //! A hierarchy import beside `ldapsearch` reading the same entries from the same directory, in turns.
 //!
 //! `cargo bench --bench import -- [--openldap 1000,10000,100000,500000] [--ds389 the same]
-//! [--samba 1000,3000,10000,30000] [--rounds 5] [--idle-wait 30]`
+//! [--samba 1000,3000,10000,30000] [--rounds 5] [--idle-wait 15]`
 //!
 //! 0 leaves a kind out. Samba takes its units one by one over LDAP, so it has fewer.
 
@@ -14,7 +14,7 @@ use support::{Arguments, MIB, SYSTEMS, Samples, Server, compared, header, mib, r
 fn main() {
     let arguments = Arguments::read(&["--openldap", "--ds389", "--samba", "--rounds", "--idle-wait"]);
     let rounds = arguments.number("--rounds", 5).max(1);
-    let idle_wait = Duration::from_secs(arguments.number("--idle-wait", 30) as u64);
+    let idle_wait = Duration::from_secs(arguments.number("--idle-wait", 15) as u64);
     println!(
         "Times in ms: median (least-most) of {rounds} rounds; x: ratio of medians to ldapsearch; memory in MiB.\n"
     );

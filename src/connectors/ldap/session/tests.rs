@@ -22,24 +22,25 @@ async fn open(fake: &Fake) -> Session {
 async fn open_with(fake: &Fake, limits: &Limits) -> Session {
     let budget = Arc::new(Budget::new(limits));
     let trust = ClientTrust::load(None).expect("trust");
-    Session::open(&fake.target(), &trust, "cn=jim", &password(), limits, &budget, Deadline::after(5))
+    Session::open(&fake.target(), &trust, "cn=jim", &password(), limits, &budget, Deadline::after(10))
         .await
         .expect("session")
 }
 
 async fn refused(fake: &Fake) -> Failure {
-    refused_at(&fake.target(), "s3cret").await
+    refused_at(&fake.target(), "s3cret", 10).await
 }
 
-async fn refused_at(target: &Target, password: &str) -> Failure {
+async fn refused_at(target: &Target, password: &str, seconds: u64) -> Failure {
     let (limits, trust) = (limits(), ClientTrust::load(None).expect("trust"));
     let budget = Arc::new(Budget::new(&limits));
     let password = Secret::new(password.to_owned());
-    Session::open(target, &trust, "cn=jim", &password, &limits, &budget, Deadline::after(1)).await.expect_err("failure")
+    let deadline = Deadline::after(seconds);
+    Session::open(target, &trust, "cn=jim", &password, &limits, &budget, deadline).await.expect_err("failure")
 }
 
 fn limits() -> Limits {
-    Limits { idle: Duration::from_secs(2), ..Limits::default() }
+    Limits { idle: Duration::from_secs(10), ..Limits::default() }
 }
 
 fn password() -> Secret {
@@ -199,7 +200,7 @@ async fn refused_credentials_are_a_matter_of_settings() {
 #[tokio::test]
 async fn nothing_is_sent_without_a_password() {
     let fake = Fake::start(ask).await;
-    let failure = refused_at(&fake.target(), "").await;
+    let failure = refused_at(&fake.target(), "", 10).await;
     assert_eq!((failure.reason.as_str(), failure.kind), ("password is empty", FailureKind::Settings));
     assert_eq!(fake.connections(), 0);
 }
@@ -208,14 +209,14 @@ async fn nothing_is_sent_without_a_password() {
 async fn the_way_to_the_directory_is_told_apart() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("listener").local_addr().expect("address").port();
     let at = |host: &str| Target { host: host.into(), port: free, security: Transport::Plain, verify: true };
-    let none = refused_at(&at("127.0.0.1"), "x").await;
+    let none = refused_at(&at("127.0.0.1"), "x", 10).await;
     assert_eq!(none.to_string(), format!("connect at 127.0.0.1:{free}: not reachable"));
     assert!(!none.transient);
-    let unknown = refused_at(&at("no..such"), "x").await;
+    let unknown = refused_at(&at("no..such"), "x", 10).await;
     assert_eq!(unknown.to_string(), format!("resolve at no..such:{free}: name not found"));
     assert!(!unknown.transient);
     for host in ["169.254.169.254", "::ffff:169.254.169.254", "0.0.0.0"] {
-        let denied = refused_at(&at(host), "x").await;
+        let denied = refused_at(&at(host), "x", 10).await;
         assert_eq!((denied.reason.as_str(), denied.kind), ("address not allowed", FailureKind::Settings));
     }
     assert_eq!(at("::1").label(), format!("[::1]:{free}"));
@@ -225,7 +226,7 @@ async fn the_way_to_the_directory_is_told_apart() {
 async fn time_limits_hold() {
     let silent = Fake::start(|_| vec![]).await;
     let start = Instant::now();
-    let failure = refused(&silent).await;
+    let failure = refused_at(&silent.target(), "s3cret", 1).await;
     assert_eq!((failure.stage, failure.reason.as_str()), (Stage::Bind, "timed out after 1 s"));
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(silent.ended().await, "closed by us");
@@ -259,39 +260,9 @@ async fn giving_up_a_search_closes_the_connection() {
     assert_eq!(search(&mut session).await.0.outcome, End::Lost, "one search at a time");
     drop(session);
     assert!(fake.ended().await);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(tokio::runtime::Handle::current().metrics().num_alive_tasks() <= before + 1);
-}
-
-/// What a big directory costs; run with `--ignored --nocapture`, in a release build.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn a_hundred_thousand_entries_are_read_in_well_under_a_second() {
-    const COUNT: u32 = 100_000;
-    let fake = Fake::start(|request| match request.op {
-        0x63 => {
-            let id = request.id;
-            let one = |n: u32| {
-                let dn = format!("ou=unit {n:06},ou=containers,dc=example,dc=com");
-                let uuid = format!("00000000-0000-4000-8000-{n:012}");
-                message(id, &[entry(dn, &[("entryUUID", &[&uuid]), ("description", &["a department of the firm"])])])
-            };
-            let all: Vec<u8> = (0..COUNT).flat_map(one).collect();
-            vec![send(all), send(message(id, &[result(0x65, 0, "")]))]
-        }
-        _ => ask(request),
-    })
-    .await;
-    let mut session = open(&fake).await;
-    let mut bytes = 0;
-    let first = std::sync::Mutex::new(None);
-    let end = session
-        .search_paged("dc=x", Scope::Subtree, "(objectClass=*)", &["ou"], None, &mut |e| {
-            first.lock().expect("lock").get_or_insert_with(Instant::now);
-            bytes += e.dn.len();
-        })
-        .await;
-    let took = first.into_inner().expect("lock").expect("entries").elapsed();
-    assert_eq!((end.entries, end.outcome), (u64::from(COUNT), success()));
-    println!("{bytes} bytes of names, {took:?}, {} ns an entry", took.as_nanos() / u128::from(COUNT));
+    let given_up = Instant::now() + Duration::from_secs(10);
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > before + 1 {
+        assert!(Instant::now() < given_up, "a task stays");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
