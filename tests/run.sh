@@ -171,6 +171,13 @@ if [[ $tier == full ]]; then
     fi
 fi
 
+# What is no test of cargo's is told as one.
+step() { # COMMAND...
+    local verdict=ok
+    "$@" || { verdict=FAILED && failed=1; }
+    echo "test $* ... $verdict" >>"$found/log"
+}
+
 # One failing test binary must not hide the results of the next ones.
 failed=0
 cargo test --locked --no-fail-fast -- --include-ignored "${left_out[@]}" "${without_root[@]}" "$@" 2>&1 |
@@ -179,6 +186,9 @@ cargo test --locked --no-fail-fast -- --include-ignored "${left_out[@]}" "${with
 
 history=$found/history
 if [[ -n $again ]]; then
+    for name in "${repeated[@]}"; do
+        [[ $name != tests/* ]] || step $name
+    done
     # Of the last run stays what did not fail. A figure names the test that told it in its last column.
     sed -E '/^test .* \.\.\. FAILED$/d' "$last/log" | cat - "$found/log" >"$found/both"
     mv "$found/both" "$found/log"
@@ -188,8 +198,8 @@ if [[ -n $again ]]; then
     cp "$last/history" "$history"
     printf '%s\n' "${repeated[@]}" >>"$history"
 elif [[ $tier == full ]]; then
-    tests/schemathesis/run.sh 10000 || failed=1
-    tests/fuzz/run.sh || failed=1
+    step tests/schemathesis/run.sh 10000
+    step tests/fuzz/run.sh
     wait "$soak" || failed=1
     soak=""
     tee -a "$found/log" <"$found/soak"

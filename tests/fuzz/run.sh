@@ -59,7 +59,7 @@ search() { # TARGET
 }
 
 tell() { # VERDICT WHAT
-    [[ -z ${TESTS_FIGURES:-} ]] || printf 'L15\t%s\t%s\n' "$1" "$2" >>"$TESTS_FIGURES"
+    [[ -z ${TESTS_FIGURES:-} ]] || printf 'L15\t%s\t%s\ttests/fuzz/run.sh\n' "$1" "$2" >>"$TESTS_FIGURES"
 }
 
 for target in "${targets[@]}"; do

@@ -63,6 +63,8 @@ if [[ -n ${TESTS_FIGURES:-} ]]; then
     verdict=met
     [[ $status == 0 ]] || verdict=failed
     told=$(grep -E '[0-9]+ generated' "$folder/said" | tail -n 1 | xargs || true)
-    printf 'H7\t%s\t%s\nH8\t%s\tthe same run, in sequences too\n' "$verdict" "$told" "$verdict" >>"$TESTS_FIGURES"
+    test="tests/schemathesis/run.sh $cases"
+    printf '%s\t%s\t%s\t%s\n' H7 "$verdict" "$told" "$test" H8 "$verdict" 'the same run, in sequences too' "$test" \
+        >>"$TESTS_FIGURES"
 fi
 exit "$status"

@@ -14,16 +14,20 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 #[schema(value_type = String, pattern = "^(0|-?[1-9][0-9]{0,17})$")]
 pub struct SettingId(String);
 
-/// A whole number, or one written as a string.
+/// A whole number of 64 bits, or one written as a string.
 fn integer() -> Schema {
-    let kinds = SchemaType::from_iter([Type::Integer, Type::String]);
-    ObjectBuilder::new().schema_type(kinds).pattern(Some("^-?[0-9]{1,18}$")).into()
+    whole_number(&[Type::Integer, Type::String])
 }
 
 /// The same where there may be none.
 fn integer_if_any() -> Schema {
-    let kinds = SchemaType::from_iter([Type::Integer, Type::String, Type::Null]);
-    ObjectBuilder::new().schema_type(kinds).pattern(Some("^-?[0-9]{1,18}$")).into()
+    whole_number(&[Type::Integer, Type::String, Type::Null])
+}
+
+fn whole_number(kinds: &[Type]) -> Schema {
+    let kinds = SchemaType::from_iter(kinds.iter().cloned());
+    let number = ObjectBuilder::new().schema_type(kinds).minimum(Some(i64::MIN)).maximum(Some(i64::MAX));
+    number.pattern(Some("^-?[0-9]{1,18}$")).into()
 }
 
 fn parallelism() -> Schema {
