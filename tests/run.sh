@@ -189,8 +189,10 @@ if [[ -n $again ]]; then
     for name in "${repeated[@]}"; do
         [[ $name != tests/* ]] || step $name
     done
-    # Of the last run stays what did not fail. A figure names the test that told it in its last column.
-    sed -E '/^test .* \.\.\. FAILED$/d' "$last/log" | cat - "$found/log" >"$found/both"
+    # Of the last run stays what did not fail, and what has failed and could not be repeated. A figure names the test
+    # that told it in its last column.
+    awk '{ test = $0 } sub(/ \.\.\. (ok|FAILED)$/, "", test) { if (NR == FNR) again[test]; else if (test in again) next }
+        NR > FNR' "$found/log" "$last/log" | cat - "$found/log" >"$found/both"
     mv "$found/both" "$found/log"
     printf '%s\n' "${repeated[@]}" | awk -F '\t' 'NR == FNR { failed[$1]; next } !($4 in failed)' - "$last/figures" |
         cat - "$TESTS_FIGURES" >"$found/both"
