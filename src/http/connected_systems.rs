@@ -256,6 +256,9 @@ fn parallelism(body: &mut Body) -> Option<i64> {
     None
 }
 
+/// How many settings a request may hold: far more than any connector has.
+const MAX_SETTINGS: usize = 1000;
+
 /// Setting values as they were sent. Faults of form are carried along, so that all faults are told together.
 pub(super) fn setting_values(body: &mut Body) -> Option<SettingInputs> {
     let members = match body.take("settingValues")? {
@@ -265,6 +268,10 @@ pub(super) fn setting_values(body: &mut Body) -> Option<SettingInputs> {
             return None;
         }
     };
+    if members.len() > MAX_SETTINGS {
+        body.fault("settingValues", format!("Must be at most {MAX_SETTINGS} settings."));
+        return None;
+    }
     let mut inputs = SettingInputs::new();
     for (key, node) in members {
         let (shown, input) = match json::key(&key) {

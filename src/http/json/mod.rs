@@ -35,6 +35,9 @@ pub const MAX_BODY: usize = 2 * 1024 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// How deep a body may nest.
 const MAX_DEPTH: usize = 64;
+/// Of how many fields faults are noted: ten times what an answer lists, so that a large body of nothing but faults
+/// does not cost a multiple of itself.
+const MAX_FAULTY: usize = 1000;
 
 /// A 200 with a JSON body.
 pub fn ok<T: serde::Serialize>(body: &T) -> Result<Response> {
@@ -171,8 +174,12 @@ impl Body {
         Some(self.fields.swap_remove(at).1).filter(|node| *node != Node::Null)
     }
 
-    /// Notes a fault of a field, once: a body can hold a hundred thousand repetitions of one.
+    /// Notes a fault of a field, once: a body can hold a hundred thousand repetitions of one. Fields beyond the first
+    /// thousand that have one are not noted.
     pub fn fault(&mut self, name: &str, text: impl Into<String>) {
+        if self.faults.len() >= MAX_FAULTY && !self.faults.contains_key(name) {
+            return;
+        }
         let (known, text) = (self.faults.entry(name.to_owned()).or_default(), text.into());
         if !known.contains(&text) {
             known.push(text);
