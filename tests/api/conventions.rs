@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, SYSTEMS, TestApp};
+use crate::support::{Answer, SYSTEMS, TestApp, client};
 
 const BAD_KEY: &str = "jim_not-a-key";
 const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
@@ -149,7 +149,7 @@ async fn a_body_is_json_unless_it_says_otherwise() {
     ];
     for (kind, status) in table {
         for (body, expected) in [(r#"{"name":"HR"}"#, status), ("", 400)] {
-            let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+            let http = client::unchecked();
             let url = format!("http://{}{path}", app.address);
             let mut request = http.put(url).header("X-Api-Key", &app.key).body(body);
             if let Some(kind) = kind {

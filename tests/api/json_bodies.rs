@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::bars;
 use crate::support::program::Place;
-use crate::support::{Client, SYSTEMS, TestApp};
+use crate::support::{Client, SYSTEMS, TestApp, client};
 
 /// In every value that is refused, so that an answer that repeats one is noticed.
 const MARK: &str = "s3cr3t";
@@ -225,7 +225,7 @@ async fn h11_large_bodies_cost_little_and_are_answered_in_short() {
 async fn h11_bytes_that_are_no_text_are_no_json() {
     let app = TestApp::start().await;
     let id = app.create_system("HR").await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = client::unchecked();
     for field in ["name", "other"] {
         for bytes in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xc0\x80"] {
             let body = [b"{\"", field.as_bytes(), b"\":\"s3cr3t", bytes, b"\"}"].concat();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::outside::Outside;
-use crate::support::{SYSTEMS, sandbox_settings};
+use crate::support::{SYSTEMS, client, sandbox_settings};
 
 const COUNT: usize = 100_000;
 /// Nothing here takes a tenth of it, in a build that is not optimised either.
@@ -93,7 +93,7 @@ async fn l11_a_hundred_thousand_containers_in_full() {
         let other = format!("{SYSTEMS}/{}", ids[1]);
 
         // Read by a client that does not look into it: it is part of the time.
-        let http = reqwest::Client::builder().no_proxy().timeout(HANG).build().expect("a client");
+        let http = client::unchecked();
         let path = format!("http://{}{SYSTEMS}/{}/import-hierarchy", outside.server.address(), ids[0]);
         let import = async || {
             let begun = Instant::now();

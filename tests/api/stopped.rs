@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::bars;
 use crate::support::program::{Dice, Place, Process};
-use crate::support::{SYSTEMS, sandbox_settings};
+use crate::support::{SYSTEMS, client, sandbox_settings};
 
 const WRITERS: usize = 20;
 const UNITS: usize = 60;
@@ -128,7 +128,7 @@ async fn a10_a_stop_under_load_loses_nothing() {
     let mut dice = Dice::new("STOP_SEED");
     let (mut slowest, mut running) = (Duration::ZERO, 0);
     for stop in 0..stops {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = client::unchecked();
         let mut callers = JoinSet::new();
         for number in 0..=WRITERS {
             let (http, base, key) = (http.clone(), format!("http://{}", server.address()), key.clone());
@@ -183,7 +183,7 @@ async fn a10_a_stop_waits_for_no_directory() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     sandbox.set_faults(Faults { gate: Some(gate), ..Faults::default() });
     let path = format!("http://{}{SYSTEMS}/1/import-hierarchy", server.address());
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = client::unchecked();
     let import = tokio::spawn(http.post(path).header("X-Api-Key", &key).send());
     while sandbox.waiting() == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -28,11 +28,13 @@ pub(super) struct Matching<'a> {
     pub stored_partition_of: Vec<u32>,
     /// Seen partition per stored partition index.
     pub seen_partition_of: Vec<u32>,
+    /// Stored containers whose entry was seen, but only under a DN at which another entry was seen before.
+    pub contested: Vec<usize>,
 }
 
 impl<'a> Matching<'a> {
     pub fn new(stored: &StoredTree, seen: &'a Seen) -> Self {
-        let Entries { list: entries, by_key, by_id } = Entries::distinct(seen);
+        let Entries { list: entries, by_key, by_id, crowded_out } = Entries::distinct(seen);
         let (stored_partition_of, seen_partition_of) = match_partitions(stored, seen);
         let mut matching = Matching {
             row_of: vec![NONE; entries.len()],
@@ -41,8 +43,12 @@ impl<'a> Matching<'a> {
             by_key,
             stored_partition_of,
             seen_partition_of,
+            contested: Vec::new(),
         };
         matching.match_containers(stored, &by_id);
+        if !crowded_out.is_empty() {
+            matching.contested = matching.rows_of(stored, crowded_out);
+        }
         matching
     }
 
@@ -69,6 +75,13 @@ impl<'a> Matching<'a> {
         let row = self.row_of_entry(entry)?;
         (self.row_of[entry], self.entry_of[row]) = (NONE, NONE);
         Some(row)
+    }
+
+    /// The rows without an entry that have one of these ids.
+    fn rows_of(&self, stored: &StoredTree, mut ids: Vec<EntryId>) -> Vec<usize> {
+        ids.sort_unstable();
+        let has = |row: &usize| stored.containers[*row].entry_id.is_some_and(|id| ids.binary_search(&id).is_ok());
+        (0..stored.containers.len()).filter(|row| self.entry_of[*row] == NONE).filter(has).collect()
     }
 
     fn match_containers(&mut self, stored: &StoredTree, by_id: &Index) {
@@ -109,6 +122,8 @@ struct Entries<'a> {
     list: Vec<Entry<'a>>,
     by_key: Index,
     by_id: Index,
+    /// Ids of what does not count because another entry has the DN.
+    crowded_out: Vec<EntryId>,
 }
 
 impl<'a> Entries<'a> {
@@ -127,6 +142,7 @@ impl<'a> Entries<'a> {
             let own = p.containers.iter().filter(|c| belongs(partition, c));
             list.extend(own.map(|seen| Entry { partition, seen }));
         }
+        let mut crowded_out = Vec::new();
         loop {
             let mut by_id = Index::for_items(list.iter().map(|e| e.seen.ids.iter().count()).sum());
             for (i, entry) in list.iter().enumerate() {
@@ -137,13 +153,17 @@ impl<'a> Entries<'a> {
             for (i, entry) in list.iter().enumerate() {
                 let key = entry.seen.key.as_str();
                 let is = |e: usize| list[e].seen.key.as_str() == key;
-                // An entry renamed while pages were read comes twice: its last place counts. Of one DN the first.
+                // An entry renamed while pages were read comes twice: its last place counts. Of one DN the first, and
+                // whose name it was before, or will be, is there all the same.
                 let best = entry.seen.ids.best();
                 let superseded = best.is_some_and(|id| by_id.find(&id, |e| list[e].has(id)) != Some(i));
                 counts[i] = !superseded && by_key.put_first(key, i, is).is_none();
+                if !superseded && !counts[i] {
+                    crowded_out.extend(entry.seen.ids.iter());
+                }
             }
             if counts.iter().all(|c| *c) {
-                return Entries { list, by_key, by_id };
+                return Entries { list, by_key, by_id, crowded_out };
             }
             let mut counts = counts.into_iter();
             list.retain(|_| counts.next().unwrap_or_default());

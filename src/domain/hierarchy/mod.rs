@@ -43,7 +43,7 @@ pub enum IdKind {
 }
 
 /// An id that follows an entry through renames and moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId {
     /// Where it came from; ids of different kinds are never compared.
     pub kind: IdKind,

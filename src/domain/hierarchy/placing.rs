@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::View;
 use super::matching::NONE;
-use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionRef, Planner, Update, sort_by_place};
+use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionFate, PartitionRef, Planner, Update, sort_by_place};
 use super::report::{Moved, Place, Renamed, Touched};
 use super::warnings::{Kept, Reason};
 use crate::domain::dn::{self, DnKey};
@@ -22,6 +22,9 @@ impl<'a> Planner<'a> {
     /// Decides which rows stay and which entries cannot be placed. What is left out counts as not seen, so that its
     /// row stays too, and then something else may have no place: both are asked until nothing changes.
     pub(super) fn settle(&mut self) {
+        // Of two entries with one name, as a rename between two pages shows them, the second one is there as well.
+        let contested = std::mem::take(&mut self.matching.contested);
+        contested.iter().for_each(|row| self.spare(Some(*row)));
         self.fates_of_missing();
         let (mut rounds, stored_keys) = (0, OnceCell::new());
         let most = (MOST_LOOKS / self.left_out.len().max(1)).clamp(2, MOST_ROUNDS);
@@ -41,6 +44,12 @@ impl<'a> Planner<'a> {
             let entry = &self.matching.entries[e];
             let partition = &self.seen.partitions[entry.partition].external_id;
             self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
+        }
+        for row in contested {
+            if let PartitionFate::Listed(partition) = self.partition_fate(row) {
+                let partition = &self.seen.partitions[partition].external_id;
+                self.kept.add(partition, Reason::Misplaced, &self.stored.containers[row].external_id);
+            }
         }
     }
 
@@ -84,7 +93,11 @@ impl<'a> Planner<'a> {
     /// listed: the entry itself was seen.
     fn leave_out(&mut self, e: usize) {
         self.left_out[e] = true;
-        let mut spared = self.matching.part(e);
+        let row = self.matching.part(e);
+        self.spare(row);
+    }
+
+    fn spare(&mut self, mut spared: Option<usize>) {
         while let Some(row) = spared {
             self.spared[row] = true;
             spared = self.parent_row(row);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::bars;
 use crate::support::program::{Dice, Place, Process};
-use crate::support::{SYSTEMS, invariants, sandbox_settings};
+use crate::support::{SYSTEMS, client, invariants, sandbox_settings};
 use jim::sandbox::{Options, Sandbox, Tree};
 
 const UNITS: usize = 60;
@@ -186,11 +186,8 @@ async fn killed(dice: &mut Dice, all: &mut Total) {
     }
     let mut tally = Tally::default();
     for point in 0..POINTS {
-        let sender = Sender {
-            http: reqwest::Client::builder().no_proxy().build().expect("a client"),
-            base: format!("http://{}", server.address()),
-            key: key.clone(),
-        };
+        let sender =
+            Sender { http: client::unchecked(), base: format!("http://{}", server.address()), key: key.clone() };
         let mut clients = JoinSet::new();
         for n in 0..NAMES {
             let name = move |k| {

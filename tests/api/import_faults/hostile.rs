@@ -57,8 +57,9 @@ impl<'a> Subject<'a> {
     }
 
     /// An import under these faults, which must end in one of the ways that an import may end, and remove nothing:
-    /// only where an id was turned into another one, the same entry is put in its place. Whether it was applied.
-    async fn meets(&self, faults: Faults, what: &str) -> bool {
+    /// only where an id was turned into another one, as one that spoils does, the same entry is put in its place.
+    /// Whether it was applied.
+    async fn meets(&self, faults: Faults, what: &str, spoils: bool) -> bool {
         self.sandbox.set_faults(Faults { page_size: Some(3), ..faults });
         let answer = self.outside.import(self.id, "").await;
         match answer.status {
@@ -68,7 +69,7 @@ impl<'a> Subject<'a> {
                 let (mut gone, come) = (places(&result, "removed"), places(&result, "added"));
                 // What a directory invented before is really gone.
                 gone.retain(|dn| self.stored.iter().any(|line| line.trim_matches([' ', '*']) == dn));
-                let replaced = self.ids && gone.iter().all(|dn| come.contains(dn));
+                let replaced = spoils && self.ids && gone.iter().all(|dn| come.contains(dn));
                 assert!(!applied || gone.is_empty() || replaced, "{what}: {result}");
                 applied
             }
@@ -184,7 +185,7 @@ async fn run_all(subjects: &[Subject<'_>], set: Vec<(String, Faults)>, spoils: b
             let next = open.lock().expect("a list").next();
             let Some((what, faults)) = next else { return };
             let begun = Instant::now();
-            let applied = subject.meets(faults, &what).await;
+            let applied = subject.meets(faults, &what, spoils).await;
             let took = begun.elapsed();
             if spoils {
                 // An id that was read as another one was put in the place of the right one, and lost its selection.

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use self::register::{AT_FIRST, Operation, What, bent, check};
 use crate::bars;
-use crate::support::SYSTEMS;
 use crate::support::program::{Dice, HANG, Place, Process};
+use crate::support::{SYSTEMS, client};
 
 const CLIENTS: usize = 20;
 /// Each is the description of a connected system.
@@ -113,7 +113,7 @@ async fn c4_registers_are_linearizable_over_kills() {
     });
     let mut dice = Dice::new("REGISTERS_SEED");
     for life in 0..=kills {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = client::unchecked();
         let mut callers = JoinSet::new();
         for _ in 0..CLIENTS {
             let (http, base, key) = (http.clone(), format!("http://{}", server.address()), key.clone());

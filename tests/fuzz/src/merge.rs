@@ -1,6 +1,8 @@
 //! The merge rules once more, written as plainly as they are told and for small trees only: what an import has to
 //! report and to store. Names are lists of normalised RDNs here, and every question is a walk over all rows.
 
+mod outcome;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,8 +75,10 @@ struct Merge<'a> {
     listed: BTreeMap<usize, usize>,
     /// Entries that find no place.
     misplaced: BTreeSet<usize>,
-    /// Their rows, and those above.
+    /// Their rows, and those above; and so of entries whose name another one had first.
     spared: BTreeSet<usize>,
+    /// The ids of the latter.
+    crowded: BTreeSet<EntryId>,
     /// Fates that were asked for before.
     known: RefCell<BTreeMap<usize, Fate>>,
 }
@@ -98,11 +102,13 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
         listed: BTreeMap::new(),
         misplaced: BTreeSet::new(),
         spared: BTreeSet::new(),
+        crowded: BTreeSet::new(),
         known: RefCell::default(),
     };
     merge.entries();
     merge.pair_partitions();
     merge.pair_containers();
+    merge.contested();
     merge.misplaced();
     merge.outcome()
 }
@@ -119,7 +125,12 @@ impl<'a> Merge<'a> {
         for (i, (p, c)) in all.iter().enumerate() {
             // An entry with an id counts where it was seen last, one without where it was seen first.
             let later = all[i + 1..].iter().any(|(_, o)| c.ids.best().is_some() && o.ids.best() == c.ids.best());
-            if !later && !self.entries.iter().any(|(_, o)| o.key == c.key) {
+            if later {
+                continue;
+            }
+            if self.entries.iter().any(|(_, o)| o.key == c.key) {
+                self.crowded.extend(c.ids.iter());
+            } else {
                 self.entries.push((*p, c));
                 self.places.push(path_of(c.key.as_str()));
             }
@@ -184,16 +195,30 @@ impl<'a> Merge<'a> {
                     && !self.misplaced.iter().any(below);
                 let taken = fates.contains(&Fate::Stays(self.places[*e].clone()));
                 if (!placed || taken) && self.misplaced.insert(*e) {
-                    let mut row = self.pairs.iter().find(|(_, taken)| *taken == e).map(|(r, _)| *r);
+                    let row = self.pairs.iter().find(|(_, taken)| *taken == e).map(|(r, _)| *r);
                     self.pairs.retain(|_, taken| taken != e);
-                    while let Some(r) = row {
-                        self.spared.insert(r);
-                        row = self.stored.containers[r].parent_id().map(|p| self.row(p));
-                    }
+                    self.spare(row);
                 }
             }
             if self.misplaced.len() == before {
                 return;
+            }
+        }
+    }
+
+    fn spare(&mut self, mut row: Option<usize>) {
+        while let Some(r) = row {
+            self.spared.insert(r);
+            row = self.stored.containers[r].parent_id().map(|p| self.row(p));
+        }
+    }
+
+    /// What was seen only under the name of another is not gone.
+    fn contested(&mut self) {
+        for r in 0..self.stored.containers.len() {
+            let seen = self.stored.containers[r].entry_id.is_some_and(|id| self.crowded.contains(&id));
+            if seen && !self.pairs.contains_key(&r) {
+                self.spare(Some(r));
             }
         }
     }
@@ -298,98 +323,5 @@ impl<'a> Merge<'a> {
             Ok(seen) => self.seen.partitions[seen].key.as_str(),
             Err(stored) => self.stored.partitions[stored].key.as_str(),
         })
-    }
-
-    fn outcome(&self) -> Outcome {
-        let mut outcome = Outcome { stopped: self.stopped(), ..Outcome::default() };
-        let [added, removed, renamed] = &mut outcome.partitions;
-        for (row, partition) in self.stored.partitions.iter().enumerate() {
-            match self.listed.get(&row).map(|l| &self.seen.partitions[*l]) {
-                Some(seen) if seen.key != partition.key => renamed.insert(seen.external_id.to_string()),
-                None if self.partition_goes(row) => removed.insert(partition.external_id.to_string()),
-                _ => false,
-            };
-        }
-        for (i, seen) in self.seen.partitions.iter().enumerate() {
-            if !self.listed.values().any(|l| *l == i) {
-                added.insert(seen.external_id.to_string());
-            }
-        }
-        let mut tree: BTreeMap<(Path, Path), (Option<usize>, Option<usize>)> = BTreeMap::new();
-        let at = |e: usize| (path_of(self.seen.partitions[self.entries[e].0].key.as_str()), self.places[e].clone());
-        for e in (0..self.entries.len()).filter(|e| !self.misplaced.contains(e)) {
-            tree.insert(at(e), (self.pairs.iter().find(|(_, p)| **p == e).map(|(r, _)| *r), Some(e)));
-        }
-        for row in 0..self.stored.containers.len() {
-            if let Fate::Stays(place) = self.fate(row) {
-                tree.insert((self.home_partition(row), place), (Some(row), None));
-            } else if self.fate(row) == Fate::Goes {
-                outcome.removed.insert(self.stored.containers[row].id);
-            }
-        }
-        for ((partition, path), (row, entry)) in &tree {
-            let above = |n: &usize| tree.contains_key(&(partition.clone(), path[*n..].to_vec()));
-            let parent = match (row, entry) {
-                (Some(row), None) => self.parent_that_stays(*row),
-                _ => (1..path.len().saturating_sub(partition.len())).find(above).map(|n| path[n..].to_vec()),
-            };
-            let parent_row =
-                parent.as_ref().map(|p| tree.get(&(partition.clone(), p.clone())).and_then(|(row, _)| *row));
-            let technical =
-                (1..path.len()).filter_map(|n| tree.get(&(partition.clone(), path[n..].to_vec()))).any(|at| match at {
-                    (_, Some(e)) => self.entries[*e].1.hidden,
-                    (Some(r), None) => self.stored.containers[*r].hidden,
-                    (None, None) => false,
-                });
-            let stored = row.map(|r| &self.stored.containers[r]);
-            let seen = entry.map(|e| self.entries[e].1);
-            let all = entry.is_some_and(|e| self.seen.partitions[self.entries[e].0].hidden);
-            let expected = Expected {
-                row: stored.map(|r| r.id),
-                parent,
-                id: seen.and_then(|s| s.ids.best()).or(stored.and_then(|r| r.entry_id)),
-                name: seen.map(|s| &s.name).or(stored.map(|r| &r.name)).expect("one of both").to_string(),
-                selected: stored.is_some_and(|r| r.selected),
-                hidden: seen.map_or(stored.is_some_and(|r| r.hidden), |s| all || s.hidden || technical),
-            };
-            outcome.tree.insert((partition.clone(), path.clone()), expected);
-            let Some(seen) = seen else { continue };
-            let Some((r, stored)) = row.zip(stored) else {
-                outcome.added.insert(seen.external_id.to_string());
-                continue;
-            };
-            if stored.name != seen.name {
-                outcome.renamed.insert((stored.id, stored.name.to_string(), seen.name.to_string()));
-            }
-            let same_partition = self.listed.get(&self.partition_of(r)) == entry.map(|e| self.entries[e].0).as_ref();
-            let same_parent = parent_row == stored.parent_id().map(|p| Some(self.row(p)));
-            if !(same_partition && same_parent) && self.home(r)[1..] != path[1..] {
-                outcome.moved.insert(stored.id);
-            }
-        }
-        outcome
-    }
-
-    /// The place of the nearest row above one that stays.
-    fn parent_that_stays(&self, row: usize) -> Option<Path> {
-        let above = self.row(self.stored.containers[row].parent_id()?);
-        match self.fate(above) {
-            Fate::Is(e) => Some(self.places[e].clone()),
-            Fate::Stays(place) => Some(place),
-            Fate::Goes => self.parent_that_stays(above),
-        }
-    }
-
-    fn stopped(&self) -> bool {
-        let unproved = |p: &usize| {
-            let verdict = self.verdicts.partitions.get(&self.stored.partitions[*p].id);
-            !(self.listed.contains_key(p) || verdict == Some(&Verdict::Gone) && self.seen.listed > 0)
-        };
-        let many = |p: &usize| {
-            let rows: Vec<usize> = (0..self.stored.containers.len()).filter(|r| self.partition_of(*r) == *p).collect();
-            let going = rows.iter().filter(|r| self.fate(**r) == Fate::Goes).count();
-            self.listed.contains_key(p) && rows.len() >= 10 && going * 2 > rows.len()
-        };
-        !self.accept && (0..self.stored.partitions.len()).any(|p| unproved(&p) || many(&p))
     }
 }

@@ -16,6 +16,50 @@ fn a_taken_dn_is_removed_and_added() {
     assert!(!world.row(9).expect("new").selected);
 }
 
+/// Pages are read one after the other: an entry that was read may lose its name to another that is read later.
+#[test]
+fn of_two_entries_with_one_name_both_were_seen() {
+    for first in [false, true] {
+        let mut world = World::imported(&["ou=a", "ou=b", "ou=c,ou=a", "ou=d,ou=b"]);
+        world.select(1);
+        world.select(2);
+        // b is shown under the name of a, before a itself or after it.
+        world.now(2, "ou=A");
+        if first {
+            world.containers().swap(0, 1);
+        }
+        world.everything_is(Verdict::Gone);
+        world.accept = true;
+        let before = world.stored.clone();
+        let plan = world.import();
+        assert!(!plan.changes.any() && plan.removed.is_empty(), "{:?}", plan.changes);
+        assert!(plan.warnings.iter().any(|w| w.contains("left as stored")), "{:?}", plan.warnings);
+        for n in [1, 2] {
+            let was = before.containers.iter().find(|c| c.entry_id == id(n).best()).expect("stored");
+            let is = world.row(n).expect("kept");
+            assert_eq!((is.id, is.selected, &is.external_id), (was.id, true, &was.external_id), "{n}");
+        }
+        // Read again, each has its own name.
+        world.now(2, "ou=b");
+        world.now(1, "ou=z");
+        assert_eq!(world.import().changes.renamed_containers.len(), 1);
+    }
+}
+
+/// Nothing is known of it but that somebody has its name: the row of an entry that was not seen at all goes.
+#[test]
+fn a_name_that_two_strangers_have_is_taken_by_the_first() {
+    let mut world = World::imported(&["ou=a"]);
+    world.containers()[0].ids = id(8);
+    world.containers().push(entry(&format!("ou=a,{BASE}"), id(9)));
+    let plan = world.import();
+    assert_eq!(
+        (names(&plan.changes.removed_containers), names(&plan.changes.added_containers)),
+        (vec!["a"], vec!["a"])
+    );
+    assert!(world.row(8).is_some() && world.row(9).is_none());
+}
+
 #[test]
 fn an_id_that_becomes_readable_is_adopted_and_never_erased() {
     let mut world = World::imported(&["ou=a"]);

@@ -53,7 +53,8 @@ impl Directory {
         sight
     }
 
-    /// An entry with an id that was renamed while it was read, or one that came again as it was.
+    /// An entry with an id that was renamed while it was read, one that took the name of another after that was read or
+    /// before, or one that came again as it was.
     fn read_twice(&self, containers: &mut Vec<SeenContainer>, uids: &mut Vec<Uid>, choices: &mut Choices<'_>) {
         let again = choices.below(uids.len());
         let uid = uids[again];
@@ -62,6 +63,9 @@ impl Directory {
         if renamed {
             containers.insert(0, self.container_at(uid, format!("ou=meanwhile,{dn}")));
             uids.insert(0, uid);
+        } else if self.nodes[&uid].shown != Shown::Nothing && !self.kind.ids_change && choices.once_in(2) {
+            let other = containers[choices.below(containers.len())].external_id.to_string();
+            containers[again] = self.container_at(uid, other);
         } else {
             containers.push(self.container(uid, dn));
             uids.push(uid);
