@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::key_text::{unknown_id, with_crc, wrong_secret};
-use crate::support::program::Place;
+use crate::support::program::{HANG, Place};
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
 
 const USERINFO: &str = "/api/v1/userinfo";
@@ -195,31 +195,43 @@ async fn k5_wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
         TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await.without_limits().await;
     let known = app.with_roles("known", &[2]).await;
     known.get(USERINFO).await.expect_status(200);
+    let other = app.with_roles("another", &[]).await;
     let wrong = |n: usize| app.stranger().with_key(&wrong_secret(known.key(), n));
     let runs = app.app.keys.argon2_runs();
     // At once: more than may be verified do not get past the count together.
     let asked: Vec<_> =
         (0..200).map(wrong).map(|c| tokio::spawn(async move { c.get(USERINFO).await.status })).collect();
     let honest = timed(&known, USERINFO, 50, 200).await;
-    let other = app.with_roles("another", &[]).await;
-    let cold = timed(&other, USERINFO, 1, 200).await;
+    // A machine that is too busy for ten in two seconds answers some with 503, which count for nothing.
+    let begun = Instant::now();
+    loop {
+        match other.get(USERINFO).await.status {
+            200 => break,
+            status => assert!(status == 503 && begun.elapsed() < HANG, "{status}"),
+        }
+    }
+    let cold = vec![begun.elapsed()];
     let mut seen = (0, 0);
     for answer in asked {
         match answer.await.expect("an answer") {
             401 => seen.0 += 1,
             429 => seen.1 += 1,
-            status => panic!("{status}"),
+            status => assert_eq!(status, 503),
         }
     }
     bars::figure("K5", format!("remembered {}, another's first {}", shares(honest), shares(cold)));
-    // Two more runs: the other key was made and verified.
-    assert_eq!((seen, app.app.keys.argon2_runs() - runs), ((10, 190), 12));
+    assert!((1..=10).contains(&seen.0) && seen.1 >= 100, "{seen:?}");
+    for n in 200 + seen.0..210 {
+        wrong(n).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
+    }
+    // One more run: the other key was verified.
+    assert_eq!(app.app.keys.argon2_runs() - runs, 11);
     clock.pass(Duration::from_secs(59));
     assert_eq!(wrong(300).get(USERINFO).await.header("retry-after"), "1");
     known.get(USERINFO).await.expect_status(200);
     clock.pass(Duration::from_secs(1));
     wrong(300).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
-    assert_eq!(app.app.keys.argon2_runs() - runs, 13);
+    assert_eq!(app.app.keys.argon2_runs() - runs, 12);
 }
 
 /// A short form that prints how far apart the two are: Welch's t of the times.
