@@ -109,8 +109,11 @@ fn told(faults: &Faults) -> String {
     if let Some((field, why)) = faults.iter().next().and_then(|(field, why)| Some((field, why.first()?))) {
         text += &format!(" {field}: {why}");
         let more = faults.values().map(Vec::len).sum::<usize>() - 1;
-        if more > 0 {
-            text += &format!(" ({more} more)");
+        // Of a body of nothing but faults not all are noted.
+        match more {
+            0 => {}
+            1..=MAX_FAULTS => text += &format!(" ({more} more)"),
+            _ => text += &format!(" (more than {MAX_FAULTS} more)"),
         }
     }
     text

@@ -153,8 +153,8 @@ impl<'a> Entries<'a> {
             for (i, entry) in list.iter().enumerate() {
                 let key = entry.seen.key.as_str();
                 let is = |e: usize| list[e].seen.key.as_str() == key;
-                // An entry renamed while pages were read comes twice: its last place counts. Of one DN the first, and
-                // whose name it was before, or will be, is there all the same.
+                // An entry renamed while pages were read comes twice: its last place counts. Of one DN the first; the
+                // other entry is there all the same.
                 let best = entry.seen.ids.best();
                 let superseded = best.is_some_and(|id| by_id.find(&id, |e| list[e].has(id)) != Some(i));
                 counts[i] = !superseded && by_key.put_first(key, i, is).is_none();

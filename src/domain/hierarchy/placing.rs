@@ -89,14 +89,15 @@ impl<'a> Planner<'a> {
         more
     }
 
-    /// The row of what is left out does not go, and neither does anything above it, as long as their naming context is
-    /// listed: the entry itself was seen.
+    /// An entry that cannot be placed counts as not seen, but its row stays.
     fn leave_out(&mut self, e: usize) {
         self.left_out[e] = true;
         let row = self.matching.part(e);
         self.spare(row);
     }
 
+    /// A row whose entry was seen does not go, and neither does anything above it, as long as their naming context is
+    /// listed.
     fn spare(&mut self, mut spared: Option<usize>) {
         while let Some(row) = spared {
             self.spared[row] = true;

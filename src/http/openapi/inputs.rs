@@ -81,7 +81,7 @@ pub struct UpdateConnectedSystemRequest {
     /// Description
     #[schema(max_length = 1000, pattern = r"^[^\x00]*$")]
     description: Option<String>,
-    /// Connector-specific settings, keyed by setting ID
+    /// Connector-specific settings, keyed by setting ID; at most 1000
     setting_values: Option<BTreeMap<SettingId, SettingValueRequest>>,
     #[schema(schema_with = parallelism)]
     max_export_parallelism: Option<i64>,
@@ -104,7 +104,7 @@ pub struct SettingValueRequest {
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TestConnectionRequest {
-    /// Settings to try without storing them, keyed by setting ID
+    /// Settings to try without storing them, keyed by setting ID; at most 1000
     setting_values: Option<BTreeMap<SettingId, SettingValueRequest>>,
 }
 

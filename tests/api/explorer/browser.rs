@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{SYSTEMS, TestApp};
+use crate::support::{SYSTEMS, TestApp, client};
 
 /// Nothing here takes a tenth of it.
 const HANG: Duration = Duration::from_secs(120);
@@ -48,7 +48,7 @@ impl Tab {
             }
         };
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = client::unchecked();
         let list = http.get(format!("http://127.0.0.1:{port}/json/list")).send().await.expect("an answer");
         let list: Value = list.json().await.expect("JSON");
         let page = list.as_array().expect("tabs").iter().find(|tab| tab["type"] == "page").expect("a tab");

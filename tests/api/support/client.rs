@@ -122,8 +122,8 @@ const CODES: [(u16, &[&str]); 13] = [
     (503, &["SERVICE_UNAVAILABLE"]),
 ];
 
-/// Sends requests that their server may not survive, without the checks of [`Client`]. It gives up some time: after a
-/// kill one of many such requests once waited for ever, with no connection left to wait for.
+/// Sends requests without the checks of [`Client`], for example those that a server may not survive. It gives up some
+/// time: after a kill one of many requests once waited for ever, with no connection left to wait for.
 pub fn unchecked() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(HANG).build().expect("a client")
 }
