@@ -1,7 +1,12 @@
-//! Bars l13 and l14: entries whose names cannot be read, come twice, or come before that of their parent.
+//! Bars l13 and l14: entries whose names cannot be read, come twice, go to another entry, or come before that of their
+//! parent.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use jim::sandbox::{Broken, Faults, Mischief, Options, Order, Place, SearchFault, Tree};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::bars;
 use crate::support::case::{Case, import, told};
@@ -154,5 +159,53 @@ async fn l14_an_orphan_whose_parent_turns_up() {
     assert_eq!(containers(&partitions).len(), 3);
     let again = import(&app, case.id, "?acceptRemovals=true").await;
     assert_eq!(told(&again), [""; 0]);
+    app.is_sound();
+}
+
+/// One page is read, a name goes to another entry, the next page is read: both entries were seen, and both stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn l14_a_name_that_goes_to_another_entry_between_two_pages() {
+    let app = TestApp::start().await;
+    let stored = ["dc=x", " ou=A,dc=x *", " ou=B,dc=x *", " ou=D,dc=x"];
+    let directory = ["ou=A,dc=x", "ou=D,dc=x", "ou=B,dc=x"].into_iter().fold(Tree::new().suffix("dc=x"), Tree::ou);
+    // Who is read first under the name: the entry that has always had it, or the other one.
+    for order in [Order::Created, Order::Reversed] {
+        let case = Case::imported(&app, directory.clone(), &["ou=A,dc=x", "ou=B,dc=x"]).await;
+        assert_eq!(case.tree().await, stored);
+        let rename = |dn: &str, new: &str| case.sandbox.rename(dn, new, None).expect("renamed");
+        let b_takes_the_name_of_a = || {
+            rename("ou=A,dc=x", "ou=C");
+            rename("ou=B,dc=x", "ou=A");
+        };
+        let first = order == Order::Created;
+        if !first {
+            b_takes_the_name_of_a();
+        }
+        let gate = Arc::new(Semaphore::new(0));
+        let between = SearchFault::new(Mischief::Wait(Arc::clone(&gate))).on_page(1).after(2);
+        case.sandbox.set_faults(Faults { order, page_size: Some(2), searches: vec![between], ..Faults::default() });
+        let meanwhile = async {
+            while case.sandbox.waiting() == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            if first {
+                b_takes_the_name_of_a();
+            } else {
+                rename("ou=A,dc=x", "ou=B");
+                rename("ou=C,dc=x", "ou=A");
+            }
+            gate.close();
+        };
+        let (answer, ()) = tokio::join!(app.import(case.id, "?acceptRemovals=true"), meanwhile);
+        let result = answer.expect_status(200);
+        assert_eq!((result["success"].clone(), told(&result)), (json!(true), Vec::new()), "{order:?}: {result}");
+        let warnings = result["warnings"].to_string();
+        assert!(warnings.contains("left as stored"), "{order:?}: {warnings}");
+        assert_eq!(case.tree().await, stored, "{order:?}");
+        // Read again, every entry has a name of its own.
+        case.sandbox.set_faults(Faults::default());
+        let renamed: &[&str] = if first { &["~ ou=A,dc=x: B to A *", "~ ou=C,dc=x: A to C *"] } else { &[] };
+        assert_eq!(case.changes("").await, renamed, "{order:?}");
+    }
     app.is_sound();
 }
