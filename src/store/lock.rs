@@ -11,6 +11,10 @@ use rustix::io::Errno;
 
 use super::open::OpenFault;
 
+/// How often the system's list of locks is read until a holder is found in it: the list changes while it is read, and
+/// what was there all the time may be missing from one reading.
+const LOOKS: usize = 20;
+
 /// Holds the lock of a database file until it is dropped or the process ends, however it ends.
 pub struct FileLock {
     _file: File,
@@ -96,8 +100,13 @@ fn holder(file: &mut File) -> Option<u32> {
     let noted = text.trim().parse().ok();
     let meta = file.metadata().ok()?;
     let (major, minor) = (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev()));
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    holder_in(&locks, &format!("{major:02x}:{minor:02x}"), meta.ino(), noted)
+    let device = format!("{major:02x}:{minor:02x}");
+    found_again(|| holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &device, meta.ino(), noted))
+}
+
+/// What one of several looks finds.
+fn found_again(mut look: impl FnMut() -> Option<u32>) -> Option<u32> {
+    (0..LOOKS).find_map(|_| look())
 }
 
 /// Finds who holds a lock in lines such as `1: FLOCK  ADVISORY  WRITE 4711 fd:00:1234 0 EOF`. Some file systems show
@@ -132,6 +141,18 @@ mod tests {
         assert_eq!(holder_in(locks, "00:2a", 500, Some(99)), None);
         assert_eq!(holder_in(locks, "fe:02", 600, Some(600)), None, "a process that cannot be seen from here");
         assert_eq!(holder_in("", "fe:00", 500, Some(11)), None);
+    }
+
+    #[test]
+    fn who_is_missing_from_one_reading_is_looked_for_again() {
+        let mut readings = ["", "3: FLOCK  ADVISORY  WRITE 13 fe:01:500 0 EOF"].into_iter();
+        assert_eq!(found_again(|| holder_in(readings.next()?, "fe:01", 500, None)), Some(13));
+        let mut looks = 0;
+        let nobody = found_again(|| {
+            looks += 1;
+            None
+        });
+        assert_eq!((nobody, looks), (None, LOOKS));
     }
 
     #[test]
