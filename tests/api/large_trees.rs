@@ -97,7 +97,8 @@ async fn l11_a_hundred_thousand_containers_in_full() {
         let path = format!("http://{}{SYSTEMS}/{}/import-hierarchy", outside.server.address(), ids[0]);
         let import = async || {
             let begun = Instant::now();
-            let answer = http.post(&path).header("X-Api-Key", outside.client.key()).send().await.expect("an answer");
+            let request = http.post(&path).header("X-Api-Key", outside.client.key()).timeout(HANG);
+            let answer = request.send().await.expect("an answer");
             assert_eq!(answer.status(), 200);
             let body = answer.bytes().await.expect("a whole answer");
             (begun.elapsed(), body)

@@ -14,8 +14,8 @@ use crate::bars;
 use crate::support::case::{Case, activities, same};
 use crate::support::{Setup, TestApp};
 
-/// As many partitions as are read at a time: some may be read on the connection that another one needs no longer, but on
-/// a machine that is ever so busy not all of them on the first one.
+/// As many partitions as are read at a time. On a busy machine the first may be done before the next is begun, which then
+/// is read on the same connection; that all of them are is too unlikely to be met.
 fn tree() -> Tree {
     let suffixes = ["dc=x", "o=y", "o=z", "dc=w"];
     suffixes.into_iter().fold(Tree::new(), |tree, suffix| tree.suffix(suffix).ou(&format!("ou=A,{suffix}")))
