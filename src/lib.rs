@@ -40,13 +40,13 @@
 //! - Everything from outside has a size limit, a time limit and a clear error.
 //! - A storage that failed takes no changes until a page was written and synced again; a damaged one takes none at all.
 //!   Reads go on ([`store`]).
-//! - What the API promises is written beside the handlers ([`http::openapi`]), and every answer of the tests is held
+//! - What the API promises is written beside the handlers ([`http::description`]), and every answer of the tests is held
 //!   against it.
 //!
 //! # A walk: `POST .../connected-systems/{id}/import-hierarchy`
 //!
-//! 1. [`http::serve`] takes the connection, bounds the request head and gives the request its id.
-//! 2. The route in [`http::api`] matches; the key is verified ([`ops::authenticate`]): argon2 ran once, now a keyed
+//! 1. [`http::server`] takes the connection, bounds the request head and gives the request its id.
+//! 2. The route of [`http::api`] is looked up; the key is verified ([`ops::authenticate`]): argon2 ran once, now a keyed
 //!    digest is enough. No body is read.
 //! 3. [`ops::import_hierarchy::run`] reads system and settings, refuses what cannot work, takes the one run of the
 //!    system and opens an activity.
@@ -72,7 +72,7 @@
 //! # Where to add
 //!
 //! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. What an
-//! operation takes and answers is described beside its handler ([`http::openapi`]). A connector is a folder in
+//! operation takes and answers is described beside its handler ([`http::description`]). A connector is a folder in
 //! `connectors/`, a row in [`connectors::definitions`], its id in the CHECK of `schema.sql`, and a place wherever an
 //! operation chooses by the connector, as [`ops::import_schema`] does. A table is in `schema.sql`, with the file of its
 //! family in `store/`.

@@ -1,10 +1,13 @@
 //! What is counted while the server runs: requests by route and status, imports by how they ended. Numbers, templates
 //! and ids only; no name, address or key may appear here.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+};
 
 /// Seconds until the head of an answer was ready.
 const REQUEST_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -39,6 +42,29 @@ pub struct Metrics {
     request_seconds: HistogramVec,
     imports: IntCounterVec,
     import_seconds: HistogramVec,
+}
+
+/// The counters of one route. They appear with its first answer and are looked up once: a look-up hashes the labels.
+pub(crate) struct RouteMetrics {
+    metrics: Metrics,
+    labels: [String; 2],
+    ok: OnceLock<IntCounter>,
+    seconds: OnceLock<Histogram>,
+}
+
+impl RouteMetrics {
+    /// Counts an answer.
+    pub(crate) fn answered(&self, status: u16, took: Duration) {
+        let [method, route] = &self.labels;
+        let requests = |status: &str| self.metrics.requests.with_label_values(&[method, route, status]);
+        if status == 200 {
+            self.ok.get_or_init(|| requests("200")).inc();
+        } else {
+            requests(&status.to_string()).inc();
+        }
+        let seconds = || self.metrics.request_seconds.with_label_values(&[method, route]);
+        self.seconds.get_or_init(seconds).observe(took.as_secs_f64());
+    }
 }
 
 /// What is so at the moment of asking.
@@ -104,10 +130,10 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a request of a route, by the route's template.
-    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
-        self.requests.with_label_values(&[method, route, status.to_string().as_str()]).inc();
-        self.request_seconds.with_label_values(&[method, route]).observe(took.as_secs_f64());
+    /// The counters of a route, by its template.
+    pub(crate) fn route(&self, method: &str, route: &str) -> RouteMetrics {
+        let labels = [method.to_owned(), route.to_owned()];
+        RouteMetrics { metrics: self.clone(), labels, ok: OnceLock::new(), seconds: OnceLock::new() }
     }
 
     /// Counts a request that no route took. Neither its path nor its verb is told: a caller could make as many of them

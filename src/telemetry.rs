@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_filter_is_what_it_says_for_our_own_parts() {
         let told = |filter: &str| {
-            let said = log(filter, || tell!("jim", "jim::http::serve"));
+            let said = log(filter, || tell!("jim", "jim::http::server"));
             ["trace", "debug", "info", "warn", "error"].map(|level| said.matches(&format!("{level} of jim")).count())
         };
         assert_eq!(told("trace"), [2, 2, 2, 2, 2]);

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Subcommand;
-use jim::http::json;
+use jim::http::wire;
 use jim::ops::api_keys::{self as ops, KeyFields};
 use jim::ops::start::{Files, StartFault, open_files};
 use jim::security::api_key::Hasher;
@@ -46,7 +46,7 @@ fn role(text: &str) -> Result<i64, String> {
 }
 
 fn date(text: &str) -> Result<OffsetDateTime, String> {
-    json::parse_date_or_day(text).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
+    wire::parse_date_or_day(text).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
 }
 
 /// Carries out an action on the files of a stopped server.
@@ -113,7 +113,7 @@ fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
         [] => "-".to_owned(),
         roles => role_names(roles).join(","),
     };
-    let date = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), json::date);
+    let date = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), wire::date);
     let state = match (key.is_enabled, key.expires_at.is_some_and(|end| end <= now)) {
         (false, _) => "disabled",
         (true, true) => "expired",

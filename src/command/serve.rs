@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jim::app::App;
 use jim::config::{Config, INFRASTRUCTURE_KEY};
 use jim::http;
-use jim::http::serve::{self, Door};
+use jim::http::server::{self, Door};
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::security::tls::listener::ListenerTls;
@@ -56,7 +56,7 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     tracing::info!(instance, address = %server.address, database = %config.database.display(), "serving");
     let monitoring = metrics.map(|listener| {
         tracing::info!(address = ?listener.local_addr().ok(), "metrics without a key");
-        tokio::spawn(serve::run(listener, http::metrics_alone(&server.app), Door::default(), std::future::pending()))
+        tokio::spawn(server::run(listener, http::metrics_alone(&server.app), Door::default(), std::future::pending()))
     });
     server
         .run(async {
@@ -130,10 +130,10 @@ impl Server {
         // Before any file is made: what is wrong here is put right without them.
         let tls = config.tls.as_ref().map(|(certificate, key)| ListenerTls::load(certificate, key)).transpose();
         let door = Door {
-            limits: serve::Limits {
+            limits: server::Limits {
                 connections: config.limits.connections,
                 per_address: config.limits.connections_per_address,
-                ..serve::Limits::default()
+                ..server::Limits::default()
             },
             tls: tls.map_err(Exit::configuration)?.map(Arc::new),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -148,7 +148,7 @@ impl Server {
         let (end, ended) = oneshot::channel();
         let housekeeping = tokio::spawn(housekeeping::run(self.app.clone(), ended));
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
-        serve::run(self.listener, route, self.door, stop).await;
+        server::run(self.listener, route, self.door, stop).await;
         retention.abort();
         // Not cut off: what it is storing would be lost.
         drop::<oneshot::Sender<()>>(end);

@@ -1,117 +1,137 @@
 //! The only room that knows warp, JSON shapes and status codes. A handler decodes, calls one function, encodes.
 //!
-//! [`api`] is the whole route table, one line per route, in the order of the API's chapters. Path, method, key and
-//! role are checked by the one function that makes routes, so that no route can miss a check.
+//! Owns the list of routes, in the order of the contract's chapters. Method, path and description stand beside each
+//! handler (`#[utoipa::path]`); the list says who may call it. Router, description, roles and the errors that all
+//! routes share come from these lines, so a route cannot miss a check or its description.
 
-mod activities;
-mod api_keys;
-mod certificates;
-mod connected_systems;
-mod connector_definitions;
-mod deletion;
-pub mod error;
-mod explorer;
-mod filters;
-mod hierarchy;
-mod history;
-pub mod json;
-mod metrics;
-mod object_types;
-pub mod openapi;
-mod paging;
-mod partitions;
-pub mod serve;
-mod service_settings;
-mod system;
-mod test_connection;
-mod tree;
-mod type_list;
+mod api;
+mod call;
+mod openapi;
+mod routes;
+pub mod server;
+pub mod wire;
 
-use warp::http::Method;
+use std::sync::LazyLock;
+
+use utoipa::OpenApi;
 
 use crate::app::App;
-use filters::{Access, Routes};
+use api::{
+    activities, api_keys, certificates, connected_systems, connector_definitions, deletion, hierarchy, history,
+    metrics, object_types, partitions, service_settings, system, test_connection,
+};
+use call::Access;
+use openapi::{Description, page};
+use routes::Route;
 
-pub use metrics::alone as metrics_alone;
+/// All routes as one warp filter, boxed: unboxed ones took seven times as long to compile.
+pub type Filter = warp::filters::BoxedFilter<(warp::reply::Response,)>;
 
-/// One route: every route function returns this type, which keeps compile times flat (30 routes unboxed took
-/// seven times as long to compile).
-pub type Route = warp::filters::BoxedFilter<(warp::reply::Response,)>;
+/// Makes a function that lists the routes, and the OpenAPI document of them.
+macro_rules! routes {
+    (fn $list:ident, struct $document:ident: $($access:ident $module:ident::$handler:ident,)*) => {
+        #[derive(OpenApi)]
+        #[openapi(paths($($module::$handler),*))]
+        struct $document;
 
-use Access::{Administrator, Anonymous, AnyKey, Reader, Scraper};
+        fn $list() -> Vec<Route> {
+            pastey::paste! {
+                vec![$(Route::described::<$module::[<__path_ $handler>], _, _>(Access::$access, $module::$handler)),*]
+            }
+        }
+    };
+}
 
-const GET: Method = Method::GET;
-const POST: Method = Method::POST;
-const PUT: Method = Method::PUT;
-const PATCH: Method = Method::PATCH;
-const DELETE: Method = Method::DELETE;
+routes! { fn chapters, struct Chapters:
+    Reader connected_systems::list,
+    Administrator connected_systems::create,
+    Reader connected_systems::get,
+    Administrator connected_systems::update,
+    Administrator deletion::delete,
+    Reader deletion::preview,
+    Administrator deletion::clear,
+    Administrator hierarchy::import,
+    Administrator connected_systems::import_schema,
+    Administrator test_connection::test,
+    Reader object_types::list,
+    Administrator object_types::update,
+    Administrator object_types::update_attribute,
+    Administrator object_types::bulk_update,
+    Administrator object_types::bulk_update_by_put,
+    Reader partitions::list,
+    Administrator partitions::update_partition,
+    Administrator partitions::update_container,
+    Administrator partitions::bulk_update,
+    Reader connector_definitions::list,
+    Reader connector_definitions::get,
+    Reader connector_definitions::by_name,
+    Reader api_keys::list,
+    Administrator api_keys::create,
+    Reader api_keys::get,
+    Administrator api_keys::update,
+    Administrator api_keys::delete,
+    Reader api_keys::roles,
+    Anonymous system::health,
+    Anonymous system::live,
+    Anonymous system::ready,
+    Anonymous system::version,
+    Anonymous system::auth_config,
+    AnyKey system::userinfo,
+    Reader activities::list,
+    Reader activities::get,
+    Reader activities::children,
+    Reader activities::stats,
+    Reader activities::items,
+    Reader service_settings::list,
+    Reader service_settings::get,
+    Administrator service_settings::update,
+    Administrator service_settings::revert,
+    Reader certificates::list,
+    Reader certificates::enabled,
+    Reader certificates::get,
+    Administrator certificates::upload,
+    Administrator certificates::from_file,
+    Administrator certificates::update,
+    Administrator certificates::delete,
+    Reader certificates::validate,
+    Reader certificates::download,
+    Reader history::deleted_cso,
+    Reader history::deleted_mvo,
+    Reader history::count,
+    Administrator history::cleanup,
+    Scraper metrics::show,
+}
 
-/// Every route of the server.
-#[rustfmt::skip]
-pub fn api(app: &App) -> Route {
-    let mut r = Routes::new(app);
-    r.add(GET,    "/api/v1/synchronisation/connected-systems", Reader, connected_systems::list);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems", Administrator, connected_systems::create);
-    r.add(GET,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}", Reader, connected_systems::get);
-    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}", Administrator, connected_systems::update);
-    r.add(DELETE, "/api/v1/synchronisation/connected-systems/{connectedSystemId}", Administrator, deletion::delete);
-    r.add(GET,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/deletion-preview", Reader, deletion::preview);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{connectedSystemId}/clear", Administrator, deletion::clear);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{connectedSystemId}/import-hierarchy", Administrator, hierarchy::import);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{connectedSystemId}/import-schema", Administrator, connected_systems::import_schema);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{connectedSystemId}/test-connection", Administrator, test_connection::test);
-    r.add(GET,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types", Reader, object_types::list);
-    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}", Administrator, object_types::update);
-    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes/{attributeId}", Administrator, object_types::update_attribute);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes/bulk-update", Administrator, object_types::bulk_update);
-    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes", Administrator, object_types::bulk_update);
-    r.add(GET,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/partitions", Reader, partitions::list);
-    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/partitions/{partitionId}", Administrator, partitions::update_partition);
-    r.add(PUT,    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/{containerId}", Administrator, partitions::update_container);
-    r.add(POST,   "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/bulk-update", Administrator, partitions::bulk_update);
-    r.add(GET,    "/api/v1/synchronisation/connector-definitions", Reader, connector_definitions::list);
-    r.add(GET,    "/api/v1/synchronisation/connector-definitions/{connectorDefinitionId}", Reader, connector_definitions::get);
-    r.add(GET,    "/api/v1/synchronisation/connector-definitions/by-name/{name}", Reader, connector_definitions::by_name);
-    r.add(GET,    "/api/v1/apikeys", Reader, api_keys::list);
-    r.add(POST,   "/api/v1/apikeys", Administrator, api_keys::create);
-    r.add(GET,    "/api/v1/apikeys/{apiKeyId}", Reader, api_keys::get);
-    r.add(PUT,    "/api/v1/apikeys/{apiKeyId}", Administrator, api_keys::update);
-    r.add(DELETE, "/api/v1/apikeys/{apiKeyId}", Administrator, api_keys::delete);
-    r.add(GET,    "/api/v1/security/roles", Reader, api_keys::roles);
-    r.add(GET,    "/api/v1/health", Anonymous, system::health);
-    r.add(GET,    "/api/v1/health/live", Anonymous, system::live);
-    r.add(GET,    "/api/v1/health/ready", Anonymous, system::ready);
-    r.add(GET,    "/api/v1/health/version", Anonymous, system::version);
-    r.add(GET,    "/api/v1/auth/config", Anonymous, system::auth_config);
-    r.add(GET,    "/api/v1/userinfo", AnyKey, system::userinfo);
-    r.add(GET,    "/api/v1/activities", Reader, activities::list);
-    r.add(GET,    "/api/v1/activities/{activityId}", Reader, activities::get);
-    r.add(GET,    "/api/v1/activities/{activityId}/children", Reader, activities::children);
-    r.add(GET,    "/api/v1/activities/{activityId}/stats", Reader, activities::stats);
-    r.add(GET,    "/api/v1/activities/{activityId}/items", Reader, activities::items);
-    r.add(GET,    "/api/v1/service-settings", Reader, service_settings::list);
-    r.add(GET,    "/api/v1/service-settings/{key}", Reader, service_settings::get);
-    r.add(PUT,    "/api/v1/service-settings/{key}", Administrator, service_settings::update);
-    r.add(DELETE, "/api/v1/service-settings/{key}", Administrator, service_settings::revert);
-    r.add(GET,    "/api/v1/certificates", Reader, certificates::list);
-    r.add(GET,    "/api/v1/certificates/enabled", Reader, certificates::enabled);
-    r.add(GET,    "/api/v1/certificates/{certificateId}", Reader, certificates::get);
-    r.add(POST,   "/api/v1/certificates/upload", Administrator, certificates::upload);
-    r.add(POST,   "/api/v1/certificates/file", Administrator, certificates::from_file);
-    r.add(PATCH,  "/api/v1/certificates/{certificateId}", Administrator, certificates::update);
-    r.add(DELETE, "/api/v1/certificates/{certificateId}", Administrator, certificates::delete);
-    r.add(GET,    "/api/v1/certificates/{certificateId}/validate", Reader, certificates::validate);
-    r.add(GET,    "/api/v1/certificates/{certificateId}/download", Reader, certificates::download);
-    r.add(GET,    "/api/v1/history/deleted-objects/cso", Reader, history::deleted_cso);
-    r.add(GET,    "/api/v1/history/deleted-objects/mvo", Reader, history::deleted_mvo);
-    r.add(GET,    "/api/v1/history/connected-systems/{connectedSystemId}/count", Reader, history::count);
-    r.add(POST,   "/api/v1/history/cleanup", Administrator, history::cleanup);
-    r.add(GET,    "/metrics", Scraper, metrics::show);
+// Only with `[docs] enabled`.
+routes! { fn docs, struct Docs:
+    Anonymous openapi::document,
+    Anonymous page::swagger,
+    Anonymous page::file,
+    Anonymous page::reference,
+}
+
+static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
+    let mut operations = Chapters::openapi();
+    operations.merge(Docs::openapi());
+    Description::new(operations, &chapters().into_iter().chain(docs()).collect::<Vec<_>>())
+});
+
+/// The API of a server.
+pub fn api(app: &App) -> Filter {
+    let mut all = chapters();
     if app.docs {
-        r.add(GET, "/api/openapi/v1.json", Anonymous, openapi::document);
-        r.add(GET, "/swagger", Anonymous, explorer::swagger);
-        r.add(GET, "/swagger/{file}", Anonymous, explorer::file);
-        r.add(GET, "/api/reference", Anonymous, explorer::reference);
+        all.extend(docs());
     }
-    r.finish()
+    routes::serve(app, all, |title| DESCRIPTION.pieces(title))
+}
+
+/// The only route of the port that monitoring has for itself, without a key.
+pub fn metrics_alone(app: &App) -> Filter {
+    let show = Route::described::<metrics::__path_show, _, _>(Access::Anonymous, metrics::show);
+    routes::serve(app, vec![show], |title| DESCRIPTION.pieces(title))
+}
+
+/// The OpenAPI document under this title.
+pub fn description(title: &str) -> String {
+    DESCRIPTION.pieces(title).iter().map(|piece| String::from_utf8_lossy(piece)).collect()
 }

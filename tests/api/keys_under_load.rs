@@ -278,7 +278,7 @@ async fn k9_what_has_expired_stays_expired_whatever_the_clock_says() {
     let app = TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
     let keys = "/api/v1/apikeys";
     let until = async |name: &str, end: time::OffsetDateTime| {
-        let body = json!({ "name": name, "roleIds": 2, "expiresAt": jim::http::json::date(end) });
+        let body = json!({ "name": name, "roleIds": 2, "expiresAt": jim::http::wire::date(end) });
         let made = app.admin().post(keys, &body).await.expect_status(201);
         made["key"].as_str().expect("a key").to_owned()
     };
@@ -337,7 +337,7 @@ async fn k9_a_crash_forgets_no_expiry_that_was_stored_and_a_start_tells_of_the_c
     let server = place.serve();
     server.log_line("the system's clock is behind");
     let client = server.client(&key);
-    let tomorrow = jim::http::json::date(time::OffsetDateTime::now_utc() + time::Duration::DAY);
+    let tomorrow = jim::http::wire::date(time::OffsetDateTime::now_utc() + time::Duration::DAY);
     let made = client.post("/api/v1/apikeys", &json!({ "name": "a", "expiresAt": tomorrow })).await.expect_status(201);
     let made = made["key"].as_str().expect("a key").to_owned();
     server.client(&made).get(USERINFO).await.expect_error(401, "UNAUTHORISED");

@@ -196,7 +196,7 @@ async fn a_cleanup_keeps_what_the_retention_period_says() {
     let cleanup = async || {
         let done = app.admin().send("POST", "/api/v1/history/cleanup", None).await.expect_status(200);
         // As dates are written, and so within the years that there are.
-        assert!(done["cutoffDate"].as_str().and_then(jim::http::json::parse_date).is_some(), "{done}");
+        assert!(done["cutoffDate"].as_str().and_then(jim::http::wire::parse_date).is_some(), "{done}");
         done["retentionPeriodDays"].as_i64().expect("days")
     };
     assert_eq!(cleanup().await, 90);

@@ -2,17 +2,11 @@
 //! of the pieces that answers are written in.
 
 use serde_json::{Map, Value, json};
-use utoipa::OpenApi;
+use utoipa::openapi::OpenApi;
 
-use super::{Api, errors, examples};
-
-/// A second path to an operation: path, verb, id of the operation, the path it is described at.
-const SECOND_PATHS: [(&str, &str, &str, &str); 1] = [(
-    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes",
-    "put",
-    "bulkUpdateAttributesByPut",
-    "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes/bulk-update",
-)];
+use super::{errors, examples};
+use crate::http::call::Access;
+use crate::http::routes::Route;
 
 /// The parameters of paths: name, whether it is a GUID, a text or an integer, what it is, a sample.
 const PATH_PARAMETERS: [(&str, &str, &str, &str); 12] = [
@@ -31,13 +25,13 @@ const PATH_PARAMETERS: [(&str, &str, &str, &str); 12] = [
 ];
 
 /// The whole description.
-pub fn completed() -> Value {
-    let mut whole = serde_json::to_value(Api::openapi()).unwrap_or_default();
-    second_paths(&mut whole["paths"]);
+pub(super) fn completed(described: OpenApi, routes: &[Route]) -> Value {
+    let mut whole = serde_json::to_value(described).unwrap_or_default();
     let samples = examples::all();
     for (path, item) in members(&mut whole["paths"]) {
         for (verb, operation) in members(item) {
-            complete(path, verb, operation);
+            let route = routes.iter().find(|r| r.template == *path && r.method.as_str().eq_ignore_ascii_case(verb));
+            complete(path, route.map_or(Access::Administrator, |route| route.access), operation);
             let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
             examples::add(operation, &samples[&id]);
         }
@@ -57,14 +51,6 @@ pub fn completed() -> Value {
     whole
 }
 
-fn second_paths(paths: &mut Value) {
-    for (path, verb, id, first) in SECOND_PATHS {
-        let mut operation = paths[first]["post"].clone();
-        operation["operationId"] = json!(id);
-        paths[path] = json!({ verb: operation });
-    }
-}
-
 fn headers() -> Value {
     json!({
         "RequestId": { "required": true, "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" },
@@ -79,15 +65,10 @@ fn headers() -> Value {
     })
 }
 
-fn complete(path: &str, verb: &str, operation: &mut Value) {
+fn complete(path: &str, access: Access, operation: &mut Value) {
     texts(operation);
     parameters(path, operation);
-    let role = access(verb, operation);
-    if path == "/metrics"
-        && let Some(ways) = operation["security"].as_array_mut()
-    {
-        ways.push(json!({ "bearer": [role] }));
-    }
+    let role = security(access, operation);
     let has_body = operation.get("requestBody").is_some();
     // A key is counted wherever it is sent.
     let is_counted = role.is_some() || path.starts_with("/api/v1/") && !path.starts_with("/api/v1/health");
@@ -171,17 +152,17 @@ fn parameters(path: &str, operation: &mut Value) {
 }
 
 /// Says who may call. `None` for anybody, else the role, which is empty where any accepted key will do.
-fn access(verb: &str, operation: &mut Value) -> Option<&'static str> {
-    let stated = operation["security"].as_array().map(|requirements| requirements.iter().any(|r| *r == json!({})));
-    let (role, text) = match (stated, verb) {
-        (Some(true), _) => (None, "Open: no API key is needed."),
-        (Some(false), _) => (Some(""), "Needs any accepted API key."),
-        (None, "get") => (Some("Reader"), "Needs the role Reader or Administrator."),
-        (None, _) => (Some("Administrator"), "Needs the role Administrator."),
+fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
+    let (role, text) = match access {
+        Access::Anonymous => (None, "Open: no API key is needed."),
+        Access::AnyKey => (Some(""), "Needs any accepted API key."),
+        Access::Reader | Access::Scraper => (Some("Reader"), "Needs the role Reader or Administrator."),
+        Access::Administrator => (Some("Administrator"), "Needs the role Administrator."),
     };
     operation["security"] = match role {
         None => json!([]),
         Some("") => json!([{ "apiKey": [] }]),
+        Some(role) if access == Access::Scraper => json!([{ "apiKey": [role] }, { "bearer": [role] }]),
         Some(role) => json!([{ "apiKey": [role] }]),
     };
     let description = operation["description"].as_str().unwrap_or_default();

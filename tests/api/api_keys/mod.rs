@@ -290,7 +290,7 @@ async fn a_change_acts_with_the_next_request() {
     }
     // A key that ends by itself ends in the cache too.
     let soon = time::OffsetDateTime::now_utc() + time::Duration::milliseconds(700);
-    let body = json!({ "name": "Guest", "roleIds": 2, "isEnabled": true, "expiresAt": jim::http::json::date(soon) });
+    let body = json!({ "name": "Guest", "roleIds": 2, "isEnabled": true, "expiresAt": jim::http::wire::date(soon) });
     admin.put(&path, &body).await.expect_status(200);
     assert_eq!(guest.get(KEYS).await.status, 200);
     tokio::time::sleep(std::time::Duration::from_millis(750)).await;
@@ -347,7 +347,7 @@ async fn the_infrastructure_key_is_an_administrator_for_a_day() {
     let key = &list[0];
     let shown = (&key["name"], &key["keyPrefix"], &key["isEnabled"], role_ids(key));
     assert_eq!(shown, (&json!("Infrastructure Key"), &json!(&clear[..12]), &json!(true), vec![1]));
-    let date = |field: &str| jim::http::json::parse_date(key[field].as_str().expect("a date")).expect("a date");
+    let date = |field: &str| jim::http::wire::parse_date(key[field].as_str().expect("a date")).expect("a date");
     let life = (date("expiresAt") - date("createdAt")).whole_minutes();
     assert!((1439..=1440).contains(&life), "{life}");
     operator.delete(&path(key)).await.expect_error(409, "CONFLICT");

@@ -128,7 +128,7 @@ async fn a_system_is_created_from_the_page() {
         tab.ask("Page.navigate", json!({ "url": format!("{origin}{page}") })).await;
         let operations =
             tab.until("location.href != 'about:blank' && document.querySelectorAll('.opblock').length").await;
-        let paths = jim::http::openapi::text("").matches("\"operationId\"").count();
+        let paths = jim::http::description("").matches("\"operationId\"").count();
         assert_eq!(operations, paths as u64, "{page}");
     }
     assert_eq!(tab.evaluate("document.querySelector('.info .title').firstChild.textContent").await, "JIM");

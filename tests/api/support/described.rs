@@ -12,7 +12,7 @@ use super::Answer;
 
 /// The description as the server gives it.
 pub static DESCRIPTION: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(&jim::http::openapi::text("JIM")).expect("JSON"));
+    LazyLock::new(|| serde_json::from_str(&jim::http::description("JIM")).expect("JSON"));
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 

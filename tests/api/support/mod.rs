@@ -30,7 +30,7 @@ use std::time::Duration;
 use jim::app::App;
 use jim::config::Config;
 use jim::http;
-use jim::http::serve::{self, Door};
+use jim::http::server::{Door, Limits};
 use jim::ops::start;
 use jim::sandbox::{Options, Sandbox};
 use jim::security::clock;
@@ -66,7 +66,7 @@ pub struct Setup {
     pub files_root: Option<PathBuf>,
     pub infrastructure_key: Option<String>,
     pub ldap_limits: Option<jim::connectors::ldap::Limits>,
-    pub limits: Option<serve::Limits>,
+    pub limits: Option<Limits>,
     /// Clocks that the test moves.
     pub clock: Option<Clocks>,
 }
@@ -159,7 +159,7 @@ impl TestApp {
         let route = http::api(&app);
         let limits = setup.limits.unwrap_or_default();
         let serving = tokio::spawn(async move {
-            serve::run(listener, route, Door { limits, ..Door::default() }, async {
+            jim::http::server::run(listener, route, Door { limits, ..Door::default() }, async {
                 let _ = stopped.await;
             })
             .await;

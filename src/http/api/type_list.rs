@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::json::{self, CHUNK};
-use super::openapi::enums::{AttributePlurality, AttributeType, AttributeWritability};
 use crate::app::Large;
 use crate::domain::schema::StoredAttribute;
+use crate::http::openapi::enums::{AttributePlurality, AttributeType, AttributeWritability};
+use crate::http::wire::{self, CHUNK};
 use crate::store::schema::{ListedAttribute, ListedType};
 
 #[derive(Serialize, ToSchema)]
@@ -91,7 +91,7 @@ impl<'a> AttributeBody<'a> {
 
 /// Answers with one attribute.
 pub fn attribute(listed: &ListedAttribute) -> crate::error::Result<Response> {
-    json::ok(&AttributeBody::new(&listed.stored, &json::date(listed.created)))
+    wire::ok(&AttributeBody::new(&listed.stored, &wire::date(listed.created)))
 }
 
 /// Answers with object types, by name, between what comes before and after them. The place of a large answer is held until
@@ -106,7 +106,7 @@ pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>, large
         dates: Dates::default(),
         first: true,
     };
-    json::streamed(move || {
+    wire::streamed(move || {
         let _ = &large;
         writer.chunk()
     })
@@ -143,7 +143,7 @@ impl Writer {
                     self.out.push(b',');
                 }
                 let body = AttributeBody::new(&attribute, self.dates.text(created));
-                json::write(&mut self.out, &body);
+                wire::write(&mut self.out, &body);
             }
             Some((None, _)) => {
                 self.out.extend_from_slice(b"]}");
@@ -163,13 +163,13 @@ impl Writer {
         let head = TypeHead {
             id: listed.stored.id,
             name: &listed.stored.name,
-            created: json::date(listed.created),
+            created: wire::date(listed.created),
             selected: listed.stored.selected,
             remove_contributed_attributes_on_obsoletion: listed.remove_contributed,
             attribute_count: listed.stored.attributes.len(),
         };
-        json::open(&mut self.out, &head);
-        json::open_array(&mut self.out, "attributes");
+        wire::open(&mut self.out, &head);
+        wire::open_array(&mut self.out, "attributes");
         let mut left: Vec<_> = listed.stored.attributes.into_iter().zip(listed.attributes_created).collect();
         left.sort_by_cached_key(|(a, _)| std::cmp::Reverse((a.name.to_lowercase(), a.name.clone(), a.id)));
         self.open = Some(Open { left, started: false });
@@ -186,7 +186,7 @@ struct Dates {
 impl Dates {
     fn text(&mut self, at: OffsetDateTime) -> &str {
         if self.last != Some(at) {
-            self.text = json::date(at);
+            self.text = wire::date(at);
             self.last = Some(at);
         }
         &self.text

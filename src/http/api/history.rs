@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use super::filters::Call;
-use super::json;
-use super::openapi::inputs::{ConnectorSpaceQuery, DeletedQuery, MetaverseQuery};
-use super::openapi::later::{DeletedConnectorSpaceObject, DeletedMetaverseObject};
 use crate::error::{Error, Faults, Result};
+use crate::http::call::Call;
+use crate::http::openapi::inputs::{ConnectorSpaceQuery, DeletedQuery, MetaverseQuery};
+use crate::http::openapi::later::{DeletedConnectorSpaceObject, DeletedMetaverseObject};
+use crate::http::wire;
 use crate::ops::history as ops;
 use crate::store::connected_systems;
 
@@ -100,7 +100,7 @@ fn deleted(call: &Call, owner: &'static str, search: &'static str) -> Result<Res
     let page = query.integer("page").unwrap_or(1).max(1);
     let page_size = query.integer("pageSize").unwrap_or(PAGE_SIZE.0).clamp(1, PAGE_SIZE.1);
     match query.faults.is_empty() {
-        true => json::ok(&DeletedObjects { items: Vec::<()>::new(), total_count: 0, page, page_size }),
+        true => wire::ok(&DeletedObjects { items: Vec::<()>::new(), total_count: 0, page, page_size }),
         false => Err(Error::Invalid(query.faults)),
     }
 }
@@ -114,7 +114,7 @@ fn deleted(call: &Call, owner: &'static str, search: &'static str) -> Result<Res
 pub async fn count(call: Call) -> Result<Response> {
     let id = call.id(0, WHAT)?;
     let system = call.app.db.read_few(move |c| connected_systems::get(c, id)).await?;
-    json::ok(&Count { connected_system_id: id, connected_system_name: system.name, change_record_count: 0 })
+    wire::ok(&Count { connected_system_id: id, connected_system_name: system.name, change_record_count: 0 })
 }
 
 /// Deletes old history.
@@ -128,13 +128,13 @@ pub async fn count(call: Call) -> Result<Response> {
 )]
 pub async fn cleanup(call: Call) -> Result<Response> {
     let done = ops::cleanup(&call.app, call.caller()?).await?;
-    json::ok(&CleanupBody {
+    wire::ok(&CleanupBody {
         cso_changes_deleted: 0,
         mvo_changes_deleted: 0,
         activities_deleted: done.activities.count,
-        oldest_record_deleted: done.activities.oldest.map(json::date),
-        newest_record_deleted: done.activities.newest.map(json::date),
-        cutoff_date: json::date(done.cutoff),
+        oldest_record_deleted: done.activities.oldest.map(wire::date),
+        newest_record_deleted: done.activities.newest.map(wire::date),
+        cutoff_date: wire::date(done.cutoff),
         retention_period_days: done.kept.whole_days(),
         batch_size: ops::BATCH,
     })
@@ -148,7 +148,7 @@ struct Parameters<'a> {
 
 impl Parameters<'_> {
     fn read<T>(&mut self, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.call.query(name)?;
+        let text = self.call.query.text(name)?;
         let value = read(&text);
         if value.is_none() {
             self.faults.entry(name.to_owned()).or_default().push(expected.to_owned());
@@ -162,7 +162,7 @@ impl Parameters<'_> {
 
     fn date(&mut self, name: &str) -> Option<OffsetDateTime> {
         self.read(name, "Must be a date such as 2026-04-05 or 2026-04-05T10:30:00Z.", |text| {
-            json::parse_date_or_day(text)
+            wire::parse_date_or_day(text)
         })
     }
 

@@ -35,7 +35,7 @@ use warp::reply::Response;
 
 use self::body::Body;
 use self::socket::{Socket, Wire};
-use super::Route;
+use super::Filter;
 use crate::domain::network::Network;
 use crate::security::tls::listener::ListenerTls;
 
@@ -91,16 +91,6 @@ impl Default for Limits {
     }
 }
 
-/// What every handler may know about a request before warp sees it; found in the extensions of the request.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// The caller's `X-Request-Id` if it is acceptable, otherwise a new GUID; the answer carries the same.
-    pub request_id: Arc<str>,
-    /// The caller's address, IPv4 always as IPv4: the one at the other end of the socket, or the one that a proxy
-    /// which is trusted tells of.
-    pub peer: IpAddr,
-}
-
 /// How the listener meets those who knock.
 #[derive(Debug, Default)]
 pub struct Door {
@@ -114,7 +104,7 @@ pub struct Door {
 
 /// Serves `route` on `listener` until `shutdown` resolves, then lets requests in progress finish within
 /// `door.limits.drain`. What is still open after that is cut.
-pub async fn run(listener: TcpListener, route: Route, door: Door, shutdown: impl Future<Output = ()> + Send) {
+pub async fn run(listener: TcpListener, route: Filter, door: Door, shutdown: impl Future<Output = ()> + Send) {
     let limits = &door.limits;
     let gate = Arc::new(Gate { per_address: limits.per_address, total: limits.connections, held: Mutex::default() });
     let (drain, mut shutdown) = (limits.drain, pin!(shutdown));

@@ -5,18 +5,9 @@
 use warp::http::{HeaderValue, header};
 use warp::reply::{Reply, Response};
 
-use super::filters::{Access, Call, Routes};
-use super::{GET, Route};
-use crate::app::App;
 use crate::error::Result;
+use crate::http::call::Call;
 use crate::ops::monitoring;
-
-/// The only route of the port that monitoring has for itself, without a key.
-pub fn alone(app: &App) -> Route {
-    let mut only = Routes::new(app);
-    only.add(GET, "/metrics", Access::Anonymous, show);
-    only.finish()
-}
 
 /// Tells figures for monitoring.
 ///

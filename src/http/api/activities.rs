@@ -5,14 +5,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
-use super::filters::Call;
-use super::json;
-use super::openapi::enums::{ActivityOperation, ActivityStatus, ActivityTargetType, InitiatorType, RunType};
-use super::openapi::inputs::PagingQuery;
-use super::openapi::later::{ActivityItem, ActivityStats};
-use super::paging::{self, Page, Paging};
 use crate::domain::time_span;
 use crate::error::{Error, Result};
+use crate::http::call::Call;
+use crate::http::openapi::enums::{ActivityOperation, ActivityStatus, ActivityTargetType, InitiatorType, RunType};
+use crate::http::openapi::inputs::PagingQuery;
+use crate::http::openapi::later::{ActivityItem, ActivityStats};
+use crate::http::wire;
+use crate::http::wire::paging::{self, Page, Paging};
 use crate::store::activities::list::{self as store, Activity, Query, Sort};
 
 const WHAT: &str = "activity";
@@ -121,7 +121,7 @@ struct Detail {
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call)?;
-    let search = call.query("search").filter(|text| !text.is_empty());
+    let search = call.query.text("search").filter(|text| !text.is_empty());
     if search.as_ref().is_some_and(|text| text.chars().count() > LONGEST_SEARCH) {
         return Err(Error::field("search", format!("Must be at most {LONGEST_SEARCH} characters.")));
     }
@@ -135,7 +135,7 @@ pub async fn list(call: Call) -> Result<Response> {
     // One snapshot of counts and rows.
     let found = call.app.db.read(move |c| store::list(&*c.unchecked_transaction()?, &query)).await?;
     let total = usize::try_from(found.total).unwrap_or(usize::MAX);
-    json::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
+    wire::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
 }
 
 /// Retrieves an activity.
@@ -148,7 +148,7 @@ pub async fn list(call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
-    json::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
+    wire::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
 }
 
 /// Lists the activities below an activity.
@@ -162,7 +162,7 @@ pub async fn get(call: Call) -> Result<Response> {
 pub async fn children(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
     let children = call.app.db.read(move |c| store::children(&*c.unchecked_transaction()?, id)).await?;
-    json::ok(&children.into_iter().map(header).collect::<Vec<_>>())
+    wire::ok(&children.into_iter().map(header).collect::<Vec<_>>())
 }
 
 /// Retrieves the figures of a run.
@@ -219,7 +219,7 @@ fn sort(by: &str) -> Sort {
 }
 
 fn header(activity: Activity) -> Header {
-    let created = json::date(activity.created);
+    let created = wire::date(activity.created);
     // A clock that was set back meanwhile makes no time negative.
     let took = activity.ended.map(|ended| time_span::write((ended - activity.created).try_into().unwrap_or_default()));
     Header {

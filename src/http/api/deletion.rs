@@ -6,10 +6,10 @@ use uuid::Uuid;
 use warp::reply::{Reply, Response};
 
 use super::connected_systems::WHAT;
-use super::filters::Call;
-use super::json;
-use super::openapi::enums::DeletionOutcome;
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::enums::DeletionOutcome;
+use crate::http::wire;
 use crate::ops::deletion as ops;
 
 #[derive(Serialize, ToSchema)]
@@ -48,7 +48,7 @@ struct PreviewBody<'a> {
 )]
 pub async fn preview(call: Call) -> Result<Response> {
     let preview = ops::preview(&call.app, call.id(0, WHAT)?).await?;
-    json::ok(&PreviewBody {
+    wire::ok(&PreviewBody {
         connected_system_id: preview.system.id,
         connected_system_name: &preview.system.name,
         connected_system_object_count: 0,
@@ -89,7 +89,7 @@ pub async fn preview(call: Call) -> Result<Response> {
 )]
 pub async fn clear(call: Call) -> Result<Response> {
     // There is no change history yet that could go with the objects.
-    let _with_history = call.query_flag("deleteChangeHistory", true)?;
+    let _with_history = call.query.flag("deleteChangeHistory", true)?;
     ops::clear(&call.app, call.id(0, WHAT)?, call.caller()?).await?;
     Ok(warp::reply().into_response())
 }
@@ -128,9 +128,9 @@ struct Deleted {
 )]
 pub async fn delete(call: Call) -> Result<Response> {
     // There is no change history yet that could go with the system.
-    let _with_history = call.query_flag("deleteChangeHistory", false)?;
+    let _with_history = call.query.flag("deleteChangeHistory", false)?;
     let activity = ops::delete(&call.app, call.id(0, WHAT)?, call.caller()?).await?;
-    json::ok(&Deleted {
+    wire::ok(&Deleted {
         success: true,
         outcome: "CompletedImmediately",
         error_message: None,

@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use super::filters::Call;
-use super::json::{self, Node};
-use super::openapi::inputs::{BulkUpdateAttributesRequest, UpdateAttributeRequest, UpdateObjectTypeRequest};
 use super::type_list::{self, AttributeBody, ObjectType};
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::inputs::{BulkUpdateAttributesRequest, UpdateAttributeRequest, UpdateObjectTypeRequest};
+use crate::http::wire::{self, Node};
 use crate::ops::object_types::{self as ops, Wish};
 
 const TYPE: &str = "object type";
@@ -107,9 +107,9 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
     body.check()?;
     let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
-    let dates: Vec<String> = bulk.updated.iter().map(|a| json::date(a.created)).collect();
+    let dates: Vec<String> = bulk.updated.iter().map(|a| wire::date(a.created)).collect();
     let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };
-    json::ok(&BulkBody {
+    wire::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated.len(),
         updated_attributes: bulk.updated.iter().zip(&dates).map(|(a, at)| AttributeBody::new(&a.stored, at)).collect(),
@@ -117,8 +117,21 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
     })
 }
 
+/// Updates many attributes of a type.
+///
+/// In one transaction, by ascending id. What cannot be done is listed in `errors`; the rest is stored.
+#[utoipa::path(
+    put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/object-types/{objectTypeId}/attributes",
+    tag = "Object types", operation_id = "bulkUpdateAttributesByPut",
+    request_body(content = BulkUpdateAttributesRequest),
+    responses((status = 200, description = "What was updated and what was not.", body = BulkBody))
+)]
+pub async fn bulk_update_by_put(call: Call) -> Result<Response> {
+    bulk_update(call).await
+}
+
 /// `{ "selected": true }` of one attribute of a bulk update.
 fn wish(members: &[(String, Node)]) -> Result<Wish, String> {
-    let flag = |name| json::switch(members, name);
+    let flag = |name| wire::switch(members, name);
     Ok(Wish { selected: flag("selected")?, external: flag("isExternalId")?, secondary: flag("isSecondaryExternalId")? })
 }

@@ -7,9 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::json::{self, CHUNK};
 use crate::app::Large;
 use crate::domain::hierarchy::StoredPartition;
+use crate::http::wire::{self, CHUNK};
 use crate::store::hierarchy::Node;
 
 /// What is written.
@@ -137,7 +137,7 @@ pub struct Container<'a> {
 /// Answers with a tree, written while it is sent. The place of a large answer is held until then.
 pub fn stream(shape: Shape, system: i64, large: Option<Large>) -> Response {
     let mut writer = Writer::new(shape, system);
-    json::streamed(move || {
+    wire::streamed(move || {
         let _ = &large;
         writer.chunk()
     })
@@ -212,8 +212,8 @@ impl Writer {
             partition_id: node.partition_id,
             connected_system_id: self.system,
         };
-        json::open(&mut self.out, &head);
-        json::open_array(&mut self.out, "childContainers");
+        wire::open(&mut self.out, &head);
+        wire::open_array(&mut self.out, "childContainers");
         let list = forest.children.get(&node.id).cloned().unwrap_or_default();
         self.levels.push(Level { list, next: 0 });
     }
@@ -234,8 +234,8 @@ impl Writer {
         }
         self.started = true;
         if let Some(head) = &head {
-            json::open(&mut self.out, head);
-            json::open_array(&mut self.out, "containers");
+            wire::open(&mut self.out, head);
+            wire::open_array(&mut self.out, "containers");
         }
         self.levels.push(Level { list: forest.roots.clone(), next: 0 });
         self.current = Some((head.is_some(), forest));

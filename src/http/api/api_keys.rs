@@ -5,10 +5,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
-use super::filters::Call;
-use super::json::{self, Body, Node};
-use super::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
+use crate::http::wire::{self, Body, Node};
 use crate::ops::api_keys::{self as ops, KeyFields};
 use crate::security::key_cache::ROLES;
 use crate::store::Connection;
@@ -68,7 +68,7 @@ const FIELDS: &[&str] = &["name", "description", "roleIds", "expiresAt", "isEnab
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let (keys, roles) = call.app.db.read(|c| Ok((store::list(c)?, all_roles(c)?))).await?;
-    json::ok(&keys.into_iter().map(|key| body(key, &roles)).collect::<Vec<_>>())
+    wire::ok(&keys.into_iter().map(|key| body(key, &roles)).collect::<Vec<_>>())
 }
 
 /// Retrieves an API key.
@@ -82,7 +82,7 @@ pub async fn list(call: Call) -> Result<Response> {
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
     let (key, roles) = call.app.db.read(move |c| Ok((store::get(c, id)?, all_roles(c)?))).await?;
-    json::ok(&body(key, &roles))
+    wire::ok(&body(key, &roles))
 }
 
 /// Creates an API key.
@@ -101,7 +101,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let roles = call.app.db.read(all_roles).await?;
     let mut body = body(key, &roles);
     body.key = Some(secret.expose().to_owned());
-    Ok(json::created(json::ok(&body)?, &location))
+    Ok(wire::created(wire::ok(&body)?, &location))
 }
 
 /// Updates an API key.
@@ -120,7 +120,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     let fields = fields(&mut call, |body| body.flag("isEnabled").unwrap_or(false)).await?;
     let key = ops::update(&call.app, call.guid(0, WHAT)?, fields, call.caller()?).await?;
     let roles = call.app.db.read(all_roles).await?;
-    json::ok(&body(key, &roles))
+    wire::ok(&body(key, &roles))
 }
 
 /// Deletes an API key.
@@ -136,7 +136,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
 )]
 pub async fn delete(call: Call) -> Result<Response> {
     ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
-    Ok(json::no_content())
+    Ok(wire::no_content())
 }
 
 /// Lists roles.
@@ -148,7 +148,7 @@ pub async fn delete(call: Call) -> Result<Response> {
     responses((status = 200, description = "All roles.", body = Vec<RoleBody>))
 )]
 pub async fn roles(call: Call) -> Result<Response> {
-    json::ok(&call.app.db.read(all_roles).await?)
+    wire::ok(&call.app.db.read(all_roles).await?)
 }
 
 fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
@@ -157,7 +157,7 @@ fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
             id: *id,
             name,
             built_in: true,
-            created: json::BUILT_IN_SINCE,
+            created: wire::BUILT_IN_SINCE,
             static_member_count: store::holders(c, *id)?,
         })
     };
@@ -184,7 +184,7 @@ fn role_ids(body: &mut Body) -> Vec<i64> {
     };
     let mut roles = Vec::new();
     for node in &given {
-        match json::integer(node) {
+        match wire::integer(node) {
             None => body.fault("roleIds", "Must be an array of integers."),
             Some(id) if !ROLES.iter().any(|(known, _)| *known == id) => body.fault("roleIds", "Names an unknown role."),
             Some(id) if roles.contains(&id) => body.fault("roleIds", "Names a role twice."),
@@ -200,9 +200,9 @@ fn body(key: ApiKey, roles: &[RoleBody]) -> KeyBody {
         name: key.name,
         description: key.description,
         key_prefix: key.key_prefix,
-        created_at: json::date(key.created_at),
-        expires_at: key.expires_at.map(json::date),
-        last_used_at: key.last_used_at.map(json::date),
+        created_at: wire::date(key.created_at),
+        expires_at: key.expires_at.map(wire::date),
+        last_used_at: key.last_used_at.map(wire::date),
         last_used_from_ip: key.last_used_from_ip,
         is_enabled: key.is_enabled,
         roles: roles.iter().filter(|r| key.roles.contains(&r.id)).cloned().collect(),

@@ -17,9 +17,10 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode
 use warp::reply::Response;
 
 use super::body::Body;
-use super::{Arrival, House, Link, forwarded};
+use super::{House, Link, forwarded};
 use crate::error::Error;
-use crate::http::error::{envelope, reply};
+use crate::http::wire::arrival::Arrival;
+use crate::http::wire::error::{envelope, reply};
 
 /// The header that carries the request id both ways.
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -6,16 +6,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::filters::Call;
-use super::json::{self, Body, Node};
-use super::openapi::enums::{SettingType, SystemStatus};
-use super::openapi::inputs::{CreateConnectedSystemRequest, PagingQuery, SettingId, UpdateConnectedSystemRequest};
-use super::paging::{self, Kind as Column, Page, Paging};
 use super::type_list::{self, ObjectType};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Value};
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::enums::{SettingType, SystemStatus};
+use crate::http::openapi::inputs::{
+    CreateConnectedSystemRequest, PagingQuery, SettingId, UpdateConnectedSystemRequest,
+};
+use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
+use crate::http::wire::{self, Body, Node};
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
 use crate::ops::import_schema;
 
@@ -149,7 +151,7 @@ pub async fn list(call: Call) -> Result<Response> {
         id: s.id,
         name: s.name,
         description: s.description,
-        created: json::date(s.created),
+        created: wire::date(s.created),
         status: s.status,
         // Objects and exports come with later chapters; until then there are none.
         object_count: 0,
@@ -158,7 +160,7 @@ pub async fn list(call: Call) -> Result<Response> {
         connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
         connector_id: s.connector_id,
     });
-    json::ok(&paging::page(items, COLUMNS, "name", &paging)?)
+    wire::ok(&paging::page(items, COLUMNS, "name", &paging)?)
 }
 
 /// Creates a connected system.
@@ -186,7 +188,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
-    Ok(json::created(answer(detail), &location))
+    Ok(wire::created(answer(detail), &location))
 }
 
 /// Retrieves a connected system.
@@ -274,10 +276,10 @@ pub(super) fn setting_values(body: &mut Body) -> Option<SettingInputs> {
     }
     let mut inputs = SettingInputs::new();
     for (key, node) in members {
-        let (shown, input) = match json::key(&key) {
+        let (shown, input) = match wire::key(&key) {
             Some(id) => (id.to_string(), setting_input(node).map_err(|fault| format!("Setting {id}: {fault}"))),
             None => {
-                (json::shown_key(&key), Err("Keys of settingValues are setting ids, written as integers.".to_owned()))
+                (wire::shown_key(&key), Err("Keys of settingValues are setting ids, written as integers.".to_owned()))
             }
         };
         let twice = format!("Setting {shown} must be given only once.");
@@ -308,7 +310,7 @@ fn setting_input(node: Node) -> Result<Input, String> {
             (_, Node::Null) => {}
             ("stringvalue", Node::Text(text)) => input.text = Some(text),
             ("stringvalue", _) => return Err("stringValue must be a string.".to_owned()),
-            ("intvalue", value) => match json::integer(&value) {
+            ("intvalue", value) => match wire::integer(&value) {
                 Some(n) => input.integer = Some(n),
                 None => return Err("intValue must be an integer.".to_owned()),
             },
@@ -327,8 +329,8 @@ fn answer(detail: Detail) -> Response {
         id: system.id,
         name: system.name,
         description: system.description,
-        created: json::date(system.created),
-        last_updated: system.last_updated.map(json::date),
+        created: wire::date(system.created),
+        last_updated: system.last_updated.map(wire::date),
         status: system.status,
         setting_values_valid: system.setting_values_valid,
         connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
@@ -340,9 +342,9 @@ fn answer(detail: Detail) -> Response {
         setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
     };
     let (mut before, mut after) = (Vec::new(), b"]".to_vec());
-    json::open(&mut before, &head);
-    json::open_array(&mut before, "objectTypes");
-    json::close(&mut after, &tail);
+    wire::open(&mut before, &head);
+    wire::open_array(&mut before, "objectTypes");
+    wire::close(&mut after, &tail);
     type_list::stream(types, before, after, large)
 }
 

@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use super::filters::Call;
-use super::json;
-use super::openapi::inputs::{BulkUpdateContainersRequest, SelectRequest};
 use super::tree::{Container, Forest, Partition, PartitionHead, Shape, stream};
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::inputs::{BulkUpdateContainersRequest, SelectRequest};
+use crate::http::wire;
 use crate::ops::partitions as ops;
 
 /// Lists partitions.
@@ -93,14 +93,14 @@ struct BulkError {
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["containers"]).await?;
-    let wanted = body.dictionary("containers", "container", |members| json::switch(members, "selected"));
+    let wanted = body.dictionary("containers", "container", |members| wire::switch(members, "selected"));
     if wanted.is_none() {
         body.fault("containers", "Must name at least one container.");
     }
     body.check()?;
     let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted.unwrap_or_default(), call.caller()?).await?;
     let error = |(container_id, error_message)| BulkError { container_id, error_message };
-    json::ok(&BulkBody {
+    wire::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated,
         errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),

@@ -10,15 +10,15 @@ use uuid::Uuid;
 use warp::http::{HeaderValue, header};
 use warp::reply::{Reply, Response};
 
-use super::filters::Call;
-use super::json::{self, Body};
-use super::openapi::enums::CertificateSource;
-use super::openapi::inputs::{
-    AddCertificateFileRequest, PagingQuery, UpdateCertificateRequest, UploadCertificateRequest,
-};
-use super::paging::{self, Kind as Column, Page, Paging};
 use crate::domain::text::turns_text;
 use crate::error::{Error, Result};
+use crate::http::call::Call;
+use crate::http::openapi::enums::CertificateSource;
+use crate::http::openapi::inputs::{
+    AddCertificateFileRequest, PagingQuery, UpdateCertificateRequest, UploadCertificateRequest,
+};
+use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
+use crate::http::wire::{self, Body};
 use crate::ops::certificates::{self as ops, Changes, New, remaining};
 use crate::security::certificate::encoding::only_certificate;
 use crate::store::certificates::{self as store, Certificate};
@@ -103,7 +103,7 @@ pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call)?;
     let certificates = call.app.db.read(store::list).await?;
     let now = OffsetDateTime::now_utc();
-    json::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
+    wire::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
 }
 
 /// Lists enabled certificates.
@@ -119,7 +119,7 @@ pub async fn enabled(call: Call) -> Result<Response> {
     certificates.retain(|c| c.is_enabled);
     certificates.sort_by_cached_key(|c| (c.name.to_lowercase(), c.id));
     let now = OffsetDateTime::now_utc();
-    json::ok(&certificates.into_iter().map(|c| body(c, now)).collect::<Vec<_>>())
+    wire::ok(&certificates.into_iter().map(|c| body(c, now)).collect::<Vec<_>>())
 }
 
 /// Retrieves a certificate.
@@ -130,7 +130,7 @@ pub async fn enabled(call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
-    json::ok(&body(call.app.db.read_few(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
+    wire::ok(&body(call.app.db.read_few(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
 }
 
 /// Adds a certificate.
@@ -195,7 +195,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     let changes = Changes { name: name(&mut body, false), notes: notes(&mut body), is_enabled: body.flag("isEnabled") };
     body.check()?;
     ops::update(&call.app, call.guid(0, WHAT)?, changes, call.caller()?).await?;
-    Ok(json::no_content())
+    Ok(wire::no_content())
 }
 
 /// Deletes a certificate.
@@ -208,7 +208,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
 )]
 pub async fn delete(call: Call) -> Result<Response> {
     ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
-    Ok(json::no_content())
+    Ok(wire::no_content())
 }
 
 /// Validates a certificate.
@@ -221,7 +221,7 @@ pub async fn delete(call: Call) -> Result<Response> {
 )]
 pub async fn validate(call: Call) -> Result<Response> {
     let ops::Validity { errors, warnings } = ops::validate(&call.app, call.guid(0, WHAT)?).await?;
-    json::ok(&ValidityBody { is_valid: errors.is_empty(), errors, warnings })
+    wire::ok(&ValidityBody { is_valid: errors.is_empty(), errors, warnings })
 }
 
 /// Downloads a certificate.
@@ -249,7 +249,7 @@ pub async fn download(call: Call) -> Result<Response> {
 async fn added(call: &Call, new: New) -> Result<Response> {
     let certificate = ops::add(&call.app, new, call.caller()?).await?;
     let location = format!("/api/v1/certificates/{}", certificate.id);
-    Ok(json::created(json::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location))
+    Ok(wire::created(wire::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location))
 }
 
 fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
@@ -261,12 +261,12 @@ fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
         subject: c.subject,
         issuer: c.issuer,
         serial_number: c.serial_number,
-        valid_from: json::date(c.valid_from),
-        valid_to: json::date(c.valid_to),
+        valid_from: wire::date(c.valid_from),
+        valid_to: wire::date(c.valid_to),
         source_type: if c.file_path.is_some() { "FilePath" } else { "Uploaded" },
         file_path: c.file_path,
         is_enabled: c.is_enabled,
-        created_at: json::date(c.created_at),
+        created_at: wire::date(c.created_at),
         created_by: c.created_by,
         notes: c.notes,
         is_expired: left.expired,

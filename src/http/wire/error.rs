@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
-use super::openapi::enums::ErrorCode;
 use crate::error::{Error, Faults};
+use crate::http::openapi::enums::ErrorCode;
 
 /// The body of every error of every endpoint.
 #[derive(Serialize, ToSchema)]
@@ -36,7 +36,7 @@ impl<'a> Envelope<'a> {
             message,
             details: None,
             validation_errors: None,
-            timestamp: super::json::now(),
+            timestamp: crate::http::wire::now(),
         }
     }
 }
@@ -95,10 +95,10 @@ pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
 }
 
 fn build(status: StatusCode, code: &str, message: &str, details: Option<String>, faults: Option<&Faults>) -> Response {
-    let body = Envelope { code, message, details, validation_errors: faults, timestamp: super::json::now() };
+    let body = Envelope { code, message, details, validation_errors: faults, timestamp: crate::http::wire::now() };
     // Nothing in it can fail to be JSON.
     let text = serde_json::to_vec(&body).unwrap_or_default();
-    let mut response = super::json::with_type(text.into_response());
+    let mut response = crate::http::wire::with_type(text.into_response());
     *response.status_mut() = status;
     response
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::filters::Call;
 use crate::error::{Error, Result};
+use crate::http::call::Call;
 
 /// How a column compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +49,11 @@ pub struct Page<T: ToSchema = Value> {
 impl Paging {
     /// Reads `page`, `pageSize`, `sortBy`, `sortDirection` and `filter`.
     pub fn read(call: &Call) -> Result<Paging> {
-        let integer = |name: &'static str, default: i64| match call.query(name) {
+        let integer = |name: &'static str, default: i64| match call.query.text(name) {
             None => Ok(default),
             Some(text) => text.parse::<i64>().map_err(|_| Error::field(name, "Must be an integer.")),
         };
-        let bounded = |name: &'static str, most: usize| match call.query(name) {
+        let bounded = |name: &'static str, most: usize| match call.query.text(name) {
             Some(text) if text.chars().count() > most => {
                 Err(Error::field(name, format!("Must be at most {most} characters.")))
             }
@@ -64,7 +64,7 @@ impl Paging {
             n if n < 1 => 25,
             n => n.min(100),
         };
-        let descending = match call.query("sortDirection") {
+        let descending = match call.query.text("sortDirection") {
             None => false,
             Some(d) if d.eq_ignore_ascii_case("asc") => false,
             Some(d) if d.eq_ignore_ascii_case("desc") => true,

@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::{WHAT, setting_values};
-use super::filters::Call;
-use super::json;
-use super::openapi::enums::{StageName, StageOutcome};
-use super::openapi::inputs::TestConnectionRequest;
 use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::enums::{StageName, StageOutcome};
+use crate::http::openapi::inputs::TestConnectionRequest;
+use crate::http::wire;
 use crate::ops::test_connection as ops;
 use crate::security::certificate::Certificate;
 
@@ -103,7 +103,7 @@ pub async fn test(mut call: Call) -> Result<Response> {
     };
     let id = call.id(0, WHAT)?;
     let ops::Tested { host, port, report } = ops::run(&call.app, id, settings, faults).await?;
-    json::ok(&TestBody {
+    wire::ok(&TestBody {
         success: report.success(),
         stages: report.stages.into_iter().map(stage).collect(),
         certificate: report.certificate.map(certificate),
@@ -131,8 +131,8 @@ fn certificate(c: Certificate) -> CertificateBody {
         subject: c.subject,
         issuer: c.issuer,
         names: c.names,
-        valid_from: json::date(c.valid_from),
-        valid_to: json::date(c.valid_to),
+        valid_from: wire::date(c.valid_from),
+        valid_to: wire::date(c.valid_to),
         sha256: c.sha256,
     }
 }

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use super::filters::Call;
-use super::json::{self, CHUNK};
-use super::openapi::enums::HierarchyItemType;
-use super::openapi::inputs::ImportQuery;
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::enums::HierarchyItemType;
+use crate::http::openapi::inputs::ImportQuery;
+use crate::http::wire::{self, CHUNK};
 use crate::ops::import_hierarchy::{self as ops, Options, Report};
 
 /// What comes before the arrays.
@@ -159,12 +159,12 @@ const ARRAYS: [&str; 7] = [
 )]
 pub async fn import(call: Call) -> Result<Response> {
     let options = Options {
-        preview: call.query_flag("preview", false)?,
-        accept_removals: call.query_flag("acceptRemovals", false)?,
+        preview: call.query.flag("preview", false)?,
+        accept_removals: call.query.flag("acceptRemovals", false)?,
     };
     let report = ops::run(&call.app, call.id(0, WHAT)?, options, call.caller()?).await?;
     let mut writer = Writer { report, preview: options.preview, array: 0, index: 0, started: false, done: false };
-    Ok(json::streamed(move || writer.chunk()))
+    Ok(wire::streamed(move || writer.chunk()))
 }
 
 struct Writer {
@@ -184,7 +184,7 @@ impl Writer {
         let mut out = Vec::with_capacity(if self.report.total_containers > 500 { CHUNK + 4096 } else { 4096 });
         if !self.started {
             self.started = true;
-            json::open(&mut out, &self.head());
+            wire::open(&mut out, &self.head());
         }
         while !self.done && out.len() < CHUNK {
             self.step(&mut out);
@@ -194,19 +194,19 @@ impl Writer {
 
     fn step(&mut self, out: &mut Vec<u8>) {
         let Some(name) = ARRAYS.get(self.array) else {
-            json::close(out, &self.tail());
+            wire::close(out, &self.tail());
             self.done = true;
             return;
         };
         if self.index == 0 {
-            json::open_array(out, name);
+            wire::open_array(out, name);
         }
         match self.element() {
             Some(element) => {
                 if self.index > 0 {
                     out.push(b',');
                 }
-                json::write(out, &element);
+                wire::write(out, &element);
                 self.index += 1;
             }
             None => {

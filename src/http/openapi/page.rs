@@ -12,12 +12,12 @@ use warp::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use warp::http::{HeaderValue, Response as HttpResponse};
 use warp::reply::Response;
 
-use super::filters::{Call, shown};
-use super::openapi;
 use crate::error::{Error, Result};
+use crate::http::call::Call;
+use crate::http::wire::shown;
 
 /// The page. Its links are absolute, because it lies at two places.
-const PAGE: &str = include_str!("explorer.html");
+const PAGE: &str = include_str!("page.html");
 /// What the page loads.
 const FILES: [&str; 6] = [
     "swagger-ui.css",
@@ -31,7 +31,7 @@ const FILES: [&str; 6] = [
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::from(openapi::PATH)
+    let config = Config::from("/api/openapi/v1.json")
         .use_base_layout()
         .deep_linking(true)
         .doc_expansion("list")
@@ -48,10 +48,9 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
 #[utoipa::path(
     get, path = "/swagger",
     tag = "Description", operation_id = "explore",
-    security(()),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
-pub async fn swagger(_: Call) -> Result<Response> {
+pub(crate) async fn swagger(_: Call) -> Result<Response> {
     answer(Bytes::from_static(PAGE.as_bytes()), "text/html; charset=utf-8")
 }
 
@@ -59,10 +58,9 @@ pub async fn swagger(_: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/reference",
     tag = "Description", operation_id = "reference",
-    security(()),
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
-pub async fn reference(call: Call) -> Result<Response> {
+pub(crate) async fn reference(call: Call) -> Result<Response> {
     swagger(call).await
 }
 
@@ -70,13 +68,12 @@ pub async fn reference(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/swagger/{file}",
     tag = "Description", operation_id = "exploreFile",
-    security(()),
     responses((
         status = 200, description = "The file.",
         content((String = "text/css"), (String = "text/javascript"), (Vec<u8> = "image/png"))
     ))
 )]
-pub async fn file(call: Call) -> Result<Response> {
+pub(crate) async fn file(call: Call) -> Result<Response> {
     let missing = || Error::not_found("file", shown(call.parameter(0)));
     let name = FILES.iter().find(|name| **name == call.parameter(0)).ok_or_else(missing)?;
     let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));

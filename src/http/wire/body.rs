@@ -1,70 +1,22 @@
-//! Reading request bodies and writing response values: the JSON conventions of the API in one place.
+//! The fields of a request body: names in any case, every error noted, none of the JSON library's words.
 //!
-//! The texts of the JSON library echo values and are never used: a fault names the field's path and what was
+//! The texts of the JSON library echo values and are never used: an error names the field's path and what was
 //! expected there.
 
-mod date;
-mod dictionary;
-mod node;
-mod pieces;
-
 use std::fmt;
-use std::time::Duration;
 
-use bytes::BytesMut;
-use futures_util::StreamExt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use time::OffsetDateTime;
-use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
-use warp::reply::{Reply, Response};
 
-use super::filters::Call;
+use super::date::parse_date;
+use super::node::{Node, integer};
 use crate::error::{Error, Faults, Result};
 
-pub use date::{date, now, parse_date, parse_date_or_day};
-pub use dictionary::{key, shown_key, switch};
-pub use node::{Node, integer};
-pub use pieces::{CHUNK, close, open, open_array, streamed, write};
-
-/// When the ids of what is a part of the program, connectors and roles, were fixed.
-pub const BUILT_IN_SINCE: &str = "2026-01-01T00:00:00Z";
-
-/// The largest body that is read.
-pub const MAX_BODY: usize = 2 * 1024 * 1024;
-/// How long a body may take.
-const BODY_TIME: Duration = Duration::from_secs(30);
 /// How deep a body may nest.
 const MAX_DEPTH: usize = 64;
-/// Of how many fields faults are noted: ten times what an answer lists, so that a large body of nothing but faults
+/// Number of fields whose errors are noted: ten times what an answer lists, so that a large body of nothing but errors
 /// does not cost a multiple of itself.
 const MAX_FAULTY: usize = 1000;
-
-/// A 200 with a JSON body.
-pub fn ok<T: serde::Serialize>(body: &T) -> Result<Response> {
-    let bytes = serde_json::to_vec(body).map_err(|e| Error::internal("a response cannot be written", e))?;
-    Ok(with_type(bytes.into_response()))
-}
-
-/// Marks a response as JSON.
-pub fn with_type(mut response: Response) -> Response {
-    let json = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
-}
-
-/// Turns a 200 into a 201 with the path of what was created.
-pub fn created(mut response: Response, location: &str) -> Response {
-    *response.status_mut() = StatusCode::CREATED;
-    if let Ok(value) = HeaderValue::from_str(location) {
-        response.headers_mut().insert(header::LOCATION, value);
-    }
-    response
-}
-
-/// A 204.
-pub fn no_content() -> Response {
-    StatusCode::NO_CONTENT.into_response()
-}
 
 /// The known fields of a request body. Unknown ones were skipped unread.
 pub struct Body {
@@ -73,52 +25,8 @@ pub struct Body {
     pub faults: Faults,
 }
 
-impl Call {
-    /// Reads the body as an object and keeps the fields named here, whose names are matched ignoring case.
-    pub async fn json(&mut self, known: &'static [&'static str]) -> Result<Body> {
-        let body = self.json_if_any(known).await?;
-        body.ok_or_else(|| Error::field("body", "A JSON object is required."))
-    }
-
-    /// The same where a request may do without a body.
-    pub async fn json_if_any(&mut self, known: &'static [&'static str]) -> Result<Option<Body>> {
-        let bytes = self.collect_body().await?;
-        if bytes.is_empty() { Ok(None) } else { parse(&bytes, known).map(Some) }
-    }
-
-    async fn collect_body(&mut self) -> Result<BytesMut> {
-        let declared = self.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        if declared.is_some_and(|n| n > MAX_BODY as u64) {
-            return Err(Error::TooLarge { limit: MAX_BODY });
-        }
-        let is_json = is_json(&self.headers);
-        let collect = async {
-            let mut bytes = BytesMut::new();
-            while let Some(chunk) = self.body.next().await {
-                let chunk = chunk.map_err(|_| Error::BadRequest("the request body ended early".to_owned()))?;
-                if bytes.len() + chunk.len() > MAX_BODY {
-                    return Err(Error::TooLarge { limit: MAX_BODY });
-                }
-                if !is_json && !chunk.is_empty() {
-                    return Err(Error::MediaType);
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            Ok(bytes)
-        };
-        let slow = Error::TooSlow { seconds: BODY_TIME.as_secs() };
-        tokio::time::timeout(BODY_TIME, collect).await.unwrap_or(Err(slow))
-    }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
-        || (essence.len() > 5 && essence.to_ascii_lowercase().ends_with("+json"))
-}
-
-fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body> {
+/// Parses a body and keeps the fields named here, whose names are matched ignoring case.
+pub(crate) fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body> {
     if too_deep(bytes) {
         return Err(Error::field("body", format!("Must not nest deeper than {MAX_DEPTH}.")));
     }

@@ -22,7 +22,7 @@ use warp::http::{StatusCode, header};
 
 use super::Link;
 use super::request::{LINGER, RequestId, dress};
-use crate::http::error::envelope;
+use crate::http::wire::error::envelope;
 
 /// How long a closed connection waits for the caller to take the last answer.
 const LINGER_TIME: Duration = Duration::from_secs(2);

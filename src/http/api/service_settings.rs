@@ -4,12 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::filters::Call;
-use super::json::{self, Node};
-use super::openapi::enums::ServiceSettingType;
-use super::openapi::inputs::UpdateServiceSettingRequest;
 use crate::domain::service_setting::{self, ALL, Definition, Kind, MAX_VALUE, ServiceSettings};
 use crate::error::{Error, Result};
+use crate::http::call::Call;
+use crate::http::openapi::enums::ServiceSettingType;
+use crate::http::openapi::inputs::UpdateServiceSettingRequest;
+use crate::http::wire::{self, Node};
 use crate::ops::service_settings::{self as ops, Change};
 
 #[derive(Serialize, ToSchema)]
@@ -46,7 +46,7 @@ struct SettingBody<'a> {
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let settings = call.app.settings.now();
-    json::ok(&ALL.iter().map(|definition| body(definition, &settings)).collect::<Vec<_>>())
+    wire::ok(&ALL.iter().map(|definition| body(definition, &settings)).collect::<Vec<_>>())
 }
 
 /// Retrieves a service setting.
@@ -58,7 +58,7 @@ pub async fn list(call: Call) -> Result<Response> {
     responses((status = 200, description = "The service setting.", body = SettingBody))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    json::ok(&body(named(&call)?, &call.app.settings.now()))
+    wire::ok(&body(named(&call)?, &call.app.settings.now()))
 }
 
 /// Updates a service setting.
@@ -105,12 +105,12 @@ pub async fn revert(call: Call) -> Result<Response> {
 
 async fn changed(call: &Call, definition: &'static Definition, change: Change) -> Result<Response> {
     let settings = ops::change(&call.app, definition, change, call.caller()?).await?;
-    json::ok(&body(definition, &settings))
+    wire::ok(&body(definition, &settings))
 }
 
 fn named(call: &Call) -> Result<&'static Definition> {
     let key = call.parameter(0);
-    service_setting::find(key).ok_or_else(|| Error::not_found("service setting", super::filters::shown(key)))
+    service_setting::find(key).ok_or_else(|| Error::not_found("service setting", wire::shown(key)))
 }
 
 fn body<'a>(definition: &'static Definition, settings: &'a ServiceSettings) -> SettingBody<'a> {

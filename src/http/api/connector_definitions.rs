@@ -4,12 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::filters::Call;
-use super::json;
-use super::openapi::enums::{OriginType, SettingCategory, SettingType};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::setting::{Category, Kind, Preset, Setting};
 use crate::error::{Error, Result};
+use crate::http::call::Call;
+use crate::http::openapi::enums::{OriginType, SettingCategory, SettingType};
+use crate::http::wire;
 use crate::store::connected_systems;
 
 const WHAT: &str = "connector definition";
@@ -115,14 +115,14 @@ pub async fn list(call: Call) -> Result<Response> {
             name: d.name,
             description: Some(d.description),
             built_in: true,
-            created: json::BUILT_IN_SINCE,
+            created: wire::BUILT_IN_SINCE,
             last_updated: None,
             files: 0,
             versions: "",
             in_use: in_use.contains(&d.id),
         })
         .collect();
-    json::ok(&headers)
+    wire::ok(&headers)
 }
 
 /// Retrieves a connector definition.
@@ -135,7 +135,7 @@ pub async fn list(call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.id(0, WHAT)?;
-    json::ok(&full(definitions::by_id(id).ok_or_else(|| Error::not_found(WHAT, id))?))
+    wire::ok(&full(definitions::by_id(id).ok_or_else(|| Error::not_found(WHAT, id))?))
 }
 
 /// Retrieves a connector definition by name.
@@ -148,7 +148,7 @@ pub async fn get(call: Call) -> Result<Response> {
 )]
 pub async fn by_name(call: Call) -> Result<Response> {
     let found = definitions::by_name(call.parameter(0));
-    json::ok(&full(found.ok_or_else(|| Error::not_found(WHAT, "of that name"))?))
+    wire::ok(&full(found.ok_or_else(|| Error::not_found(WHAT, "of that name"))?))
 }
 
 /// How the wire names a kind of setting.
@@ -171,7 +171,7 @@ fn full(d: &'static Definition) -> Full {
         description: Some(d.description),
         url: None,
         built_in: true,
-        created: json::BUILT_IN_SINCE,
+        created: wire::BUILT_IN_SINCE,
         created_by_type: "System",
         created_by_id: None,
         created_by_name: None,

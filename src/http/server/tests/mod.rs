@@ -13,7 +13,8 @@ use warp::http::StatusCode;
 use warp::{Filter, Reply};
 
 use super::*;
-use crate::http::error::envelope;
+use crate::http::wire::arrival::Arrival;
+use crate::http::wire::error::envelope;
 
 const MOMENT: Duration = Duration::from_millis(300);
 /// Far longer than anything here takes on a busy machine, and shorter than what is not to be waited for.

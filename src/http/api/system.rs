@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::error::Envelope;
-use super::filters::Call;
-use super::json;
-use super::openapi::enums::{AuthMethod, UnreadyReason};
-use super::openapi::later::SignIn;
 use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::openapi::enums::{AuthMethod, UnreadyReason};
+use crate::http::openapi::later::SignIn;
+use crate::http::wire;
+use crate::http::wire::error::Envelope;
 use crate::security::key_cache;
 
 #[derive(Serialize, ToSchema)]
@@ -49,14 +49,13 @@ struct Version {
 }
 
 fn status(status: &'static str) -> Result<Response> {
-    json::ok(&Status { status, timestamp: json::now() })
+    wire::ok(&Status { status, timestamp: wire::now() })
 }
 
 /// Tells that the server answers.
 #[utoipa::path(
     get, path = "/api/v1/health",
     tag = "System", operation_id = "health",
-    security(()),
     responses((status = 200, description = "It does.", body = Status))
 )]
 pub async fn health(_: Call) -> Result<Response> {
@@ -67,7 +66,6 @@ pub async fn health(_: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/health/live",
     tag = "System", operation_id = "live",
-    security(()),
     responses((status = 200, description = "It is.", body = Status))
 )]
 pub async fn live(_: Call) -> Result<Response> {
@@ -80,7 +78,6 @@ pub async fn live(_: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/health/ready",
     tag = "System", operation_id = "ready",
-    security(()),
     responses(
         (status = 200, description = "It is.", body = Status),
         (status = 503, description = "It is not.", body = NotReady),
@@ -98,12 +95,11 @@ pub async fn ready(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/health/version",
     tag = "System", operation_id = "version",
-    security(()),
     responses((status = 200, description = "Product and version.", body = Version))
 )]
 pub async fn version(_: Call) -> Result<Response> {
     let version = env!("CARGO_PKG_VERSION").split('+').next().unwrap_or_default();
-    json::ok(&Version { product: "JIM", version })
+    wire::ok(&Version { product: "JIM", version })
 }
 
 /// Tells how to sign in.
@@ -112,7 +108,6 @@ pub async fn version(_: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/auth/config",
     tag = "System", operation_id = "authConfig",
-    security(()),
     responses(
         (status = 200, description = "Reserved for later versions.", body = SignIn),
         (status = 503, description = "Sign-in is not configured; use an API key.", body = NoSignIn),
@@ -125,7 +120,7 @@ pub async fn auth_config(_: Call) -> Result<Response> {
 
 /// A 503 whose envelope carries more fields.
 fn unavailable(body: &impl Serialize) -> Result<Response> {
-    let mut response = json::ok(body)?;
+    let mut response = wire::ok(body)?;
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     Ok(response)
@@ -158,13 +153,12 @@ struct UserInfo {
 #[utoipa::path(
     get, path = "/api/v1/userinfo",
     tag = "System", operation_id = "userInfo",
-    security(("apiKey" = [])),
     responses((status = 200, description = "The key and its roles.", body = UserInfo))
 )]
 pub async fn userinfo(call: Call) -> Result<Response> {
     let key = &call.caller()?.key;
     let authorised = key.may_read();
-    json::ok(&UserInfo {
+    wire::ok(&UserInfo {
         authorised,
         is_administrator: key.is_administrator(),
         name: key.name.clone(),

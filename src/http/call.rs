@@ -1,0 +1,178 @@
+//! The request that a handler gets, and what every route checks of it: key, role, size and time of the body.
+//!
+//! The order of the checks is that of the contract, 1.3. Path and verb are checked before ([`super::routes`]).
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use uuid::Uuid;
+use warp::http::HeaderMap;
+use warp::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+
+use super::wire::arrival::Arrival;
+use super::wire::{Body, Query, body, shown};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::ops::Caller;
+use crate::ops::authenticate::{self, Credential};
+
+/// Size of the largest body that is read, in bytes.
+pub(crate) const MAX_BODY: usize = 2 * 1024 * 1024;
+/// Time for a body to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody; a bad key does not matter.
+    Anonymous,
+    /// Any accepted key, with a role or without.
+    AnyKey,
+    /// Reader or Administrator.
+    Reader,
+    /// Reader or Administrator; the key may come as a bearer token, which is all that scrapers can send.
+    Scraper,
+    /// Administrator.
+    Administrator,
+}
+
+/// The bytes of a request body as they come.
+pub(crate) type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
+
+/// Writes the OpenAPI document under a title, in pieces. The list of routes makes it, and no handler may know the list.
+pub(super) type Describe = fn(title: &str) -> [Bytes; 3];
+
+/// A request whose path, method, key and role are accepted.
+pub(crate) struct Call {
+    pub(crate) app: App,
+    pub(crate) headers: HeaderMap,
+    pub(crate) query: Query,
+    /// The body, not yet read.
+    pub(super) body: BodyStream,
+    pub(super) caller: Option<Caller>,
+    pub(super) parameters: Vec<String>,
+    pub(crate) describe: Describe,
+}
+
+impl Call {
+    /// The key behind the request. Routes that are not anonymous always have one.
+    pub(crate) fn caller(&self) -> Result<&Caller> {
+        self.caller.as_ref().ok_or_else(|| Error::internal("a route has no caller", "the route is anonymous"))
+    }
+
+    /// The n-th path parameter as an integer id: decimal digits, with a minus before them if need be. Anything else
+    /// names nothing (contract, 1.1).
+    pub(crate) fn id(&self, n: usize, what: &'static str) -> Result<i64> {
+        let text = self.parameter(n);
+        let plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
+        let id = text.parse().ok().filter(|_| plain);
+        id.ok_or_else(|| Error::not_found(what, shown(text)))
+    }
+
+    /// The n-th path parameter as a GUID, in any of the usual spellings.
+    pub(crate) fn guid(&self, n: usize, what: &'static str) -> Result<Uuid> {
+        let text = self.parameter(n);
+        Uuid::try_parse(text).map_err(|_| Error::not_found(what, shown(text)))
+    }
+
+    /// The n-th path parameter, decoded.
+    pub(crate) fn parameter(&self, n: usize) -> &str {
+        self.parameters.get(n).map_or("", String::as_str)
+    }
+
+    /// Reads the body as an object and keeps the fields named here, whose names are matched ignoring case.
+    pub(crate) async fn json(&mut self, known: &'static [&'static str]) -> Result<Body> {
+        let body = self.json_if_any(known).await?;
+        body.ok_or_else(|| Error::field("body", "A JSON object is required."))
+    }
+
+    /// The same where a request may do without a body.
+    pub(crate) async fn json_if_any(&mut self, known: &'static [&'static str]) -> Result<Option<Body>> {
+        let bytes = self.collect_body().await?;
+        if bytes.is_empty() { Ok(None) } else { body::parse(&bytes, known).map(Some) }
+    }
+
+    async fn collect_body(&mut self) -> Result<BytesMut> {
+        let declared = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|n| n > MAX_BODY as u64) {
+            return Err(Error::TooLarge { limit: MAX_BODY });
+        }
+        let is_json = is_json(&self.headers);
+        let collect = async {
+            let mut bytes = BytesMut::new();
+            while let Some(chunk) = self.body.next().await {
+                let chunk = chunk.map_err(|_| Error::BadRequest("the request body ended early".to_owned()))?;
+                if bytes.len() + chunk.len() > MAX_BODY {
+                    return Err(Error::TooLarge { limit: MAX_BODY });
+                }
+                if !is_json && !chunk.is_empty() {
+                    return Err(Error::MediaType);
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(bytes)
+        };
+        let slow = Error::TooSlow { seconds: BODY_TIMEOUT.as_secs() };
+        tokio::time::timeout(BODY_TIMEOUT, collect).await.unwrap_or(Err(slow))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+        || (essence.len() > 5 && essence.to_ascii_lowercase().ends_with("+json"))
+}
+
+/// Authenticates the caller and checks its role; `None` on anonymous routes.
+pub(super) async fn authorise(
+    app: &App,
+    access: Access,
+    template: &str,
+    headers: &HeaderMap,
+    arrival: &Arrival,
+) -> Result<Option<Caller>> {
+    let mut presented = headers.get_all("x-api-key").iter();
+    let shown = match (presented.next(), presented.next()) {
+        (Some(one), None) => one.to_str().map_or(Credential::Unreadable, Credential::Key),
+        (None, _) if headers.contains_key(AUTHORIZATION) => match bearer(headers) {
+            Some(key) if access == Access::Scraper => Credential::Key(key),
+            _ => Credential::Bearer,
+        },
+        (None, _) => Credential::Nothing,
+        (Some(_), Some(_)) => Credential::Unreadable,
+    };
+    let from = arrival.peer;
+    if access == Access::Anonymous {
+        return authenticate::pass_by(app, shown, from, is_counted(template)).map(|()| None);
+    }
+    let key = authenticate::authenticate(app, shown, from).await?;
+    let caller = Caller { key, from, request: arrival.request_id.clone() };
+    let allowed = match access {
+        Access::Anonymous | Access::AnyKey => true,
+        Access::Reader | Access::Scraper => caller.key.may_read(),
+        Access::Administrator => caller.key.is_administrator(),
+    };
+    if allowed {
+        Ok(Some(caller))
+    } else if access == Access::Administrator {
+        Err(Error::Forbidden("the Administrator role is required"))
+    } else {
+        Err(Error::Forbidden("the Reader or Administrator role is required"))
+    }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750, section 2.1), if that is the only one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// Whether anonymous requests are held against the limit: probes and what is beside the API are not.
+fn is_counted(template: &str) -> bool {
+    template.strip_prefix("/api/v1/").is_some_and(|path| !path.starts_with("health"))
+}

@@ -1,0 +1,339 @@
+//! From a request to its handler: the table of routes, one look-up per request, and the run of the handler.
+//!
+//! [`Table::find`] is pure. A path that fits no route is 404, a verb that the path does not know is 405.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use futures_util::{Stream, TryStreamExt};
+use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
+use utoipa::openapi::HttpMethod;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use warp::path::FullPath;
+use warp::reply::Response;
+
+use super::call::{Access, BodyStream, Call, Describe, authorise};
+use super::wire::arrival::Arrival;
+use super::wire::{Query, error};
+use crate::app::App;
+use crate::error::Result;
+use crate::metrics::RouteMetrics;
+
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// An operation of the API: where it is, who may call it, and its handler.
+pub(crate) struct Route {
+    pub(super) method: Method,
+    /// `{...}` stands for one segment, which becomes a parameter.
+    pub(super) template: String,
+    pub(super) access: Access,
+    handler: Box<dyn Fn(Call) -> Work<Result<Response>> + Send + Sync>,
+}
+
+impl Route {
+    /// The operation that `#[utoipa::path]` describes as `P`; it has one method.
+    pub(super) fn described<P, H, F>(access: Access, handler: H) -> Self
+    where
+        P: utoipa::Path,
+        H: Fn(Call) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        let method = match P::methods().first() {
+            Some(HttpMethod::Post) => Method::POST,
+            Some(HttpMethod::Put) => Method::PUT,
+            Some(HttpMethod::Patch) => Method::PATCH,
+            Some(HttpMethod::Delete) => Method::DELETE,
+            _ => Method::GET,
+        };
+        Route { method, template: P::path(), access, handler: Box::new(move |call| Box::pin(handler(call))) }
+    }
+}
+
+/// Serves the routes as one warp filter; what none of them takes is answered with 404 or 405.
+pub(super) fn serve(app: &App, routes: Vec<Route>, describe: Describe) -> BoxedFilter<(Response,)> {
+    let mut table = Table::default();
+    for route in routes {
+        let metrics = app.metrics.route(route.method.as_str(), &route.template);
+        let (method, template) = (route.method.clone(), route.template.clone());
+        table.insert(&template, method, Arc::new(Served { app: app.clone(), route, metrics, describe }));
+    }
+    let (app, table) = (app.clone(), Arc::new(table));
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get::<Arrival>())
+        .and(warp::body::stream().map(|body| -> BodyStream { Box::pin(bytes_of(body)) }))
+        .then(move |method: Method, path: FullPath, query, headers: HeaderMap, arrival: Arrival, body| {
+            let work: Work<Response> = match table.find(&method, path.as_str()) {
+                Found::Route(served, parameters) => {
+                    let request = Request { query: Query(query), headers, arrival, body, parameters };
+                    Box::pin(Unaborted(Some(Box::pin(Arc::clone(served).answer(request)))))
+                }
+                missing => {
+                    let response = no_route(&missing);
+                    app.metrics.unmatched(response.status().as_u16());
+                    Box::pin(std::future::ready(response))
+                }
+            };
+            work
+        })
+        .boxed()
+}
+
+fn bytes_of<S, B>(body: S) -> impl Stream<Item = Result<Bytes, warp::Error>>
+where
+    S: Stream<Item = Result<B, warp::Error>>,
+    B: Buf,
+{
+    body.map_ok(|mut chunk| chunk.copy_to_bytes(chunk.remaining()))
+}
+
+/// A route of a running server.
+struct Served {
+    app: App,
+    route: Route,
+    metrics: RouteMetrics,
+    describe: Describe,
+}
+
+/// A request that has found its route.
+struct Request {
+    query: Query,
+    headers: HeaderMap,
+    arrival: Arrival,
+    body: BodyStream,
+    parameters: Vec<String>,
+}
+
+impl Served {
+    async fn answer(self: Arc<Self>, request: Request) -> Response {
+        let mut tally = Tally { metrics: &self.metrics, begun: Instant::now(), status: 500 };
+        let id = Arc::clone(&request.arrival.request_id);
+        let response = self.run(request).await.unwrap_or_else(|e| {
+            let (status, code) = error::status_and_code(&e);
+            let route = self.route.template.as_str();
+            if status.is_server_error() {
+                tracing::error!(request.id = %id, route, code, error = e.chain(), "request failed");
+            } else {
+                tracing::debug!(request.id = %id, route, code, "request refused");
+            }
+            error::reply(&e, &id)
+        });
+        tally.status = response.status().as_u16();
+        response
+    }
+
+    async fn run(&self, request: Request) -> Result<Response> {
+        let Request { query, headers, arrival, body, parameters } = request;
+        let Route { template, access, handler, .. } = &self.route;
+        let caller = authorise(&self.app, *access, template, &headers, &arrival).await?;
+        handler(Call { app: self.app.clone(), describe: self.describe, headers, query, body, caller, parameters }).await
+    }
+}
+
+/// Counts a request when it is dropped, so that a handler that panics is counted as well, as a 500.
+struct Tally<'a> {
+    metrics: &'a RouteMetrics,
+    begun: Instant,
+    status: u16,
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.metrics.answered(self.status, self.begun.elapsed());
+    }
+}
+
+/// Work that a caller cannot abort by hanging up: it runs on the task of its connection, without a switch of tasks, and
+/// goes on as a task of its own if the connection goes first.
+struct Unaborted(Option<Work<Response>>);
+
+impl Future for Unaborted {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        // Taken out while it is polled: after a panic it must not be polled again.
+        let Some(mut work) = self.0.take() else { return Poll::Pending };
+        let polled = work.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.0 = Some(work);
+        }
+        polled
+    }
+}
+
+impl Drop for Unaborted {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(work);
+        }
+    }
+}
+
+fn no_route<T>(found: &Found<'_, T>) -> Response {
+    let Found::OtherMethods(methods) = found else {
+        return error::envelope(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this path.");
+    };
+    let allow = methods.join(", ");
+    let message = format!("This path allows {allow}.");
+    let mut response = error::envelope(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
+    if let Ok(value) = HeaderValue::from_str(&allow) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+/// A tree of path segments: what stands there literally is looked at before a parameter.
+pub(super) struct Table<T> {
+    literals: Vec<(String, Table<T>)>,
+    parameter: Option<Box<Table<T>>>,
+    methods: Vec<(Method, T)>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { literals: Vec::new(), parameter: None, methods: Vec::new() }
+    }
+}
+
+/// The answer of a look-up.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found<'a, T> {
+    /// The route, and the decoded parameters of the path.
+    Route(&'a T, Vec<String>),
+    /// The methods of a path that does not know the one asked for; `HEAD` is there wherever `GET` is.
+    OtherMethods(Vec<&'a str>),
+    Nothing,
+}
+
+impl<T> Table<T> {
+    pub(super) fn insert(&mut self, template: &str, method: Method, route: T) {
+        let mut node = self;
+        for segment in template.split('/').skip(1) {
+            node = if segment.starts_with('{') {
+                node.parameter.get_or_insert_default()
+            } else {
+                let known = node.literals.iter().position(|(literal, _)| literal == segment);
+                let at = known.unwrap_or_else(|| {
+                    node.literals.push((segment.to_owned(), Table::default()));
+                    node.literals.len() - 1
+                });
+                &mut node.literals[at].1
+            };
+        }
+        node.methods.push((method, route));
+    }
+
+    /// Segments ignore case and are decoded once; one slash at the end is tolerated (contract, 1.1).
+    pub(super) fn find(&self, method: &Method, path: &str) -> Found<'_, T> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let decoded = path.split('/').skip(1).map(|segment| percent_decode_str(segment).decode_utf8().ok());
+        let Some(segments) = decoded.collect::<Option<Vec<_>>>() else { return Found::Nothing };
+        let mut parameters = Vec::new();
+        let Some(node) = self.at(&segments, &mut parameters) else { return Found::Nothing };
+        match node.methods.iter().find(|(known, _)| known == method) {
+            Some((_, route)) => Found::Route(route, parameters.into_iter().map(Cow::into_owned).collect()),
+            None => {
+                let mut methods: Vec<_> = node.methods.iter().map(|(known, _)| known.as_str()).collect();
+                if methods.contains(&"GET") {
+                    methods.push("HEAD");
+                }
+                Found::OtherMethods(methods)
+            }
+        }
+    }
+
+    /// The node of a path that has routes. `parameters` holds those of the way to it.
+    fn at<'p>(&self, segments: &[Cow<'p, str>], parameters: &mut Vec<Cow<'p, str>>) -> Option<&Self> {
+        let Some((first, rest)) = segments.split_first() else { return (!self.methods.is_empty()).then_some(self) };
+        let literal = self.literals.iter().find(|(literal, _)| literal.eq_ignore_ascii_case(first));
+        if let Some(found) = literal.and_then(|(_, node)| node.at(rest, parameters)) {
+            return Some(found);
+        }
+        // Nothing is no name and no id.
+        let node = self.parameter.as_deref().filter(|_| !first.is_empty())?;
+        parameters.push(first.clone());
+        let found = node.at(rest, parameters);
+        if found.is_none() {
+            parameters.pop();
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table<&'static str> {
+        let mut table = Table::default();
+        for (method, template) in [
+            (Method::GET, "/things"),
+            (Method::POST, "/things"),
+            (Method::GET, "/things/{id}"),
+            (Method::PATCH, "/things/{id}"),
+            (Method::GET, "/things/enabled"),
+            (Method::GET, "/things/{id}/parts/{part}"),
+            (Method::GET, "/things/by-name/{name}"),
+            (Method::GET, "/Metrics"),
+        ] {
+            table.insert(template, method, template);
+        }
+        table
+    }
+
+    fn find(method: Method, path: &str) -> String {
+        match table().find(&method, path) {
+            Found::Route(template, parameters) => format!("{template} {parameters:?}"),
+            Found::OtherMethods(methods) => methods.join(", "),
+            Found::Nothing => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_path_has_one_route() {
+        for (path, expected) in [
+            ("/things", "/things []"),
+            ("/THINGS/", "/things []"),
+            ("/thing%73", "/things []"),
+            ("/metrics", "/Metrics []"),
+            ("/things/7", "/things/{id} [\"7\"]"),
+            ("/things/enabled", "/things/enabled []"),
+            ("/things/ENABLED/", "/things/enabled []"),
+            // A literal that leads nowhere is a parameter.
+            ("/things/by-name", "/things/{id} [\"by-name\"]"),
+            ("/things/enabled/parts/2", "/things/{id}/parts/{part} [\"enabled\", \"2\"]"),
+            ("/things/by-name/a%20b%252F", "/things/by-name/{name} [\"a b%2F\"]"),
+            ("/things/by-name/a%2Fb", "/things/by-name/{name} [\"a/b\"]"),
+            ("/", "nothing"),
+            ("", "nothing"),
+            ("/other", "nothing"),
+            ("/things/7/parts", "nothing"),
+            ("/things//", "nothing"),
+            ("/things/by-name/x//", "nothing"),
+            ("/things/by-name//", "nothing"),
+            ("/things//parts/2", "nothing"),
+            ("/things/%FF", "nothing"),
+        ] {
+            assert_eq!(find(Method::GET, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_verb_that_the_path_does_not_know_names_those_it_does() {
+        assert_eq!(find(Method::DELETE, "/things"), "GET, POST, HEAD");
+        assert_eq!(find(Method::PATCH, "/things/7"), "/things/{id} [\"7\"]");
+        assert_eq!(find(Method::PATCH, "/things/enabled"), "GET, HEAD");
+        assert_eq!(find(Method::PATCH, "/nothing"), "nothing");
+    }
+}
