@@ -1,5 +1,7 @@
 //! What one running server consists of. Built once, cloned cheaply into every route.
 
+pub mod settings;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::ops::service_settings::InForce;
 use crate::security::api_key::Hasher;
 use crate::security::clock::Clock;
 use crate::security::key_cache::KeyCache;
@@ -18,6 +19,8 @@ use crate::security::refusals::Refusals;
 use crate::security::secret::Keyring;
 use crate::security::tls::ClientTrust;
 use crate::store::Db;
+
+use settings::InForce;
 
 /// The components of a server.
 #[derive(Clone)]

@@ -10,20 +10,12 @@ use self::reader::Reader;
 use self::source::{Values, read_environment, read_file};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
+use crate::telemetry::LogFormat;
 
 /// The file that is read if it is there and no other is named.
 pub const DEFAULT_FILE: &str = "jim.toml";
 /// The environment variable of the operator's key; no configuration key.
 pub const INFRASTRUCTURE_KEY: &str = "JIM_INFRASTRUCTURE_API_KEY";
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// Limits that an operator may move.
 #[derive(Debug, Clone, PartialEq, Eq)]

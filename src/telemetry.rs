@@ -11,7 +11,14 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, filter};
 
-use crate::config::LogFormat;
+/// Format of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// Libraries whose warnings too show what a peer sent: an answer that comes when nobody waits for it any more.
 const MUTE: [&str; 2] = ["ldap3", "lber"];

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use jim::config::{Config, LogFormat};
+use jim::config::Config;
 use jim::sandbox::{Options, Sandbox};
 use jim::security::secret::Secret;
-use jim::telemetry;
+use jim::telemetry::{self, LogFormat};
 use serde_json::{Value, json};
 
 use super::serve::{Server, listen};

@@ -6,9 +6,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::source::{Value, Values};
-use super::{Config, Limits, LogFormat, handed_over};
+use super::{Config, Limits, handed_over};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
+use crate::telemetry::{LogFormat, is_filter};
 
 /// What was given, the folder that paths in the file start from, and what is wrong with it so far.
 pub(super) struct Reader<'a> {
@@ -48,7 +49,7 @@ impl Reader<'_> {
             }
         };
         let log_filter = self.text("log", "filter").unwrap_or_else(|| "info".to_owned());
-        if !crate::telemetry::is_filter(&log_filter) {
+        if !is_filter(&log_filter) {
             self.fault("log", "filter", "is not a filter such as info or jim=debug");
         }
         Config {

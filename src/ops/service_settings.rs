@@ -1,9 +1,6 @@
-//! Changing the settings of the service, and knowing them without asking the database.
+//! Changes of the settings of the service, with their activities.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
-
-use tokio::sync::Mutex;
+use std::sync::Arc;
 
 use super::Caller;
 use crate::app::App;
@@ -12,34 +9,15 @@ use crate::error::Result;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::service_settings;
 
-/// The settings in force. They are replaced as a whole before a change is answered.
-pub struct InForce {
-    now: RwLock<Arc<ServiceSettings>>,
-    /// One change at a time, so that what is in force is what was committed last.
-    turn: Mutex<()>,
-}
-
-impl InForce {
-    /// With what is stored.
-    pub fn new(overrides: BTreeMap<String, String>) -> Self {
-        InForce { now: RwLock::new(Arc::new(ServiceSettings::new(overrides))), turn: Mutex::new(()) }
-    }
-
-    /// All settings as they are now.
-    pub fn now(&self) -> Arc<ServiceSettings> {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// How a setting changes.
+/// Change of one setting.
 pub enum Change {
-    /// To this acceptable value, or without one to its default.
+    /// To this valid value, or to the default if there is none.
     Update(Option<String>),
-    /// Back to its default.
+    /// Back to the default.
     Revert,
 }
 
-/// Changes a setting. Returns all of them as they are afterwards.
+/// Changes a setting and returns all of them afterwards.
 pub async fn change(
     app: &App,
     definition: &'static Definition,
@@ -55,7 +33,7 @@ pub async fn change(
         Some(value) => format!("{} is now {value}", definition.key),
         None => format!("{} is now at its default, {}", definition.key, definition.default),
     };
-    let _turn = app.settings.turn.lock().await;
+    let in_turn = app.settings.begin_change().await;
     let overrides = app
         .db
         .write(move |tx| {
@@ -65,7 +43,5 @@ pub async fn change(
             service_settings::overrides(tx)
         })
         .await?;
-    let settings = Arc::new(ServiceSettings::new(overrides));
-    *app.settings.now.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
-    Ok(settings)
+    Ok(in_turn.publish(overrides))
 }

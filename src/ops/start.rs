@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
+use crate::app::settings::InForce;
 use crate::app::{App, LARGE_AT_ONCE, TESTS_AT_ONCE};
 use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::ops::service_settings::InForce;
 use crate::ops::{api_keys, certificates};
 use crate::security::api_key::Hasher;
 use crate::security::certificate::encoding::MOST_BYTES;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use jim::config::LogFormat;
+use jim::telemetry::LogFormat;
 use serde_json::json;
 
 use crate::support::canaries::Wanted;

@@ -11,7 +11,7 @@ use std::sync::{Mutex, Once, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jim::config::LogFormat;
+use jim::telemetry::LogFormat;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
 use tracing_subscriber::util::SubscriberInitExt;

@@ -1,0 +1,46 @@
+//! The settings of the service in memory, so that a request need not ask the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::domain::service_setting::ServiceSettings;
+
+/// The settings in force. They are replaced as a whole before a change is answered.
+pub struct InForce {
+    current: RwLock<Arc<ServiceSettings>>,
+    /// One change at a time, so that what is in force is what was committed last.
+    changing: Mutex<()>,
+}
+
+/// Exclusive right to change the settings, held from before the transaction until [`Change::publish`].
+pub(crate) struct Change<'a> {
+    settings: &'a InForce,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl InForce {
+    pub(crate) fn new(overrides: BTreeMap<String, String>) -> Self {
+        InForce { current: RwLock::new(Arc::new(ServiceSettings::new(overrides))), changing: Mutex::new(()) }
+    }
+
+    /// Snapshot of all settings.
+    pub fn now(&self) -> Arc<ServiceSettings> {
+        self.current.read().clone()
+    }
+
+    pub(crate) async fn begin_change(&self) -> Change<'_> {
+        Change { settings: self, _turn: self.changing.lock().await }
+    }
+}
+
+impl Change<'_> {
+    /// Puts the committed values in force.
+    pub(crate) fn publish(self, overrides: BTreeMap<String, String>) -> Arc<ServiceSettings> {
+        let settings = Arc::new(ServiceSettings::new(overrides));
+        *self.settings.current.write() = settings.clone();
+        settings
+    }
+}
