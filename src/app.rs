@@ -1,14 +1,17 @@
-//! What one running server consists of. Built once, cloned cheaply into every route.
+//! Components of one running server, shared by every route.
 
 pub mod settings;
 
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::connectors::ldap::Limits;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::security::api_key::Hasher;
@@ -22,49 +25,60 @@ use crate::store::Db;
 
 use settings::InForce;
 
-/// The components of a server.
+/// One running server. A clone refers to the same components.
 #[derive(Clone)]
-pub struct App {
-    /// When it was built.
+pub struct App(Arc<Components>);
+
+/// Components of a server. An `Arc` marks what moves into closures on other threads without the rest: the last `App`
+/// must not be dropped on the database's own writer thread.
+pub struct Components {
     pub started: SystemTime,
-    /// The database.
     pub db: Db,
-    /// The master keys.
     pub keyring: Arc<Keyring>,
-    /// Hashes API keys.
     pub hasher: Arc<Hasher>,
-    /// Remembers verified API keys.
+    /// Verified API keys.
     pub keys: Arc<KeyCache>,
-    /// What expiry and windows are held against.
-    pub clock: Arc<Clock>,
-    /// Counts requests.
-    pub limiter: Arc<Limiter>,
-    /// What is told of refused credentials.
-    pub refusals: Arc<Refusals>,
-    /// What is counted for monitoring.
+    /// Clock used for key expiry and rate limits.
+    pub clock: Clock,
+    pub limiter: Limiter,
+    /// Audit log of refused credentials.
+    pub refusals: Refusals,
     pub metrics: Metrics,
-    /// The settings of the service.
-    pub settings: Arc<InForce>,
-    /// Which certificates directories may show.
+    pub settings: InForce,
+    /// Certificates that directories may present.
     pub trust: Arc<ClientTrust>,
-    /// Which systems an import is running on.
+    /// Systems whose import is running.
     pub imports: RunLocks,
-    /// Places for answers that hold many rows until they are sent.
+    /// Permits for answers that hold many rows until they are sent.
     pub large: Arc<Semaphore>,
-    /// Turns for connection tests.
+    /// Permits for connection tests.
     pub tests: Arc<Semaphore>,
-    /// The folder that file connectors may read below, if there is one.
+    /// Folder that file connectors may read below, if there is one.
     pub files_root: Option<Arc<Path>>,
-    /// Whether the API describes itself.
+    /// Whether the API serves its description.
     pub docs: bool,
-    /// Bounds on what a directory may send and how long it may take to send it.
-    pub ldap_limits: crate::connectors::ldap::Limits,
+    /// Size and time limits of directories' answers.
+    pub ldap_limits: Limits,
 }
 
-/// Imports that read directories at the same time; more wait in line.
-const RUNS_AT_ONCE: usize = 8;
-/// Connection tests at the same time; they wait for people, not in line behind imports.
-pub const TESTS_AT_ONCE: usize = 8;
+impl From<Components> for App {
+    fn from(components: Components) -> Self {
+        App(Arc::new(components))
+    }
+}
+
+impl Deref for App {
+    type Target = Components;
+
+    fn deref(&self) -> &Components {
+        &self.0
+    }
+}
+
+/// Imports that read directories at the same time; more wait in a queue.
+const MAX_RUNS: usize = 8;
+/// Connection tests at the same time; a person waits, so they do not queue behind imports.
+pub const MAX_TESTS: usize = 8;
 
 /// Answers of many rows at the same time: whoever reads them slowly holds their memory.
 pub const LARGE_AT_ONCE: usize = 8;
@@ -106,7 +120,7 @@ pub struct RunLocks {
     turns: Arc<Semaphore>,
 }
 
-/// Holds the run of one system until dropped.
+/// Lock on the runs of one system, until dropped.
 pub struct RunLock {
     locks: RunLocks,
     system: i64,
@@ -114,23 +128,21 @@ pub struct RunLock {
 
 impl Default for RunLocks {
     fn default() -> Self {
-        RunLocks { running: Arc::default(), turns: Arc::new(Semaphore::new(RUNS_AT_ONCE)) }
+        RunLocks { running: Arc::default(), turns: Arc::new(Semaphore::new(MAX_RUNS)) }
     }
 }
 
 impl RunLocks {
-    /// Takes the run of a system; `None` while another one runs.
+    /// Takes the lock of a system; `None` while another run holds it.
     pub fn take(&self, system: i64) -> Option<RunLock> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.insert(system).then(|| RunLock { locks: self.clone(), system })
+        self.running.lock().insert(system).then(|| RunLock { locks: self.clone(), system })
     }
 
-    /// Whether the run of a system is taken.
     pub fn is_running(&self, system: i64) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(&system)
+        self.running.lock().contains(&system)
     }
 
-    /// Waits in line for a turn, which lasts until what is returned is dropped. The line is never closed.
+    /// Waits for one of the few permits to run. The semaphore is never closed.
     pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         self.turns.clone().acquire_owned().await.ok()
     }
@@ -138,6 +150,6 @@ impl RunLocks {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        self.locks.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.system);
+        self.locks.running.lock().remove(&self.system);
     }
 }

@@ -18,7 +18,7 @@ use crate::store::certificates::{self as store, Certificate};
 use crate::store::{Db, Tx};
 
 /// Certificates at most: each connection has to look through them.
-const MOST: i64 = 1_000;
+const MAX_CERTIFICATES: i64 = 1_000;
 /// One that ends within this time is to be renewed.
 const SOON: Duration = Duration::days(30);
 
@@ -108,8 +108,10 @@ pub async fn add(app: &App, new: New, caller: &Caller) -> Result<Certificate> {
             if store::is_stored(tx, &added.thumbprint)? {
                 return Err(Error::field(field, "This certificate is stored already."));
             }
-            if store::count(tx)? >= MOST {
-                return Err(Error::BadRequest(format!("there are {MOST} certificates already; delete one first")));
+            if store::count(tx)? >= MAX_CERTIFICATES {
+                return Err(Error::BadRequest(format!(
+                    "there are {MAX_CERTIFICATES} certificates already; delete one first"
+                )));
             }
             store::insert(tx, &added, &der)?;
             let done = Outcome::done(format!("Added, thumbprint {}", added.thumbprint));

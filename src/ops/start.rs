@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 
 use crate::app::settings::InForce;
-use crate::app::{App, LARGE_AT_ONCE, TESTS_AT_ONCE};
+use crate::app::{App, Components, LARGE_AT_ONCE, MAX_TESTS, RunLocks};
 use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
@@ -15,9 +15,10 @@ use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::ops::{api_keys, certificates};
 use crate::security::api_key::Hasher;
-use crate::security::certificate::encoding::MOST_BYTES;
+use crate::security::certificate::encoding::MAX_BYTES;
 use crate::security::clock::{self, Clock};
-use crate::security::key_cache::KeyCache;
+use crate::security::limiter::Limiter;
+use crate::security::refusals::Refusals;
 use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
@@ -93,28 +94,25 @@ pub(super) fn belong_together(checks: &[MasterKey], keyring: &Keyring) -> Result
     Ok(checks.iter().map(|(kid, _)| *kid).collect())
 }
 
-/// Brings up the components of a server. The clear bootstrap key, if one is made, is told and kept nowhere.
+/// Brings up a server. `tell` prints the clear bootstrap key, if one is made; it is kept nowhere.
 pub async fn start(
     config: &Config,
     infrastructure_key: Option<Secret>,
     tell: impl FnOnce(&Secret) -> std::io::Result<()>,
 ) -> Result<App, StartFault> {
-    start_with(config, infrastructure_key, clock::system(), tell).await
+    Ok(start_with(config, infrastructure_key, clock::system(), tell).await?.into())
 }
 
-/// The same with another clock than the system's.
+/// The components of a server on another clock than the system's.
 pub async fn start_with(
     config: &Config,
     infrastructure_key: Option<Secret>,
     source: clock::Source,
     tell: impl FnOnce(&Secret) -> std::io::Result<()>,
-) -> Result<App, StartFault> {
-    let mut trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
-    if let Some(root) = config.files_root.clone() {
-        let read = move |path: &str| connectors::file::whole(&root, path, MOST_BYTES);
-        trust = trust.with_files(CertificateFiles::new(Arc::new(read)));
-    }
-    let Files { db, keyring, hasher } = open_files(config).await?;
+) -> Result<Components, StartFault> {
+    let trust = client_trust(config)?;
+    let files = open_files(config).await?;
+    let Files { db, hasher, .. } = &files;
     let orphans = db.write(activities::close_orphans).await?;
     if orphans > 0 {
         tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
@@ -125,30 +123,41 @@ pub async fn start_with(
         tracing::warn!(seconds, "the system's clock is behind what an earlier run saw; keys expire by the later time");
     }
     if let Some(key) = infrastructure_key {
-        api_keys::infrastructure(&db, &hasher, key.expose(), clock.now().at).await?;
+        api_keys::infrastructure(db, hasher, key.expose(), clock.now().at).await?;
     }
-    certificates::publish(&db, &trust).await?;
-    api_keys::bootstrap(&db, &hasher, tell).await?;
-    if api_keys::lacks_administrator_at(&db, clock.now().at).await? {
+    certificates::publish(db, &trust).await?;
+    api_keys::bootstrap(db, hasher, tell).await?;
+    if api_keys::lacks_administrator_at(db, clock.now().at).await? {
         tracing::warn!("{}", api_keys::NO_ADMINISTRATOR);
     }
     hasher.release_memory();
-    let settings = Arc::new(InForce::new(db.read(service_settings::overrides).await?));
-    Ok(App {
+    let settings = InForce::new(db.read(service_settings::overrides).await?);
+    Ok(components(config, files, clock, settings, trust))
+}
+
+fn client_trust(config: &Config) -> Result<ClientTrust, StartFault> {
+    let trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
+    let Some(root) = config.files_root.clone() else { return Ok(trust) };
+    let read = move |path: &str| connectors::file::whole(&root, path, MAX_BYTES);
+    Ok(trust.with_files(CertificateFiles::new(Arc::new(read))))
+}
+
+fn components(config: &Config, files: Files, clock: Clock, settings: InForce, trust: ClientTrust) -> Components {
+    Components {
         started: SystemTime::now(),
-        db,
-        keyring: Arc::new(keyring),
-        hasher: Arc::new(hasher),
-        keys: Arc::new(KeyCache::default()),
-        clock: Arc::new(clock),
-        limiter: Arc::default(),
-        refusals: Arc::default(),
+        db: files.db,
+        keyring: Arc::new(files.keyring),
+        hasher: Arc::new(files.hasher),
+        keys: Arc::default(),
+        clock,
+        limiter: Limiter::default(),
+        refusals: Refusals::default(),
         metrics: Metrics::default(),
         settings,
         trust: Arc::new(trust),
-        imports: Default::default(),
+        imports: RunLocks::default(),
         large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
-        tests: Arc::new(Semaphore::new(TESTS_AT_ONCE)),
+        tests: Arc::new(Semaphore::new(MAX_TESTS)),
         files_root: config.files_root.as_deref().map(Arc::from),
         docs: config.docs,
         ldap_limits: Limits {
@@ -157,5 +166,5 @@ pub async fn start_with(
             entries: config.limits.import_entries,
             ..Limits::default()
         },
-    })
+    }
 }

@@ -14,8 +14,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::X509Version;
 
 /// A certificate is a stranger's text: so much of it is shown.
-const MOST_TEXT: usize = 256;
-const MOST_NAMES: usize = 100;
+const MAX_TEXT: usize = 256;
+const MAX_NAMES: usize = 100;
 
 /// A certificate as its text has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Certificate {
     pub fn read(der: &[u8]) -> Option<Certificate> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let names = match certificate.subject_alternative_name() {
-            Ok(Some(extension)) => extension.value.general_names.iter().filter_map(name).take(MOST_NAMES).collect(),
+            Ok(Some(extension)) => extension.value.general_names.iter().filter_map(name).take(MAX_NAMES).collect(),
             _ => Vec::new(),
         };
         Some(Certificate {
@@ -74,7 +74,7 @@ fn serial(raw: &[u8]) -> &[u8] {
         [0, rest @ ..] if !rest.is_empty() => rest,
         whole => whole,
     };
-    number.get(..MOST_TEXT / 2).unwrap_or(number)
+    number.get(..MAX_TEXT / 2).unwrap_or(number)
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
@@ -89,5 +89,5 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MOST_TEXT).collect()
+    text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
 }

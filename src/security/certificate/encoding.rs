@@ -6,9 +6,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The largest certificate. One that is larger fits into no TLS handshake of ours.
-pub const MOST_DER: usize = 64 * 1024;
+pub const MAX_DER: usize = 64 * 1024;
 /// The longest text or file that a certificate is looked for in: PEM files may hold explanations.
-pub const MOST_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = 1024 * 1024;
 
 const NOT_ONE: &str = "Must hold exactly one certificate, in DER or PEM form.";
 const PRIVATE: &str = "Holds a private key, which belongs to the directory alone; only the certificate is wanted.";
@@ -22,8 +22,8 @@ pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
         true => from_pem(bytes)?,
         false => bytes.to_vec(),
     };
-    if der.len() > MOST_DER {
-        return Err(format!("Must not hold a certificate of more than {MOST_DER} bytes."));
+    if der.len() > MAX_DER {
+        return Err(format!("Must not hold a certificate of more than {MAX_DER} bytes."));
     }
     match X509Certificate::from_der(&der) {
         Ok(([], _)) => Ok(der),
@@ -90,6 +90,6 @@ mod tests {
         ] {
             assert_eq!(only_certificate(&bad).expect_err("refused"), why);
         }
-        assert!(only_certificate(&vec![0x30; MOST_DER + 1]).expect_err("refused").contains("65536 bytes"));
+        assert!(only_certificate(&vec![0x30; MAX_DER + 1]).expect_err("refused").contains("65536 bytes"));
     }
 }

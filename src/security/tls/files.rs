@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::stored::StoredCertificate;
 use crate::security::certificate::encoding::only_certificate;
 
-/// Reads a file of at most [`crate::security::certificate::encoding::MOST_BYTES`] by the path that a caller gave;
+/// Reads a file of at most [`crate::security::certificate::encoding::MAX_BYTES`] by the path that a caller gave;
 /// the error is a sentence that may be shown.
 pub type Read = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Threads that read at the same time. One that hangs keeps its turn.
 const AT_ONCE: usize = 4;
 /// Files whose faults are told in the log, for each connection.
-const MOST_TOLD: usize = 10;
+const MAX_TOLD: usize = 10;
 
 /// Where certificates lie in files.
 #[derive(Clone)]
@@ -89,14 +89,14 @@ pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[Stored
             None => return false,
         };
         faults += 1;
-        if faults <= MOST_TOLD {
+        if faults <= MAX_TOLD {
             tracing::warn!(certificate.id = %stored.id, "a certificate is not trusted, because of its file: {why}");
         }
         false
     });
     let counting = counting.collect();
-    if faults > MOST_TOLD {
-        tracing::warn!(count = faults - MOST_TOLD, "more certificates are not trusted, because of their files");
+    if faults > MAX_TOLD {
+        tracing::warn!(count = faults - MAX_TOLD, "more certificates are not trusted, because of their files");
     }
     counting
 }

@@ -149,10 +149,11 @@ impl TestApp {
             first.expose().clone_into(&mut key);
             Ok(())
         };
-        let mut app = start::start_with(&config, secret, source, tell).await.expect("the server starts");
+        let mut parts = start::start_with(&config, secret, source, tell).await.expect("the server starts");
         if let Some(limits) = setup.ldap_limits {
-            app.ldap_limits = limits;
+            parts.ldap_limits = limits;
         }
+        let app = App::from(parts);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
