@@ -43,7 +43,7 @@ fn may_see(room: &str) -> &'static [&'static str] {
     match room {
         "http" => &["ops", "store", "domain", "connectors", "security", "app"],
         "ops" => &["store", "connectors", "domain", "security", "app", "config", "metrics"],
-        "store" | "sandbox" => &["domain"],
+        "store" | "security" | "sandbox" => &["domain"],
         "connectors" => &["domain", "security"],
         _ => &[],
     }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use clap::Subcommand;
 use jim::http::wire;
+use jim::domain::role;
 use jim::ops::api_keys::{self as ops, KeyFields};
 use jim::ops::start::{Files, StartFault, open_files};
 use jim::security::api_key::Hasher;
-use jim::security::key_cache::{ROLES, role_names};
 use jim::security::secret::Secret;
 use jim::store::{Db, OpenFault, api_keys};
 use time::OffsetDateTime;
@@ -41,8 +41,7 @@ pub enum Action {
 }
 
 fn role(text: &str) -> Result<i64, String> {
-    let known = ROLES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-    known.map(|(id, _)| *id).ok_or_else(|| "must be Administrator or Reader".to_owned())
+    role::parse(text).ok_or_else(|| "must be Administrator or Reader".to_owned())
 }
 
 fn date(text: &str) -> Result<OffsetDateTime, String> {
@@ -111,7 +110,7 @@ async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Ex
 fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
     let roles = match key.roles.as_slice() {
         [] => "-".to_owned(),
-        roles => role_names(roles).join(","),
+        roles => role::names(roles).join(","),
     };
     let date = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), wire::date);
     let state = match (key.is_enabled, key.expires_at.is_some_and(|end| end <= now)) {

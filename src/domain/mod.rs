@@ -6,7 +6,9 @@
 pub mod connected_system;
 pub mod dn;
 pub mod hierarchy;
+mod names;
 pub mod network;
+pub mod role;
 pub mod schema;
 pub mod service_setting;
 pub mod setting;

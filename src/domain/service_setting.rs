@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::names::wire_names;
 use super::time_span::{self, DAY};
 
 /// What the instance calls itself.
@@ -24,17 +25,18 @@ pub const MAX_VALUE: usize = 2_000;
 const MAX_NAME: usize = 100;
 const MAX_RATE: u32 = 1_000_000;
 
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A short text.
-    Text,
-    /// `true` or `false`.
-    Flag,
-    /// A whole number from 1.
-    Integer,
-    /// `d.hh:mm:ss`, a day or more.
-    Span,
+wire_names! {
+    /// Type of a value.
+    pub enum Kind {
+        /// A short text.
+        Text = "String",
+        /// `true` or `false`.
+        Flag = "Boolean",
+        /// A whole number from 1.
+        Integer,
+        /// `d.hh:mm:ss`, a day or more.
+        Span = "TimeSpan",
+    }
 }
 
 /// One setting.

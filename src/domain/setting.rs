@@ -4,37 +4,41 @@
 
 use std::collections::BTreeMap;
 
+use super::names::wire_names;
+
 /// The longest text value, in code points.
 pub const MAX_TEXT: usize = 4096;
 
-/// The kind of value that a setting takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text, trimmed unless the setting says otherwise.
-    Text,
-    /// Text that is sealed before it is stored and never shown.
-    Secret,
-    /// A whole number within the setting's range.
-    Integer,
-    /// One of the offered texts.
-    DropDown,
-    /// On or off.
-    CheckBox,
-    /// A path below the connector files folder.
-    File,
+wire_names! {
+    /// Kind of value that a setting takes.
+    pub enum Kind {
+        /// Text, trimmed unless the setting says otherwise.
+        Text = "String",
+        /// Text that is sealed before it is stored and never shown.
+        Secret = "StringEncrypted",
+        /// A whole number within the setting's range.
+        Integer,
+        /// One of the offered texts.
+        DropDown,
+        /// On or off.
+        CheckBox,
+        /// A path below the connector files folder.
+        File,
+    }
 }
 
-/// The group under which a setting is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Category {
-    /// How the outside system is reached.
-    Connectivity,
-    /// Everything without a group of its own.
-    General,
-    /// Reading objects.
-    Import,
-    /// Writing objects.
-    Export,
+wire_names! {
+    /// Group under which a setting is shown.
+    pub enum Category {
+        /// How the outside system is reached.
+        Connectivity,
+        /// Everything without a group of its own.
+        General,
+        /// Reading objects.
+        Import,
+        /// Writing objects.
+        Export,
+    }
 }
 
 /// What a new system starts with.

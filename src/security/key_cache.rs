@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::api_key::hmac;
 use super::random;
 use super::refusals::{Cause, Reason};
+use crate::domain::role;
 use crate::error::{Error, Result};
 
 /// Remembered verifications at most, and how long.
@@ -33,18 +34,6 @@ const WAITING: usize = 32;
 const WAIT: Duration = Duration::from_secs(2);
 /// Keys that are verified although no answer waits for it.
 const ASIDE: usize = 4;
-
-/// Administrator.
-pub const ADMINISTRATOR: i64 = 1;
-/// Reader.
-pub const READER: i64 = 2;
-/// The roles, by name.
-pub const ROLES: [(i64, &str); 2] = [(ADMINISTRATOR, "Administrator"), (READER, "Reader")];
-
-/// The names of these role ids.
-pub fn role_names(ids: &[i64]) -> Vec<&'static str> {
-    ROLES.iter().filter(|(id, _)| ids.contains(id)).map(|(_, name)| *name).collect()
-}
 
 /// What is known of a key while it is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +64,12 @@ impl Record {
 
     /// May do everything.
     pub fn is_administrator(&self) -> bool {
-        self.roles.contains(&ADMINISTRATOR)
+        self.roles.contains(&role::ADMINISTRATOR)
     }
 
     /// May read.
     pub fn may_read(&self) -> bool {
-        self.is_administrator() || self.roles.contains(&READER)
+        self.is_administrator() || self.roles.contains(&role::READER)
     }
 }
 

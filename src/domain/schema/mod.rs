@@ -9,95 +9,52 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::domain::names::wire_names;
+
 pub use plan::{Addition, Counts, Plan, TypeChange, TypeRef, plan};
 
 /// Id of a stored row.
 pub type RowId = i64;
 
-/// What values of an attribute are (contract: `type`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DataType {
-    /// Text, and everything that is nothing else.
-    String,
-    /// A whole number of 32 bits.
-    Integer,
-    /// A whole number of 64 bits.
-    LongNumber,
-    /// True or false.
-    Boolean,
-    /// A point in time.
-    DateTime,
-    /// A UUID.
-    Guid,
-    /// The name of another object.
-    Reference,
-    /// Bytes.
-    Binary,
-}
-
-impl DataType {
-    /// All of them.
-    pub const ALL: [DataType; 8] = [
-        DataType::String,
-        DataType::Integer,
-        DataType::LongNumber,
-        DataType::Boolean,
-        DataType::DateTime,
-        DataType::Guid,
-        DataType::Reference,
-        DataType::Binary,
-    ];
-
-    /// Its name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            DataType::String => "String",
-            DataType::Integer => "Integer",
-            DataType::LongNumber => "LongNumber",
-            DataType::Boolean => "Boolean",
-            DataType::DateTime => "DateTime",
-            DataType::Guid => "Guid",
-            DataType::Reference => "Reference",
-            DataType::Binary => "Binary",
-        }
+wire_names! {
+    /// Type of an attribute's values. Its place in the order is what the database stores.
+    pub enum DataType {
+        /// Text, and everything that is nothing else.
+        String,
+        /// A whole number of 32 bits.
+        Integer,
+        /// A whole number of 64 bits.
+        LongNumber,
+        /// True or false.
+        Boolean,
+        /// A point in time.
+        DateTime,
+        /// A UUID.
+        Guid,
+        /// The name of another object.
+        Reference,
+        /// Bytes.
+        Binary,
     }
 }
 
-/// How many values an attribute may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Plurality {
-    /// One at most.
-    Single,
-    /// Any number.
-    Multi,
-}
-
-impl Plurality {
-    /// Its name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Plurality::Single => "Single",
-            Plurality::Multi => "Multi",
-        }
+wire_names! {
+    /// Number of values that an attribute may have.
+    pub enum Plurality {
+        /// One at most.
+        Single,
+        /// Any number.
+        Multi,
     }
 }
 
-/// Whether values can be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Writability {
-    /// Read and written.
-    ReadWrite,
-    /// Kept by the system itself.
-    ReadOnly,
-}
-
-impl Writability {
-    /// Its name in the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Writability::ReadWrite => "ReadWrite",
-            Writability::ReadOnly => "ReadOnly",
-        }
+wire_names! {
+    /// Whether values can be written.
+    pub enum Writability {
+        /// Read and written.
+        ReadWrite,
+        /// Kept by the system itself.
+        ReadOnly,
     }
 }
 

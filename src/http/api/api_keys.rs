@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
+use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
 use crate::http::wire::{self, Body, Node};
 use crate::ops::api_keys::{self as ops, KeyFields};
-use crate::security::key_cache::ROLES;
 use crate::store::Connection;
 use crate::store::api_keys::{self as store, ApiKey};
 
@@ -161,7 +161,7 @@ fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
             static_member_count: store::holders(c, *id)?,
         })
     };
-    ROLES.iter().map(role).collect()
+    role::ALL.iter().map(role).collect()
 }
 
 async fn fields(call: &mut Call, enabled: impl Fn(&mut Body) -> bool) -> Result<KeyFields> {
@@ -186,7 +186,9 @@ fn role_ids(body: &mut Body) -> Vec<i64> {
     for node in &given {
         match wire::integer(node) {
             None => body.fault("roleIds", "Must be an array of integers."),
-            Some(id) if !ROLES.iter().any(|(known, _)| *known == id) => body.fault("roleIds", "Names an unknown role."),
+            Some(id) if !role::ALL.iter().any(|(known, _)| *known == id) => {
+                body.fault("roleIds", "Names an unknown role.")
+            }
             Some(id) if roles.contains(&id) => body.fault("roleIds", "Names a role twice."),
             Some(id) => roles.push(id),
         }

@@ -352,7 +352,7 @@ fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, 
     let body = |setting: &crate::domain::setting::Setting| {
         let mut body = SettingBody {
             name: setting.name,
-            r#type: super::connector_definitions::type_name(setting.kind),
+            r#type: setting.kind.name(),
             string_value: None,
             int_value: None,
             checkbox_value: None,

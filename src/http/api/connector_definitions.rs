@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use crate::connectors::definitions::{self, Definition};
-use crate::domain::setting::{Category, Kind, Preset, Setting};
+use crate::domain::setting::{Kind, Preset, Setting};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::openapi::enums::{OriginType, SettingCategory, SettingType};
@@ -151,18 +151,6 @@ pub async fn by_name(call: Call) -> Result<Response> {
     wire::ok(&full(found.ok_or_else(|| Error::not_found(WHAT, "of that name"))?))
 }
 
-/// How the wire names a kind of setting.
-pub fn type_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text => "String",
-        Kind::Secret => "StringEncrypted",
-        Kind::Integer => "Integer",
-        Kind::DropDown => "DropDown",
-        Kind::CheckBox => "CheckBox",
-        Kind::File => "File",
-    }
-}
-
 fn full(d: &'static Definition) -> Full {
     let c = d.capabilities;
     Full {
@@ -198,18 +186,12 @@ fn full(d: &'static Definition) -> Full {
 }
 
 fn setting(s: &'static Setting) -> SettingBody {
-    let category = match s.category {
-        Category::Connectivity => "Connectivity",
-        Category::General => "General",
-        Category::Import => "Import",
-        Category::Export => "Export",
-    };
     let mut body = SettingBody {
         id: s.id,
         name: s.name,
         description: Some(s.description),
-        category,
-        r#type: type_name(s.kind),
+        category: s.category.name(),
+        r#type: s.kind.name(),
         default_checkbox_value: None,
         default_string_value: None,
         default_int_value: None,

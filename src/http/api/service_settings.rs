@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use crate::domain::service_setting::{self, ALL, Definition, Kind, MAX_VALUE, ServiceSettings};
+use crate::domain::service_setting::{self, ALL, Definition, MAX_VALUE, ServiceSettings};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::openapi::enums::ServiceSettingType;
@@ -120,12 +120,7 @@ fn body<'a>(definition: &'static Definition, settings: &'a ServiceSettings) -> S
         display_name: definition.display_name,
         description: definition.description,
         category: definition.category,
-        value_type: match definition.kind {
-            Kind::Text => "String",
-            Kind::Flag => "Boolean",
-            Kind::Integer => "Integer",
-            Kind::Span => "TimeSpan",
-        },
+        value_type: definition.kind.name(),
         default_value: definition.default,
         value,
         effective_value: value.unwrap_or(definition.default),

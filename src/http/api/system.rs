@@ -5,13 +5,13 @@ use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
+use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::openapi::enums::{AuthMethod, UnreadyReason};
 use crate::http::openapi::later::SignIn;
 use crate::http::wire;
 use crate::http::wire::error::Envelope;
-use crate::security::key_cache;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
@@ -164,7 +164,7 @@ pub async fn userinfo(call: Call) -> Result<Response> {
         name: key.name.clone(),
         auth_method: "api_key",
         metaverse_object_id: None,
-        roles: key_cache::role_names(&key.roles),
+        roles: role::names(&key.roles),
         message: (!authorised).then_some("This API key has no role; an administrator can grant one."),
     })
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::domain::role::{ADMINISTRATOR, READER};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
