@@ -6,13 +6,12 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connectors::ldap::Limits;
-use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::security::api_key::Hasher;
 use crate::security::clock::Clock;
@@ -50,7 +49,7 @@ pub struct Components {
     /// Systems whose import is running.
     pub imports: RunLocks,
     /// Permits for answers that hold many rows until they are sent.
-    pub large: Arc<Semaphore>,
+    pub large_answers: Arc<Semaphore>,
     /// Permits for connection tests.
     pub tests: Arc<Semaphore>,
     /// Folder that file connectors may read below, if there is one.
@@ -80,38 +79,8 @@ const MAX_RUNS: usize = 8;
 /// Connection tests at the same time; a person waits, so they do not queue behind imports.
 pub const MAX_TESTS: usize = 8;
 
-/// Answers of many rows at the same time: whoever reads them slowly holds their memory.
-pub const LARGE_AT_ONCE: usize = 8;
-/// How long a request waits for such a place.
-const LARGE_WAIT: Duration = Duration::from_secs(5);
-/// Rows from which an answer is large.
-const LARGE_ROWS: usize = 5_000;
-
-/// A place among the large answers, given back when it is dropped.
-#[derive(Debug)]
-pub struct Large(Option<OwnedSemaphorePermit>);
-
-impl Large {
-    /// How many rows the answer has. A small one needs no place.
-    pub fn holds(&mut self, rows: usize) {
-        if rows < LARGE_ROWS {
-            self.0 = None;
-        }
-    }
-}
-
-impl App {
-    /// Waits for a place among the large answers, before their rows are read.
-    ///
-    /// # Errors
-    /// All places are taken by answers that are still being sent.
-    pub async fn large_answer(&self) -> Result<Large> {
-        match tokio::time::timeout(LARGE_WAIT, self.large.clone().acquire_owned()).await {
-            Ok(place) => Ok(Large(place.ok())),
-            Err(_) => Err(Error::Unavailable { why: "too many large answers are being sent", source: None }),
-        }
-    }
-}
+/// Large answers at the same time: a slow client keeps the rows in memory.
+pub const MAX_LARGE_ANSWERS: usize = 8;
 
 /// One run per connected system at a time, and a few at a time over all systems.
 #[derive(Clone)]

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Subcommand;
-use jim::http::wire;
 use jim::domain::role;
+use jim::http::wire;
 use jim::ops::api_keys::{self as ops, KeyFields};
 use jim::ops::start::{Files, StartFault, open_files};
 use jim::security::api_key::Hasher;

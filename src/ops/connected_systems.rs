@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Caller, connector_of, record_update};
-use crate::app::{App, Large};
+use crate::app::App;
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Change, Input, Kind, Setting};
@@ -23,8 +23,6 @@ pub struct Detail {
     pub settings: Settings,
     /// The object types, in no particular order.
     pub types: Vec<ListedType>,
-    /// The place of a large answer, if the object types make it one.
-    pub large: Option<Large>,
 }
 
 /// Setting values as a caller sent them, by setting id. `Err` is a fault of form, told together with the others.
@@ -62,44 +60,36 @@ pub async fn list(db: &Db) -> Result<Vec<Listed>> {
     .await
 }
 
-/// Reads one system.
-pub async fn get(app: &App, id: i64) -> Result<Detail> {
-    let few = app.db.read_few(move |c| {
-        let detail = Detail::bare(c, id)?;
-        Ok((!schema::exists(c, id)?).then_some(detail))
-    });
-    if let Some(detail) = few.await? {
-        return Ok(detail);
-    }
-    // With a schema it is thousands of rows.
-    let large = app.large_answer().await?;
-    whole(app, id, Some(large)).await
-}
-
-/// Reads one system with its schema.
-pub(super) async fn whole(app: &App, id: i64, large: Option<Large>) -> Result<Detail> {
-    let read = app.db.read(move |c| {
+/// One system with its schema, which can be thousands of rows.
+pub async fn get(db: &Db, id: i64) -> Result<Detail> {
+    db.read(move |c| {
         // One snapshot of all of it.
         let tx = c.unchecked_transaction()?;
         let bare = Detail::bare(&tx, id)?;
         Ok(Detail { types: schema::list(&tx, id)?, ..bare })
-    });
-    Ok(read.await?.in_place(large))
+    })
+    .await
+}
+
+/// One system, provided that it has no schema.
+pub async fn get_without_schema(db: &Db, id: i64) -> Result<Option<Detail>> {
+    db.read_few(move |c| {
+        let detail = Detail::bare(c, id)?;
+        Ok((!schema::exists(c, id)?).then_some(detail))
+    })
+    .await
+}
+
+/// The object types of a system, in no particular order; none if it is gone.
+pub async fn types(db: &Db, id: i64) -> Result<Vec<ListedType>> {
+    db.read(move |c| schema::list(&*c.unchecked_transaction()?, id)).await
 }
 
 impl Detail {
     /// Without the object types.
     fn bare(c: &Connection, id: i64) -> Result<Self> {
         let (system, settings) = (systems::get(c, id)?, systems::settings(c, id)?);
-        Ok(Detail { system, settings, types: Vec::new(), large: None })
-    }
-
-    fn in_place(mut self, mut large: Option<Large>) -> Self {
-        if let Some(large) = &mut large {
-            large.holds(self.types.iter().map(|t| t.stored.attributes.len()).sum());
-        }
-        self.large = large;
-        self
+        Ok(Detail { system, settings, types: Vec::new() })
     }
 }
 
@@ -129,11 +119,11 @@ pub async fn create(
         .await
 }
 
-/// Changes a system: only what is given, all of it or nothing.
+/// Changes a system: only what is given, all of it or nothing. Returns it without its object types, which an update does
+/// not touch: reading them would make other changes wait.
 pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Result<Detail> {
     let (by, keyring) = (caller.initiator(), app.keyring.clone());
-    let mut detail = app
-        .db
+    app.db
         .write(move |tx| {
             if !update.faults.is_empty() && update.settings.is_none() {
                 return Err(Error::Invalid(update.faults));
@@ -155,12 +145,7 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
             record_update(tx, &detail.system, &by, &Outcome::changed(&changed))?;
             Ok(detail)
         })
-        .await?;
-    // Not by the writer, which others wait for: the update has nothing to do with the schema.
-    // What is done is done: it is answered without a place too.
-    let large = app.large_answer().await.ok();
-    detail.types = app.db.read(move |c| schema::list(&*c.unchecked_transaction()?, id)).await?;
-    Ok(detail.in_place(large))
+        .await
 }
 
 fn has_faults_of_form(update: &Update) -> bool {

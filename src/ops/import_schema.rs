@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Caller;
-use super::connected_systems::{self, Detail};
 use super::imports::{self, Password, Run, external, unusable};
 use crate::app::App;
 use crate::connectors::definitions;
@@ -33,15 +32,13 @@ enum Source {
 }
 
 /// Imports the schema of a system. Goes on to its end when the caller hangs up.
-pub async fn run(app: &App, id: i64, caller: &Caller) -> Result<Detail> {
+pub async fn run(app: &App, id: i64, caller: &Caller) -> Result<()> {
     let (system, stored) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
     let source = source(app, &system, &stored)?;
     let run = imports::begin(app, &system, Some(Operation::ImportSchema), caller).await?;
     let (activity, work) = (run.activity, import(app.clone(), system, source, run));
     let ended = |warned: &bool| if *warned { Ending::Warning } else { Ending::Complete };
-    imports::finish(app, Imported::Schema, activity, work, ended).await?;
-    // What is done is done: it is answered without a place among the large answers too.
-    connected_systems::whole(app, id, app.large_answer().await.ok()).await
+    imports::finish(app, Imported::Schema, activity, work, ended).await.map(drop)
 }
 
 fn source(app: &App, system: &System, stored: &Settings) -> Result<Source> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 use super::{Caller, record_update};
-use crate::app::{App, Large};
+use crate::app::App;
 use crate::domain::schema::RowId;
 use crate::domain::text::count;
 use crate::error::{Error, Result};
@@ -42,18 +42,15 @@ const LOCKED: &str = "An external id or secondary external id is always selected
                       attribute, before this one is deselected.";
 const CONTRADICTS: &str = "Must not be false for what becomes an external id or secondary external id.";
 
-/// All object types of a system with their attributes, and a place among the large answers for as long as these are held.
-pub async fn list(app: &App, system: i64) -> Result<(Vec<ListedType>, Large)> {
-    let mut large = app.large_answer().await?;
+/// All object types of a system with their attributes.
+pub async fn list(app: &App, system: i64) -> Result<Vec<ListedType>> {
     let listed = app.db.read(move |c| {
         // One snapshot of all of them.
         let tx = c.unchecked_transaction()?;
         connected_systems::require(&tx, system)?;
         schema::list(&tx, system)
     });
-    let types = listed.await?;
-    large.holds(types.iter().map(|t| t.stored.attributes.len()).sum());
-    Ok((types, large))
+    listed.await
 }
 
 /// Stores what is chosen for a type.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{Caller, record_update};
-use crate::app::{App, Large};
+use crate::app::App;
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
@@ -30,9 +30,8 @@ pub struct Bulk {
     pub errors: Vec<(i64, String)>,
 }
 
-/// All partitions of a system with their containers, and a place among the large answers for as long as these are held.
-pub async fn list(app: &App, system: i64) -> Result<(Vec<Branch>, Large)> {
-    let mut large = app.large_answer().await?;
+/// All partitions of a system with their containers.
+pub async fn list(app: &App, system: i64) -> Result<Vec<Branch>> {
     let listed = app.db.read(move |c| {
         // One snapshot for all of them.
         let tx = c.unchecked_transaction()?;
@@ -40,9 +39,7 @@ pub async fn list(app: &App, system: i64) -> Result<(Vec<Branch>, Large)> {
         let branch = |partition: StoredPartition| Ok(Branch { nodes: hierarchy::nodes(&tx, partition.id)?, partition });
         hierarchy::partitions(&tx, system)?.into_iter().map(branch).collect()
     });
-    let branches: Vec<Branch> = listed.await?;
-    large.holds(branches.iter().map(|b| b.nodes.len()).sum());
-    Ok((branches, large))
+    listed.await
 }
 
 /// Stores a partition's selection, if one is given.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 
 use crate::app::settings::InForce;
-use crate::app::{App, Components, LARGE_AT_ONCE, MAX_TESTS, RunLocks};
+use crate::app::{App, Components, MAX_LARGE_ANSWERS, MAX_TESTS, RunLocks};
 use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
@@ -156,7 +156,7 @@ fn components(config: &Config, files: Files, clock: Clock, settings: InForce, tr
         settings,
         trust: Arc::new(trust),
         imports: RunLocks::default(),
-        large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+        large_answers: Arc::new(Semaphore::new(MAX_LARGE_ANSWERS)),
         tests: Arc::new(Semaphore::new(MAX_TESTS)),
         files_root: config.files_root.as_deref().map(Arc::from),
         docs: config.docs,

@@ -17,7 +17,7 @@ use crate::http::openapi::inputs::{
     CreateConnectedSystemRequest, PagingQuery, SettingId, UpdateConnectedSystemRequest,
 };
 use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
-use crate::http::wire::{self, Body, Node};
+use crate::http::wire::{self, Body, Node, Permit};
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
 use crate::ops::import_schema;
 
@@ -188,7 +188,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
-    Ok(wire::created(answer(detail), &location))
+    Ok(wire::created(answer(detail, None), &location))
 }
 
 /// Retrieves a connected system.
@@ -201,7 +201,12 @@ pub async fn create(mut call: Call) -> Result<Response> {
     responses((status = 200, description = "The connected system.", body = ConnectedSystem))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    Ok(answer(ops::get(&call.app, call.id(0, WHAT)?).await?))
+    let (app, id) = (&call.app, call.id(0, WHAT)?);
+    if let Some(detail) = ops::get_without_schema(&app.db, id).await? {
+        return Ok(answer(detail, None));
+    }
+    let permit = wire::permit(app).await?;
+    Ok(answer(ops::get(&app.db, id).await?, Some(permit)))
 }
 
 /// Updates a connected system.
@@ -225,7 +230,12 @@ pub async fn update(mut call: Call) -> Result<Response> {
     };
     let settings = setting_values(&mut body);
     let update = Update { fields, settings, faults: body.faults };
-    Ok(answer(ops::update(&call.app, call.id(0, WHAT)?, update, call.caller()?).await?))
+    let (app, id) = (&call.app, call.id(0, WHAT)?);
+    let mut detail = ops::update(app, id, update, call.caller()?).await?;
+    // The update is committed: it is answered without a permit too.
+    let permit = wire::permit(app).await.ok();
+    detail.types = ops::types(&app.db, id).await?;
+    Ok(answer(detail, permit))
 }
 
 /// Imports the schema.
@@ -246,7 +256,11 @@ pub async fn update(mut call: Call) -> Result<Response> {
     )
 )]
 pub async fn import_schema(call: Call) -> Result<Response> {
-    Ok(answer(import_schema::run(&call.app, call.id(0, WHAT)?, call.caller()?).await?))
+    let (app, id) = (&call.app, call.id(0, WHAT)?);
+    import_schema::run(app, id, call.caller()?).await?;
+    // The import is committed: it is answered without a permit too.
+    let permit = wire::permit(app).await.ok();
+    Ok(answer(ops::get(&app.db, id).await?, permit))
 }
 
 fn parallelism(body: &mut Body) -> Option<i64> {
@@ -322,8 +336,8 @@ fn setting_input(node: Node) -> Result<Input, String> {
 }
 
 /// A system with all its object types, which are written while they are sent.
-fn answer(detail: Detail) -> Response {
-    let Detail { system, settings, types, large } = detail;
+fn answer(detail: Detail, permit: Option<Permit>) -> Response {
+    let Detail { system, settings, types } = detail;
     let connector = definitions::by_id(system.connector_id);
     let head = DetailHead {
         id: system.id,
@@ -345,7 +359,7 @@ fn answer(detail: Detail) -> Response {
     wire::open(&mut before, &head);
     wire::open_array(&mut before, "objectTypes");
     wire::close(&mut after, &tail);
-    type_list::stream(types, before, after, large)
+    type_list::stream(types, before, after, permit)
 }
 
 fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, SettingBody> {

@@ -23,8 +23,9 @@ const TYPE: &str = "object type";
     responses((status = 200, description = "All object types.", body = Vec<ObjectType>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let (types, large) = ops::list(&call.app, call.id(0, WHAT)?).await?;
-    Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec(), Some(large)))
+    let permit = wire::permit(&call.app).await?;
+    let types = ops::list(&call.app, call.id(0, WHAT)?).await?;
+    Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec(), Some(permit)))
 }
 
 /// Updates an object type.

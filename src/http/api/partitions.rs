@@ -22,11 +22,13 @@ use crate::ops::partitions as ops;
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let system = call.id(0, WHAT)?;
-    let (branches, large) = ops::list(&call.app, system).await?;
+    let permit = wire::permit(&call.app).await?;
+    let branches = ops::list(&call.app, system).await?;
+    let permit = permit.for_rows(branches.iter().map(|b| b.nodes.len()).sum());
     let mut heads: Vec<_> =
         branches.into_iter().map(|b| (PartitionHead::new(&b.partition, system), Forest::new(b.nodes))).collect();
     heads.sort_by_cached_key(|(head, _)| head.order());
-    Ok(stream(Shape::Partitions(heads), system, Some(large)))
+    Ok(stream(Shape::Partitions(heads), system, permit))
 }
 
 /// Updates a partition.

@@ -7,9 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use crate::app::Large;
 use crate::domain::hierarchy::StoredPartition;
-use crate::http::wire::{self, CHUNK};
+use crate::http::wire::{self, CHUNK, Permit};
 use crate::store::hierarchy::Node;
 
 /// What is written.
@@ -134,11 +133,11 @@ pub struct Container<'a> {
     child_containers: Vec<Container<'a>>,
 }
 
-/// Answers with a tree, written while it is sent. The place of a large answer is held until then.
-pub fn stream(shape: Shape, system: i64, large: Option<Large>) -> Response {
+/// Answers with a tree, written while it is sent. The permit is held until then.
+pub fn stream(shape: Shape, system: i64, permit: Option<Permit>) -> Response {
     let mut writer = Writer::new(shape, system);
     wire::streamed(move || {
-        let _ = &large;
+        let _ = &permit;
         writer.chunk()
     })
 }

@@ -6,10 +6,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use crate::app::Large;
 use crate::domain::schema::StoredAttribute;
 use crate::http::openapi::enums::{AttributePlurality, AttributeType, AttributeWritability};
-use crate::http::wire::{self, CHUNK};
+use crate::http::wire::{self, CHUNK, Permit};
 use crate::store::schema::{ListedAttribute, ListedType};
 
 #[derive(Serialize, ToSchema)]
@@ -94,9 +93,11 @@ pub fn attribute(listed: &ListedAttribute) -> crate::error::Result<Response> {
     wire::ok(&AttributeBody::new(&listed.stored, &wire::date(listed.created)))
 }
 
-/// Answers with object types, by name, between what comes before and after them. The place of a large answer is held until
-/// all is sent.
-pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>, large: Option<Large>) -> Response {
+/// Answers with object types, by name, between what comes before and after them. The permit is held until all is
+/// sent if there are many.
+pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>, permit: Option<Permit>) -> Response {
+    let rows = types.iter().map(|t| t.stored.attributes.len()).sum();
+    let permit = permit.and_then(|permit| permit.for_rows(rows));
     types.sort_by_cached_key(|t| (t.stored.name.to_lowercase(), t.stored.name.clone(), t.stored.id));
     let mut writer = Writer {
         types: types.into_iter(),
@@ -107,7 +108,7 @@ pub fn stream(mut types: Vec<ListedType>, before: Vec<u8>, after: Vec<u8>, large
         first: true,
     };
     wire::streamed(move || {
-        let _ = &large;
+        let _ = &permit;
         writer.chunk()
     })
 }

@@ -15,7 +15,7 @@ pub(crate) use body::Body;
 pub use date::{date, now, parse_date, parse_date_or_day};
 pub(crate) use dictionary::{key, shown_key, switch};
 pub(crate) use node::{Node, integer};
-pub(crate) use pieces::{CHUNK, close, open, open_array, streamed, write};
+pub(crate) use pieces::{CHUNK, Permit, close, open, open_array, permit, streamed, write};
 pub(crate) use query::Query;
 pub(crate) use reply::{created, no_content, ok, with_type};
 

@@ -1,9 +1,41 @@
 //! Answers that are written in pieces while they are sent, so that a large one needs no more memory than its rows.
 
+use std::time::Duration;
+
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 use warp::reply::{Reply, Response};
 
 use super::with_type;
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// How long a request waits for a permit.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rows from which an answer is large.
+const LARGE_ROWS: usize = 5_000;
+
+/// Permit of a large answer, held until it is sent.
+pub struct Permit(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
+
+/// Waits for the permit of a large answer, before its rows are read.
+///
+/// # Errors
+/// All permits are taken by answers that are still being sent.
+pub async fn permit(app: &App) -> Result<Permit> {
+    let acquired = tokio::time::timeout(PERMIT_TIMEOUT, app.large_answers.clone().acquire_owned()).await;
+    match acquired {
+        Ok(permit) => permit.map(Permit).map_err(|e| Error::internal("large answers are not permitted", e)),
+        Err(_) => Err(Error::Unavailable { why: "too many large answers are being sent", source: None }),
+    }
+}
+
+impl Permit {
+    /// The permit, if an answer of this many rows needs it.
+    pub fn for_rows(self, rows: usize) -> Option<Self> {
+        (rows >= LARGE_ROWS).then_some(self)
+    }
+}
 
 /// A chunk of a streamed body is handed on when it has grown to this size.
 pub const CHUNK: usize = 64 * 1024;
