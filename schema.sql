@@ -1,5 +1,5 @@
 -- The whole of a new jim database. Until the first release this file is edited freely; after it every edit comes
--- with an upgrade step in src/store/upgrade.rs.
+-- with an upgrade step in src/db/upgrade.rs.
 --
 -- Conventions: STRICT tables; timestamps are UTC text of one fixed width (2026-04-05T10:30:00.0000000Z), so that
 -- they sort as text; switches are 0 or 1; every enum and range of the API is checked here once more, so that a

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connectors::ldap::Limits;
+use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::security::api_key::Hasher;
 use crate::security::clock::Clock;
@@ -20,7 +21,6 @@ use crate::security::limiter::Limiter;
 use crate::security::refusals::Refusals;
 use crate::security::secret::Keyring;
 use crate::security::tls::ClientTrust;
-use crate::store::Db;
 
 use settings::InForce;
 

@@ -8,9 +8,10 @@
 //!
 //! | room | owns | looks at |
 //! |---|---|---|
-//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store`, `domain`, `connectors`, `security` |
-//! | [`ops`] | one verb per function: everything that is more than one store call | `store`, `connectors`, `domain`, `security`, `config`, `metrics` |
-//! | [`store`] | SQL, the one writer, the file and its lock | `domain` |
+//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store` and `db`, `domain`, `connectors`, `security` |
+//! | [`ops`] | one verb per function: everything that is more than one store call | `store`, `db`, `connectors`, `domain`, `security`, `config`, `metrics` |
+//! | [`store`] | the tables: SQL | `db`, `domain` |
+//! | [`db`] | the SQLite file, its lock, the one writer, the readers | nothing but `error` |
 //! | [`connectors`] | outside systems: sockets, LDAP, files, the definitions of settings | `domain`, `security` |
 //! | [`security`] | API keys, sealed values, certificates, counts and refusals of callers, the clock | nothing but `error` |
 //! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
@@ -27,7 +28,7 @@
 //! - A change and the activity that tells of it are one transaction; a 2xx is written after COMMIT returned. Changes of
 //!   API keys leave no activity: an audit line of the log tells of them, between COMMIT and the answer.
 //! - No transaction is open, and with it no lock of SQLite's held, while the network is waited for: discover, diff,
-//!   apply. The lock that keeps a second server away is on a file of its own and held for life ([`store::FileLock`]).
+//!   apply. The lock that keeps a second server away is on a file of its own and held for life ([`db::FileLock`]).
 //! - Nothing is gone because it was not seen. A row is removed when the directory itself said that the entry is not
 //!   there, in a view that was complete, or when its name belongs to another entry now; with a warning also where a
 //!   directory of no known kind answers about what it hides as about what is not there. Otherwise it stays, with a
@@ -39,7 +40,7 @@
 //! - Key, role, method and path are checked by the one function that makes routes, so that no route can miss a check.
 //! - Everything from outside has a size limit, a time limit and a clear error.
 //! - A storage that failed takes no changes until a page was written and synced again; a damaged one takes none at all.
-//!   Reads go on ([`store`]).
+//!   Reads go on ([`db`]).
 //! - What the API promises is written beside the handlers ([`http::description`]), and every answer of the tests is held
 //!   against it.
 //!
@@ -85,6 +86,7 @@
 pub mod app;
 pub mod config;
 pub mod connectors;
+pub mod db;
 pub mod domain;
 pub mod error;
 pub mod http;

@@ -36,14 +36,15 @@ fn code(text: &str) -> String {
     shipped.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-const ROOMS: [&str; 7] = ["http", "ops", "store", "connectors", "security", "domain", "sandbox"];
+const ROOMS: [&str; 8] = ["http", "ops", "store", "db", "connectors", "security", "domain", "sandbox"];
 
 /// What each room may use of the others. `error` may be used by all.
 fn may_see(room: &str) -> &'static [&'static str] {
     match room {
-        "http" => &["ops", "store", "domain", "connectors", "security", "app"],
-        "ops" => &["store", "connectors", "domain", "security", "app", "config", "metrics"],
-        "store" | "security" | "sandbox" => &["domain"],
+        "http" => &["ops", "store", "db", "domain", "connectors", "security", "app"],
+        "ops" => &["store", "db", "connectors", "domain", "security", "app", "config", "metrics"],
+        "store" => &["db", "domain"],
+        "security" | "sandbox" => &["domain"],
         "connectors" => &["domain", "security"],
         _ => &[],
     }
@@ -76,8 +77,8 @@ fn outside_crates_live_in_their_room() {
         ("serde_json::", &["src/http", "src/command"]),
         ("utoipa::", &["src/http"]),
         ("utoipa_swagger_ui::", &["src/http"]),
-        ("rusqlite::", &["src/store"]),
-        ("r2d2", &["src/store"]),
+        ("rusqlite::", &["src/db", "src/store"]),
+        ("r2d2", &["src/db"]),
         ("ldap3::", &["src/connectors"]),
         ("lber::", &["src/connectors"]),
         ("cap_std::", &["src/connectors"]),
@@ -174,12 +175,12 @@ const OPENED: [(&str, &str, &str); 18] = [
     ("src/security/secret.rs", "folder_of(path)", "the folder of the keyring"),
     ("src/security/private_file.rs", "path", "the keyring, or the listener's key"),
     ("src/security/secret.rs", "path", "the keyring"),
-    ("src/store/backup.rs", "target", "a copy that is being made"),
-    ("src/store/backup.rs", "&incoming.part", "a copy before it has its name"),
-    ("src/store/lock.rs", "&lock_path", "the lock file"),
-    ("src/store/lock.rs", "\"/proc/locks\"", "the system's list of locks"),
-    ("src/store/open.rs", "&part", "a database that is being made, after it was closed"),
-    ("src/store/place.rs", "folder_of(place)", "the folder of the database"),
+    ("src/db/backup.rs", "target", "a copy that is being made"),
+    ("src/db/backup.rs", "&incoming.part", "a copy before it has its name"),
+    ("src/db/lock.rs", "&lock_path", "the lock file"),
+    ("src/db/lock.rs", "\"/proc/locks\"", "the system's list of locks"),
+    ("src/db/open.rs", "&part", "a database that is being made, after it was closed"),
+    ("src/db/place.rs", "folder_of(place)", "the folder of the database"),
 ];
 
 #[test]

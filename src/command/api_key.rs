@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Subcommand;
+use jim::db::{Db, OpenFault};
 use jim::domain::role;
 use jim::http::wire;
 use jim::ops::api_keys::{self as ops, KeyFields};
 use jim::ops::start::{Files, StartFault, open_files};
 use jim::security::api_key::Hasher;
 use jim::security::secret::Secret;
-use jim::store::{Db, OpenFault, api_keys};
+use jim::store::api_keys;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -26,9 +26,9 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use jim::config::{Config, DEFAULT_FILE, INFRASTRUCTURE_KEY, chosen};
+use jim::db::OpenFault;
 use jim::error::Error;
 use jim::ops::start::StartFault;
-use jim::store::OpenFault;
 
 /// Why a command failed, and with which exit code.
 pub struct Exit {

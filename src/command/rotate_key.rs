@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use jim::db::OpenFault;
 use jim::ops::rotate_key;
 use jim::ops::start::StartFault;
-use jim::store::OpenFault;
 
 use super::progress::Progress;
 use super::{Exit, load_config};

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use jim::app::App;
 use jim::config::{Config, INFRASTRUCTURE_KEY};
+use jim::db::FileLock;
 use jim::http;
 use jim::http::server::{self, Door};
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::security::tls::listener::ListenerTls;
-use jim::store::FileLock;
 use jim::telemetry;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;

@@ -9,13 +9,14 @@ use uuid::Uuid;
 use super::Caller;
 use super::authenticate::record;
 use crate::app::App;
+use crate::db::{Db, Tx};
 use crate::domain::role::ADMINISTRATOR;
 use crate::error::{Error, Result};
 use crate::security::api_key;
 use crate::security::clock::{self, Clock};
 use crate::security::secret::Secret;
+use crate::store;
 use crate::store::api_keys::{self, ApiKey};
-use crate::store::{self, Db, Tx};
 
 /// How long the operator's key from the environment lives.
 const INFRASTRUCTURE_LIFE: Duration = Duration::hours(24);

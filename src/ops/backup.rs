@@ -15,10 +15,13 @@ use time::OffsetDateTime;
 use super::manifest::Manifest;
 use super::start::StartFault;
 use crate::config::Config;
+use crate::db::check::Inspection;
+use crate::db::{OpenFault, backup};
 use crate::error::Error;
 use crate::security::{random, sha256};
-use crate::store::check::Inspection;
-use crate::store::{OpenFault, backup, to_text};
+use crate::store::contents::{Contents, contents};
+use crate::store::rules::RULES;
+use crate::store::to_text;
 
 /// The copy of the database in a backup.
 pub(super) const COPY: &str = "jim.db";
@@ -69,15 +72,15 @@ pub fn run(config: &Config, named: &Path) -> Result<Backup, StartFault> {
 }
 
 /// Holds a copy against every rule, and returns what it holds. What is wrong is told after `verdict`.
-pub(super) fn sound(copy: &Path, verdict: &str) -> Result<backup::Contents, StartFault> {
+pub(super) fn sound(copy: &Path, verdict: &str) -> Result<Contents, StartFault> {
     let looked_at = Inspection::open(copy)?;
-    let mut faults = looked_at.faults()?.into_iter().filter(|(_, found)| !found.is_empty());
+    let mut faults = looked_at.faults(RULES)?.into_iter().filter(|(_, found)| !found.is_empty());
     if let Some((what, found)) = faults.next() {
         let found = found.first().map(String::as_str).unwrap_or_default();
         return Err(OpenFault::Damaged(format!("{verdict}: {what}: {found}")).into());
     }
     let broken = |e: Error| OpenFault::Damaged(format!("{verdict}: {}", e.chain()));
-    Ok(backup::contents(looked_at.connection()).map_err(broken)?)
+    Ok(contents(looked_at.connection()).map_err(broken)?)
 }
 
 pub(super) fn refused(why: String) -> StartFault {

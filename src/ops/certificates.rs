@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::Caller;
 use crate::app::App;
+use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::security::certificate::{Certificate as Content, signature};
 use crate::security::tls::stored::StoredCertificate;
 use crate::security::tls::{self, ClientTrust};
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::certificates::{self as store, Certificate};
-use crate::store::{Db, Tx};
 
 /// Certificates at most: each connection has to look through them.
 const MAX_CERTIFICATES: i64 = 1_000;

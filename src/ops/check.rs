@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use crate::db::OpenFault;
+use crate::db::check::{Beside, Inspection};
 use crate::security::secret::Keyring;
 use crate::store::activities::Line;
-use crate::store::check::{Beside, Inspection};
-use crate::store::{OpenFault, activities, secrets};
+use crate::store::rules::RULES;
+use crate::store::{activities, secrets};
 
 /// How many activities are shown.
 const ACTIVITIES: usize = 20;
@@ -35,7 +37,7 @@ pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
         Some(Beside(None)) => "another process uses it; looked at it from beside".to_owned(),
         None => "no server is running; the lock was held during the check".to_owned(),
     });
-    for (what, faults) in inspection.faults()? {
+    for (what, faults) in inspection.faults(RULES)? {
         match faults.is_empty() {
             true => report.checked.push(what.to_owned()),
             false => report.damaged.extend(faults.into_iter().map(|f| format!("{what}: {f}"))),

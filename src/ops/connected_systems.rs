@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Caller, connector_of, record_update};
 use crate::app::App;
 use crate::connectors::definitions::{self, Definition};
+use crate::db::{Connection, Db, Tx};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Change, Input, Kind, Setting};
 use crate::error::{Error, Faults, Result};
@@ -12,7 +13,6 @@ use crate::security::secret::Keyring;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema::{self, ListedType};
-use crate::store::{Connection, Db, Tx};
 
 /// A system with its settings.
 #[derive(Debug)]

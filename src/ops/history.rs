@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::Caller;
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Result;
-use crate::store::Tx;
 use crate::store::activities::retention::{self, Deleted};
 use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
 

@@ -19,12 +19,12 @@ use crate::connectors::ldap::root_dse::RootDse;
 use crate::connectors::ldap::session::Session;
 use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Access, Failure, Stage};
+use crate::db::{Db, Tx};
 use crate::domain::hierarchy::{
     Changes, Known, Plan, RowId, Seen, StoredTree, Terms, Verdict, Verdicts, plan, summary,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Ending, Imported};
-use crate::store::Tx;
 use crate::store::activities::{self, Operation, Outcome};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::hierarchy;
@@ -249,7 +249,7 @@ fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -
     }
 }
 
-async fn load(db: &crate::store::Db, id: i64) -> Result<Before> {
+async fn load(db: &Db, id: i64) -> Result<Before> {
     db.read(move |c| {
         // One snapshot: the revision belongs to exactly these rows.
         let tx = c.unchecked_transaction()?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::store::backup::Contents;
+use crate::store::contents::Contents;
 
 /// The first line; another number is another format.
 const FORMAT: &str = "jim backup 1";

@@ -31,9 +31,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::connectors::definitions::{self, Definition};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::security::key_cache::Record;
-use crate::store::Tx;
 use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
 use crate::store::connected_systems::System;
 

@@ -16,7 +16,7 @@ pub async fn figures(app: &App) -> Figures {
         ("process_open_fds", "Open files and sockets.", process.1),
         ("process_start_time_seconds", "When the server was started, in seconds since 1970.", since_1970(app.started)),
     ]);
-    let (database, log) = figures::sizes(app.db.path());
+    let (database, log) = app.db.file_sizes();
     all.gauges.extend([
         ("jim_database_bytes", "Size of the database file.", database as f64),
         ("jim_wal_bytes", "Size of the write-ahead file.", log as f64),

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::{Caller, record_update};
 use crate::app::App;
+use crate::db::Tx;
 use crate::domain::schema::RowId;
 use crate::domain::text::count;
 use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
+use crate::store::connected_systems;
 use crate::store::schema::{self, Flag, ListedAttribute, ListedType};
-use crate::store::{Tx, connected_systems};
 
 /// What a caller wants of an attribute; `None` keeps what is there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use super::{Caller, record_update};
 use crate::app::App;
+use crate::db::Tx;
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
+use crate::store::connected_systems;
 use crate::store::hierarchy::{self, Node};
-use crate::store::{Tx, connected_systems};
 
 /// A partition with its containers, flat.
 pub struct Branch {

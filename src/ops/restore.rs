@@ -14,12 +14,13 @@ use super::backup::{COPY, MANIFEST, refused, sound};
 use super::manifest::Manifest;
 use super::start::StartFault;
 use crate::config::Config;
+use crate::db::backup::Incoming;
+use crate::db::check::Inspection;
+use crate::db::{Db, FileLock, OpenFault};
 use crate::error::Error;
 use crate::security::secret::Keyring;
 use crate::security::sha256;
-use crate::store::backup::Incoming;
-use crate::store::check::Inspection;
-use crate::store::{Db, FileLock, OpenFault, secrets};
+use crate::store::secrets;
 
 /// A manifest has a line per table and per key; more than this is some other file.
 const MAX_MANIFEST: u64 = 64 * 1024;

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::start::{StartFault, belong_together};
 use crate::config::{Config, handed_over};
+use crate::db::{Db, FileLock, OpenFault, Tx};
 use crate::error::Error;
 use crate::security::secret::{Keyring, KeyringFault, sealed_with};
-use crate::store::{Db, FileLock, OpenFault, Tx, secrets};
+use crate::store::secrets;
 
 /// What a rotation did.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ pub async fn run(config: &Config) -> Result<Rotation, StartFault> {
     refuse_handed_over(&config.keyring)?;
     let lock = FileLock::take(&config.database)?;
     let keyring = Keyring::load(&config.keyring).map_err(fault)?;
-    let (db, known) = Db::open(&config.database, lock, |needed| belong_together(needed, &keyring))?;
+    let (db, known) =
+        Db::open(&config.database, lock, |c| belong_together(&secrets::checks_of(&config.database, c)?, &keyring))?;
     let sealed = db.read(secrets::sealed_settings).await?;
     let closed =
         |(system, setting, value): &&(i64, i64, Vec<u8>)| keyring.open_setting(*system, *setting, value).is_err();

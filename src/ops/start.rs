@@ -11,6 +11,7 @@ use crate::app::{App, Components, MAX_LARGE_ANSWERS, MAX_TESTS, RunLocks};
 use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
+use crate::db::{Db, FileLock, OpenFault};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::ops::{api_keys, certificates};
@@ -23,7 +24,7 @@ use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
 use crate::store::secrets::{self, MasterKey};
-use crate::store::{self, Db, FileLock, OpenFault, activities, service_settings};
+use crate::store::{self, activities, service_settings};
 
 /// Why a start failed, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +62,8 @@ pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
         true => Keyring::create(&config.keyring).map_err(|fault| OpenFault::Io(fault.to_string()))?,
         false => Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?,
     };
-    let (db, known) = Db::open(&config.database, lock, |needed| belong_together(needed, &keyring))?;
+    let (db, known) =
+        Db::open(&config.database, lock, |c| belong_together(&secrets::checks_of(&config.database, c)?, &keyring))?;
     let kid = keyring.current_kid();
     if !known.contains(&kid) {
         // A file that was made just now remembers no key; one that a rotation of the keyring did not get to, not the

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::columns::{date, optional_date, uuid};
-use super::{Tx, to_text};
+use super::timestamp::to_text;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 
 /// One key with its roles.

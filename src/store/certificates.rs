@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::columns::{date, uuid};
-use super::{Tx, to_text};
+use super::timestamp::to_text;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 
 /// One certificate, without its DER form.

@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension};
 use time::OffsetDateTime;
 
 use super::columns::date;
-use super::{Tx, to_text};
+use super::timestamp::to_text;
+use crate::db::Tx;
 use crate::error::Result;
 
 /// The last moment seen; `None` before the first was stored.

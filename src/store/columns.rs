@@ -5,7 +5,7 @@ use rusqlite::types::Type;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::from_text;
+use super::timestamp::from_text;
 
 /// A text without the copy that `get::<String>` makes.
 pub(super) fn text<'r>(r: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {

@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 
 use super::columns::{date, optional_date};
-use super::{Tx, to_text};
+use super::timestamp::to_text;
+use crate::db::Tx;
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::Value;
 use crate::error::{Error, Result};

@@ -1,12 +1,9 @@
 //! What monitoring wants to know of the database: how much there is, and when imports were last applied.
 
-use std::path::Path;
-
 use rusqlite::Connection;
 use time::OffsetDateTime;
 
 use super::columns::optional_date;
-use super::place;
 use crate::error::Result;
 
 /// How much there is.
@@ -53,11 +50,4 @@ pub fn last_imports(c: &Connection) -> Result<Vec<LastImports>> {
         Ok(LastImports { system: r.get(0)?, hierarchy, schema })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Bytes of the database file and of its write-ahead file, by their directory entries: opening either would drop
-/// SQLite's locks when it is closed.
-pub fn sizes(database: &Path) -> (u64, u64) {
-    let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
-    (length(database), length(&place::sidecar(database, "wal")))
 }

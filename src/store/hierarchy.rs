@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::Tx;
 use super::columns::text;
+use crate::db::Tx;
 use crate::domain::dn::DnKey;
 use crate::domain::hierarchy::{
     Addition, EntryId, IdKind, ParentRef, PartitionRef, Plan, RowId, Seen, StoredContainer, StoredPartition, StoredTree,

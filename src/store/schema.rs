@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 
 use super::columns::{date, text};
-use super::{Tx, from_text, to_text};
+use super::timestamp::{from_text, to_text};
+use crate::db::Tx;
 use crate::domain::schema::{
     DataType, Plan, Plurality, RowId, SeenAttribute, SeenSchema, StoredAttribute, StoredType, TypeChange, TypeRef,
     Writability,

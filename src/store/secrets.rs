@@ -1,8 +1,10 @@
 //! Which master keys the file was written with, and the sealed values that are under them.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
-use super::Tx;
+use crate::db::{OpenFault, Tx};
 use crate::error::Result;
 
 /// The number of a master key and its check value.
@@ -13,6 +15,11 @@ pub fn checks(c: &Connection) -> Result<Vec<MasterKey>> {
     let mut statement = c.prepare("SELECT kid, value FROM keyring_checks ORDER BY kid")?;
     let checks = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
     Ok(checks)
+}
+
+/// The master keys that the file at `path` needs, while it is being opened.
+pub(crate) fn checks_of(path: &Path, c: &Connection) -> Result<Vec<MasterKey>, OpenFault> {
+    checks(c).map_err(|e| OpenFault::query(path, "the master keys", &e))
 }
 
 /// Remembers a master key by its check value.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::Tx;
+use crate::db::Tx;
 use crate::error::Result;
 
 /// Every override by its key.

@@ -25,7 +25,7 @@ const INNER: [&str; 20] = [
     "rusqlite: SqliteFailure",
     "hyper::Error(IncompleteMessage)",
     "ldap3: no such operation",
-    "jim::store::Db is closed",
+    "jim::db::Db is closed",
     "cannot open /home/jim/jim.db",
     "No such file or directory (os error 2)",
     "settings are Some(\"x\")",

@@ -191,7 +191,7 @@ async fn what_has_not_ended_stays_with_all_that_belongs_to_it() {
     }
     app.is_sound();
     // Once they have ended, they go.
-    let close = move |tx: &jim::store::Tx<'_>| {
+    let close = move |tx: &jim::db::Tx<'_>| {
         [running, parts[3]].iter().try_for_each(|id| jim::store::activities::close(tx, *id, &Outcome::done("late")))
     };
     app.app.db.write(close).await.expect("closed");

@@ -5,13 +5,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
+use crate::db::Connection;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
 use crate::http::wire::{self, Body, Node};
 use crate::ops::api_keys::{self as ops, KeyFields};
-use crate::store::Connection;
 use crate::store::api_keys::{self as store, ApiKey};
 
 const WHAT: &str = "API key";

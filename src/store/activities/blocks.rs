@@ -5,8 +5,8 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Status;
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::store::Tx;
 
 /// Bytes of an entry: tick, subject, status.
 const WIDTH: usize = 8 + 4 + 1;

@@ -16,7 +16,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Tx, to_text};
+use super::timestamp::to_text;
+use crate::db::Tx;
 use crate::error::Result;
 use id::Id;
 

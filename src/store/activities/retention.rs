@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::{blocks, id, subjects};
+use crate::db::Tx;
 use crate::error::Result;
-use crate::store::Tx;
 
 /// What was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use rusqlite::{OptionalExtension, named_params};
 
 use super::{Initiator, Target};
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::store::Tx;
 
 /// To what and by whom.
 pub struct Subject<'a> {

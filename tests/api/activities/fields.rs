@@ -203,7 +203,7 @@ async fn spans_are_from_creation_to_end() {
     let app = TestApp::start().await;
     let at = OffsetDateTime::now_utc() - Duration::days(3) - Duration::hours(2);
     let id = record(&app, vec![Past { outcome: None, ..Past::at(at) }]).await[0];
-    let close = move |tx: &jim::store::Tx<'_>| jim::store::activities::close(tx, id, &Outcome::done("at last"));
+    let close = move |tx: &jim::db::Tx<'_>| jim::store::activities::close(tx, id, &Outcome::done("at last"));
     app.app.db.write(close).await.expect("closed");
     let found = app.admin().get(&format!("{ACTIVITIES}/{id}")).await.expect_status(200);
     let span = found["totalActivityTime"].as_str().expect("a span").to_owned();

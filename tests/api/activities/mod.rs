@@ -34,7 +34,7 @@ impl Past {
 
 /// Records what happened, in this order and in one transaction.
 pub async fn record(app: &TestApp, all: Vec<Past>) -> Vec<Uuid> {
-    let write = move |tx: &jim::store::Tx<'_>| {
+    let write = move |tx: &jim::db::Tx<'_>| {
         let one = |p: &Past| {
             let Past { target, context, by, at, parent, outcome } = p;
             let (operation, outcome) = (Operation::Update, outcome.as_ref());

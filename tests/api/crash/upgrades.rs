@@ -13,7 +13,7 @@ use crate::bars;
 use crate::support::invariants;
 use crate::support::killed::{Call, Calls, Sweep};
 use crate::support::program::{Place, Process};
-use jim::store::upgrade::{self, Step};
+use jim::db::upgrade::{self, Step};
 
 /// Says how many of the steps the process is to know.
 const STEPS_KNOWN: &str = "JIM_TEST_UPGRADE";

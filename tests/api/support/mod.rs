@@ -285,7 +285,7 @@ impl TestApp {
         drop(self);
         // The writer thread closes the file after its last handle is gone.
         for _ in 0..100 {
-            match jim::store::FileLock::take(&folder.path().join("jim.db")) {
+            match jim::db::FileLock::take(&folder.path().join("jim.db")) {
                 Ok(_) => break,
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
             }

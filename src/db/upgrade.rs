@@ -10,16 +10,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::backup;
-use super::open::{self, OpenFault};
-use super::place;
+use super::fault::OpenFault;
+use super::version::version;
+use super::{backup, place};
 
-/// "JIM1": marks the file as ours.
-pub const APPLICATION_ID: i32 = 0x4a49_4d31;
-/// The version that this program writes.
-pub const VERSION: i32 = 1;
-/// The oldest version that there is a way from.
-pub const OLDEST: i32 = 1;
 /// The way from the oldest version to this one.
 pub const STEPS: &[Step] = &[];
 
@@ -44,7 +38,7 @@ pub fn create(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Takes the steps that are due on the file at `path`, whose lock the caller holds, and leaves a copy of what it was
 /// before. Does nothing to a file that is up to date.
 pub fn run(path: &Path, connection: &mut Connection, steps: &[Step]) -> Result<(), OpenFault> {
-    let version = version(connection).map_err(|e| open::classify(path, &e))?;
+    let version = version(connection).map_err(|e| OpenFault::sqlite(path, &e))?;
     let mut due = steps.iter().filter(|step| step.from >= version).peekable();
     if due.peek().is_none() {
         return Ok(());
@@ -52,7 +46,7 @@ pub fn run(path: &Path, connection: &mut Connection, steps: &[Step]) -> Result<(
     let copy = keep_a_copy(path, connection, version)?;
     // Not changed within a transaction.
     let foreign_keys =
-        |c: &Connection, on: bool| c.pragma_update(None, "foreign_keys", on).map_err(|e| open::classify(path, &e));
+        |c: &Connection, on: bool| c.pragma_update(None, "foreign_keys", on).map_err(|e| OpenFault::sqlite(path, &e));
     foreign_keys(connection, false)?;
     let taken = due.try_for_each(|step| {
         take(connection, step).map_err(|why| why.told(path, step.from, &copy))?;
@@ -61,10 +55,6 @@ pub fn run(path: &Path, connection: &mut Connection, steps: &[Step]) -> Result<(
     });
     foreign_keys(connection, true)?;
     taken
-}
-
-fn version(connection: &Connection) -> rusqlite::Result<i32> {
-    connection.pragma_query_value(None, "user_version", |r| r.get(0))
 }
 
 /// Copies the file to `jim.db.version-N`. Under that name there is never a piece of a copy.
@@ -77,7 +67,7 @@ fn keep_a_copy(path: &Path, connection: &Connection, version: i32) -> Result<Pat
     let made = backup::copy_of(connection, &part).and_then(|()| {
         let c = Connection::open_with_flags(&part, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let broken = c.and_then(|c| Ok((fault(&c, "PRAGMA integrity_check(1)")?, fault(&c, REFERENCES)?)));
-        match broken.map_err(|e| open::classify(&part, &e))? {
+        match broken.map_err(|e| OpenFault::sqlite(&part, &e))? {
             (None, None) => Ok(()),
             (Some(what), _) | (_, Some(what)) => Err(OpenFault::Damaged(format!(
                 "{} is damaged and was not upgraded; nothing was changed: {what}",
@@ -122,7 +112,7 @@ impl Refusal {
                     | ErrorCode::ReadOnly
                     | ErrorCode::OutOfMemory,
                 ) => OpenFault::io(&what, e),
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => open::classify(path, &e),
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenFault::sqlite(path, &e),
                 _ => OpenFault::Damaged(format!("{what}: {e}; it is of version {from} still, see {}", copy.display())),
             },
             Refusal::Reference(why) => {
@@ -150,6 +140,7 @@ fn take(connection: &mut Connection, step: &Step) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::version::{APPLICATION_ID, OLDEST, VERSION};
     use super::*;
 
     #[test]

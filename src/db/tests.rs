@@ -114,3 +114,47 @@ async fn readers_keep_their_pages_after_a_large_change() {
     let times = db.read(look).await.expect("read");
     assert!(times < 1_000, "{times} reads of the file for 2,000 rows of 154 pages");
 }
+
+/// The whole list, so that none can be lost from where it is set: read from connections that are in use.
+#[tokio::test]
+async fn b9_pragmas_version_and_compile_options_are_exact() {
+    let (_dir, db) = open();
+    let read = |c: &Connection| {
+        let text = |name: &str| {
+            let value: rusqlite::types::Value = c.pragma_query_value(None, name, |r| r.get(0)).expect(name);
+            format!("{name} {value:?}")
+        };
+        let all = "journal_mode synchronous foreign_keys busy_timeout trusted_schema cell_size_check secure_delete \
+                   mmap_size temp_store wal_autocheckpoint journal_size_limit query_only application_id user_version";
+        Ok(all.split(' ').map(text).collect::<Vec<_>>())
+    };
+    let expected = |query_only: i64| {
+        vec![
+            "journal_mode Text(\"wal\")".to_owned(),
+            "synchronous Integer(2)".to_owned(),
+            "foreign_keys Integer(1)".to_owned(),
+            "busy_timeout Integer(5000)".to_owned(),
+            "trusted_schema Integer(0)".to_owned(),
+            "cell_size_check Integer(1)".to_owned(),
+            "secure_delete Integer(1)".to_owned(),
+            "mmap_size Integer(0)".to_owned(),
+            "temp_store Integer(2)".to_owned(),
+            "wal_autocheckpoint Integer(1000)".to_owned(),
+            format!("journal_size_limit Integer({})", 64 * 1024 * 1024),
+            format!("query_only Integer({query_only})"),
+            format!("application_id Integer({})", 0x4a49_4d31),
+            "user_version Integer(1)".to_owned(),
+        ]
+    };
+    assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
+    assert_eq!(db.read(read).await.expect("reads"), expected(1));
+    // What is set for a while is set back.
+    assert!(db.is_writable().await);
+    db.write_large(|_| Ok(())).await.expect("writes");
+    db.settle().await.expect("settles");
+    assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
+    let options = db.read(|c| Ok(pragmas::compile_options(c)?)).await.expect("reads");
+    assert!(options.iter().any(|o| o == "THREADSAFE=1"), "{options:?}");
+    assert!(!options.iter().any(|o| o.starts_with("OMIT_") || o.contains("NO_SYNC")), "{options:?}");
+    assert!(rusqlite::version_number() >= 3_051_003);
+}

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::health::{Condition, Health, not_ready};
-use super::open::{self, OpenFault};
-use super::place;
+use super::connect::connect;
+use super::fault::{OpenFault, not_ready};
+use super::health::{Condition, Health};
 use super::readers::Readers;
-use super::upgrade;
+use super::version::APPLICATION_ID;
+use super::{place, pragmas};
 use crate::error::Result;
 
 /// How long nothing must have been written before the writer tidies up.
@@ -122,7 +123,7 @@ impl Writer {
         let value = f(&transaction)?;
         transaction.commit()?;
         // From the first change on the write-ahead file is known to be this database's.
-        if let Err(e) = open::merge_on_close(connection, true) {
+        if let Err(e) = pragmas::checkpoint_on_close(connection, true) {
             tracing::warn!(error = %e, "the write-ahead file may be left when the server stops");
         }
         if connection.total_changes() != before {
@@ -145,7 +146,7 @@ impl Writer {
         let result = self.in_transaction(f);
         // As this SQLite is built all connections share one account of pages: what is held beyond the smaller cache
         // would be missing in those of the readers, each of whose pages would be dropped as soon as it was read.
-        let small = set(self, open::CHECKPOINT_PAGES, CACHE)
+        let small = set(self, pragmas::CHECKPOINT_PAGES, CACHE)
             .and_then(|()| Ok(self.connection()?.execute_batch("PRAGMA shrink_memory")?));
         if let Err(e) = small {
             // What was committed is so, whatever becomes of the caches.
@@ -162,12 +163,12 @@ impl Writer {
         work.holds();
         connection.busy_timeout(wait)?;
         let merged = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
-        connection.busy_timeout(open::BUSY)?;
+        connection.busy_timeout(pragmas::BUSY)?;
         connection.execute_batch("PRAGMA shrink_memory")?;
         let merged = merged? == 0;
         if merged {
             // Nothing is left in it: closing only takes the files away.
-            open::merge_on_close(connection, true)?;
+            pragmas::checkpoint_on_close(connection, true)?;
         }
         Ok(merged)
     }
@@ -177,13 +178,13 @@ impl Writer {
         self.connection()?.busy_timeout(PROOF_WAIT)?;
         let lately = self.written.is_some_and(|at| at.elapsed() < PROVEN);
         let proof = if lately { self.in_transaction(|_| Ok(())) } else { self.write_a_page() };
-        self.connection()?.busy_timeout(open::BUSY)?;
+        self.connection()?.busy_timeout(pragmas::BUSY)?;
         proof
     }
 
     /// Writes the mark by which the file is known over itself: a page that changes nothing and has to reach the disk.
     fn write_a_page(&mut self) -> Result<()> {
-        self.in_transaction(|tx| Ok(tx.pragma_update(None, "application_id", upgrade::APPLICATION_ID)?))?;
+        self.in_transaction(|tx| Ok(tx.pragma_update(None, "application_id", APPLICATION_ID)?))?;
         self.written = Some(Instant::now());
         Ok(())
     }
@@ -230,7 +231,7 @@ impl Writer {
         if let Some(Err((_, e))) = self.connection.take().map(Connection::close) {
             tracing::warn!(error = %e, "the database did not close cleanly");
         }
-        let connection = open::connect(&self.path)?;
+        let connection = connect(&self.path)?;
         tracing::warn!(quick_check = "ok", "a write did not reach the disk for certain; the database was opened anew");
         readers.connect(&self.path)?;
         self.connection = Some(connection);
@@ -240,7 +241,7 @@ impl Writer {
     /// Nothing more is written, not even what closing the file would write.
     fn leave_as_it_is(&self) {
         if let Some(connection) = &self.connection
-            && let Err(e) = open::merge_on_close(connection, false)
+            && let Err(e) = pragmas::checkpoint_on_close(connection, false)
         {
             tracing::warn!(error = %e, "the write-ahead file may be merged when the server stops");
         }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::open::OpenFault;
+use super::fault::OpenFault;
 
 /// The folder must not let others swap the file.
 pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
@@ -94,8 +94,8 @@ fn network(magic: u32) -> Option<&'static str> {
     }
 }
 
-/// The name of a file system that is only as good as the program behind it.
-pub(super) fn doubtful(magic: u32) -> Option<&'static str> {
+/// Name of a file system whose locks and fsync depend on a user program.
+pub(super) fn is_unreliable_fs(magic: u32) -> Option<&'static str> {
     match magic {
         0x6573_5546 => Some("FUSE"),
         0x0102_1997 => Some("9p"),
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn file_systems_are_told_apart() {
-        for (magic, refused, doubted) in [
+        for (magic, refused, unreliable) in [
             (0x6969, true, false),
             (0x517b, true, false),
             (0xff53_4d42, true, false),
@@ -137,7 +137,11 @@ mod tests {
             (0xef53, false, false),
             (0x0102_1994, false, false),
         ] {
-            assert_eq!((network(magic).is_some(), doubtful(magic).is_some()), (refused, doubted), "{magic:x}");
+            assert_eq!(
+                (network(magic).is_some(), is_unreliable_fs(magic).is_some()),
+                (refused, unreliable),
+                "{magic:x}"
+            );
         }
     }
 }

@@ -8,8 +8,8 @@ use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-use super::health::not_ready;
-use super::open::{self, OpenFault};
+use super::fault::{OpenFault, not_ready};
+use super::pragmas;
 use crate::error::Result;
 
 /// How many connections read at once.
@@ -71,9 +71,9 @@ fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenF
     let manager = SqliteConnectionManager::file(path)
         .with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_init(|c| {
-            open::set_pragmas(c)?;
+            pragmas::set(c)?;
             // One that is closed last, after the writer, must not do what the writer would not.
-            open::merge_on_close(c, false)?;
+            pragmas::checkpoint_on_close(c, false)?;
             c.pragma_update(None, "cache_size", CACHE)?;
             c.pragma_update(None, "query_only", true)
         });
@@ -86,6 +86,6 @@ fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenF
         .connection_timeout(WAIT)
         .build(manager)
         .map_err(cannot)?;
-    open::read_back(&*pool.get().map_err(cannot)?)?;
+    pragmas::verify(&*pool.get().map_err(cannot)?)?;
     Ok(pool)
 }

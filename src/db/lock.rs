@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::open::OpenFault;
+use super::fault::OpenFault;
 
 /// How often the system's list of locks is read until a holder is found in it: the list changes while it is read, and
 /// what was there all the time may be missing from one reading.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rusqlite::{ErrorCode, ffi};
 
+use super::fault::not_ready;
 use crate::error::{Error, Result};
 
 /// How the storage is.
@@ -169,29 +170,6 @@ impl Fault {
                 Some(Fault::Disk { unsure: exact.is_some_and(|code| syncing.contains(&code)) })
             }
             _ => None,
-        }
-    }
-}
-
-/// What callers are told while nothing is written.
-pub(super) fn not_ready(source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::Unavailable { why: "the storage is not ready", source }
-}
-
-impl From<rusqlite::Error> for Error {
-    /// Lock and disk trouble may pass and is "unavailable"; damage is for the operator; everything else is a fault of
-    /// ours.
-    fn from(e: rusqlite::Error) -> Self {
-        use ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, ReadOnly,
-            SystemIoFailure,
-        };
-        match e.sqlite_error_code() {
-            Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly) => {
-                Error::Unavailable { why: "the database is not available", source: Some(e.into()) }
-            }
-            Some(DatabaseCorrupt | NotADatabase) => Error::Damaged { source: e.into() },
-            _ => Error::internal("the database refused a statement", e),
         }
     }
 }

@@ -11,20 +11,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::check::Inspection;
-use super::open::OpenFault;
+use super::fault::OpenFault;
 use super::place;
-use crate::error::Result;
-
-/// What a database holds, as far as it can be told without reading rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
-    /// Its `user_version`.
-    pub schema: i32,
-    /// The master keys that it needs.
-    pub kids: Vec<u32>,
-    /// Rows per table, by name.
-    pub rows: Vec<(String, i64)>,
-}
 
 /// Copies what is being looked at into a new file, as it is at one moment, and brings that safely to the disk.
 pub fn copy(source: &Inspection, target: &Path) -> Result<(), OpenFault> {
@@ -46,25 +34,6 @@ pub(super) fn copy_of(source: &Connection, target: &Path) -> Result<(), OpenFaul
     })?;
     // No connection is open on the copy by now.
     File::open(target).and_then(|f| f.sync_all()).map_err(|e| cannot(&e))
-}
-
-/// What a database holds.
-pub fn contents(c: &Connection) -> Result<Contents> {
-    const TABLES: &str =
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-        ORDER BY name";
-    let mut statement = c.prepare(TABLES)?;
-    let tables: Vec<String> = statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let count = |table: String| {
-        let quoted = table.replace('"', "\"\"");
-        let rows = c.query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |r| r.get(0))?;
-        Ok((table, rows))
-    };
-    Ok(Contents {
-        schema: c.pragma_query_value(None, "user_version", |r| r.get(0))?,
-        kids: super::secrets::checks(c)?.into_iter().map(|(kid, _)| kid).collect(),
-        rows: tables.into_iter().map(count).collect::<rusqlite::Result<_>>()?,
-    })
 }
 
 /// Refuses a folder in which everybody could replace a backup.

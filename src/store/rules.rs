@@ -1,0 +1,59 @@
+//! Rules between rows that constraints cannot state, as queries for the offenders.
+
+use crate::db::check::Rule;
+
+/// Rules for `jim check`, backup and restore.
+pub(crate) const RULES: &[Rule] = &[
+    (
+        "every container hangs in the partition of its parent",
+        "SELECT 'container ' || c.id FROM containers c JOIN containers p ON p.id = c.parent_id
+            WHERE p.partition_id <> c.partition_id",
+    ),
+    (
+        "every container is reached from its partition",
+        "WITH RECURSIVE reached (id) AS (
+            SELECT id FROM containers WHERE parent_id IS NULL
+            UNION SELECT c.id FROM containers c JOIN reached r ON c.parent_id = r.id)
+         SELECT 'container ' || id FROM containers WHERE id NOT IN (SELECT id FROM reached)",
+    ),
+    (
+        "no import left a name out of the way",
+        "SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'",
+    ),
+    (
+        "an entry has one row",
+        "SELECT 'containers of ' || p.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
+            WHERE c.id_kind IS NOT NULL GROUP BY p.system_id, c.id_kind, c.id_value HAVING count(*) > 1",
+    ),
+    (
+        "a name has one row",
+        "SELECT 'containers of partition ' || partition_id FROM containers
+            GROUP BY partition_id, external_id HAVING count(*) > 1",
+    ),
+    (
+        "ids of containers are never used twice",
+        "SELECT 'container ' || id FROM containers WHERE id >= (SELECT next FROM container_ids)",
+    ),
+    (
+        "activities are counted by what they are about",
+        "WITH counted AS (SELECT subject, sum(parent IS NULL) AS listed, sum(parent IS NOT NULL) AS below
+            FROM activity_log GROUP BY subject)
+         SELECT 'subject ' || coalesce(s.id, n.subject, counted.subject) FROM counted
+            FULL JOIN activity_counts n ON n.subject = counted.subject
+            FULL JOIN activity_subjects s ON s.id = coalesce(n.subject, counted.subject)
+            WHERE s.id IS NULL OR n.listed IS NOT counted.listed OR n.below IS NOT counted.below
+                OR counted.listed IS NULL",
+    ),
+    (
+        "numbers of subjects are in use or free",
+        "WITH numbers (id) AS (
+            SELECT id FROM activity_subjects UNION ALL SELECT id FROM activity_free_subjects)
+         SELECT 'subject ' || id FROM numbers GROUP BY id HAVING count(*) > 1
+            OR id > (SELECT count(*) FROM activity_subjects) + (SELECT count(*) FROM activity_free_subjects)",
+    ),
+    (
+        "a part of an activity is part of one that is there and is no part itself",
+        "SELECT 'activity ' || c.tick FROM activity_log c LEFT JOIN activity_log p ON p.tick = c.parent
+            WHERE c.parent IS NOT NULL AND (p.tick IS NULL OR p.parent IS NOT NULL)",
+    ),
+];
