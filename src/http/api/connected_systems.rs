@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::type_list::{self, ObjectType};
+use super::type_list::{ObjectType, object_types};
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Value};
@@ -17,15 +17,16 @@ use crate::http::openapi::inputs::{
     CreateConnectedSystemRequest, PagingQuery, SettingId, UpdateConnectedSystemRequest,
 };
 use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
-use crate::http::wire::{self, Body, Node, Permit};
+use crate::http::wire::{self, Body, Node};
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
 use crate::ops::import_schema;
 
 pub const WHAT: &str = "connected system";
 
+/// A connected system.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DetailHead {
+struct ConnectedSystem {
     /// Unique identifier
     id: i64,
     /// Display name
@@ -43,12 +44,8 @@ struct DetailHead {
     setting_values_valid: bool,
     /// The connector definition
     connector: ConnectorBody,
-}
-
-/// What comes after the object types of a detail.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct DetailTail {
+    /// Object types with their attributes; empty until the first schema import
+    object_types: Vec<ObjectType>,
     /// Objects in the connector space
     object_count: usize,
     /// Exports that are waiting
@@ -59,19 +56,6 @@ struct DetailTail {
     /// Current setting values, keyed by setting ID
     #[schema(value_type = BTreeMap<SettingId, SettingBody>)]
     setting_values: BTreeMap<i64, SettingBody>,
-}
-
-/// A connected system.
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
-struct ConnectedSystem<'a> {
-    #[serde(flatten)]
-    head: DetailHead,
-    /// Object types with their attributes; empty until the first schema import
-    object_types: Vec<ObjectType<'a>>,
-    #[serde(flatten)]
-    tail: DetailTail,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -188,7 +172,7 @@ pub async fn create(mut call: Call) -> Result<Response> {
     let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
-    Ok(wire::created(answer(detail, None), &location))
+    Ok(wire::created(wire::ok(&ConnectedSystem::new(detail))?, &location))
 }
 
 /// Retrieves a connected system.
@@ -203,10 +187,11 @@ pub async fn create(mut call: Call) -> Result<Response> {
 pub async fn get(call: Call) -> Result<Response> {
     let (app, id) = (&call.app, call.id(0, WHAT)?);
     if let Some(detail) = ops::get_without_schema(&app.db, id).await? {
-        return Ok(answer(detail, None));
+        return wire::ok(&ConnectedSystem::new(detail));
     }
-    let permit = wire::permit(app).await?;
-    Ok(answer(ops::get(&app.db, id).await?, Some(permit)))
+    let permit = wire::permit(&app.large_answers).await?;
+    let detail = ops::get(&app.db, id).await?;
+    wire::stream(Some(permit), || ConnectedSystem::new(detail)).await
 }
 
 /// Updates a connected system.
@@ -232,10 +217,9 @@ pub async fn update(mut call: Call) -> Result<Response> {
     let update = Update { fields, settings, faults: body.faults };
     let (app, id) = (&call.app, call.id(0, WHAT)?);
     let mut detail = ops::update(app, id, update, call.caller()?).await?;
-    // The update is committed: it is answered without a permit too.
-    let permit = wire::permit(app).await.ok();
+    let permit = wire::free_permit(&app.large_answers);
     detail.types = ops::types(&app.db, id).await?;
-    Ok(answer(detail, permit))
+    wire::stream(permit, || ConnectedSystem::new(detail)).await
 }
 
 /// Imports the schema.
@@ -258,9 +242,9 @@ pub async fn update(mut call: Call) -> Result<Response> {
 pub async fn import_schema(call: Call) -> Result<Response> {
     let (app, id) = (&call.app, call.id(0, WHAT)?);
     import_schema::run(app, id, call.caller()?).await?;
-    // The import is committed: it is answered without a permit too.
-    let permit = wire::permit(app).await.ok();
-    Ok(answer(ops::get(&app.db, id).await?, permit))
+    let permit = wire::free_permit(&app.large_answers);
+    let detail = ops::get(&app.db, id).await?;
+    wire::stream(permit, || ConnectedSystem::new(detail)).await
 }
 
 fn parallelism(body: &mut Body) -> Option<i64> {
@@ -335,31 +319,26 @@ fn setting_input(node: Node) -> Result<Input, String> {
     Ok(input)
 }
 
-/// A system with all its object types, which are written while they are sent.
-fn answer(detail: Detail, permit: Option<Permit>) -> Response {
-    let Detail { system, settings, types } = detail;
-    let connector = definitions::by_id(system.connector_id);
-    let head = DetailHead {
-        id: system.id,
-        name: system.name,
-        description: system.description,
-        created: wire::date(system.created),
-        last_updated: system.last_updated.map(wire::date),
-        status: system.status,
-        setting_values_valid: system.setting_values_valid,
-        connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
-    };
-    let tail = DetailTail {
-        object_count: 0,
-        pending_export_count: 0,
-        max_export_parallelism: system.max_export_parallelism,
-        setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
-    };
-    let (mut before, mut after) = (Vec::new(), b"]".to_vec());
-    wire::open(&mut before, &head);
-    wire::open_array(&mut before, "objectTypes");
-    wire::close(&mut after, &tail);
-    type_list::stream(types, before, after, permit)
+impl ConnectedSystem {
+    fn new(detail: Detail) -> Self {
+        let Detail { system, settings, types } = detail;
+        let connector = definitions::by_id(system.connector_id);
+        ConnectedSystem {
+            id: system.id,
+            name: system.name,
+            description: system.description,
+            created: wire::date(system.created),
+            last_updated: system.last_updated.map(wire::date),
+            status: system.status,
+            setting_values_valid: system.setting_values_valid,
+            connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
+            object_types: object_types(types),
+            object_count: 0,
+            pending_export_count: 0,
+            max_export_parallelism: system.max_export_parallelism,
+            setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
+        }
+    }
 }
 
 fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, SettingBody> {

@@ -1,81 +1,62 @@
-//! Chapter 6: importing the hierarchy. The result of a first import names every container, so it is written while it
-//! is sent.
+//! Chapter 6: importing the hierarchy. The result of a first import names every container, so it is a large answer.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use crate::error::Result;
+use crate::domain::hierarchy as domain;
 use crate::http::call::Call;
 use crate::http::openapi::enums::HierarchyItemType;
 use crate::http::openapi::inputs::ImportQuery;
-use crate::http::wire::{self, CHUNK};
+use crate::http::wire;
 use crate::ops::import_hierarchy::{self as ops, Options, Report};
 
-/// What comes before the arrays.
+/// What an import of the hierarchy changed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Head<'a> {
+struct HierarchyResult {
     /// Whether the hierarchy import completed successfully
     success: bool,
     /// Error details if the import failed
-    error_message: Option<&'a str>,
+    error_message: Option<String>,
     /// Total number of partitions after import
     total_partitions: usize,
     /// Total number of containers after import
     total_containers: usize,
-}
-
-/// What comes after the arrays.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Tail<'a> {
+    /// Newly discovered partitions
+    #[schema(value_type = Vec<Touched>)]
+    added_partitions: Items<domain::Touched>,
+    /// Partitions no longer present in the external store
+    #[schema(value_type = Vec<Touched>)]
+    removed_partitions: Items<domain::Touched>,
+    /// Partitions with changed names
+    #[schema(value_type = Vec<Renamed>)]
+    renamed_partitions: Items<domain::Renamed>,
+    /// Newly discovered containers
+    #[schema(value_type = Vec<Touched>)]
+    added_containers: Items<domain::Touched>,
+    /// Containers no longer present
+    #[schema(value_type = Vec<Touched>)]
+    removed_containers: Items<domain::Touched>,
+    /// Containers with changed names
+    #[schema(value_type = Vec<Renamed>)]
+    renamed_containers: Items<domain::Renamed>,
+    /// Containers that moved to a different parent
+    #[schema(value_type = Vec<Moved>)]
+    moved_containers: Items<domain::Moved>,
     /// Whether any changes were detected
     has_changes: bool,
     /// Whether any previously selected partitions or containers were removed
     has_selected_items_removed: bool,
     /// The changes in one line
-    summary: &'a str,
+    summary: String,
     /// What could not be concluded, and why
-    warnings: &'a [String],
+    warnings: Vec<String>,
     /// Present, and true, only for a preview
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     preview: Option<bool>,
-}
-
-/// What an import of the hierarchy changed.
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "it is written in pieces; this is their sum, for the description")]
-struct HierarchyResult<'a> {
-    #[serde(flatten)]
-    head: Head<'a>,
-    /// Newly discovered partitions
-    added_partitions: Vec<Touched<'a>>,
-    /// Partitions no longer present in the external store
-    removed_partitions: Vec<Touched<'a>>,
-    /// Partitions with changed names
-    renamed_partitions: Vec<Renamed<'a>>,
-    /// Newly discovered containers
-    added_containers: Vec<Touched<'a>>,
-    /// Containers no longer present
-    removed_containers: Vec<Touched<'a>>,
-    /// Containers with changed names
-    renamed_containers: Vec<Renamed<'a>>,
-    /// Containers that moved to a different parent
-    moved_containers: Vec<Moved<'a>>,
-    #[serde(flatten)]
-    tail: Tail<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Element<'a> {
-    Touched(Touched<'a>),
-    Renamed(Renamed<'a>),
-    Moved(Moved<'a>),
 }
 
 #[derive(Serialize, ToSchema)]
@@ -126,16 +107,79 @@ struct Moved<'a> {
     item_type: &'static str,
 }
 
-/// The arrays, in the order in which they are written.
-const ARRAYS: [&str; 7] = [
-    "addedPartitions",
-    "removedPartitions",
-    "renamedPartitions",
-    "addedContainers",
-    "removedContainers",
-    "renamedContainers",
-    "movedContainers",
-];
+/// Partitions or containers, put into the form of the answer one by one.
+struct Items<T> {
+    rows: Vec<T>,
+    item_type: &'static str,
+}
+
+fn partitions<T>(rows: Vec<T>) -> Items<T> {
+    Items { rows, item_type: "Partition" }
+}
+
+fn containers<T>(rows: Vec<T>) -> Items<T> {
+    Items { rows, item_type: "Container" }
+}
+
+impl Serialize for Items<domain::Touched> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| Touched {
+            external_id: &row.external_id,
+            name: &row.name,
+            was_selected: row.was_selected,
+            item_type: self.item_type,
+        }))
+    }
+}
+
+impl Serialize for Items<domain::Renamed> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| Renamed {
+            external_id: &row.external_id,
+            old_name: &row.old_name,
+            new_name: &row.new_name,
+            was_selected: row.was_selected,
+            item_type: self.item_type,
+        }))
+    }
+}
+
+impl Serialize for Items<domain::Moved> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(|row| Moved {
+            external_id: &row.external_id,
+            name: &row.name,
+            old_parent_external_id: row.old_parent.as_deref(),
+            new_parent_external_id: row.new_parent.as_deref(),
+            was_selected: row.was_selected,
+            item_type: self.item_type,
+        }))
+    }
+}
+
+impl HierarchyResult {
+    fn new(report: Report, preview: bool) -> Self {
+        let changes = report.changes;
+        HierarchyResult {
+            success: report.stopped.is_none(),
+            error_message: report.stopped,
+            total_partitions: report.total_partitions,
+            total_containers: report.total_containers,
+            has_changes: changes.any(),
+            has_selected_items_removed: changes.selected_removed(),
+            added_partitions: partitions(changes.added_partitions),
+            removed_partitions: partitions(changes.removed_partitions),
+            renamed_partitions: partitions(changes.renamed_partitions),
+            added_containers: containers(changes.added_containers),
+            removed_containers: containers(changes.removed_containers),
+            renamed_containers: containers(changes.renamed_containers),
+            moved_containers: containers(changes.moved_containers),
+            summary: report.summary,
+            warnings: report.warnings,
+            preview: preview.then_some(true),
+        }
+    }
+}
 
 /// Imports the hierarchy.
 ///
@@ -157,126 +201,12 @@ const ARRAYS: [&str; 7] = [
         ),
     )
 )]
-pub async fn import(call: Call) -> Result<Response> {
+pub async fn import(call: Call) -> crate::error::Result<Response> {
     let options = Options {
         preview: call.query.flag("preview", false)?,
         accept_removals: call.query.flag("acceptRemovals", false)?,
     };
     let report = ops::run(&call.app, call.id(0, WHAT)?, options, call.caller()?).await?;
-    let mut writer = Writer { report, preview: options.preview, array: 0, index: 0, started: false, done: false };
-    Ok(wire::streamed(move || writer.chunk()))
-}
-
-struct Writer {
-    report: Report,
-    preview: bool,
-    array: usize,
-    index: usize,
-    started: bool,
-    done: bool,
-}
-
-impl Writer {
-    fn chunk(&mut self) -> Option<Vec<u8>> {
-        if self.done {
-            return None;
-        }
-        let mut out = Vec::with_capacity(if self.report.total_containers > 500 { CHUNK + 4096 } else { 4096 });
-        if !self.started {
-            self.started = true;
-            wire::open(&mut out, &self.head());
-        }
-        while !self.done && out.len() < CHUNK {
-            self.step(&mut out);
-        }
-        Some(out)
-    }
-
-    fn step(&mut self, out: &mut Vec<u8>) {
-        let Some(name) = ARRAYS.get(self.array) else {
-            wire::close(out, &self.tail());
-            self.done = true;
-            return;
-        };
-        if self.index == 0 {
-            wire::open_array(out, name);
-        }
-        match self.element() {
-            Some(element) => {
-                if self.index > 0 {
-                    out.push(b',');
-                }
-                wire::write(out, &element);
-                self.index += 1;
-            }
-            None => {
-                out.push(b']');
-                self.array += 1;
-                self.index = 0;
-            }
-        }
-    }
-
-    fn element(&self) -> Option<Element<'_>> {
-        let c = &self.report.changes;
-        let i = self.index;
-        let item_type = if self.array < 3 { "Partition" } else { "Container" };
-        let touched = match self.array {
-            0 => &c.added_partitions,
-            1 => &c.removed_partitions,
-            2 | 5 => {
-                let list = if self.array == 2 { &c.renamed_partitions } else { &c.renamed_containers };
-                return list.get(i).map(|r| {
-                    Element::Renamed(Renamed {
-                        external_id: &r.external_id,
-                        old_name: &r.old_name,
-                        new_name: &r.new_name,
-                        was_selected: r.was_selected,
-                        item_type,
-                    })
-                });
-            }
-            3 => &c.added_containers,
-            4 => &c.removed_containers,
-            _ => {
-                return c.moved_containers.get(i).map(|m| {
-                    Element::Moved(Moved {
-                        external_id: &m.external_id,
-                        name: &m.name,
-                        old_parent_external_id: m.old_parent.as_deref(),
-                        new_parent_external_id: m.new_parent.as_deref(),
-                        was_selected: m.was_selected,
-                        item_type,
-                    })
-                });
-            }
-        };
-        touched.get(i).map(|t| {
-            Element::Touched(Touched {
-                external_id: &t.external_id,
-                name: &t.name,
-                was_selected: t.was_selected,
-                item_type,
-            })
-        })
-    }
-
-    fn head(&self) -> Head<'_> {
-        Head {
-            success: self.report.stopped.is_none(),
-            error_message: self.report.stopped.as_deref(),
-            total_partitions: self.report.total_partitions,
-            total_containers: self.report.total_containers,
-        }
-    }
-
-    fn tail(&self) -> Tail<'_> {
-        Tail {
-            has_changes: self.report.changes.any(),
-            has_selected_items_removed: self.report.changes.selected_removed(),
-            summary: &self.report.summary,
-            warnings: &self.report.warnings,
-            preview: self.preview.then_some(true),
-        }
-    }
+    wire::stream(wire::free_permit(&call.app.large_answers), move || HierarchyResult::new(report, options.preview))
+        .await
 }

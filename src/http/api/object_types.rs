@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use super::type_list::{self, AttributeBody, ObjectType};
+use super::type_list::{AttributeBody, ObjectType, object_types};
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::openapi::inputs::{BulkUpdateAttributesRequest, UpdateAttributeRequest, UpdateObjectTypeRequest};
@@ -23,9 +23,9 @@ const TYPE: &str = "object type";
     responses((status = 200, description = "All object types.", body = Vec<ObjectType>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let permit = wire::permit(&call.app).await?;
+    let permit = wire::permit(&call.app.large_answers).await?;
     let types = ops::list(&call.app, call.id(0, WHAT)?).await?;
-    Ok(type_list::stream(types, b"[".to_vec(), b"]".to_vec(), Some(permit)))
+    wire::stream(Some(permit), || object_types(types)).await
 }
 
 /// Updates an object type.
@@ -44,7 +44,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     body.check()?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let updated = ops::update_type(&call.app, system, id, selected, remove_contributed, call.caller()?).await?;
-    Ok(type_list::stream(vec![updated], Vec::new(), Vec::new(), None))
+    wire::stream(wire::free_permit(&call.app.large_answers), || ObjectType::new(updated)).await
 }
 
 /// Updates an attribute.
@@ -67,7 +67,7 @@ pub async fn update_attribute(mut call: Call) -> Result<Response> {
     body.check()?;
     let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
     let updated = ops::update_attribute(&call.app, system, object_type, id, wish, call.caller()?).await?;
-    type_list::attribute(&updated)
+    wire::ok(&AttributeBody::new(&updated.stored, updated.created))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -108,12 +108,11 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
     body.check()?;
     let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
-    let dates: Vec<String> = bulk.updated.iter().map(|a| wire::date(a.created)).collect();
     let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };
     wire::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated.len(),
-        updated_attributes: bulk.updated.iter().zip(&dates).map(|(a, at)| AttributeBody::new(&a.stored, at)).collect(),
+        updated_attributes: bulk.updated.iter().map(|a| AttributeBody::new(&a.stored, a.created)).collect(),
         errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),
     })
 }

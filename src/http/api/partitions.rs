@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use super::tree::{Container, Forest, Partition, PartitionHead, Shape, stream};
+use super::tree::{Container, Partition, Subtree, partitions};
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::openapi::inputs::{BulkUpdateContainersRequest, SelectRequest};
@@ -22,13 +22,9 @@ use crate::ops::partitions as ops;
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let system = call.id(0, WHAT)?;
-    let permit = wire::permit(&call.app).await?;
+    let permit = wire::permit(&call.app.large_answers).await?;
     let branches = ops::list(&call.app, system).await?;
-    let permit = permit.for_rows(branches.iter().map(|b| b.nodes.len()).sum());
-    let mut heads: Vec<_> =
-        branches.into_iter().map(|b| (PartitionHead::new(&b.partition, system), Forest::new(b.nodes))).collect();
-    heads.sort_by_cached_key(|(head, _)| head.order());
-    Ok(stream(Shape::Partitions(heads), system, permit))
+    wire::stream(Some(permit), move || partitions(branches, system)).await
 }
 
 /// Updates a partition.
@@ -44,8 +40,7 @@ pub async fn update_partition(mut call: Call) -> Result<Response> {
     let selected = selected(&mut call).await?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, "partition")?);
     let branch = ops::select_partition(&call.app, system, id, selected, call.caller()?).await?;
-    let head = PartitionHead::new(&branch.partition, system);
-    Ok(stream(Shape::Partition(head, Forest::new(branch.nodes)), system, None))
+    wire::stream(wire::free_permit(&call.app.large_answers), move || Partition::new(branch, system)).await
 }
 
 /// Updates a container.
@@ -61,7 +56,7 @@ pub async fn update_container(mut call: Call) -> Result<Response> {
     let selected = selected(&mut call).await?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
     let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
-    Ok(stream(Shape::Container(Forest::below(nodes, id)), system, None))
+    wire::stream(wire::free_permit(&call.app.large_answers), move || Subtree::new(nodes, id, system)).await
 }
 
 #[derive(Serialize, ToSchema)]

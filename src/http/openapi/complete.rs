@@ -1,7 +1,6 @@
-//! What every operation has in common: path parameters, who may call, errors, headers, samples. Also makes schemas out
-//! of the pieces that answers are written in.
+//! What every operation has in common: path parameters, who may call, errors, headers, samples.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
 use super::{errors, examples};
@@ -36,10 +35,8 @@ pub(super) fn completed(described: OpenApi, routes: &[Route]) -> Value {
             examples::add(operation, &samples[&id]);
         }
     }
-    sum_up(&mut whole["components"]["schemas"]);
     always_there(&mut whole["components"]["schemas"]);
     dictionaries(&mut whole["components"]["schemas"]);
-    drop_unused(&mut whole);
     let components = &mut whole["components"];
     components["responses"] = errors::KINDS.iter().map(|kind| (kind.name.to_owned(), kind.response())).collect();
     components["headers"] = headers();
@@ -170,47 +167,24 @@ fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
     role
 }
 
-/// An answer that is written in pieces is one object to its reader.
-fn sum_up(schemas: &mut Value) {
-    let pieces = schemas.clone();
-    for (_, schema) in members(schemas).filter(|(_, schema)| schema.get("allOf").is_some()) {
-        let (mut properties, mut required) = (Map::new(), Vec::new());
-        gather(schema, &pieces, &mut properties, &mut required);
-        let mut whole = json!({ "type": "object" });
-        if let Some(description) = schema.get("description") {
-            whole["description"] = description.clone();
-        }
-        whole["required"] = Value::Array(required);
-        whole["properties"] = Value::Object(properties);
-        *schema = whole;
-    }
-}
-
-/// What an object has of its own, and in its pieces, which may have pieces themselves.
-fn gather(schema: &Value, pieces: &Value, properties: &mut Map<String, Value>, required: &mut Vec<Value>) {
-    properties.extend(schema["properties"].as_object().cloned().unwrap_or_default());
-    required.extend(schema["required"].as_array().cloned().unwrap_or_default());
-    for part in schema["allOf"].as_array().into_iter().flatten() {
-        let name = part["$ref"].as_str().and_then(|r| r.strip_prefix("#/components/schemas/"));
-        gather(name.map_or(part, |name| &pieces[name]), pieces, properties, required);
-    }
-}
-
 /// Members of answers that can be null are written as null, never left out.
 fn always_there(schemas: &mut Value) {
-    for (name, schema) in members(schemas) {
-        if name.ends_with("Request") {
-            continue;
-        }
-        let Some(properties) = schema["properties"].as_object() else { continue };
-        let can_be_null = |s: &Value| {
-            let kinds = s["type"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "null"));
-            kinds || s["oneOf"].as_array().is_some_and(|all| all.iter().any(|s| s["type"] == "null"))
-        };
-        let required = schema["required"].as_array().cloned().unwrap_or_default();
-        let always = |name: &str, s: &Value| required.iter().any(|r| r == name) || can_be_null(s);
-        schema["required"] = properties.iter().filter(|(name, s)| always(name, s)).map(|(n, _)| n.as_str()).collect();
+    for (_, schema) in members(schemas).filter(|(name, _)| !name.ends_with("Request")) {
+        require_nullable(schema);
+        let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+        parts.into_iter().flatten().for_each(require_nullable);
     }
+}
+
+fn require_nullable(schema: &mut Value) {
+    let Some(properties) = schema["properties"].as_object() else { return };
+    let can_be_null = |s: &Value| {
+        let kinds = s["type"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "null"));
+        kinds || s["oneOf"].as_array().is_some_and(|all| all.iter().any(|s| s["type"] == "null"))
+    };
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let always = |name: &str, s: &Value| required.iter().any(|r| r == name) || can_be_null(s);
+    schema["required"] = properties.iter().filter(|(name, s)| always(name, s)).map(|(n, _)| n.as_str()).collect();
 }
 
 /// An entry of a dictionary that was sent may be null, which changes nothing; one of a bulk update names something.
@@ -225,24 +199,6 @@ fn dictionaries(schemas: &mut Value) {
             if name.starts_with("Bulk") {
                 property["minProperties"] = json!(1);
             }
-        }
-    }
-}
-
-/// Pieces that nothing refers to once they are summed up.
-fn drop_unused(whole: &mut Value) {
-    loop {
-        let text = whole.to_string();
-        let schemas = &mut whole["components"]["schemas"];
-        let unused: Vec<String> = members(schemas)
-            .map(|(name, _)| name.clone())
-            .filter(|name| name != "Error" && !text.contains(&format!("\"#/components/schemas/{name}\"")))
-            .collect();
-        if unused.is_empty() {
-            return;
-        }
-        if let Some(schemas) = schemas.as_object_mut() {
-            schemas.retain(|name, _| !unused.contains(name));
         }
     }
 }

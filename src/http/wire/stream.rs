@@ -1,0 +1,161 @@
+//! Large answers: serialised on a blocking thread while they are sent, so that they need the memory of their rows and
+//! of a few chunks.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use warp::reply::{Reply, Response};
+
+use super::{ok, with_type};
+use crate::error::{Error, Result};
+
+/// Size of a chunk of a streamed body.
+const CHUNK: usize = 64 * 1024;
+/// Chunks between the thread and the client. An answer that fits into them gives its thread and permit back at once,
+/// however slowly it is read.
+const QUEUED_CHUNKS: usize = 16;
+/// How long a request waits for a permit.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Permit of a large answer: the thread that serialises it holds it, and with it the rows.
+pub(crate) type Permit = OwnedSemaphorePermit;
+
+/// Waits for a permit; to be called before the rows are read.
+///
+/// # Errors
+/// All permits are held by answers that clients are still reading.
+pub(crate) async fn permit(permits: &Arc<Semaphore>) -> Result<Permit> {
+    match tokio::time::timeout(PERMIT_TIMEOUT, permits.clone().acquire_owned()).await {
+        Ok(permit) => permit.map_err(|e| Error::internal("no large answers are sent any more", e)),
+        Err(_) => Err(Error::Unavailable { why: "too many large answers are being sent", source: None }),
+    }
+}
+
+/// A permit if one is free, for the answer to a change that is committed and must be answered anyway.
+pub(crate) fn free_permit(permits: &Arc<Semaphore>) -> Option<Permit> {
+    permits.clone().try_acquire_owned().ok()
+}
+
+/// A 200 whose JSON body is made and serialised while it is sent. Without a permit it is serialised in memory, because
+/// a slow client must not hold a thread that is not counted.
+pub(crate) async fn stream<T: Serialize>(
+    permit: Option<Permit>,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Result<Response> {
+    let Some(permit) = permit else { return ok(&make()) };
+    let (queue, mut chunks) = mpsc::channel(QUEUED_CHUNKS);
+    let writing = tokio::task::spawn_blocking(move || {
+        let _held = permit;
+        let mut sink = Sink { chunk: Vec::new(), queue };
+        serde_json::to_writer(&mut sink, &make()).map(|()| sink.chunk)
+    });
+    // Awaited after all chunks, so that a failure breaks the body off instead of ending it.
+    let last = async move {
+        let written = writing.await.map_err(|e| Error::internal("serialising a response panicked", e))?;
+        written.map_err(|e| Error::internal("a response cannot be written", e))
+    };
+    let response = match chunks.recv().await {
+        None => last.await?.into_response(),
+        Some(first) => {
+            let rest = stream::poll_fn(move |cx| chunks.poll_recv(cx));
+            let before = stream::iter([first]).chain(rest).map(Ok::<_, Error>);
+            warp::reply::stream(before.chain(stream::once(last))).into_response()
+        }
+    };
+    Ok(with_type(response))
+}
+
+/// Gathers small writes into chunks. Waits while the queue is full and fails once the client is gone.
+struct Sink {
+    chunk: Vec<u8>,
+    queue: Sender<Vec<u8>>,
+}
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.chunk.is_empty() && self.chunk.len() + bytes.len() > CHUNK {
+            let full = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+            self.queue.blocking_send(full).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        }
+        self.chunk.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use hyper::body::Body;
+    use serde::Serializer;
+    use serde::ser::{Error as _, SerializeSeq};
+
+    use super::*;
+
+    async fn one_permit() -> (Arc<Semaphore>, Option<Permit>) {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().acquire_owned().await.expect("a permit");
+        (permits, Some(permit))
+    }
+
+    fn numbers(bytes: usize) -> Vec<u64> {
+        vec![u64::MAX; bytes / 21]
+    }
+
+    #[tokio::test]
+    async fn answers_arrive_whole_and_short_ones_with_their_length() {
+        for bytes in [0, 100, CHUNK - 100, CHUNK + 100, 3 * CHUNK * QUEUED_CHUNKS] {
+            let (permits, permit) = one_permit().await;
+            let response = stream(permit, move || numbers(bytes)).await.expect("a response");
+            assert_eq!(response.body().size_hint().exact().is_some(), bytes < CHUNK, "{bytes}");
+            let body = response.into_body().collect().await.expect("a whole body").to_bytes();
+            assert!(body == serde_json::to_vec(&numbers(bytes)).expect("json"), "{bytes}");
+            assert_eq!(permits.available_permits(), 1, "{bytes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fits_into_the_queue_returns_its_permit_unread() {
+        let (permits, permit) = one_permit().await;
+        let _unread = stream(permit, || numbers(CHUNK * QUEUED_CHUNKS / 2)).await.expect("a response");
+        drop(permits.acquire().await.expect("the permit is returned"));
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_holds_its_permit_until_the_client_hangs_up() {
+        let (permits, permit) = one_permit().await;
+        let unread = stream(permit, || numbers(3 * CHUNK * QUEUED_CHUNKS)).await.expect("a response");
+        let waited = tokio::time::timeout(Duration::from_millis(100), permits.acquire()).await;
+        assert!(waited.is_err(), "the permit is held");
+        drop(unread);
+        drop(permits.acquire().await.expect("the permit is returned"));
+    }
+
+    /// Fails after its numbers.
+    struct Broken(usize);
+
+    impl Serialize for Broken {
+        fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+            let mut list = serializer.serialize_seq(None)?;
+            numbers(self.0).iter().try_for_each(|number| list.serialize_element(number))?;
+            Err(S::Error::custom("broken"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_an_error_or_breaks_the_body_off() {
+        let (_permits, permit) = one_permit().await;
+        assert!(stream(permit, || Broken(100)).await.is_err());
+        let (_permits, permit) = one_permit().await;
+        let response = stream(permit, || Broken(2 * CHUNK)).await.expect("it begins well");
+        assert!(response.into_body().collect().await.is_err());
+    }
+}
