@@ -1,6 +1,6 @@
-//! From what a request shows to the key behind it, cheapest check first; what is counted, and what is told of it.
+//! Authentication of a request: cheapest check first. Counts attempts and logs refusals.
 //!
-//! Callers learn that they were refused and never why: the reason is in the log alone.
+//! The answer never says why a credential was refused: the reason is in the log alone.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,100 +17,72 @@ use crate::security::limiter::{FAILURES, Wait};
 use crate::security::refusals::{Cause, Reason};
 use crate::store::api_keys::{self, ApiKey};
 
-/// The one answer to every credential that is not accepted: it does not tell which part was wrong.
+/// One answer for every refused credential: it does not say which part was wrong.
 const REFUSED: Error = Error::Unauthorised("an accepted API key is required in the X-Api-Key header");
 const BEARER: Error =
     Error::Unauthorised("bearer tokens are not accepted here; send an API key in the X-Api-Key header");
-/// The same for an address as for a key: neither tells whether there is such a key.
+/// One text for addresses and keys: it does not say whether there is such a key.
 const TOO_MANY: &str = "too many failed or anonymous requests";
 
-/// What a request shows.
+/// Credential that a request presents.
 #[derive(Debug, Clone, Copy)]
 pub enum Credential<'a> {
-    /// Nothing.
     Nothing,
-    /// Something in a header that is not looked at.
+    /// A token in a header that is not read.
     Bearer,
-    /// A key header that is not one text.
+    /// A repeated key header, or one that is not text.
     Unreadable,
-    /// What may be a key.
     Key(&'a str),
 }
 
-/// Why a credential is not accepted. `wait` is there where the same one may be accepted later.
+/// Reason why a credential is refused, with the time to wait where a retry may succeed.
 struct Denied {
     cause: Cause,
-    wait: Option<Wait>,
+    retry_after: Option<Wait>,
 }
+
+/// The usable key behind a credential, or why there is none.
+type Verdict = std::result::Result<Arc<Record>, Denied>;
 
 impl From<Cause> for Denied {
     fn from(cause: Cause) -> Self {
-        Denied { cause, wait: None }
+        Denied { cause, retry_after: None }
     }
 }
 
-/// Verifies a credential. What is malformed, unknown or over a limit costs no argon2 run; a verified key is remembered.
-pub async fn authenticate(app: &App, shown: Credential<'_>, from: IpAddr) -> Result<Arc<Record>> {
+/// Verifies a credential. A malformed, unknown or rate-limited one costs no argon2 run; a verified key is cached.
+pub async fn authenticate(app: &App, presented: Credential<'_>, from: IpAddr) -> Result<Arc<Record>> {
     let now = app.clock.now();
-    match accept(app, shown, from, now).await? {
+    match accept(app, presented, from, now).await? {
         Ok(record) => {
             count_key(app, &record, from, now)?;
             app.keys.note_use(record.id, now.at, from);
             Ok(record)
         }
-        Err(denied) => Err(refuse(app, shown, denied, from, now)),
+        Err(denied) => Err(refuse(app, presented, denied, from, now)),
     }
 }
 
-/// Counts a request to an anonymous endpoint: to its key if that is remembered and usable, else to its address. A bad
-/// key does not matter.
-pub fn pass_by(app: &App, shown: Credential<'_>, from: IpAddr, is_counted: bool) -> Result<()> {
+/// Counts a request to an anonymous endpoint: for its key if that is cached and usable, else for its address. A bad key
+/// does not matter, and none is verified.
+pub fn pass_by(app: &App, presented: Credential<'_>, from: IpAddr, is_counted: bool) -> Result<()> {
     let now = app.clock.now();
-    if let Credential::Key(key) = shown
+    if let Credential::Key(key) = presented
         && api_key::shape(key).is_some()
+        && let Known::Verified(record) = app.keys.known(&app.keys.digest(key))
+        && record.refusal(now.at).is_none()
     {
-        let digest = app.keys.digest(key);
-        match app.keys.known(&digest) {
-            Known::Verified(record) if record.refusal(now.at).is_none() => {
-                if is_counted {
-                    count_key(app, &record, from, now)?;
-                }
-                app.keys.note_use(record.id, now.at, from);
-                return Ok(());
-            }
-            Known::Nothing => verify_aside(app, key, digest, from, now),
-            _ => {}
+        if is_counted {
+            count_key(app, &record, from, now)?;
         }
+        app.keys.note_use(record.id, now.at, from);
+        return Ok(());
     }
-    match is_counted {
-        true => count_address(app, from, now).map_err(too_many),
-        false => Ok(()),
-    }
+    if is_counted { count_address(app, from, now).map_err(too_many) } else { Ok(()) }
 }
 
-/// Verifies a key for an answer that does not wait for it, so that its use is noted. Skipped when there is much to do.
-fn verify_aside(app: &App, key: &str, digest: Digest, from: IpAddr, now: Now) {
-    let Some(place) = app.keys.place_aside().filter(|_| check_address(app, from, now).is_ok()) else { return };
-    let (app, key) = (app.clone(), Zeroizing::new(key.to_owned()));
-    tokio::spawn(async move {
-        match verify(&app, &key, digest, now).await {
-            Ok(Ok(record)) if record.refusal(now.at).is_none() => app.keys.note_use(record.id, now.at, from),
-            // A wrong secret is worth telling even where it does not matter.
-            Ok(Err(denied)) if denied.cause.key.is_some() => app.refusals.note(denied.cause, from, now.elapsed),
-            _ => {}
-        }
-        drop(place);
-    });
-}
-
-/// The usable key behind a credential, or why there is none. The outer error is a failure of ours.
-async fn accept(
-    app: &App,
-    shown: Credential<'_>,
-    from: IpAddr,
-    now: Now,
-) -> Result<std::result::Result<Arc<Record>, Denied>> {
-    let key = match shown {
+async fn accept(app: &App, presented: Credential<'_>, from: IpAddr, now: Now) -> Result<Verdict> {
+    let key = match presented {
         Credential::Nothing => return Ok(Err(Cause::unknown(Reason::Missing).into())),
         Credential::Bearer => return Ok(Err(Cause::unknown(Reason::Bearer).into())),
         Credential::Key(key) if api_key::shape(key).is_some() => key,
@@ -122,7 +94,7 @@ async fn accept(
         Known::Refused(cause) => return Ok(Err(cause.into())),
         Known::Nothing => {
             if let Err(wait) = check_address(app, from, now) {
-                return Ok(Err(Denied { cause: Cause::unknown(Reason::Address), wait: Some(wait) }));
+                return Ok(Err(Denied { cause: Cause::unknown(Reason::Address), retry_after: Some(wait) }));
             }
             match verify(app, key, digest, now).await? {
                 Ok(record) => record,
@@ -136,12 +108,7 @@ async fn accept(
     })
 }
 
-async fn verify(
-    app: &App,
-    presented: &str,
-    digest: Digest,
-    now: Now,
-) -> Result<std::result::Result<Arc<Record>, Denied>> {
+async fn verify(app: &App, presented: &str, digest: Digest, now: Now) -> Result<Verdict> {
     let lookups = app.hasher.lookups(presented);
     let found = app
         .db
@@ -160,33 +127,29 @@ async fn verify(
         Ok(Some(record)) => Ok(Ok(record)),
         Ok(None) => Ok(Err(Cause::of(id, Reason::WrongSecret).into())),
         Err(Error::TooMany { seconds, .. }) => {
-            Ok(Err(Denied { cause: Cause::of(id, Reason::Failures), wait: Some(Wait(seconds)) }))
+            Ok(Err(Denied { cause: Cause::of(id, Reason::Failures), retry_after: Some(Wait(seconds)) }))
         }
         Err(error) => Err(error),
     }
 }
 
-/// The expensive part: at most once per key and process, unless the key is wrong, and then a few times a minute.
+/// Argon2 verification: at most once per key and process, unless the key is wrong, and then a few times a minute.
 async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now: Now) -> Result<Option<Arc<Record>>> {
-    let id = key.id;
-    // Counted before and given back after, so that many at once are not more than one after the other.
+    let (id, kid) = (key.id, key.pepper_kid);
+    // Counted before and given back after, so that concurrent attempts cannot exceed the limit.
     let failure = app.limiter.failures.take(id, FAILURES, now.elapsed).map_err(too_many)?;
-    let (hasher, presented) = (app.hasher.clone(), Zeroizing::new(presented.to_owned()));
-    let (clear, hash, kid) = (presented.clone(), key.hash.clone(), key.pepper_kid);
-    let right = app.keys.with_place(move || hasher.verify(&clear, &hash, kid)).await;
-    if app.keys.is_idle() {
-        // Verifications are rare; their 19 MiB are better spent elsewhere until the next one.
-        app.hasher.release_memory();
-    }
-    if !matches!(right, Ok(false)) {
+    let presented = Zeroizing::new(presented.to_owned());
+    let (hasher, clear, hash) = (app.hasher.clone(), presented.clone(), key.hash.clone());
+    let verified = with_argon2(app, move || hasher.verify(&clear, &hash, kid)).await;
+    if !matches!(verified, Ok(false)) {
         app.limiter.failures.give_back(id, failure);
     }
-    if !right? {
+    if !verified? {
         app.keys.refuse(digest, Cause::of(id, Reason::WrongSecret));
         return Ok(None);
     }
-    // The key may have been changed while argon2 ran. Reading it and remembering it happen on the writer, which
-    // also makes changes known, so that neither can overtake the other.
+    // The key may have been changed while argon2 ran. It is read and cached on the writer, which also publishes
+    // changes, so that neither can overtake the other.
     let keys = app.keys.clone();
     let known =
         app.db.read_in_turn(move |c| Ok(api_keys::find(c, id)?.map(|key| keys.remember(digest, record(&key))))).await?;
@@ -196,30 +159,36 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
     Ok(known)
 }
 
-/// Stores the hash of a verified key anew, as hashes are made now, so that an older master key is needed for older
-/// backups only. Nobody waits for it; what does not come about is tried again at the next verification.
-async fn rehash(app: App, presented: Zeroizing<String>, id: Uuid, old: String) {
-    let (hasher, kid) = (app.hasher.clone(), app.hasher.kid());
-    let made = app.keys.with_place(move || Ok((hasher.hash(&presented)?, hasher.lookup(&presented)))).await;
+/// Runs argon2 work; its 19 MiB go back to the system when no other waits.
+async fn with_argon2<T: Send + 'static>(app: &App, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = app.keys.with_place(work).await;
     if app.keys.is_idle() {
         app.hasher.release_memory();
     }
+    done
+}
+
+/// Replaces the hash of a verified key by one under the newest master key, so that only older backups need an older one.
+/// Runs in the background; a failure is retried at the next verification.
+async fn rehash(app: App, presented: Zeroizing<String>, id: Uuid, old: String) {
+    let (hasher, kid) = (app.hasher.clone(), app.hasher.kid());
+    let made = with_argon2(&app, move || Ok((hasher.hash(&presented)?, hasher.lookup(&presented)))).await;
     let stored = match made {
         Ok((hash, lookup)) => app.db.write(move |tx| api_keys::rehash(tx, id, &old, &hash, kid, &lookup)).await,
         Err(e) => Err(e),
     };
     if let Err(e) = stored {
-        tracing::warn!(api_key.id = %id, error = e.chain(), "the hash of an API key was not made anew");
+        tracing::warn!(api_key.id = %id, error = e.chain(), "the hash of an API key was not renewed");
     }
 }
 
-/// Counts, tells and answers what was not accepted.
-fn refuse(app: &App, shown: Credential<'_>, denied: Denied, from: IpAddr, now: Now) -> Error {
+/// Logs and counts a refusal; returns its answer.
+fn refuse(app: &App, presented: Credential<'_>, denied: Denied, from: IpAddr, now: Now) -> Error {
     app.refusals.note(denied.cause, from, now.elapsed);
     if let Err(wait) = count_address(app, from, now) {
         return too_many(wait);
     }
-    match (denied.wait, shown) {
+    match (denied.retry_after, presented) {
         (Some(wait), _) => too_many(wait),
         (None, Credential::Bearer) => BEARER,
         (None, _) => REFUSED,
@@ -239,26 +208,26 @@ fn count_key(app: &App, record: &Record, from: IpAddr, now: Now) -> Result<()> {
 
 fn count_address(app: &App, from: IpAddr, now: Now) -> std::result::Result<(), Wait> {
     let settings = app.settings.now();
-    match settings.rate_limiting {
-        true => app.limiter.count_address(from, settings.per_address, now.elapsed),
-        false => Ok(()),
+    if !settings.rate_limiting {
+        return Ok(());
     }
+    app.limiter.count_address(from, settings.per_address, now.elapsed)
 }
 
 fn check_address(app: &App, from: IpAddr, now: Now) -> std::result::Result<(), Wait> {
     let settings = app.settings.now();
-    match settings.rate_limiting {
-        true => app.limiter.check_address(from, settings.per_address, now.elapsed),
-        false => Ok(()),
+    if !settings.rate_limiting {
+        return Ok(());
     }
+    app.limiter.check_address(from, settings.per_address, now.elapsed)
 }
 
 fn too_many(Wait(seconds): Wait) -> Error {
     Error::TooMany { why: TOO_MANY, seconds }
 }
 
-/// What the cache keeps of a stored key.
-pub fn record(key: &ApiKey) -> Record {
+/// Cache record of a stored key.
+pub(crate) fn record(key: &ApiKey) -> Record {
     Record {
         id: key.id,
         name: key.name.clone(),
@@ -269,7 +238,7 @@ pub fn record(key: &ApiKey) -> Record {
     }
 }
 
-/// Stores the noted uses of keys and returns whether there were any. Called now and then, off the request path.
+/// Stores the noted uses of keys and returns whether there were any. Called periodically, off the request path.
 pub async fn store_uses(app: &App) -> Result<bool> {
     let uses = app.keys.take_uses();
     if uses.is_empty() {

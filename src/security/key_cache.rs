@@ -8,12 +8,13 @@ mod tests;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use time::OffsetDateTime;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
 
 use super::api_key::hmac;
@@ -32,8 +33,6 @@ const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// Verifications that may wait for a place, and how long.
 const WAITING: usize = 32;
 const WAIT: Duration = Duration::from_secs(2);
-/// Keys that are verified although no answer waits for it.
-const ASIDE: usize = 4;
 
 /// What is known of a key while it is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +105,6 @@ pub struct KeyCache {
     process_key: [u8; 32],
     state: Mutex<State>,
     places: Semaphore,
-    aside: Arc<Semaphore>,
     waiting: AtomicUsize,
     runs: AtomicU64,
 }
@@ -118,7 +116,6 @@ impl Default for KeyCache {
             process_key: random(),
             state: Mutex::default(),
             places: Semaphore::new(cores.saturating_sub(1).max(1)),
-            aside: Arc::new(Semaphore::new(ASIDE)),
             waiting: AtomicUsize::new(0),
             runs: AtomicU64::new(0),
         }
@@ -259,19 +256,13 @@ impl KeyCache {
         }
     }
 
-    /// A place to verify a key that nobody waits for, if one is free.
-    pub fn place_aside(&self) -> Option<OwnedSemaphorePermit> {
-        self.aside.clone().try_acquire_owned().ok()
-    }
-
     /// Hands over the noted uses.
     pub fn take_uses(&self) -> HashMap<Uuid, (OffsetDateTime, IpAddr)> {
         std::mem::take(&mut self.state().used)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every step under the lock leaves the maps whole, so a panic elsewhere does not spoil them.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

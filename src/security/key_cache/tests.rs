@@ -168,15 +168,6 @@ fn uses_are_handed_over_once_and_come_back_behind_later_ones() {
     assert_eq!(cache.take_uses(), HashMap::from([(a, (at(3), HERE)), (b, (at(2), HERE))]));
 }
 
-#[test]
-fn a_few_keys_are_verified_aside() {
-    let cache = KeyCache::default();
-    let mut held: Vec<_> = (0..ASIDE).map(|_| cache.place_aside().expect("a place")).collect();
-    assert!(cache.place_aside().is_none());
-    held.pop();
-    assert!(cache.place_aside().is_some());
-}
-
 #[tokio::test(start_paused = true)]
 async fn verifications_wait_for_a_place_in_a_short_line_and_not_for_long() {
     let cache = KeyCache::default();
