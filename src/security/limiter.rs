@@ -1,27 +1,24 @@
-//! How many requests there were lately: of an address, of a key, of failed verifications of a key.
+//! Fixed-window rate limits: requests of an address and of a key, failed verifications of a key.
 //!
-//! Windows of one minute that begin with their first request. Memory is bounded; where it would not be, counts are
-//! given up, never requests. What is counted and what a limit is, others decide.
+//! A window of one minute begins with its first request. Memory is bounded; beyond it counts are dropped, never
+//! requests. Callers decide what is counted and what the limit is.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// How long a window is.
+/// Length of a window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Parts that are locked apart, so that requests rarely wait for each other.
-const SHARDS: usize = 16;
-/// Windows per part: 65,536 in all.
-const PER_SHARD: usize = 4_096;
-/// Failed verifications of one key id that are carried out in a minute.
+/// Windows of one kind in memory.
+const MAX_WINDOWS: usize = 65_536;
+/// Failed verifications of one key per window.
 pub const FAILURES: u32 = 10;
 
-/// Everything that is counted.
+/// Counters of one server.
 #[derive(Default)]
 pub struct Limiter {
     addresses: Windows<IpAddr>,
@@ -33,16 +30,16 @@ pub struct Limiter {
 
 impl Limiter {
     /// Counts a failed or anonymous request.
-    pub fn count_address(&self, from: IpAddr, most: u32, now: Duration) -> Result<(), Wait> {
-        self.addresses.take(home(from), most, now).map(drop)
+    pub fn count_address(&self, from: IpAddr, limit: u32, now: Duration) -> Result<(), Wait> {
+        self.addresses.take(network(from), limit, now).map(drop)
     }
 
-    /// Whether another failed or anonymous request would be one too many.
-    pub fn check_address(&self, from: IpAddr, most: u32, now: Duration) -> Result<(), Wait> {
-        self.addresses.check(home(from), most, now)
+    /// Refuses if another failed or anonymous request would exceed the limit.
+    pub fn check_address(&self, from: IpAddr, limit: u32, now: Duration) -> Result<(), Wait> {
+        self.addresses.check(network(from), limit, now)
     }
 
-    /// Forgets windows that are over.
+    /// Removes expired windows.
     pub fn sweep(&self, now: Duration) {
         self.addresses.sweep(now);
         self.keys.sweep(now);
@@ -50,19 +47,19 @@ impl Limiter {
     }
 }
 
-/// What addresses are counted by: whoever has one address of IPv6 has all of its /64.
-fn home(address: IpAddr) -> IpAddr {
+/// Addresses are counted by network: a client with one IPv6 address has all of its /64.
+fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
-/// Whole seconds until the window is over, at least one.
+/// Whole seconds until the window expires, at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait(pub u64);
 
-/// One that was counted and may be taken back.
+/// Receipt of one count, to give it back.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket(Duration);
 
@@ -83,76 +80,60 @@ impl Window {
     }
 }
 
-/// Counts by key, in windows of a minute.
+/// Counts by key. The default hasher of the map is keyed per process, so that no client can choose collisions.
 pub struct Windows<K> {
-    shards: [Mutex<HashMap<K, Window>>; SHARDS],
-    // Of this process alone: nobody can choose what falls into one part.
-    hasher: RandomState,
+    open: Mutex<HashMap<K, Window>>,
 }
 
 impl<K> Default for Windows<K> {
     fn default() -> Self {
-        Windows { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+        Windows { open: Mutex::default() }
     }
 }
 
 impl<K: Hash + Eq + Copy> Windows<K> {
-    /// Counts one, unless there were `most` already.
-    pub fn take(&self, key: K, most: u32, now: Duration) -> Result<Ticket, Wait> {
-        let mut shard = self.shard(&key);
-        if shard.len() >= PER_SHARD && !shard.contains_key(&key) {
-            shard.retain(|_, window| !window.is_over(now));
-            if shard.len() >= PER_SHARD {
-                shard.clear();
+    /// Counts one, unless `limit` is reached.
+    pub fn take(&self, key: K, limit: u32, now: Duration) -> Result<Ticket, Wait> {
+        let mut open = self.open.lock();
+        if open.len() >= MAX_WINDOWS && !open.contains_key(&key) {
+            open.retain(|_, window| !window.is_over(now));
+            // With little freed, the next requests would search all windows again.
+            if open.len() > MAX_WINDOWS / 2 {
+                open.clear();
             }
         }
-        let window = shard.entry(key).or_insert(Window { opened: now, count: 0 });
+        let window = open.entry(key).or_insert(Window { opened: now, count: 0 });
         if window.is_over(now) {
             *window = Window { opened: now, count: 0 };
         }
-        if window.count >= most {
+        if window.count >= limit {
             return Err(window.wait(now));
         }
         window.count += 1;
         Ok(Ticket(window.opened))
     }
 
-    /// Whether there were `most` already. Counts nothing.
-    pub fn check(&self, key: K, most: u32, now: Duration) -> Result<(), Wait> {
-        match self.shard(&key).get(&key) {
-            Some(window) if !window.is_over(now) && window.count >= most => Err(window.wait(now)),
+    /// Refuses if `limit` is reached. Counts nothing.
+    pub fn check(&self, key: K, limit: u32, now: Duration) -> Result<(), Wait> {
+        match self.open.lock().get(&key) {
+            Some(window) if !window.is_over(now) && window.count >= limit => Err(window.wait(now)),
             _ => Ok(()),
         }
     }
 
-    /// Takes one back, if its window is still the one it was counted in.
+    /// Takes a count back, if its window is still open.
     pub fn give_back(&self, key: K, ticket: Ticket) {
-        if let Some(window) = self.shard(&key).get_mut(&key).filter(|w| w.opened == ticket.0) {
+        if let Some(window) = self.open.lock().get_mut(&key).filter(|w| w.opened == ticket.0) {
             window.count = window.count.saturating_sub(1);
         }
     }
 
     fn sweep(&self, now: Duration) {
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, window| !window.is_over(now));
-            if shard.len() < shard.capacity() / 4 {
-                shard.shrink_to_fit();
-            }
+        let mut open = self.open.lock();
+        open.retain(|_, window| !window.is_over(now));
+        if open.len() < open.capacity() / 4 {
+            open.shrink_to_fit();
         }
-    }
-
-    fn shard(&self, key: &K) -> MutexGuard<'_, HashMap<K, Window>> {
-        let [first, rest @ ..] = &self.shards;
-        let nth = self.hasher.hash_one(key) as usize % SHARDS;
-        let shard = nth.checked_sub(1).and_then(|n| rest.get(n)).unwrap_or(first);
-        // Every step under the lock leaves the map whole.
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.shards.iter().map(|s| s.lock().expect("a part").len()).sum()
     }
 }
 
@@ -197,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_home_of_ipv6_is_one_address() {
+    fn an_ipv6_network_is_one_address() {
         let limiter = Limiter::default();
         let count = |address: &str| limiter.count_address(address.parse().expect("an address"), 1, ms(0)).is_ok();
         assert!(count("2001:db8:1:2::1") && !count("2001:db8:1:2:ffff::9") && count("2001:db8:1:3::1"));
@@ -210,11 +191,11 @@ mod tests {
         for key in 0..100_000u32 {
             assert!(windows.take(key, 1, ms(0)).is_ok(), "a full table refuses nobody");
         }
-        assert!(windows.len() <= 65_536 && windows.len() > 16_384, "{}", windows.len());
+        let len = || windows.open.lock().len();
+        assert!(len() <= 65_536 && len() > 16_384, "{}", len());
         windows.sweep(ms(59_999));
-        assert!(windows.len() > 16_384);
+        assert!(len() > 16_384);
         windows.sweep(ms(60_000));
-        let room: usize = windows.shards.iter().map(|s| s.lock().expect("a part").capacity()).sum();
-        assert_eq!((windows.len(), room), (0, 0));
+        assert_eq!((len(), windows.open.lock().capacity()), (0, 0));
     }
 }
