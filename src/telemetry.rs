@@ -78,7 +78,9 @@ fn fixed_text(payload: &(dyn Any + Send)) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -87,7 +89,7 @@ mod tests {
 
     impl Write for Page {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -102,7 +104,7 @@ mod tests {
         let writer = page.clone();
         let subscriber = subscriber(LogFormat::Text, filter, false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, work);
-        String::from_utf8(page.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+        String::from_utf8(page.0.lock().clone()).unwrap()
     }
 
     macro_rules! tell {

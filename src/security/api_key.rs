@@ -7,12 +7,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Mutex;
-
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use parking_lot::Mutex;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -208,9 +207,7 @@ impl Hasher {
 
     /// Gives the shared memory back.
     pub fn release_memory(&self) {
-        if let Ok(mut arena) = self.arena.lock() {
-            *arena = None;
-        }
+        *self.arena.lock() = None;
     }
 
     fn run(&self, with: &Derived, key: &str, salt: &[u8], costs: Costs) -> Result<[u8; HASH]> {
@@ -220,13 +217,11 @@ impl Hasher {
         let blocks = params.block_count();
         let argon = Argon2::new_with_secret(with.pepper.as_slice(), Algorithm::Argon2id, Version::V0x13, params)
             .map_err(fail)?;
-        let taken = self.arena.lock().ok().and_then(|mut a| a.take());
+        let taken = self.arena.lock().take();
         let mut arena = taken.filter(|a| a.len() == blocks).unwrap_or_else(|| vec![Block::default(); blocks]);
         let mut hash = [0u8; HASH];
         let done = argon.hash_password_into_with_memory(key.as_bytes(), salt, &mut hash, arena.as_mut_slice());
-        if let Ok(mut shared) = self.arena.lock() {
-            *shared = Some(arena);
-        }
+        *self.arena.lock() = Some(arena);
         done.map(|()| hash).map_err(fail)
     }
 }

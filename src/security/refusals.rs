@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 /// How long repetitions are only counted.
@@ -94,7 +94,7 @@ pub struct Refusals {
 impl Refusals {
     /// Notes a refusal and tells of it if it is the first of its kind for a while.
     pub fn note(&self, cause: Cause, from: IpAddr, now: Duration) {
-        let mut open = self.windows();
+        let mut open = self.open.lock();
         let mut who = (cause, Some(from));
         if open.len() >= MOST && !open.contains_key(&who) {
             who = (Cause::unknown(cause.reason), None);
@@ -118,7 +118,7 @@ impl Refusals {
     /// Tells what was counted in windows that are over. What was quiet for one is forgotten.
     pub fn close(&self, now: Duration) {
         let mut told = Vec::new();
-        self.windows().retain(|who, tally| {
+        self.open.lock().retain(|who, tally| {
             let over = tally.is_over(now);
             let count = tally.due(now);
             told.extend(count.map(|count| (*who, count)));
@@ -129,12 +129,8 @@ impl Refusals {
 
     /// Tells everything that was counted, because the server stops.
     pub fn close_all(&self) {
-        let open = std::mem::take(&mut *self.windows());
+        let open = std::mem::take(&mut *self.open.lock());
         open.iter().filter(|(_, tally)| tally.untold > 0).for_each(|(who, tally)| tell(who, tally.untold));
-    }
-
-    fn windows(&self) -> MutexGuard<'_, HashMap<Who, Tally>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,7 +165,7 @@ mod tests {
 
     /// What [`Refusals`] remembers of this cause: its beginning in minutes and what is untold.
     fn seen(refusals: &Refusals, cause: Cause) -> Option<(u64, u64)> {
-        let open = refusals.windows();
+        let open = refusals.open.lock();
         open.iter().find(|(who, _)| who.0 == cause).map(|(_, t)| (t.since.as_secs() / MINUTE, t.untold))
     }
 
@@ -197,9 +193,9 @@ mod tests {
         for n in 0..20_000u32 {
             refusals.note(Cause::unknown(Reason::Unknown), IpAddr::from(n.to_be_bytes()), Duration::ZERO);
         }
-        assert_eq!(refusals.windows().len(), MOST + 1);
+        assert_eq!(refusals.open.lock().len(), MOST + 1);
         let counted = 20_000 - MOST as u64;
-        let others = refusals.windows().iter().find(|(who, _)| who.1.is_none()).map(|(_, t)| t.untold + 1);
+        let others = refusals.open.lock().iter().find(|(who, _)| who.1.is_none()).map(|(_, t)| t.untold + 1);
         assert_eq!(others, Some(counted), "none is lost");
     }
 }

@@ -2,9 +2,10 @@
 //! its certificate still counts. Never on an async thread, and never for long: a file may lie on another machine.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::stored::StoredCertificate;
@@ -53,14 +54,14 @@ impl CertificateFiles {
                 let _turn = turn;
                 for path in paths {
                     let result = read(&path).and_then(|bytes| only_certificate(&bytes));
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+                    results.lock().push(result);
                 }
             });
             // Whatever it came to is looked at below.
             let _ = work.await;
         };
         let _ = tokio::time::timeout(PATIENCE, reading).await;
-        let mut results = std::mem::take(&mut *done.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut results = std::mem::take(&mut *done.lock());
         results.resize_with(count, || Err(format!("The file could not be read within {} s.", PATIENCE.as_secs())));
         results
     }
@@ -129,7 +130,7 @@ mod tests {
         let (hang, bytes) = (Mutex::new(hang), der.clone());
         let files = CertificateFiles::new(Arc::new(move |path: &str| {
             if path == "hangs" {
-                let _ = hang.lock().expect("held once").recv();
+                let _ = hang.lock().recv();
             }
             if path == "gone" { Err("Gone.".to_owned()) } else { Ok(bytes.clone()) }
         }));

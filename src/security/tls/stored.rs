@@ -3,9 +3,10 @@
 //! Whoever changes the database publishes what is in it then, before the change is answered, so that it acts with the
 //! next connection.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -53,14 +54,14 @@ impl Stored {
 
     /// Says what is stored as of that change, unless a later one has said it already.
     pub fn publish(&self, turn: u64, certificates: Vec<StoredCertificate>) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.now.lock();
         if now.0 < turn {
             *now = (turn, Arc::new(certificates));
         }
     }
 
     pub(super) fn now(&self) -> (u64, Arc<Vec<StoredCertificate>>) {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.now.lock().clone()
     }
 }
 
