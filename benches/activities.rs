@@ -2,6 +2,7 @@
 //! half and all, and the cleanup; with few names of things and with very many.
 //!
 //! `cargo bench --bench activities -- [--activities 1000000] [--subjects 200,100000] [--requests 200]`
+#![allow(clippy::disallowed_methods)]
 
 mod support;
 

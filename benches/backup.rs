@@ -2,6 +2,7 @@
 //! how long a restore takes, until the restored server answers.
 //!
 //! `cargo bench --bench backup -- [--mib 1,100] [--rounds 50]`
+#![allow(clippy::disallowed_methods)]
 
 mod support;
 

@@ -2,6 +2,7 @@
 //! the same database, all under wrk; and the memory that they hold.
 //!
 //! `cargo bench --bench http -- [--rounds 5] [--seconds 5]`
+#![allow(clippy::disallowed_methods)]
 
 mod support;
 

@@ -2,6 +2,7 @@
 //! time tells where a key is wrong, and whether the audit counts right.
 //!
 //! `cargo bench --bench keys -- [--seconds 60] [--pairs 25000] [--keys 200] [--failures 1000000]`
+#![allow(clippy::disallowed_methods)]
 
 mod support;
 

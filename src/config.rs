@@ -99,7 +99,9 @@ impl Config {
         let mut given = Values::new();
         let file = chosen(named);
         if let Some(file) = file {
-            match std::fs::read(file) {
+            #[expect(clippy::disallowed_methods, reason = "jim.toml")]
+            let read = std::fs::read(file);
+            match read {
                 Ok(bytes) => read_file(file, &bytes, &mut given, &mut problems),
                 Err(e) => problems.push(format!("{}: cannot be read: {e}", file.display())),
             }

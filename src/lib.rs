@@ -78,6 +78,7 @@
 //! operation chooses by the connector, as [`ops::import_schema`] does. A table is in `schema.sql`, with the file of its
 //! family in `store/`.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::panic, clippy::unreachable, clippy::todo, clippy::unimplemented)

@@ -1,4 +1,5 @@
 //! What comes from elsewhere: from which registry, under which licence, and nothing twice without a reason.
+#![allow(clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! What the benchmarks share: the server as a process of its own, requests to it, a directory of any size, and tables.
+#![allow(clippy::disallowed_methods)]
 #![allow(dead_code)]
 
 #[path = "../../tests/api/support/administrator.rs"]

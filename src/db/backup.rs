@@ -2,6 +2,7 @@
 //!
 //! The database itself is read by SQLite only. What a copy is wrapped in, and whether it may be used, is decided in
 //! `ops`.
+#![expect(clippy::disallowed_methods, reason = "copies that no connection is open on")]
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;

@@ -1,5 +1,6 @@
 //! The lock of a database: a file of its own beside it, which is held by the process that uses the database and never
 //! removed.
+#![expect(clippy::disallowed_methods, reason = "the lock file and /proc/locks")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -1,5 +1,6 @@
 //! The place of a database file: whether it is safe to use, and how a whole file comes to it. Nothing here opens the
 //! database.
+#![expect(clippy::disallowed_methods, reason = "the folder of the database")]
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

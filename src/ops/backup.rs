@@ -53,34 +53,38 @@ pub fn run(config: &Config, named: &Path) -> Result<Backup, StartFault> {
     let part = Part::make(&folder)?;
     let copy = part.path.join(COPY);
     backup::copy(&source, &copy)?;
-    let contents = sound(&copy, "the database cannot be backed up; see jim check")?;
+    let contents = check_copy(&copy, "the database cannot be backed up; see jim check")?;
     let io = |e: std::io::Error| OpenFault::Io(format!("cannot write the backup {}: {e}", folder.display()));
-    let mut file = File::open(&copy).map_err(io)?;
-    let size = file.metadata().map_err(io)?.len();
+    let (size, sha256) = measure(&copy).map_err(io)?;
     let manifest = Manifest {
         created: to_text(OffsetDateTime::now_utc()),
         program: env!("CARGO_PKG_VERSION").to_owned(),
         size,
-        sha256: sha256(&mut file).map_err(io)?,
+        sha256,
         contents,
     };
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part.path.join(MANIFEST));
-    let written = made.and_then(|mut f| f.write_all(manifest.to_string().as_bytes()).and_then(|()| f.sync_all()));
-    written.and_then(|()| part.finish(&folder)).map_err(io)?;
+    part.write(&manifest).and_then(|()| part.finish(&folder)).map_err(io)?;
     let rows = manifest.contents.rows.iter().map(|(_, n)| n).sum();
     Ok(Backup { folder, size, rows, kids: manifest.contents.kids })
 }
 
-/// Holds a copy against every rule, and returns what it holds. What is wrong is told after `verdict`.
-pub(super) fn sound(copy: &Path, verdict: &str) -> Result<Contents, StartFault> {
-    let looked_at = Inspection::open(copy)?;
-    let mut faults = looked_at.faults(RULES)?.into_iter().filter(|(_, found)| !found.is_empty());
+/// Size and SHA-256 of a copy of the database.
+#[expect(clippy::disallowed_methods, reason = "a copy that no connection is open on")]
+pub(super) fn measure(copy: &Path) -> std::io::Result<(u64, String)> {
+    let mut file = File::open(copy)?;
+    Ok((file.metadata()?.len(), sha256(&mut file)?))
+}
+
+/// Checks a copy by every rule and returns its contents. An error begins with `verdict`.
+pub(super) fn check_copy(copy: &Path, verdict: &str) -> Result<Contents, StartFault> {
+    let inspection = Inspection::open(copy)?;
+    let mut faults = inspection.faults(RULES)?.into_iter().filter(|(_, found)| !found.is_empty());
     if let Some((what, found)) = faults.next() {
         let found = found.first().map(String::as_str).unwrap_or_default();
         return Err(OpenFault::Damaged(format!("{verdict}: {what}: {found}")).into());
     }
     let broken = |e: Error| OpenFault::Damaged(format!("{verdict}: {}", e.chain()));
-    Ok(contents(looked_at.connection()).map_err(broken)?)
+    Ok(contents(inspection.connection()).map_err(broken)?)
 }
 
 pub(super) fn refused(why: String) -> StartFault {
@@ -115,10 +119,10 @@ fn place(config: &Config, named: &Path) -> Result<PathBuf, StartFault> {
     }
 }
 
-/// A backup that is not whole yet. Dropped, it is gone.
+/// An unfinished backup. It is removed when dropped.
 struct Part {
     path: PathBuf,
-    /// Holds a lock on the folder, by which others tell it from what a crash left.
+    /// Locked, which distinguishes it from one that a crash left.
     folder: File,
 }
 
@@ -128,11 +132,7 @@ impl Part {
         let path = backup.with_added_extension(format!("part-{:08x}", u32::from_be_bytes(random())));
         let cannot = |e: std::io::Error| OpenFault::Io(format!("cannot make {}: {e}", path.display()));
         DirBuilder::new().mode(0o700).create(&path).map_err(cannot)?;
-        let folder = File::open(&path).and_then(|folder| {
-            flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
-            Ok(folder)
-        });
-        match folder {
+        match lock_folder(&path) {
             Ok(folder) => Ok(Part { path, folder }),
             Err(e) => {
                 let _ = std::fs::remove_dir(&path);
@@ -141,11 +141,19 @@ impl Part {
         }
     }
 
-    /// Gives it its name. An empty folder of that name gives way, anything else does not.
+    #[expect(clippy::disallowed_methods, reason = "a manifest")]
+    fn write(&self, manifest: &Manifest) -> std::io::Result<()> {
+        let path = self.path.join(MANIFEST);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(manifest.to_string().as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Moves it to its name. An empty folder of that name is replaced, nothing else is.
     fn finish(self, backup: &Path) -> std::io::Result<()> {
         self.folder.sync_all()?;
         std::fs::rename(&self.path, backup)?;
-        File::open(backup.parent().unwrap_or(Path::new("/")))?.sync_all()
+        open_folder(backup.parent().unwrap_or(Path::new("/")))?.sync_all()
     }
 }
 
@@ -156,7 +164,19 @@ impl Drop for Part {
     }
 }
 
-/// Removes what crashes left of backups of this name.
+/// A folder, to lock or sync it.
+#[expect(clippy::disallowed_methods, reason = "the folder of a backup, or one above it")]
+fn open_folder(path: &Path) -> std::io::Result<File> {
+    File::open(path)
+}
+
+fn lock_folder(path: &Path) -> std::io::Result<File> {
+    let folder = open_folder(path)?;
+    flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(folder)
+}
+
+/// Removes unfinished backups of this name that crashes left.
 fn sweep(backup: &Path) {
     let prefix = backup.file_name().map(|name| format!("{}.part-", name.to_string_lossy())).unwrap_or_default();
     let entries = backup.parent().and_then(|parent| std::fs::read_dir(parent).ok());
@@ -164,12 +184,13 @@ fn sweep(backup: &Path) {
         let name = entry.file_name();
         let random = name.to_str().and_then(|n| n.strip_prefix(&prefix)).unwrap_or_default();
         let ours = random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit());
-        if ours && entry.file_type().is_ok_and(|t| t.is_dir()) {
-            let abandoned = File::open(entry.path())
-                .is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok());
-            if abandoned {
-                remove(&entry.path());
-            }
+        let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
+        // While the lock is held here, nobody else can be writing to it.
+        if ours
+            && is_folder
+            && let Ok(_locked) = lock_folder(&entry.path())
+        {
+            remove(&entry.path());
         }
     }
 }

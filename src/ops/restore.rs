@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::backup::{COPY, MANIFEST, refused, sound};
+use super::backup::{COPY, MANIFEST, check_copy, measure, refused};
 use super::manifest::Manifest;
 use super::start::StartFault;
 use crate::config::Config;
@@ -19,7 +19,6 @@ use crate::db::check::Inspection;
 use crate::db::{Db, FileLock, OpenFault};
 use crate::error::Error;
 use crate::security::secret::Keyring;
-use crate::security::sha256;
 use crate::store::secrets;
 
 /// A manifest has a line per table and per key; more than this is some other file.
@@ -64,7 +63,7 @@ pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartFault> {
         )));
     }
     let incoming = receive(place, backup, &manifest)?;
-    let contents = sound(incoming.path(), &cannot_be_used(backup))?;
+    let contents = check_copy(incoming.path(), &cannot_be_used(backup))?;
     if contents != manifest.contents {
         return Err(damaged(backup, "the database holds something else than its manifest says"));
     }
@@ -93,7 +92,8 @@ fn read_manifest(backup: &Path) -> Result<Manifest, StartFault> {
     Manifest::parse(&text).map_err(|why| damaged(backup, &format!("its manifest: {why}")))
 }
 
-/// Opens an ordinary file of a backup, and never waits for one.
+/// Opens a regular file of a backup; a pipe does not block.
+#[expect(clippy::disallowed_methods, reason = "a piece of a backup")]
 fn open_piece(backup: &Path, name: &str) -> Result<File, StartFault> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let path = backup.join(name);
@@ -102,10 +102,10 @@ fn open_piece(backup: &Path, name: &str) -> Result<File, StartFault> {
         ErrorKind::NotFound => damaged(backup, &format!("it holds no {name}")),
         _ => StartFault::Database(OpenFault::Io(format!("cannot read {}: {e}", path.display()))),
     })?;
-    match file.metadata().is_ok_and(|m| m.is_file()) {
-        true => Ok(file),
-        false => Err(damaged(backup, &format!("its {name} is no ordinary file"))),
+    if !file.metadata().is_ok_and(|m| m.is_file()) {
+        return Err(damaged(backup, &format!("its {name} is no ordinary file")));
     }
+    Ok(file)
 }
 
 /// Copies the database beside its place; what was written is what the digest is taken of.
@@ -117,13 +117,12 @@ fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<In
         return Err(damaged(backup, &format!("{COPY} has {size} bytes, not {} as its manifest says", manifest.size)));
     }
     let incoming = Incoming::receive(place, &mut from.take(size))?;
-    let copied = incoming.path();
-    let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", copied.display()));
-    let written = File::open(copied).and_then(|mut file| sha256(&mut file)).map_err(io)?;
-    match written == manifest.sha256 {
-        true => Ok(incoming),
-        false => Err(damaged(backup, &format!("{COPY} is not what was backed up: its SHA-256 is another one"))),
+    let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", incoming.path().display()));
+    let (_, sha256) = measure(incoming.path()).map_err(io)?;
+    if sha256 != manifest.sha256 {
+        return Err(damaged(backup, &format!("{COPY} is not what was backed up: its SHA-256 is another one")));
     }
+    Ok(incoming)
 }
 
 /// The keyring holds the very keys that the copy was sealed with, and not others of the same name.

@@ -25,7 +25,8 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Fau
     let at = path.display();
     let wrong = |text: String| Err(Fault::Wrong(text));
     let cannot = |e: std::io::Error| Fault::Wrong(format!("cannot read the {what} {at}: {e}"));
-    // A pipe would be waited for before anybody could see that it is one.
+    // Without NONBLOCK, opening a pipe would block.
+    #[expect(clippy::disallowed_methods, reason = "the keyring, or the listener's key")]
     let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     let mut file = match opened {
         Ok(file) => file,

@@ -95,7 +95,7 @@ impl Keyring {
         let part = path.with_file_name(format!(".jim-keys-{:08x}.part", u32::from_be_bytes(random())));
         let whole = write_new(&part, line.as_bytes()).and_then(|()| std::fs::hard_link(&part, path));
         let _ = std::fs::remove_file(&part);
-        whole.and_then(|()| sync_folder(path)).map_err(fault)?;
+        whole.and_then(|()| open_folder(path)?.sync_all()).map_err(fault)?;
         Ok(Keyring { path: path.to_owned(), keys: vec![master] })
     }
 
@@ -119,9 +119,9 @@ impl Keyring {
                 "the keyring {at} is a link; name the file itself with [keys] path"
             )));
         }
-        // Two databases can share a keyring, and then their locks do not keep two changes of it apart. Whoever waits
-        // here would write what it read before, without the other one's key.
-        let folder = File::open(folder_of(path)).map_err(refused)?;
+        // Two databases can share a keyring, and then their locks do not serialise changes of it. One that waited here
+        // would write what it read before, without the other's key.
+        let folder = open_folder(path).map_err(refused)?;
         if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(KeyringFault::Io(format!("the keyring {at} is being changed by another process; try again")));
         }
@@ -288,16 +288,18 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     Some(MasterKey { kid: u32::from_str_radix(kid, 16).ok()?, key })
 }
 
-/// Makes a file that only its owner can read, safely on the disk.
+/// Creates and syncs a file that only its owner can read.
+#[expect(clippy::disallowed_methods, reason = "a keyring")]
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// A new file is safe only when its folder is.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
+/// The folder of a file, to lock it or to sync a new entry.
+#[expect(clippy::disallowed_methods, reason = "the folder of the keyring")]
+fn open_folder(path: &Path) -> std::io::Result<File> {
+    File::open(folder_of(path))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -2,6 +2,7 @@
 //!
 //! There is one test binary, because every further file in `tests/` would be linked on its own. Tests that need a
 //! real directory are `#[ignore]`d with that reason and run by `tests/run.sh`.
+#![allow(clippy::disallowed_methods)]
 
 #[path = "../bars/mod.rs"]
 mod bars;
