@@ -1,4 +1,4 @@
-//! `jim.toml` and the environment: what may be configured, and every mistake in it told at once.
+//! Configuration from `jim.toml` and the environment. All its errors are reported together.
 
 mod reader;
 mod source;
@@ -7,22 +7,22 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use self::reader::Reader;
-use self::source::{Values, read_environment, read_file};
+use self::source::{RawValues, read_environment, read_file};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
 use crate::telemetry::LogFormat;
 
-/// The file that is read if it is there and no other is named.
+/// File that is read if it exists and no other is named.
 pub const DEFAULT_FILE: &str = "jim.toml";
-/// The environment variable of the operator's key; no configuration key.
+/// Environment variable of the operator's key; not a configuration key.
 pub const INFRASTRUCTURE_KEY: &str = "JIM_INFRASTRUCTURE_API_KEY";
 
-/// Limits that an operator may move.
+/// Limits that an operator may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections to the API at the same time.
+    /// Concurrent connections to the API.
     pub connections: usize,
-    /// The same from one address.
+    /// Concurrent connections from one address.
     pub connections_per_address: usize,
     /// Entries that one import may read from a directory.
     pub import_entries: u64,
@@ -39,33 +39,29 @@ impl Default for Limits {
 /// A checked configuration; all paths are usable as they are.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the API listens.
+    /// Address of the API.
     pub listen: SocketAddr,
     /// The listener's certificate chain and key, if it speaks TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// Proxies whose word about a caller's address is taken.
+    /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Where monitoring is answered without a key, if anywhere; always a loopback address.
+    /// Loopback address where monitoring needs no key, if there is one.
     pub metrics: Option<SocketAddr>,
-    /// Limits that an operator may move.
     pub limits: Limits,
-    /// The database file.
     pub database: PathBuf,
-    /// The keyring file.
     pub keyring: PathBuf,
-    /// A folder of PEM files that are trusted beside the system's store.
+    /// Folder of PEM files that are trusted beside the system's store.
     pub trust_dir: Option<PathBuf>,
-    /// Which directories may be connected to.
+    /// Directories that may be connected to.
     pub allowed_directories: Policy,
-    /// The connector files folder: file connectors read nothing that is not below it.
+    /// Connector files folder: file connectors read only below it.
     pub files_root: Option<PathBuf>,
-    /// Whether the API describes itself to everybody.
+    /// Whether the API serves its description.
     pub docs: bool,
-    /// Log form.
     pub log_format: LogFormat,
     /// Log filter, as tracing-subscriber reads it.
     pub log_filter: String,
-    /// `JIM_*` variables that mean nothing.
+    /// Unknown `JIM_*` variables.
     pub unknown_variables: Vec<String>,
 }
 
@@ -96,7 +92,7 @@ impl Config {
     /// One text with every problem and its fix, a line each.
     pub fn load(named: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, String> {
         let mut problems = Vec::new();
-        let mut given = Values::new();
+        let mut given = RawValues::new();
         let file = chosen(named);
         if let Some(file) = file {
             #[expect(clippy::disallowed_methods, reason = "jim.toml")]
@@ -109,10 +105,10 @@ impl Config {
         let unknown_variables = read_environment(environment, &mut given);
         let folder = file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let config = Reader { given, folder, problems: &mut problems }.config(unknown_variables);
-        match problems.is_empty() {
-            true => Ok(config),
-            false => Err(problems.iter().map(|problem| on_one_line(problem)).collect::<Vec<_>>().join("\n")),
+        if problems.is_empty() {
+            return Ok(config);
         }
+        Err(problems.iter().map(|problem| on_one_line(problem)).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -125,9 +121,10 @@ pub fn chosen(named: Option<&Path>) -> Option<&Path> {
 /// Names and paths come from the file and may hold line breaks, which would look like another problem.
 fn on_one_line(problem: &str) -> String {
     problem.chars().fold(String::new(), |mut line, c| {
-        match c.is_control() {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
         }
         line
     })

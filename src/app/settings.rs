@@ -15,8 +15,8 @@ pub struct InForce {
     changing: Mutex<()>,
 }
 
-/// Exclusive right to change the settings, held from before the transaction until [`Change::publish`].
-pub(crate) struct Change<'a> {
+/// Exclusive right to change the settings, held from before the transaction until [`SettingsChange::publish`].
+pub(crate) struct SettingsChange<'a> {
     settings: &'a InForce,
     _turn: MutexGuard<'a, ()>,
 }
@@ -31,12 +31,12 @@ impl InForce {
         self.current.read().clone()
     }
 
-    pub(crate) async fn begin_change(&self) -> Change<'_> {
-        Change { settings: self, _turn: self.changing.lock().await }
+    pub(crate) async fn begin_change(&self) -> SettingsChange<'_> {
+        SettingsChange { settings: self, _turn: self.changing.lock().await }
     }
 }
 
-impl Change<'_> {
+impl SettingsChange<'_> {
     /// Puts the committed values in force.
     pub(crate) fn publish(self, overrides: BTreeMap<String, String>) -> Arc<ServiceSettings> {
         let settings = Arc::new(ServiceSettings::new(overrides));

@@ -8,7 +8,7 @@ use jim::db::{Db, OpenFault};
 use jim::domain::role;
 use jim::http::wire;
 use jim::ops::api_keys::{self as ops, KeyFields};
-use jim::ops::start::{Files, StartFault, open_files};
+use jim::ops::start::{Files, StartError, open_files};
 use jim::security::api_key::Hasher;
 use jim::security::secret::Secret;
 use jim::store::api_keys;
@@ -67,7 +67,7 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
         Db::refuse_missing(&config.database)?;
     }
     let Files { db, hasher, .. } = open_files(&config).await.map_err(|fault| match fault {
-        StartFault::Database(OpenFault::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
+        StartError::Database(OpenFault::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
         other => other.into(),
     })?;
     let done = act(&db, &hasher, action).await;

@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 use jim::config::{Config, DEFAULT_FILE, INFRASTRUCTURE_KEY, chosen};
 use jim::db::OpenFault;
 use jim::error::Error;
-use jim::ops::start::StartFault;
+use jim::ops::start::StartError;
 
 /// Why a command failed, and with which exit code.
 pub struct Exit {
@@ -95,12 +95,12 @@ impl From<OpenFault> for Exit {
     }
 }
 
-impl From<StartFault> for Exit {
-    fn from(fault: StartFault) -> Self {
+impl From<StartError> for Exit {
+    fn from(fault: StartError) -> Self {
         match fault {
-            StartFault::Database(fault) => fault.into(),
-            StartFault::Configuration(message) => Exit::configuration(message),
-            StartFault::Store(error) => error.into(),
+            StartError::Database(fault) => fault.into(),
+            StartError::Configuration(message) => Exit::configuration(message),
+            StartError::Store(error) => error.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Text from elsewhere as it may be shown on a terminal: nothing in it moves the cursor, colours or turns what is read.
+//! Foreign text, escaped for a terminal: it cannot move the cursor, set colours or change the direction of text.
 
 use std::borrow::Cow;
 
@@ -20,9 +20,10 @@ fn escaped(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match hides(c) {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
+        if hides(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
         }
     }
     Cow::Owned(out)

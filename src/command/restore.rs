@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jim::db::OpenFault;
 use jim::ops::restore;
-use jim::ops::start::StartFault;
+use jim::ops::start::StartError;
 
 use super::progress::Progress;
 use super::{Exit, load_config};
@@ -14,7 +14,7 @@ pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("restoring and checking the database");
     let done = restore::run(&config, folder).map_err(|fault| match fault {
-        StartFault::Database(OpenFault::Locked(who)) => {
+        StartError::Database(OpenFault::Locked(who)) => {
             Exit::locked(format!("{who}; stop it first, a restore needs the place to itself"))
         }
         other => other.into(),

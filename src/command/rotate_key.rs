@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jim::db::OpenFault;
 use jim::ops::rotate_key;
-use jim::ops::start::StartFault;
+use jim::ops::start::StartError;
 
 use super::progress::Progress;
 use super::{Exit, load_config};
@@ -14,16 +14,17 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("sealing every secret anew");
     let done = rotate_key::run(&config).await.map_err(|fault| match fault {
-        StartFault::Database(OpenFault::Locked(who)) => {
+        StartError::Database(OpenFault::Locked(who)) => {
             Exit::locked(format!("{who}; stop it first, a rotation needs the files to itself"))
         }
         other => other.into(),
     })?;
     drop(working);
     let (resealed, all) = done.resealed;
-    match done.finished {
-        true => say!("finished the rotation to key {:08x} that was begun earlier", done.kid),
-        false => say!("made key {:08x}", done.kid),
+    if done.finished {
+        say!("finished the rotation to key {:08x} that was begun earlier", done.kid);
+    } else {
+        say!("made key {:08x}", done.kid);
     }
     say!("sealed {resealed} of {all} secrets anew; none is under an older key");
     say!(

@@ -1,25 +1,24 @@
-//! Judges what the file and the environment say: every value checked, every mistake noted with the place that it stands
-//! at.
+//! Validation of the values of file and environment: each error names the place of its value.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use super::source::{Value, Values};
+use super::source::{RawValue, RawValues};
 use super::{Config, Limits, handed_over};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
 use crate::telemetry::{LogFormat, is_filter};
 
-/// What was given, the folder that paths in the file start from, and what is wrong with it so far.
+/// Raw values, the base folder of paths in the file, and the errors found so far.
 pub(super) struct Reader<'a> {
-    pub(super) given: Values,
+    pub(super) given: RawValues,
     pub(super) folder: PathBuf,
     pub(super) problems: &'a mut Vec<String>,
 }
 
 impl Reader<'_> {
-    /// The configuration, with the default in the place of whatever is wrong.
+    /// The configuration, with the default for each invalid value.
     pub(super) fn config(mut self, unknown_variables: Vec<String>) -> Config {
         let tls = self.tls();
         let listen = self.listen(tls.is_some());
@@ -31,27 +30,12 @@ impl Reader<'_> {
         self.needs_folder("database", &folder);
         let keyring = self.path("keys", "path").unwrap_or_else(|| default_keyring(&folder));
         self.needs_folder("keys", &parent(&keyring));
-        let trust_dir = self.path("ldap", "trust_dir");
-        if let Some(dir) = trust_dir.as_ref().filter(|d| !d.is_dir()) {
-            let text = format!("{} is not a folder; name a folder of PEM files", dir.display());
-            self.problem("ldap", "trust_dir", &text);
-        }
+        let trust_dir = self.trust_dir();
         let allowed_directories = self.policy();
         let own = [Some(&database), Some(&keyring), tls.as_ref().map(|(_, key)| key)];
         let files_root = self.files_root(own.into_iter().flatten());
         let docs = self.flag("docs", "enabled").unwrap_or(true);
-        let log_format = match self.text("log", "format").as_deref() {
-            None | Some("text") => LogFormat::Text,
-            Some("json") => LogFormat::Json,
-            Some(_) => {
-                self.fault("log", "format", "must be text or json");
-                LogFormat::Text
-            }
-        };
-        let log_filter = self.text("log", "filter").unwrap_or_else(|| "info".to_owned());
-        if !is_filter(&log_filter) {
-            self.fault("log", "filter", "is not a filter such as info or jim=debug");
-        }
+        let (log_format, log_filter) = (self.log_format(), self.log_filter());
         Config {
             listen,
             tls,
@@ -70,16 +54,44 @@ impl Reader<'_> {
         }
     }
 
+    fn trust_dir(&mut self) -> Option<PathBuf> {
+        let folder = self.path("ldap", "trust_dir")?;
+        if !folder.is_dir() {
+            let text = format!("{} is not a folder; name a folder of PEM files", folder.display());
+            self.problem("ldap", "trust_dir", &text);
+        }
+        Some(folder)
+    }
+
+    fn log_format(&mut self) -> LogFormat {
+        match self.text("log", "format").as_deref() {
+            None | Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(_) => {
+                self.error("log", "format", "must be text or json");
+                LogFormat::Text
+            }
+        }
+    }
+
+    fn log_filter(&mut self) -> String {
+        let filter = self.text("log", "filter").unwrap_or_else(|| "info".to_owned());
+        if !is_filter(&filter) {
+            self.error("log", "filter", "is not a filter such as info or jim=debug");
+        }
+        filter
+    }
+
     fn tls(&mut self) -> Option<(PathBuf, PathBuf)> {
         match (self.path("server", "tls_certificate"), self.path("server", "tls_key")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             (Some(_), None) => {
-                self.fault("server", "tls_certificate", "needs [server] tls_key beside it");
+                self.error("server", "tls_certificate", "needs [server] tls_key beside it");
                 None
             }
             (None, Some(_)) => {
-                self.fault("server", "tls_key", "needs [server] tls_certificate beside it");
+                self.error("server", "tls_key", "needs [server] tls_certificate beside it");
                 None
             }
         }
@@ -90,7 +102,7 @@ impl Reader<'_> {
         let Some(texts) = self.list("server", "trusted_proxies", EXAMPLE) else { return Vec::new() };
         let networks: Result<Vec<_>, _> = texts.iter().map(|t| Network::parse(t).ok_or(t)).collect();
         networks.unwrap_or_else(|bad| {
-            self.fault("server", "trusted_proxies", &format!("holds {bad:?}, which is no address or network"));
+            self.error("server", "trusted_proxies", &format!("holds {bad:?}, which is no address or network"));
             Vec::new()
         })
     }
@@ -100,7 +112,7 @@ impl Reader<'_> {
         if address.is_none() {
             let text = "must be a loopback address and port such as 127.0.0.1:9464; from other machines, metrics are \
                         read at /metrics of the API with a key";
-            self.fault("metrics", "listen", text);
+            self.error("metrics", "listen", text);
         }
         address
     }
@@ -124,16 +136,16 @@ impl Reader<'_> {
             None => default,
             Some(Ok(address)) => address,
             Some(Err(_)) => {
-                self.fault("server", "listen", "must be an address and port such as 127.0.0.1:5200");
+                self.error("server", "listen", "must be an address and port such as 127.0.0.1:5200");
                 default
             }
         };
         let insecure = self.flag("server", "insecure_http").unwrap_or(false);
         if tls && insecure {
-            self.fault("server", "insecure_http", "contradicts [server] tls_certificate; remove one of them");
+            self.error("server", "insecure_http", "contradicts [server] tls_certificate; remove one of them");
         }
         if !listen.ip().is_loopback() && !insecure && !tls {
-            self.fault(
+            self.error(
                 "server",
                 "listen",
                 "is not a loopback address, and keys would travel in clear; set [server] tls_certificate and tls_key, \
@@ -148,7 +160,7 @@ impl Reader<'_> {
         let Some(texts) = self.list("ldap", "allow", EXAMPLE) else { return Policy::default() };
         let policy = Policy::parse(texts.iter().map(String::as_str));
         policy.unwrap_or_else(|bad| {
-            self.fault(
+            self.error(
                 "ldap",
                 "allow",
                 &format!("holds {bad:?}, which is no network, address or name with or without a port"),
@@ -157,7 +169,7 @@ impl Reader<'_> {
         })
     }
 
-    /// What lies below the folder can be read over the API in part, so that our own files must not.
+    /// Files below the folder can be read over the API in part, so that our own must not be there.
     fn files_root<'p>(&mut self, mut own: impl Iterator<Item = &'p PathBuf>) -> Option<PathBuf> {
         let root = self.path("files", "root")?;
         if !root.is_dir() {
@@ -181,7 +193,7 @@ impl Reader<'_> {
         self.given.get(&(section, key)).map_or_else(|| format!("[{section}] {key}"), |g| g.origin.clone())
     }
 
-    /// What is wrong with what a value leads to.
+    /// Adds an error of the file or folder that a value names.
     fn problem(&mut self, section: &'static str, key: &'static str, text: &str) {
         let origin = self.origin(section, key);
         self.problems.push(format!("{origin}: {text}"));
@@ -194,17 +206,17 @@ impl Reader<'_> {
         }
     }
 
-    /// What is wrong with the value itself.
-    fn fault(&mut self, section: &'static str, key: &'static str, text: &str) {
+    /// Adds an error of the value itself.
+    fn error(&mut self, section: &'static str, key: &'static str, text: &str) {
         let origin = self.origin(section, key);
         self.problems.push(format!("{origin} {text}"));
     }
 
     fn text(&mut self, section: &'static str, key: &'static str) -> Option<String> {
         match &self.given.get(&(section, key))?.value {
-            Value::Text(text) => Some(text.clone()),
+            RawValue::Text(text) => Some(text.clone()),
             _ => {
-                self.fault(section, key, "must be a text in quotes");
+                self.error(section, key, "must be a text in quotes");
                 None
             }
         }
@@ -214,10 +226,12 @@ impl Reader<'_> {
     fn list(&mut self, section: &'static str, key: &'static str, example: &str) -> Option<Vec<String>> {
         let given = self.given.get(&(section, key))?;
         match &given.value {
-            Value::List(texts) => Some(texts.clone()),
-            Value::Text(text) if given.from_environment => Some(text.split(',').map(|t| t.trim().to_owned()).collect()),
+            RawValue::List(texts) => Some(texts.clone()),
+            RawValue::Text(text) if given.from_environment => {
+                Some(text.split(',').map(|t| t.trim().to_owned()).collect())
+            }
             _ => {
-                self.fault(section, key, &format!("must be a list of texts such as {example}"));
+                self.error(section, key, &format!("must be a list of texts such as {example}"));
                 None
             }
         }
@@ -226,13 +240,13 @@ impl Reader<'_> {
     fn number(&mut self, section: &'static str, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         let given = self.given.get(&(section, key))?;
         let number = match &given.value {
-            Value::Number(number) => Some(*number),
-            Value::Text(text) if given.from_environment => text.trim().parse().ok(),
+            RawValue::Number(number) => Some(*number),
+            RawValue::Text(text) if given.from_environment => text.trim().parse().ok(),
             _ => None,
         };
         let number = number.filter(|number| range.contains(number));
         if number.is_none() {
-            self.fault(section, key, &format!("must be a whole number from {} to {}", range.start(), range.end()));
+            self.error(section, key, &format!("must be a whole number from {} to {}", range.start(), range.end()));
         }
         number
     }
@@ -240,12 +254,12 @@ impl Reader<'_> {
     fn flag(&mut self, section: &'static str, key: &'static str) -> Option<bool> {
         let given = self.given.get(&(section, key))?;
         let flag = match &given.value {
-            Value::Flag(flag) => Some(*flag),
-            Value::Text(text) if given.from_environment => text.to_ascii_lowercase().parse().ok(),
+            RawValue::Flag(flag) => Some(*flag),
+            RawValue::Text(text) if given.from_environment => text.to_ascii_lowercase().parse().ok(),
             _ => None,
         };
         if flag.is_none() {
-            self.fault(section, key, "must be true or false");
+            self.error(section, key, "must be true or false");
         }
         flag
     }
@@ -254,7 +268,7 @@ impl Reader<'_> {
     fn path(&mut self, section: &'static str, key: &'static str) -> Option<PathBuf> {
         let text = self.text(section, key)?;
         if text.is_empty() {
-            self.fault(section, key, "must not be empty");
+            self.error(section, key, "must not be empty");
             return None;
         }
         let from_environment = self.given.get(&(section, key)).is_some_and(|g| g.from_environment);

@@ -1,4 +1,4 @@
-//! What the file and the environment say, before it is judged: which keys there are, and where each value stands.
+//! Raw values of file and environment, before validation: the known keys, and the place of each value.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,18 +29,17 @@ pub(super) const KEYS: [(&str, &str); 18] = [
     ("log", "filter"),
 ];
 
-/// What was given for each key.
-pub(super) type Values = BTreeMap<(&'static str, &'static str), Given>;
+/// Raw value by section and key.
+pub(super) type RawValues = BTreeMap<(&'static str, &'static str), Given>;
 
-/// A value and the place that a message about it names.
+/// Raw value, with the place that an error message names.
 pub(super) struct Given {
-    pub(super) value: Value,
+    pub(super) value: RawValue,
     pub(super) origin: String,
     pub(super) from_environment: bool,
 }
 
-/// What the keys know how to use.
-pub(super) enum Value {
+pub(super) enum RawValue {
     Text(String),
     Flag(bool),
     Number(u64),
@@ -48,25 +47,25 @@ pub(super) enum Value {
     Other,
 }
 
-impl From<&DeValue<'_>> for Value {
+impl From<&DeValue<'_>> for RawValue {
     fn from(value: &DeValue<'_>) -> Self {
         match value {
-            DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
-            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::String(text) => RawValue::Text(text.as_ref().to_owned()),
+            DeValue::Boolean(flag) => RawValue::Flag(*flag),
             DeValue::Integer(number) => {
-                u64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Other, Value::Number)
+                u64::from_str_radix(number.as_str(), number.radix()).map_or(RawValue::Other, RawValue::Number)
             }
             DeValue::Array(values) => {
                 let texts = values.iter().map(|v| v.get_ref().as_str().map(str::to_owned));
-                texts.collect::<Option<_>>().map_or(Value::Other, Value::List)
+                texts.collect::<Option<_>>().map_or(RawValue::Other, RawValue::List)
             }
-            _ => Value::Other,
+            _ => RawValue::Other,
         }
     }
 }
 
-/// Takes what the file says; what is no key of ours is a problem.
-pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut Values, problems: &mut Vec<String>) {
+/// Reads the file; an unknown key is an error.
+pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut RawValues, problems: &mut Vec<String>) {
     let line = |at: usize| bytes.iter().take(at).filter(|b| **b == b'\n').count() + 1;
     let place = |at: usize| format!("{}:{}", file.display(), line(at));
     let text = match std::str::from_utf8(bytes) {
@@ -117,14 +116,17 @@ pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut Values, problems:
     }
 }
 
-/// Takes what the environment says, over the file; gives the `JIM_*` variables that mean nothing.
-pub(super) fn read_environment(environment: impl Iterator<Item = (String, String)>, given: &mut Values) -> Vec<String> {
+/// Reads the environment, which overrides the file; returns the unknown `JIM_*` variables.
+pub(super) fn read_environment(
+    environment: impl Iterator<Item = (String, String)>,
+    given: &mut RawValues,
+) -> Vec<String> {
     let mut unknown = Vec::new();
     for (name, value) in environment.filter(|(n, _)| n.starts_with("JIM_") && n != INFRASTRUCTURE_KEY) {
         let wanted = |(s, k): &&(&str, &str)| format!("JIM_{}_{}", s.to_uppercase(), k.to_uppercase()) == name;
         match KEYS.iter().find(wanted) {
             Some(key) => {
-                given.insert(*key, Given { value: Value::Text(value), origin: name, from_environment: true });
+                given.insert(*key, Given { value: RawValue::Text(value), origin: name, from_environment: true });
             }
             None => unknown.push(name),
         }

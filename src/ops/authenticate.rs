@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::security::api_key;
 use crate::security::clock::Now;
-use crate::security::key_cache::{Digest, Known, Record};
+use crate::security::key_cache::{Cached, Digest, Record};
 use crate::security::limiter::{FAILURES, Wait};
-use crate::security::refusals::{Cause, Reason};
+use crate::security::refusals::{RefusalCause, RefusalReason};
 use crate::store::api_keys::{self, ApiKey};
 
 /// One answer for every refused credential: it does not say which part was wrong.
@@ -35,17 +35,17 @@ pub enum Credential<'a> {
     Key(&'a str),
 }
 
-/// Reason why a credential is refused, with the time to wait where a retry may succeed.
+/// RefusalReason why a credential is refused, with the time to wait where a retry may succeed.
 struct Denied {
-    cause: Cause,
+    cause: RefusalCause,
     retry_after: Option<Wait>,
 }
 
 /// The usable key behind a credential, or why there is none.
-type Verdict = std::result::Result<Arc<Record>, Denied>;
+type Decision = std::result::Result<Arc<Record>, Denied>;
 
-impl From<Cause> for Denied {
-    fn from(cause: Cause) -> Self {
+impl From<RefusalCause> for Denied {
+    fn from(cause: RefusalCause) -> Self {
         Denied { cause, retry_after: None }
     }
 }
@@ -69,7 +69,7 @@ pub fn pass_by(app: &App, presented: Credential<'_>, from: IpAddr, is_counted: b
     let now = app.clock.now();
     if let Credential::Key(key) = presented
         && api_key::shape(key).is_some()
-        && let Known::Verified(record) = app.keys.known(&app.keys.digest(key))
+        && let Cached::Verified(record) = app.keys.known(&app.keys.digest(key))
         && record.refusal(now.at).is_none()
     {
         if is_counted {
@@ -81,20 +81,23 @@ pub fn pass_by(app: &App, presented: Credential<'_>, from: IpAddr, is_counted: b
     if is_counted { count_address(app, from, now).map_err(too_many) } else { Ok(()) }
 }
 
-async fn accept(app: &App, presented: Credential<'_>, from: IpAddr, now: Now) -> Result<Verdict> {
+async fn accept(app: &App, presented: Credential<'_>, from: IpAddr, now: Now) -> Result<Decision> {
     let key = match presented {
-        Credential::Nothing => return Ok(Err(Cause::unknown(Reason::Missing).into())),
-        Credential::Bearer => return Ok(Err(Cause::unknown(Reason::Bearer).into())),
+        Credential::Nothing => return Ok(Err(RefusalCause::unknown(RefusalReason::Missing).into())),
+        Credential::Bearer => return Ok(Err(RefusalCause::unknown(RefusalReason::Bearer).into())),
         Credential::Key(key) if api_key::shape(key).is_some() => key,
-        _ => return Ok(Err(Cause::unknown(Reason::Malformed).into())),
+        _ => return Ok(Err(RefusalCause::unknown(RefusalReason::Malformed).into())),
     };
     let digest = app.keys.digest(key);
     let record = match app.keys.known(&digest) {
-        Known::Verified(record) => record,
-        Known::Refused(cause) => return Ok(Err(cause.into())),
-        Known::Nothing => {
+        Cached::Verified(record) => record,
+        Cached::Refused(cause) => return Ok(Err(cause.into())),
+        Cached::Nothing => {
             if let Err(wait) = check_address(app, from, now) {
-                return Ok(Err(Denied { cause: Cause::unknown(Reason::Address), retry_after: Some(wait) }));
+                return Ok(Err(Denied {
+                    cause: RefusalCause::unknown(RefusalReason::Address),
+                    retry_after: Some(wait),
+                }));
             }
             match verify(app, key, digest, now).await? {
                 Ok(record) => record,
@@ -108,7 +111,7 @@ async fn accept(app: &App, presented: Credential<'_>, from: IpAddr, now: Now) ->
     })
 }
 
-async fn verify(app: &App, presented: &str, digest: Digest, now: Now) -> Result<Verdict> {
+async fn verify(app: &App, presented: &str, digest: Digest, now: Now) -> Result<Decision> {
     let lookups = app.hasher.lookups(presented);
     let found = app
         .db
@@ -118,16 +121,16 @@ async fn verify(app: &App, presented: &str, digest: Digest, now: Now) -> Result<
         })
         .await?;
     let Some(key) = found else {
-        let cause = Cause::unknown(Reason::Unknown);
+        let cause = RefusalCause::unknown(RefusalReason::Unknown);
         app.keys.refuse(digest, cause);
         return Ok(Err(cause.into()));
     };
     let id = key.id;
     match app.keys.single_flight(digest, || run_argon2(app, presented, digest, key, now)).await {
         Ok(Some(record)) => Ok(Ok(record)),
-        Ok(None) => Ok(Err(Cause::of(id, Reason::WrongSecret).into())),
+        Ok(None) => Ok(Err(RefusalCause::of(id, RefusalReason::WrongSecret).into())),
         Err(Error::TooMany { seconds, .. }) => {
-            Ok(Err(Denied { cause: Cause::of(id, Reason::Failures), retry_after: Some(Wait(seconds)) }))
+            Ok(Err(Denied { cause: RefusalCause::of(id, RefusalReason::Failures), retry_after: Some(Wait(seconds)) }))
         }
         Err(error) => Err(error),
     }
@@ -145,7 +148,7 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
         app.limiter.failures.give_back(id, failure);
     }
     if !verified? {
-        app.keys.refuse(digest, Cause::of(id, Reason::WrongSecret));
+        app.keys.refuse(digest, RefusalCause::of(id, RefusalReason::WrongSecret));
         return Ok(None);
     }
     // The key may have been changed while argon2 ran. It is read and cached on the writer, which also publishes
@@ -201,7 +204,7 @@ fn count_key(app: &App, record: &Record, from: IpAddr, now: Now) -> Result<()> {
         return Ok(());
     }
     app.limiter.keys.take(record.id, settings.per_key, now.elapsed).map(drop).map_err(|Wait(seconds)| {
-        app.refusals.note(Cause::of(record.id, Reason::Requests), from, now.elapsed);
+        app.refusals.note(RefusalCause::of(record.id, RefusalReason::Requests), from, now.elapsed);
         Error::TooMany { why: "too many requests with this API key", seconds }
     })
 }

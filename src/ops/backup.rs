@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use time::OffsetDateTime;
 
 use super::manifest::Manifest;
-use super::start::StartFault;
+use super::start::StartError;
 use crate::config::Config;
 use crate::db::check::Inspection;
 use crate::db::{OpenFault, backup};
@@ -47,7 +47,7 @@ pub struct Backup {
 ///
 /// # Errors
 /// There is no backup then, and no piece of one.
-pub fn run(config: &Config, named: &Path) -> Result<Backup, StartFault> {
+pub fn run(config: &Config, named: &Path) -> Result<Backup, StartError> {
     let folder = place(config, named)?;
     let source = Inspection::hold(&config.database)?;
     let part = Part::make(&folder)?;
@@ -76,7 +76,7 @@ pub(super) fn measure(copy: &Path) -> std::io::Result<(u64, String)> {
 }
 
 /// Checks a copy by every rule and returns its contents. An error begins with `verdict`.
-pub(super) fn check_copy(copy: &Path, verdict: &str) -> Result<Contents, StartFault> {
+pub(super) fn check_copy(copy: &Path, verdict: &str) -> Result<Contents, StartError> {
     let inspection = Inspection::open(copy)?;
     let mut faults = inspection.faults(RULES)?.into_iter().filter(|(_, found)| !found.is_empty());
     if let Some((what, found)) = faults.next() {
@@ -87,12 +87,12 @@ pub(super) fn check_copy(copy: &Path, verdict: &str) -> Result<Contents, StartFa
     Ok(contents(inspection.connection()).map_err(broken)?)
 }
 
-pub(super) fn refused(why: String) -> StartFault {
+pub(super) fn refused(why: String) -> StartError {
     Error::BadRequest(why).into()
 }
 
 /// The path of the backup without links and dots, if there is room for one.
-fn place(config: &Config, named: &Path) -> Result<PathBuf, StartFault> {
+fn place(config: &Config, named: &Path) -> Result<PathBuf, StartError> {
     let at = named.display();
     // `.` and `..` name folders too, by what they are.
     let whole = named.file_name().is_none().then(|| named.canonicalize().ok()).flatten();

@@ -23,7 +23,7 @@ const MAX_CERTIFICATES: i64 = 1_000;
 const SOON: Duration = Duration::days(30);
 
 /// What a caller says about a new certificate, already checked.
-pub struct New {
+pub struct NewCertificate {
     /// 1-255 code points.
     pub name: String,
     /// At most 2000 code points.
@@ -36,7 +36,7 @@ pub struct New {
 
 /// What may be changed; absent is unchanged.
 #[derive(Default)]
-pub struct Changes {
+pub struct CertificateChanges {
     /// 1-255 code points.
     pub name: Option<String>,
     /// At most 2000 code points; empty for none.
@@ -81,7 +81,7 @@ pub async fn read_file(app: &App, path: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Adds a certificate, switched on.
-pub async fn add(app: &App, new: New, caller: &Caller) -> Result<Certificate> {
+pub async fn add(app: &App, new: NewCertificate, caller: &Caller) -> Result<Certificate> {
     let field = if new.file_path.is_some() { "filePath" } else { "certificateDataBase64" };
     let content = Content::read(&new.der)
         .ok_or_else(|| Error::internal("a certificate that was read cannot be read", "its form changed"))?;
@@ -126,8 +126,8 @@ pub async fn add(app: &App, new: New, caller: &Caller) -> Result<Certificate> {
     Ok(certificate)
 }
 
-/// Changes a certificate: only what is given.
-pub async fn update(app: &App, id: Uuid, changes: Changes, caller: &Caller) -> Result<()> {
+/// CertificateChanges a certificate: only what is given.
+pub async fn update(app: &App, id: Uuid, changes: CertificateChanges, caller: &Caller) -> Result<()> {
     let (by, trust) = (caller.initiator(), app.trust.clone());
     let published = app
         .db

@@ -1,4 +1,4 @@
-//! Looking over an installation without changing it.
+//! Check of an installation, without changing it.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use crate::store::activities::Line;
 use crate::store::rules::RULES;
 use crate::store::{activities, secrets};
 
-/// How many activities are shown.
+/// Newest activities in the report.
 const ACTIVITIES: usize = 20;
 
-/// What was found.
+/// Findings of a check.
 #[derive(Debug, Default)]
-pub struct Report {
-    /// What is in order.
+pub struct CheckReport {
+    /// Checks that passed.
     pub checked: Vec<String>,
-    /// What is wrong with the database.
+    /// Errors of the database.
     pub damaged: Vec<String>,
-    /// What is wrong with the keyring or with the modes of files.
+    /// Errors of the keyring or of file modes.
     pub misconfigured: Vec<String>,
-    /// The newest activities.
+    /// Newest activities.
     pub activities: Vec<Line>,
 }
 
@@ -29,19 +29,19 @@ pub struct Report {
 ///
 /// # Errors
 /// The file cannot be opened at all.
-pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
+pub fn run(database: &Path, keyring: &Path) -> Result<CheckReport, OpenFault> {
     let inspection = Inspection::open(database)?;
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     report.checked.push(match inspection.beside {
         Some(Beside(Some(pid))) => format!("a server is running on it (process {pid}); looked at it from beside"),
         Some(Beside(None)) => "another process uses it; looked at it from beside".to_owned(),
         None => "no server is running; the lock was held during the check".to_owned(),
     });
     for (what, faults) in inspection.faults(RULES)? {
-        match faults.is_empty() {
-            true => report.checked.push(what.to_owned()),
-            false => report.damaged.extend(faults.into_iter().map(|f| format!("{what}: {f}"))),
+        if faults.is_empty() {
+            report.checked.push(what.to_owned());
         }
+        report.damaged.extend(faults.into_iter().map(|f| format!("{what}: {f}")));
     }
     match Keyring::load(keyring) {
         Ok(ring) => sealed(&inspection, &ring, &mut report)?,
@@ -52,7 +52,7 @@ pub fn run(database: &Path, keyring: &Path) -> Result<Report, OpenFault> {
     Ok(report)
 }
 
-fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut Report) -> Result<(), OpenFault> {
+fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut CheckReport) -> Result<(), OpenFault> {
     let c = inspection.connection();
     let broken = |e: crate::error::Error| OpenFault::Damaged(e.chain());
     let mut foreign = secrets::checks(c).map_err(broken)?;

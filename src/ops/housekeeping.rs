@@ -1,4 +1,4 @@
-//! What a server does by itself while it runs: tells of the clock and of refusals, stores what was noted in memory.
+//! Periodic work of a running server: reports clock jumps and refused keys, stores the noted uses of keys.
 
 use std::time::Duration;
 

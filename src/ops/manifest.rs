@@ -1,4 +1,4 @@
-//! What a backup says about itself, in plain lines. Never a key: which keys are needed is told by their ids.
+//! Manifest of a backup, in plain lines. It never holds a key: the keys that are needed are named by their ids.
 
 use std::fmt;
 
@@ -7,18 +7,15 @@ use crate::store::contents::Contents;
 /// The first line; another number is another format.
 const FORMAT: &str = "jim backup 1";
 
-/// The manifest of a backup.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Manifest {
-    /// When it was made.
     pub created: String,
-    /// By which version of the program.
+    /// Version of the program that wrote it.
     pub program: String,
-    /// The length of the copy in bytes.
+    /// Length of the copy in bytes.
     pub size: u64,
-    /// Its digest in hexadecimal.
+    /// Digest of the copy in hexadecimal.
     pub sha256: String,
-    /// What it holds.
     pub contents: Contents,
 }
 
@@ -37,10 +34,10 @@ impl fmt::Display for Manifest {
 }
 
 impl Manifest {
-    /// Reads what [`Manifest`] writes, and nothing else.
+    /// Parses exactly what `Display` writes.
     ///
     /// # Errors
-    /// A text that tells what is wrong.
+    /// The reason, to follow "its manifest: ".
     pub fn parse(text: &str) -> Result<Manifest, String> {
         let mut lines = text.lines();
         match lines.next() {
@@ -72,10 +69,10 @@ impl Manifest {
             }
         }
         let manifest = Manifest { created, program, size, sha256, contents: Contents { schema, kids, rows } };
-        match manifest.to_string() == text {
-            true => Ok(manifest),
-            false => Err("it was edited".to_owned()),
+        if manifest.to_string() != text {
+            return Err("it was edited".to_owned());
         }
+        Ok(manifest)
     }
 }
 

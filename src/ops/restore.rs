@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::backup::{COPY, MANIFEST, check_copy, measure, refused};
 use super::manifest::Manifest;
-use super::start::StartFault;
+use super::start::StartError;
 use crate::config::Config;
 use crate::db::backup::Incoming;
 use crate::db::check::Inspection;
@@ -39,23 +39,23 @@ pub struct Restored {
 ///
 /// # Errors
 /// Nothing was changed.
-pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartFault> {
+pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartError> {
     let place = config.database.as_path();
     let free = Db::is_yet_to_be_made(place)?;
     let lock = FileLock::take(place)?;
     if !free || !Db::is_yet_to_be_made(place)? {
-        return Err(StartFault::Configuration(format!(
+        return Err(StartError::Configuration(format!(
             "{} exists; nothing was changed. A restore never replaces a database: move it away first, or name another \
              place with [database] path",
             place.display()
         )));
     }
     let manifest = read_manifest(backup)?;
-    let keyring = Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?;
+    let keyring = Keyring::load(&config.keyring).map_err(|fault| StartError::Configuration(fault.to_string()))?;
     let held = |kid: &&u32| !keyring.holds(**kid);
     let lacking: Vec<String> = manifest.contents.kids.iter().filter(held).map(|kid| format!("{kid:08x}")).collect();
     if !lacking.is_empty() {
-        return Err(StartFault::Configuration(format!(
+        return Err(StartError::Configuration(format!(
             "the keyring {} lacks what the backup was sealed with: {}; nothing was written. Put back the keyring of \
              that time or a later one",
             keyring.path().display(),
@@ -78,11 +78,11 @@ fn cannot_be_used(backup: &Path) -> String {
     format!("the backup {} cannot be used", backup.display())
 }
 
-fn damaged(backup: &Path, why: &str) -> StartFault {
+fn damaged(backup: &Path, why: &str) -> StartError {
     OpenFault::Damaged(format!("{}: {why}", cannot_be_used(backup))).into()
 }
 
-fn read_manifest(backup: &Path) -> Result<Manifest, StartFault> {
+fn read_manifest(backup: &Path) -> Result<Manifest, StartError> {
     if !backup.is_dir() {
         return Err(refused(format!("{} is not a folder; name one that jim backup made", backup.display())));
     }
@@ -94,13 +94,13 @@ fn read_manifest(backup: &Path) -> Result<Manifest, StartFault> {
 
 /// Opens a regular file of a backup; a pipe does not block.
 #[expect(clippy::disallowed_methods, reason = "a piece of a backup")]
-fn open_piece(backup: &Path, name: &str) -> Result<File, StartFault> {
+fn open_piece(backup: &Path, name: &str) -> Result<File, StartError> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let path = backup.join(name);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(&path);
     let file = file.map_err(|e| match e.kind() {
         ErrorKind::NotFound => damaged(backup, &format!("it holds no {name}")),
-        _ => StartFault::Database(OpenFault::Io(format!("cannot read {}: {e}", path.display()))),
+        _ => StartError::Database(OpenFault::Io(format!("cannot read {}: {e}", path.display()))),
     })?;
     if !file.metadata().is_ok_and(|m| m.is_file()) {
         return Err(damaged(backup, &format!("its {name} is no ordinary file")));
@@ -109,7 +109,7 @@ fn open_piece(backup: &Path, name: &str) -> Result<File, StartFault> {
 }
 
 /// Copies the database beside its place; what was written is what the digest is taken of.
-fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<Incoming<'a>, StartFault> {
+fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<Incoming<'a>, StartError> {
     let from = open_piece(backup, COPY)?;
     let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", backup.display()));
     let size = from.metadata().map_err(io)?.len();
@@ -126,12 +126,12 @@ fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<In
 }
 
 /// The keyring holds the very keys that the copy was sealed with, and not others of the same name.
-fn opens(copy: &Path, keyring: &Keyring) -> Result<(), StartFault> {
+fn opens(copy: &Path, keyring: &Keyring) -> Result<(), StartError> {
     let looked_at = Inspection::open(copy)?;
     let broken = |e: Error| OpenFault::Damaged(format!("{}: {}", copy.display(), e.chain()));
     for (kid, value) in secrets::checks(looked_at.connection()).map_err(broken)? {
         if !keyring.passes_check(kid, &value) {
-            return Err(StartFault::Configuration(format!(
+            return Err(StartError::Configuration(format!(
                 "the keyring {} holds another key {kid:08x} than the one the backup was sealed with; nothing was written",
                 keyring.path().display()
             )));

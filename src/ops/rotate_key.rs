@@ -1,64 +1,68 @@
-//! A new master key for a database that no server uses: made, taken into the keyring, and every secret sealed with it.
+//! Rotation of the master key of a database that no server uses: a new key in the keyring seals every secret.
 //!
-//! The keyring is safe on the disk before the database hears of the new key, and all values change in one transaction;
-//! so at every moment each value opens with the keyring as it lies there. Older keys stay, because backups need them.
+//! The keyring is synced before the database refers to the new key, and all values change in one transaction; so at every
+//! moment each value opens with the keyring on the disk. Older keys stay, because backups need them.
 
 use std::path::Path;
 
-use super::start::{StartFault, belong_together};
+use super::start::{StartError, belong_together};
 use crate::config::{Config, handed_over};
 use crate::db::{Db, FileLock, OpenFault, Tx};
 use crate::error::Error;
-use crate::security::secret::{Keyring, KeyringFault, sealed_with};
 use crate::store::secrets;
+use crate::security::secret::{Keyring, KeyringError, sealed_with};
 
-/// What a rotation did.
+/// Result of a rotation.
 #[derive(Debug)]
 pub struct Rotation {
-    /// The key that everything is sealed with now.
+    /// The new current key.
     pub kid: u32,
-    /// How many values were sealed anew, and how many there are.
+    /// Number of values that were resealed, and of all.
     pub resealed: (usize, usize),
-    /// How many keys the keyring holds.
+    /// Number of keys in the keyring.
     pub keys: usize,
-    /// An earlier run had made the key already and was cut short.
+    /// Whether it completed an interrupted run that had created the key.
     pub finished: bool,
 }
 
-/// Rotates the key. A rotation that was cut short is finished instead.
+/// Rotates the key, or completes an interrupted rotation.
 ///
 /// # Errors
-/// Nothing was changed, unless it was the disk that failed half way; then everything still opens.
-pub async fn run(config: &Config) -> Result<Rotation, StartFault> {
+/// Nothing was changed, unless the disk failed half way; then everything still opens.
+pub async fn run(config: &Config) -> Result<Rotation, StartError> {
     Db::is_yet_to_be_made(&config.database)?;
     Db::refuse_missing(&config.database)?;
     refuse_handed_over(&config.keyring)?;
     let lock = FileLock::take(&config.database)?;
-    let keyring = Keyring::load(&config.keyring).map_err(fault)?;
+    let keyring = Keyring::load(&config.keyring).map_err(start_error)?;
     let (db, known) =
         Db::open(&config.database, lock, |c| belong_together(&secrets::checks_of(&config.database, c)?, &keyring))?;
     let sealed = db.read(secrets::sealed_settings).await?;
-    let closed =
-        |(system, setting, value): &&(i64, i64, Vec<u8>)| keyring.open_setting(*system, *setting, value).is_err();
-    if let Some((system, setting, _)) = sealed.iter().find(closed) {
-        return Err(StartFault::Configuration(format!(
-            "setting {setting} of connected system {system} does not open with the keyring {}; nothing was changed. \
-             Send the value anew to a running server, or put back the keyring that it was sealed with",
-            config.keyring.display()
-        )));
-    }
+    refuse_closed(&sealed, &keyring)?;
     let current = keyring.current_kid();
     let finished = !known.contains(&current) || sealed.iter().any(|(.., value)| sealed_with(value) != Some(current));
-    let keyring = if finished { keyring } else { keyring.add_key().map_err(fault)? };
+    let keyring = if finished { keyring } else { keyring.add_key().map_err(start_error)? };
     let (kid, keys) = (keyring.current_kid(), keyring.kids().count());
     let new = !known.contains(&kid);
     let resealed = db.write(move |tx| reseal(tx, &keyring, new)).await?;
-    // What the old key opens is to be found nowhere in the database's files, not even in the write-ahead one.
+    // No value under the old key may remain in the database's files, not even in the write-ahead log.
     db.settle().await?;
     Ok(Rotation { kid, resealed: (resealed, sealed.len()), keys, finished })
 }
 
-/// Seals with the current key whatever is not; returns how much that was.
+/// Refuses if a sealed value does not open with the keyring: after the rotation it never would.
+fn refuse_closed(sealed: &[(i64, i64, Vec<u8>)], keyring: &Keyring) -> Result<(), StartError> {
+    let mut closed =
+        sealed.iter().filter(|(system, setting, value)| keyring.open_setting(*system, *setting, value).is_err());
+    let Some((system, setting, _)) = closed.next() else { return Ok(()) };
+    Err(StartError::Configuration(format!(
+        "setting {setting} of connected system {system} does not open with the keyring {}; nothing was changed. \
+         Send the value anew to a running server, or put back the keyring that it was sealed with",
+        keyring.path().display()
+    )))
+}
+
+/// Reseals values that are not under the current key, and returns their number.
 fn reseal(tx: &Tx<'_>, keyring: &Keyring, new: bool) -> Result<usize, Error> {
     let cannot = |e| Error::internal("a sealed value was not sealed anew", e);
     let kid = keyring.current_kid();
@@ -81,24 +85,24 @@ fn reseal(tx: &Tx<'_>, keyring: &Keyring, new: bool) -> Result<usize, Error> {
     }
 }
 
-/// What a service manager hands over is a copy that is gone when the service ends; a key that is only in it would take
-/// every secret with it.
-fn refuse_handed_over(keyring: &Path) -> Result<(), StartFault> {
+/// Refuses a credential of a service manager: that copy disappears when the service ends, and a key that is only in it
+/// would take every secret with it.
+fn refuse_handed_over(keyring: &Path) -> Result<(), StartError> {
     let Some(folder) = handed_over() else { return Ok(()) };
     let own = keyring.parent().and_then(|p| p.canonicalize().ok());
-    match own.is_some() && own == folder.canonicalize().ok() {
-        false => Ok(()),
-        true => Err(StartFault::Configuration(format!(
+    if own.is_some() && own == folder.canonicalize().ok() {
+        return Err(StartError::Configuration(format!(
             "the keyring {} was handed over by the service manager and is a copy; name the original with \
              JIM_KEYS_PATH and run rotate-key on that",
             keyring.display()
-        ))),
+        )));
     }
+    Ok(())
 }
 
-fn fault(fault: KeyringFault) -> StartFault {
-    match fault {
-        KeyringFault::Wrong(text) => StartFault::Configuration(text),
-        KeyringFault::Io(text) => OpenFault::Io(text).into(),
+fn start_error(error: KeyringError) -> StartError {
+    match error {
+        KeyringError::Wrong(text) => StartError::Configuration(text),
+        KeyringError::Io(text) => OpenFault::Io(text).into(),
     }
 }

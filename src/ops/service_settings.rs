@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::service_settings;
 
-/// Change of one setting.
-pub enum Change {
+/// SettingChange of one setting.
+pub enum SettingChange {
     /// To this valid value, or to the default if there is none.
     Update(Option<String>),
     /// Back to the default.
@@ -21,13 +21,13 @@ pub enum Change {
 pub async fn change(
     app: &App,
     definition: &'static Definition,
-    change: Change,
+    change: SettingChange,
     caller: &Caller,
 ) -> Result<Arc<ServiceSettings>> {
     let by = caller.initiator();
     let (operation, value) = match change {
-        Change::Update(value) => (Operation::Update, value),
-        Change::Revert => (Operation::Revert, None),
+        SettingChange::Update(value) => (Operation::Update, value),
+        SettingChange::Revert => (Operation::Revert, None),
     };
     let message = match &value {
         Some(value) => format!("{} is now {value}", definition.key),

@@ -1,5 +1,5 @@
-//! Bringing a server up on its files: keyring and database belong together, what a crash left open is closed, the
-//! first keys are made.
+//! Start of a server on its files: keyring and database are checked against each other, activities that a crash left
+//! open are closed, the first keys are created.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -26,13 +26,12 @@ use crate::security::tls::files::CertificateFiles;
 use crate::store::secrets::{self, MasterKey};
 use crate::store::{self, activities, service_settings};
 
-/// Why a start failed, by exit code.
+/// Start errors, by exit code.
 #[derive(Debug, thiserror::Error)]
-pub enum StartFault {
-    /// The database file.
+pub enum StartError {
     #[error("{0}")]
     Database(#[from] OpenFault),
-    /// Configuration or keyring.
+    /// Of the configuration or the keyring.
     #[error("{0}")]
     Configuration(String),
     /// A statement failed on the open database.
@@ -42,45 +41,42 @@ pub enum StartFault {
 
 /// Database, keyring and hasher of one installation.
 pub struct Files {
-    /// The database.
     pub db: Db,
-    /// The master keys.
     pub keyring: Keyring,
-    /// Hashes API keys.
     pub hasher: Hasher,
 }
 
-/// Opens database and keyring. Both are made if both are missing; a keyring is never made for an old database.
-pub async fn open_files(config: &Config) -> Result<Files, StartFault> {
-    // What must not be used is refused before anything is written.
+/// Opens database and keyring. Both are created if both are missing; a keyring is never created for an old database.
+pub async fn open_files(config: &Config) -> Result<Files, StartError> {
+    // A foreign or damaged file is refused before anything is written.
     Db::is_yet_to_be_made(&config.database)?;
     let lock = FileLock::take(&config.database)?;
-    // The keyring comes first: a database that cannot be read with it must not be touched, and a crash between the
-    // two leaves a keyring without a database, which the next start takes over. It is made only where a database
-    // can be made too.
-    let keyring = match Db::is_yet_to_be_made(&config.database)? && !config.keyring.exists() {
-        true => Keyring::create(&config.keyring).map_err(|fault| OpenFault::Io(fault.to_string()))?,
-        false => Keyring::load(&config.keyring).map_err(|fault| StartFault::Configuration(fault.to_string()))?,
+    // The keyring comes first: a database that it does not open must not be touched, and a crash between the two leaves
+    // a keyring without a database, which the next start adopts. It is created only where a database can be too.
+    let keyring = if Db::is_yet_to_be_made(&config.database)? && !config.keyring.exists() {
+        Keyring::create(&config.keyring).map_err(|error| OpenFault::Io(error.to_string()))?
+    } else {
+        Keyring::load(&config.keyring).map_err(|error| StartError::Configuration(error.to_string()))?
     };
     let (db, known) =
         Db::open(&config.database, lock, |c| belong_together(&secrets::checks_of(&config.database, c)?, &keyring))?;
     let kid = keyring.current_kid();
     if !known.contains(&kid) {
-        // A file that was made just now remembers no key; one that a rotation of the keyring did not get to, not the
-        // newest one. A key is remembered before anything is sealed with it.
-        let unusable = |_| StartFault::Configuration("the keyring holds no usable key".to_owned());
+        // A new file has no key check, and one whose rotation was interrupted not that of the newest key. The check is
+        // stored before anything is sealed with the key.
+        let unusable = |_| StartError::Configuration("the keyring holds no usable key".to_owned());
         let value = keyring.check_value(kid).map_err(unusable)?;
         db.write(move |tx| secrets::add_check(tx, kid, &value)).await?;
     }
     let hasher =
-        Hasher::new(&keyring).ok_or_else(|| StartFault::Configuration("the keyring holds no usable key".to_owned()))?;
+        Hasher::new(&keyring).ok_or_else(|| StartError::Configuration("the keyring holds no usable key".to_owned()))?;
     Ok(Files { db, keyring, hasher })
 }
 
-/// Holds the keyring against the keys that the database remembers, and returns those.
-pub(super) fn belong_together(checks: &[MasterKey], keyring: &Keyring) -> Result<Vec<u32>, StartFault> {
+/// Checks the keyring against the key checks of the database, and returns the ids of their keys.
+pub(super) fn belong_together(checks: &[MasterKey], keyring: &Keyring) -> Result<Vec<u32>, StartError> {
     let wrong = |what: &str| {
-        StartFault::Configuration(format!(
+        StartError::Configuration(format!(
             "the keyring {} {what}; put back the keyring that belongs to the database",
             keyring.path().display()
         ))
@@ -101,7 +97,7 @@ pub async fn start(
     config: &Config,
     infrastructure_key: Option<Secret>,
     tell: impl FnOnce(&Secret) -> std::io::Result<()>,
-) -> Result<App, StartFault> {
+) -> Result<App, StartError> {
     Ok(start_with(config, infrastructure_key, clock::system(), tell).await?.into())
 }
 
@@ -111,7 +107,7 @@ pub async fn start_with(
     infrastructure_key: Option<Secret>,
     source: clock::Source,
     tell: impl FnOnce(&Secret) -> std::io::Result<()>,
-) -> Result<Components, StartFault> {
+) -> Result<Components, StartError> {
     let trust = client_trust(config)?;
     let files = open_files(config).await?;
     let Files { db, hasher, .. } = &files;
@@ -137,8 +133,8 @@ pub async fn start_with(
     Ok(components(config, files, clock, settings, trust))
 }
 
-fn client_trust(config: &Config) -> Result<ClientTrust, StartFault> {
-    let trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartFault::Configuration)?;
+fn client_trust(config: &Config) -> Result<ClientTrust, StartError> {
+    let trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartError::Configuration)?;
     let Some(root) = config.files_root.clone() else { return Ok(trust) };
     let read = move |path: &str| connectors::file::whole(&root, path, MAX_BYTES);
     Ok(trust.with_files(CertificateFiles::new(Arc::new(read))))

@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 /// Why such a file cannot be used.
-pub enum Fault {
+pub enum ReadError {
     /// There is none.
     Missing,
     /// What is wrong with it and how it is put right.
@@ -21,16 +21,16 @@ pub enum Fault {
 /// # Errors
 /// Says so if it is missing, belongs to another user than us and root, has bits for group or others, is longer than
 /// `most` bytes, or is no text.
-pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Fault> {
+pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, ReadError> {
     let at = path.display();
-    let wrong = |text: String| Err(Fault::Wrong(text));
-    let cannot = |e: std::io::Error| Fault::Wrong(format!("cannot read the {what} {at}: {e}"));
+    let wrong = |text: String| Err(ReadError::Wrong(text));
+    let cannot = |e: std::io::Error| ReadError::Wrong(format!("cannot read the {what} {at}: {e}"));
     // Without NONBLOCK, opening a pipe would block.
     #[expect(clippy::disallowed_methods, reason = "the keyring, or the listener's key")]
     let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     let mut file = match opened {
         Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Err(Fault::Missing),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(ReadError::Missing),
         Err(e) => return Err(cannot(e)),
     };
     let meta = file.metadata().map_err(cannot)?;
@@ -59,8 +59,8 @@ mod tests {
     fn refusal(path: &Path, most: u64) -> Option<String> {
         match read(path, "keyring", most) {
             Ok(_) => None,
-            Err(Fault::Missing) => Some("missing".to_owned()),
-            Err(Fault::Wrong(text)) => Some(text),
+            Err(ReadError::Missing) => Some("missing".to_owned()),
+            Err(ReadError::Wrong(text)) => Some(text),
         }
     }
 

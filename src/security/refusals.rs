@@ -1,6 +1,6 @@
-//! What is told in the log of credentials that were refused: the first time at once, repetitions as a number.
+//! Audit log of refused credentials: the first of a kind immediately, repetitions as a count.
 //!
-//! A line names the key's id, the address and the reason; never anything that a caller wrote.
+//! A line has the key's id, the address and the reason; never text of a caller.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,128 +9,120 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// How long repetitions are only counted.
+/// Time during which repetitions are only counted.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// Combinations that are told apart; more are counted together by their reason.
-const MOST: usize = 4_096;
+/// Groups that are counted apart; more are merged by their reason.
+const MAX_OPEN: usize = 4_096;
 
-/// Why a credential was refused. Callers are never told.
+/// Reason of a refusal. It is never sent to callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// None was sent.
+pub enum RefusalReason {
     Missing,
-    /// A bearer token, which nobody can have.
+    /// A bearer token: no key is accepted as one.
     Bearer,
-    /// Not one header, or no key by its form.
+    /// A repeated header, or a text that cannot be a key.
     Malformed,
-    /// No such key.
     Unknown,
-    /// The id of a key without its secret.
+    /// The id of a key with another secret.
     WrongSecret,
-    /// Switched off.
     Disabled,
-    /// At its end.
     Expired,
-    /// Not looked at: the address had too many failed or anonymous requests.
+    /// Not verified: the address had too many failed or anonymous requests.
     Address,
-    /// Not looked at: too many wrong secrets for this id.
+    /// Not verified: too many wrong secrets for this id.
     Failures,
-    /// A right key with too many requests.
+    /// An accepted key with too many requests.
     Requests,
 }
 
-impl Reason {
+impl RefusalReason {
     fn text(self) -> &'static str {
         match self {
-            Reason::Missing => "no key",
-            Reason::Bearer => "bearer token",
-            Reason::Malformed => "malformed",
-            Reason::Unknown => "unknown key",
-            Reason::WrongSecret => "wrong secret",
-            Reason::Disabled => "disabled",
-            Reason::Expired => "expired",
-            Reason::Address => "limit of the address",
-            Reason::Failures => "limit of wrong secrets",
-            Reason::Requests => "limit of the key",
+            RefusalReason::Missing => "no key",
+            RefusalReason::Bearer => "bearer token",
+            RefusalReason::Malformed => "malformed",
+            RefusalReason::Unknown => "unknown key",
+            RefusalReason::WrongSecret => "wrong secret",
+            RefusalReason::Disabled => "disabled",
+            RefusalReason::Expired => "expired",
+            RefusalReason::Address => "limit of the address",
+            RefusalReason::Failures => "limit of wrong secrets",
+            RefusalReason::Requests => "limit of the key",
         }
     }
 }
 
-/// Why, and of which key if one is known.
+/// Reason, and the key if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Cause {
-    /// The key whose id was sent.
+pub struct RefusalCause {
     pub key: Option<Uuid>,
-    /// Why.
-    pub reason: Reason,
+    pub reason: RefusalReason,
 }
 
-impl Cause {
-    /// Of no known key.
-    pub fn unknown(reason: Reason) -> Self {
-        Cause { key: None, reason }
+impl RefusalCause {
+    pub fn unknown(reason: RefusalReason) -> Self {
+        RefusalCause { key: None, reason }
     }
 
-    /// Of this key.
-    pub fn of(key: Uuid, reason: Reason) -> Self {
-        Cause { key: Some(key), reason }
+    pub fn of(key: Uuid, reason: RefusalReason) -> Self {
+        RefusalCause { key: Some(key), reason }
     }
 }
 
-/// The address is `None` where many are counted together.
-type Who = (Cause, Option<IpAddr>);
+/// Refusals that are counted together; without an address if they were merged.
+type Group = (RefusalCause, Option<IpAddr>);
 
 struct Tally {
     since: Duration,
-    untold: u64,
+    unlogged: u64,
 }
 
-/// What was refused lately.
+/// Recent refusals of one server.
 #[derive(Default)]
 pub struct Refusals {
-    open: Mutex<HashMap<Who, Tally>>,
+    open: Mutex<HashMap<Group, Tally>>,
 }
 
 impl Refusals {
-    /// Notes a refusal and tells of it if it is the first of its kind for a while.
-    pub fn note(&self, cause: Cause, from: IpAddr, now: Duration) {
+    /// Counts a refusal and logs it if it is the first of its group in the window.
+    pub fn note(&self, cause: RefusalCause, from: IpAddr, now: Duration) {
         let mut open = self.open.lock();
-        let mut who = (cause, Some(from));
-        if open.len() >= MOST && !open.contains_key(&who) {
-            who = (Cause::unknown(cause.reason), None);
+        let mut group = (cause, Some(from));
+        if open.len() >= MAX_OPEN && !open.contains_key(&group) {
+            group = (RefusalCause::unknown(cause.reason), None);
         }
-        let count = match open.get_mut(&who) {
+        let count = match open.get_mut(&group) {
             None => {
-                open.insert(who, Tally { since: now, untold: 0 });
+                open.insert(group, Tally { since: now, unlogged: 0 });
                 Some(1)
             }
             Some(tally) => {
-                tally.untold += 1;
+                tally.unlogged += 1;
                 tally.due(now)
             }
         };
         drop(open);
         if let Some(count) = count {
-            tell(&who, count);
+            log(&group, count);
         }
     }
 
-    /// Tells what was counted in windows that are over. What was quiet for one is forgotten.
+    /// Logs the counts of expired windows. A group without refusals in its window is removed.
     pub fn close(&self, now: Duration) {
-        let mut told = Vec::new();
-        self.open.lock().retain(|who, tally| {
+        let mut due = Vec::new();
+        self.open.lock().retain(|group, tally| {
             let over = tally.is_over(now);
             let count = tally.due(now);
-            told.extend(count.map(|count| (*who, count)));
+            due.extend(count.map(|count| (*group, count)));
             !over || count.is_some()
         });
-        told.iter().for_each(|(who, count)| tell(who, *count));
+        due.iter().for_each(|(group, count)| log(group, *count));
     }
 
-    /// Tells everything that was counted, because the server stops.
+    /// Logs all counts when the server stops.
     pub fn close_all(&self) {
         let open = std::mem::take(&mut *self.open.lock());
-        open.iter().filter(|(_, tally)| tally.untold > 0).for_each(|(who, tally)| tell(who, tally.untold));
+        open.iter().filter(|(_, tally)| tally.unlogged > 0).for_each(|(group, tally)| log(group, tally.unlogged));
     }
 }
 
@@ -139,18 +131,18 @@ impl Tally {
         now.saturating_sub(self.since) >= WINDOW
     }
 
-    /// Opens the next window if this one is over, and returns what is to be told of this one.
+    /// Opens the next window if this one is over, and returns the count to log.
     fn due(&mut self, now: Duration) -> Option<u64> {
-        if !self.is_over(now) || self.untold == 0 {
+        if !self.is_over(now) || self.unlogged == 0 {
             return None;
         }
         self.since = now;
-        Some(std::mem::take(&mut self.untold))
+        Some(std::mem::take(&mut self.unlogged))
     }
 }
 
 /// Called without the lock: the log may be slow.
-fn tell((cause, from): &Who, count: u64) {
+fn log((cause, from): &Group, count: u64) {
     let key = cause.key.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
     let from = from.map_or_else(|| "others".to_owned(), |address| address.to_string());
     let reason = cause.reason.text();
@@ -163,16 +155,16 @@ mod tests {
 
     const MINUTE: u64 = 60;
 
-    /// What [`Refusals`] remembers of this cause: its beginning in minutes and what is untold.
-    fn seen(refusals: &Refusals, cause: Cause) -> Option<(u64, u64)> {
+    /// What [`Refusals`] remembers of this cause: its beginning in minutes and what is unlogged.
+    fn seen(refusals: &Refusals, cause: RefusalCause) -> Option<(u64, u64)> {
         let open = refusals.open.lock();
-        open.iter().find(|(who, _)| who.0 == cause).map(|(_, t)| (t.since.as_secs() / MINUTE, t.untold))
+        open.iter().find(|(group, _)| group.0 == cause).map(|(_, t)| (t.since.as_secs() / MINUTE, t.unlogged))
     }
 
     #[test]
     fn a_window_follows_a_window_while_there_is_something_to_count() {
         let refusals = Refusals::default();
-        let (cause, from) = (Cause::unknown(Reason::Malformed), IpAddr::from([127, 0, 0, 1]));
+        let (cause, from) = (RefusalCause::unknown(RefusalReason::Malformed), IpAddr::from([127, 0, 0, 1]));
         let at = |minutes: u64| Duration::from_secs(minutes * MINUTE);
         refusals.note(cause, from, at(0));
         assert_eq!(seen(&refusals, cause), Some((0, 0)), "told at once");
@@ -191,11 +183,11 @@ mod tests {
     fn memory_is_bounded() {
         let refusals = Refusals::default();
         for n in 0..20_000u32 {
-            refusals.note(Cause::unknown(Reason::Unknown), IpAddr::from(n.to_be_bytes()), Duration::ZERO);
+            refusals.note(RefusalCause::unknown(RefusalReason::Unknown), IpAddr::from(n.to_be_bytes()), Duration::ZERO);
         }
-        assert_eq!(refusals.open.lock().len(), MOST + 1);
-        let counted = 20_000 - MOST as u64;
-        let others = refusals.open.lock().iter().find(|(who, _)| who.1.is_none()).map(|(_, t)| t.untold + 1);
+        assert_eq!(refusals.open.lock().len(), MAX_OPEN + 1);
+        let counted = 20_000 - MAX_OPEN as u64;
+        let others = refusals.open.lock().iter().find(|(group, _)| group.1.is_none()).map(|(_, t)| t.unlogged + 1);
         assert_eq!(others, Some(counted), "none is lost");
     }
 }

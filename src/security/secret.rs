@@ -21,7 +21,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::private_file::{self, Fault};
+use super::private_file::{self, ReadError};
 use super::random;
 
 /// A secret text. It is zeroed when dropped and has no Display, Serialize or Clone.
@@ -47,7 +47,7 @@ impl fmt::Debug for Secret {
 
 /// Why a keyring cannot be used or changed, by what to do about it. The texts name the file, never a key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyringFault {
+pub enum KeyringError {
     /// The file, its mode or its place is wrong; the text says how to put it right.
     #[error("{0}")]
     Wrong(String),
@@ -86,8 +86,8 @@ const CHECK_TEXT: &[u8] = b"jim keyring check";
 
 impl Keyring {
     /// Makes a keyring with one new key at `path`, which must not exist.
-    pub fn create(path: &Path) -> Result<Keyring, KeyringFault> {
-        let fault = |e: std::io::Error| KeyringFault::Io(format!("cannot make the keyring {}: {e}", path.display()));
+    pub fn create(path: &Path) -> Result<Keyring, KeyringError> {
+        let fault = |e: std::io::Error| KeyringError::Io(format!("cannot make the keyring {}: {e}", path.display()));
         let master = MasterKey::random();
         let line = master.line();
         // Under its own name there is only ever a whole keyring: a piece of one, left by a crash, would keep the next
@@ -100,22 +100,22 @@ impl Keyring {
     }
 
     /// Reads the keyring at `path`. Its mode must keep others out.
-    pub fn load(path: &Path) -> Result<Keyring, KeyringFault> {
+    pub fn load(path: &Path) -> Result<Keyring, KeyringError> {
         Ok(Keyring { path: path.to_owned(), keys: read(path)?.1 })
     }
 
     /// Makes one more key, which new values are sealed with from then on. The file is replaced by a whole one that has
     /// everything that lies there now, and one line more; so no crash and no full disk can cost a key.
-    pub fn add_key(&self) -> Result<Keyring, KeyringFault> {
+    pub fn add_key(&self) -> Result<Keyring, KeyringError> {
         let (path, at) = (self.path.as_path(), self.path.display());
         let refused = |e: std::io::Error| match e.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => KeyringFault::Wrong(format!(
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => KeyringError::Wrong(format!(
                 "the keyring {at} cannot be replaced: {e}; name one in a folder that can be written with [keys] path"
             )),
-            _ => KeyringFault::Io(format!("cannot replace the keyring {at}: {e}")),
+            _ => KeyringError::Io(format!("cannot replace the keyring {at}: {e}")),
         };
         if std::fs::symlink_metadata(path).map_err(refused)?.is_symlink() {
-            return Err(KeyringFault::Wrong(format!(
+            return Err(KeyringError::Wrong(format!(
                 "the keyring {at} is a link; name the file itself with [keys] path"
             )));
         }
@@ -123,11 +123,11 @@ impl Keyring {
         // would write what it read before, without the other's key.
         let folder = open_folder(path).map_err(refused)?;
         if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(KeyringFault::Io(format!("the keyring {at} is being changed by another process; try again")));
+            return Err(KeyringError::Io(format!("the keyring {at} is being changed by another process; try again")));
         }
         let (mut text, held) = read(path)?;
         if !self.keys.iter().all(|k| held.iter().any(|h| h.kid == k.kid && h.key == k.key)) {
-            return Err(KeyringFault::Wrong(format!("the keyring {at} was replaced by another one meanwhile")));
+            return Err(KeyringError::Wrong(format!("the keyring {at} was replaced by another one meanwhile")));
         }
         let mut master = MasterKey::random();
         while held.iter().any(|h| h.kid == master.kid) {
@@ -138,7 +138,7 @@ impl Keyring {
         }
         text.push_str(&master.line());
         if text.len() as u64 >= MAX_FILE {
-            return Err(KeyringFault::Wrong(format!("the keyring {at} has room for no more keys")));
+            return Err(KeyringError::Wrong(format!("the keyring {at} has room for no more keys")));
         }
         let part = path.with_added_extension("part");
         // What a crash left. The lock on the folder says that nobody is at it.
@@ -251,18 +251,18 @@ pub fn sealed_with(sealed: &[u8]) -> Option<u32> {
 }
 
 /// The text of a keyring and its keys.
-fn read(path: &Path) -> Result<(Zeroizing<String>, Vec<MasterKey>), KeyringFault> {
+fn read(path: &Path) -> Result<(Zeroizing<String>, Vec<MasterKey>), KeyringError> {
     let at = path.display();
     let text = private_file::read(path, "keyring", MAX_FILE).map_err(|fault| match fault {
-        Fault::Missing => KeyringFault::Wrong(format!(
+        ReadError::Missing => KeyringError::Wrong(format!(
             "the keyring {at} is missing; put back the keyring that belongs to the database, or name it with [keys] path"
         )),
-        Fault::Wrong(text) => KeyringFault::Wrong(text),
+        ReadError::Wrong(text) => KeyringError::Wrong(text),
     })?;
     let keys: Option<Vec<MasterKey>> = text.lines().filter(|l| !l.trim().is_empty()).map(parse_line).collect();
     match keys {
         Some(keys) if !keys.is_empty() => Ok((text, keys)),
-        _ => Err(KeyringFault::Wrong(format!(
+        _ => Err(KeyringError::Wrong(format!(
             "the keyring {at} is empty or damaged; put back the keyring that belongs to the database"
         ))),
     }

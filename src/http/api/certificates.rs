@@ -19,7 +19,7 @@ use crate::http::openapi::inputs::{
 };
 use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
 use crate::http::wire::{self, Body};
-use crate::ops::certificates::{self as ops, Changes, New, remaining};
+use crate::ops::certificates::{self as ops, CertificateChanges, NewCertificate, remaining};
 use crate::security::certificate::encoding::only_certificate;
 use crate::store::certificates::{self as store, Certificate};
 
@@ -155,7 +155,7 @@ pub async fn upload(mut call: Call) -> Result<Response> {
         }
     });
     body.check()?;
-    let new = New { name: name.unwrap_or_default(), notes, der: der.unwrap_or_default(), file_path: None };
+    let new = NewCertificate { name: name.unwrap_or_default(), notes, der: der.unwrap_or_default(), file_path: None };
     added(&call, new).await
 }
 
@@ -178,7 +178,7 @@ pub async fn from_file(mut call: Call) -> Result<Response> {
     body.check()?;
     let path = path.unwrap_or_default();
     let der = ops::read_file(&call.app, &path).await.map_err(|why| Error::field("filePath", why))?;
-    added(&call, New { name: name.unwrap_or_default(), notes, der, file_path: Some(path) }).await
+    added(&call, NewCertificate { name: name.unwrap_or_default(), notes, der, file_path: Some(path) }).await
 }
 
 /// Updates a certificate.
@@ -192,7 +192,11 @@ pub async fn from_file(mut call: Call) -> Result<Response> {
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
     let mut body = call.json(&["name", "notes", "isEnabled"]).await?;
-    let changes = Changes { name: name(&mut body, false), notes: notes(&mut body), is_enabled: body.flag("isEnabled") };
+    let changes = CertificateChanges {
+        name: name(&mut body, false),
+        notes: notes(&mut body),
+        is_enabled: body.flag("isEnabled"),
+    };
     body.check()?;
     ops::update(&call.app, call.guid(0, WHAT)?, changes, call.caller()?).await?;
     Ok(wire::no_content())
@@ -246,7 +250,7 @@ pub async fn download(call: Call) -> Result<Response> {
     Ok(response)
 }
 
-async fn added(call: &Call, new: New) -> Result<Response> {
+async fn added(call: &Call, new: NewCertificate) -> Result<Response> {
     let certificate = ops::add(&call.app, new, call.caller()?).await?;
     let location = format!("/api/v1/certificates/{}", certificate.id);
     Ok(wire::created(wire::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location))

@@ -10,7 +10,7 @@ use crate::http::call::Call;
 use crate::http::openapi::enums::ServiceSettingType;
 use crate::http::openapi::inputs::UpdateServiceSettingRequest;
 use crate::http::wire::{self, Node};
-use crate::ops::service_settings::{self as ops, Change};
+use crate::ops::service_settings::{self as ops, SettingChange};
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -88,7 +88,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     let definition = named(&call)?;
     let accepted = value.map(|text| definition.accept(&text)).transpose();
     let value = accepted.map_err(|why| Error::field("value", why))?;
-    changed(&call, definition, Change::Update(value)).await
+    changed(&call, definition, SettingChange::Update(value)).await
 }
 
 /// Reverts a service setting.
@@ -100,10 +100,10 @@ pub async fn update(mut call: Call) -> Result<Response> {
     responses((status = 200, description = "The service setting at its default.", body = SettingBody))
 )]
 pub async fn revert(call: Call) -> Result<Response> {
-    changed(&call, named(&call)?, Change::Revert).await
+    changed(&call, named(&call)?, SettingChange::Revert).await
 }
 
-async fn changed(call: &Call, definition: &'static Definition, change: Change) -> Result<Response> {
+async fn changed(call: &Call, definition: &'static Definition, change: SettingChange) -> Result<Response> {
     let settings = ops::change(&call.app, definition, change, call.caller()?).await?;
     wire::ok(&body(definition, &settings))
 }

@@ -18,10 +18,7 @@ const PRIVATE: &str = "Holds a private key, which belongs to the directory alone
 /// # Errors
 /// A sentence that says what they are instead.
 pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let der = match contains(bytes, b"-----BEGIN ") {
-        true => from_pem(bytes)?,
-        false => bytes.to_vec(),
-    };
+    let der = if contains(bytes, b"-----BEGIN ") { from_pem(bytes)? } else { bytes.to_vec() };
     if der.len() > MAX_DER {
         return Err(format!("Must not hold a certificate of more than {MAX_DER} bytes."));
     }

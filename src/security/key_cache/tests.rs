@@ -25,15 +25,15 @@ fn digest(n: u32) -> Digest {
 /// The name of the key that a digest is known to be of.
 fn verified(cache: &KeyCache, digest: Digest) -> Option<String> {
     match cache.known(&digest) {
-        Known::Verified(record) => Some(record.name.clone()),
-        Known::Refused(_) | Known::Nothing => None,
+        Cached::Verified(record) => Some(record.name.clone()),
+        Cached::Refused(_) | Cached::Nothing => None,
     }
 }
 
-fn refused(cache: &KeyCache, digest: Digest) -> Option<Reason> {
+fn refused(cache: &KeyCache, digest: Digest) -> Option<RefusalReason> {
     match cache.known(&digest) {
-        Known::Refused(cause) => Some(cause.reason),
-        Known::Verified(_) | Known::Nothing => None,
+        Cached::Refused(cause) => Some(cause.reason),
+        Cached::Verified(_) | Cached::Nothing => None,
     }
 }
 
@@ -45,9 +45,9 @@ fn a_key_is_refused_while_it_is_off_and_from_its_end_on() {
     let id = Some(record(1).id);
     assert_eq!(why(record(1), end), None);
     assert_eq!(why(ends(), OffsetDateTime::UNIX_EPOCH), None);
-    assert_eq!(why(ends(), end), Some((id, Reason::Expired)));
-    assert_eq!(why(ends(), end + SECOND), Some((id, Reason::Expired)));
-    assert_eq!(why(Record { enabled: false, ..ends() }, end), Some((id, Reason::Disabled)));
+    assert_eq!(why(ends(), end), Some((id, RefusalReason::Expired)));
+    assert_eq!(why(ends(), end + SECOND), Some((id, RefusalReason::Expired)));
+    assert_eq!(why(Record { enabled: false, ..ends() }, end), Some((id, RefusalReason::Disabled)));
 }
 
 #[test]
@@ -95,42 +95,42 @@ fn a_verification_lasts_five_minutes_unused_and_fifteen_in_all() {
 fn a_refusal_lasts_a_minute() {
     let cache = KeyCache::default();
     let begun = Instant::now();
-    cache.refuse(digest(1), Cause::unknown(Reason::Unknown));
-    assert_eq!(refused(&cache, digest(1)), Some(Reason::Unknown));
+    cache.refuse(digest(1), RefusalCause::unknown(RefusalReason::Unknown));
+    assert_eq!(refused(&cache, digest(1)), Some(RefusalReason::Unknown));
     assert_eq!(refused(&cache, digest(2)), None);
     let until = cache.state().refused[&digest(1)].0;
     assert!(until >= begun + 60 * SECOND && until <= Instant::now() + 60 * SECOND);
-    cache.state().refused.insert(digest(1), (begun, Cause::unknown(Reason::Unknown)));
+    cache.state().refused.insert(digest(1), (begun, RefusalCause::unknown(RefusalReason::Unknown)));
     assert_eq!(refused(&cache, digest(1)), None);
 }
 
 #[test]
 fn memory_is_bounded() {
     let cache = KeyCache::default();
-    for n in 0..VERIFIED as u32 {
+    for n in 0..MAX_VERIFIED as u32 {
         cache.remember(digest(n), record(1));
     }
     if let Some(entry) = cache.state().verified.get_mut(&digest(7)) {
         entry.last -= SECOND;
     }
     cache.remember(digest(9_999), record(1));
-    assert_eq!(cache.state().verified.len(), VERIFIED);
+    assert_eq!(cache.state().verified.len(), MAX_VERIFIED);
     assert_eq!(verified(&cache, digest(7)), None, "the one that was longest not used goes");
     assert!([0, 6, 8, 9_999].iter().all(|n| verified(&cache, digest(*n)).is_some()));
 
-    let cause = Cause::unknown(Reason::Unknown);
-    for n in 0..REFUSED as u32 {
+    let cause = RefusalCause::unknown(RefusalReason::Unknown);
+    for n in 0..MAX_REFUSED as u32 {
         cache.refuse(digest(n), cause);
     }
     for n in 0..10 {
         cache.state().refused.insert(digest(n), (Instant::now(), cause));
     }
     cache.refuse(digest(9_998), cause);
-    assert_eq!(cache.state().refused.len(), REFUSED - 9, "those that are over go first");
+    assert_eq!(cache.state().refused.len(), MAX_REFUSED - 9, "those that are over go first");
     for n in 0..9 {
         cache.refuse(digest(10_000 + n), cause);
     }
-    assert_eq!(cache.state().refused.len(), REFUSED);
+    assert_eq!(cache.state().refused.len(), MAX_REFUSED);
     cache.refuse(digest(9_999), cause);
     assert_eq!(cache.state().refused.len(), 1, "all are asked again before memory grows");
 }
@@ -177,7 +177,7 @@ async fn verifications_wait_for_a_place_in_a_short_line_and_not_for_long() {
     let held = cache.places.acquire_many(all).await.expect("all places");
     let begun = tokio::time::Instant::now();
     let mut context = Context::from_waker(Waker::noop());
-    let mut line: Vec<_> = (0..WAITING).map(|_| Box::pin(cache.with_place(|| Ok(())))).collect();
+    let mut line: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(cache.with_place(|| Ok(())))).collect();
     assert!(line.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()) && !cache.is_idle());
     let busy = cache.with_place(|| Ok(())).await;
     assert!(
@@ -188,12 +188,12 @@ async fn verifications_wait_for_a_place_in_a_short_line_and_not_for_long() {
     for one in line {
         one.await.expect("a place");
     }
-    assert_eq!((cache.argon2_runs(), cache.is_idle()), (1 + WAITING as u64, true));
+    assert_eq!((cache.argon2_runs(), cache.is_idle()), (1 + MAX_WAITING as u64, true));
 
     let _held = cache.places.acquire_many(all).await.expect("all places");
     let begun = tokio::time::Instant::now();
     assert!(matches!(cache.with_place(|| Ok(())).await, Err(Error::Unavailable { .. })));
-    assert!(begun.elapsed() >= WAIT && cache.is_idle());
+    assert!(begun.elapsed() >= WAIT_TIMEOUT && cache.is_idle());
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn a_verification_that_failed_is_tried_again() {
     // Whoever comes late takes what is known by now.
     let known = cache.single_flight(digest(1), fails).await.expect("no second run");
     assert_eq!(known.map(|record| record.id), Some(record(1).id));
-    cache.refuse(digest(2), Cause::unknown(Reason::WrongSecret));
+    cache.refuse(digest(2), RefusalCause::unknown(RefusalReason::WrongSecret));
     assert!(cache.single_flight(digest(2), fails).await.expect("no second run").is_none());
 }
 

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{Error, ServerConfig};
 
 use crate::security::certificate::Certificate;
-use crate::security::private_file::{self, Fault};
+use crate::security::private_file::{self, ReadError};
 
 /// Longer than a key or a chain of certificates ever is.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -69,8 +69,8 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
         _ => return Err(format!("the TLS certificate {at} holds no certificate in PEM form")),
     };
     let text = private_file::read(key, "TLS key", MAX_FILE).map_err(|fault| match fault {
-        Fault::Missing => format!("the TLS key {} is missing", key.display()),
-        Fault::Wrong(text) => text,
+        ReadError::Missing => format!("the TLS key {} is missing", key.display()),
+        ReadError::Wrong(text) => text,
     })?;
     let private = PrivateKeyDer::from_pem_slice(text.as_bytes())
         .map_err(|_| format!("the TLS key {} holds no private key in PEM form without a passphrase", key.display()))?;
