@@ -1,4 +1,4 @@
-//! `jim serve`: brings a server up, tells where it listens, and takes it down in order.
+//! `jim serve`: starts a server, prints its address, and stops it in order.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -27,31 +27,19 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
         tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
     }
     let stop = tokio::spawn(stop_signal()?);
-    // Who holds the database is the better news where it is held: its server most likely has the address too.
+    // Before the address: the server that holds the database most likely has the address too.
     FileLock::refuse_held(&config.database)?;
     let listener = listen(config.listen)?;
-    let infrastructure = match std::env::var(INFRASTRUCTURE_KEY) {
-        Ok(key) => Some(Secret::new(key)),
-        Err(std::env::VarError::NotPresent) => None,
-        Err(std::env::VarError::NotUnicode(_)) => {
-            tracing::warn!("{INFRASTRUCTURE_KEY} is ignored: it must be visible ASCII characters");
-            None
-        }
-    };
+    let infrastructure = infrastructure_key();
     let metrics = config.metrics.map(listen).transpose()?;
-    let tell = |key: &Secret| {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "bootstrap API key: {}", key.expose()).and_then(|()| out.flush())
-    };
-    let server = Server::start(&config, listener, infrastructure, tell).await?;
-    // Before anybody is told that it is up: until then the signal would end it.
+    let print = |key: &Secret| print_line(format_args!("bootstrap API key: {}", key.expose()));
+    let server = Server::start(&config, listener, infrastructure, print).await?;
+    // Before the address is printed: until then the signal would end the process.
     if let Some(tls) = &server.door.tls {
         tokio::spawn(reload_on_hangup(tls.clone())?);
     }
-    let mut out = std::io::stdout().lock();
     let scheme = if server.door.tls.is_some() { "https" } else { "http" };
-    let _ = writeln!(out, "listening on {scheme}://{}", server.address).and_then(|()| out.flush());
-    drop(out);
+    let _ = print_line(format_args!("listening on {scheme}://{}", server.address));
     let instance = server.app.settings.now().instance_name.clone();
     tracing::info!(instance, address = %server.address, database = %config.database.display(), "serving");
     let monitoring = metrics.map(|listener| {
@@ -70,7 +58,24 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Without TLS there is nothing to read again, and the signal ends the program as it ends others: a terminal that is
+fn infrastructure_key() -> Option<Secret> {
+    match std::env::var(INFRASTRUCTURE_KEY) {
+        Ok(key) => Some(Secret::new(key)),
+        Err(std::env::VarError::NotPresent) => None,
+        Err(std::env::VarError::NotUnicode(_)) => {
+            tracing::warn!("{INFRASTRUCTURE_KEY} is ignored: it must be visible ASCII characters");
+            None
+        }
+    }
+}
+
+/// Prints a line at once: a script waits for it.
+fn print_line(line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush())
+}
+
+/// Reloads the certificate on SIGHUP. Without TLS the signal keeps its default, which ends the process: a terminal that is
 /// closed sends it.
 fn reload_on_hangup(tls: Arc<ListenerTls>) -> Result<impl Future<Output = ()> + Send + 'static, Exit> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -88,11 +93,10 @@ fn reload_on_hangup(tls: Arc<ListenerTls>) -> Result<impl Future<Output = ()> + 
     })
 }
 
-/// As many as are served at once may knock at once: with the usual 128, the others of a crowd would try again only a
-/// second later.
+/// As large as the number of connections: with the usual 128, the others of a burst would retry only a second later.
 const BACKLOG: u32 = 1024;
 
-/// Takes the address before any file is touched.
+/// Binds the address, before any file is touched.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let listening = socket.and_then(|socket| {
@@ -109,25 +113,24 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
     })
 }
 
-/// A server that is up and not yet serving.
+/// A started server that does not serve yet.
 pub struct Server {
     app: App,
     listener: TcpListener,
     door: Door,
-    /// Where it listens.
     pub address: SocketAddr,
 }
 
 impl Server {
-    /// Opens the files and makes the first keys; `tell` hears of one that nobody else will ever know.
+    /// Opens the files and creates the first keys; `print` shows the bootstrap key, which is kept nowhere.
     pub async fn start(
         config: &Config,
         listener: TcpListener,
         infrastructure: Option<Secret>,
-        tell: impl FnOnce(&Secret) -> std::io::Result<()>,
+        print: impl FnOnce(&Secret) -> std::io::Result<()>,
     ) -> Result<Server, Exit> {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
-        // Before any file is made: what is wrong here is put right without them.
+        // Before any file is created: this error is independent of them.
         let tls = config.tls.as_ref().map(|(certificate, key)| ListenerTls::load(certificate, key)).transpose();
         let door = Door {
             limits: server::Limits {
@@ -138,7 +141,7 @@ impl Server {
             tls: tls.map_err(Exit::configuration)?.map(Arc::new),
             trusted_proxies: config.trusted_proxies.clone(),
         };
-        let app = start::start(config, infrastructure, tell).await?;
+        let app = start::start(config, infrastructure, print).await?;
         Ok(Server { app, listener, door, address })
     }
 
@@ -150,7 +153,7 @@ impl Server {
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
         server::run(self.listener, route, self.door, stop).await;
         retention.abort();
-        // Not cut off: what it is storing would be lost.
+        // Not aborted: the uses that it is storing would be lost.
         drop::<oneshot::Sender<()>>(end);
         let _ = housekeeping.await;
         housekeeping::finish(&self.app).await;

@@ -84,33 +84,26 @@ pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut RawValues, proble
         }
     };
     for (name, keys) in &table {
-        let (section, at) = (name.get_ref().as_ref(), name.span().start);
+        let (section, at) = (name.get_ref().as_ref(), place(name.span().start));
         let Some(keys) = keys.get_ref().as_table() else {
-            problems.push(format!("{}: {section} stands in no section; write it below [server] or another", place(at)));
+            problems.push(format!("{at}: {section} stands in no section; write it below [server] or another"));
             continue;
         };
-        if !KEYS.iter().any(|(s, _)| *s == section) {
-            let mut known: Vec<&str> = KEYS.iter().map(|(s, _)| *s).collect();
-            known.dedup();
-            let known = known.join(", ");
-            problems.push(format!("{}: unknown section [{section}]; there are {known}", place(at)));
+        let known: Vec<_> = KEYS.iter().filter(|(s, _)| *s == section).collect();
+        if known.is_empty() {
+            let mut sections: Vec<&str> = KEYS.iter().map(|(s, _)| *s).collect();
+            sections.dedup();
+            problems.push(format!("{at}: unknown section [{section}]; there are {}", sections.join(", ")));
             continue;
         }
         for (key, value) in keys {
-            let key = key.get_ref().as_ref();
-            match KEYS.iter().find(|(s, k)| *s == section && *k == key) {
-                Some(known) => {
-                    let origin = format!("{}: [{section}] {key}", place(value.span().start));
-                    given.insert(*known, Given { value: value.get_ref().into(), origin, from_environment: false });
-                }
-                None => {
-                    let known: Vec<&str> = KEYS.iter().filter(|(s, _)| *s == section).map(|(_, k)| *k).collect();
-                    problems.push(format!(
-                        "{}: unknown key {key} in [{section}]; there are {}",
-                        place(value.span().start),
-                        known.join(", ")
-                    ));
-                }
+            let (key, at) = (key.get_ref().as_ref(), place(value.span().start));
+            if let Some(known) = known.iter().find(|(_, k)| *k == key) {
+                let origin = format!("{at}: [{section}] {key}");
+                given.insert(**known, Given { value: value.get_ref().into(), origin, from_environment: false });
+            } else {
+                let known = known.iter().map(|(_, k)| *k).collect::<Vec<_>>().join(", ");
+                problems.push(format!("{at}: unknown key {key} in [{section}]; there are {known}"));
             }
         }
     }

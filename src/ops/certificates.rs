@@ -1,6 +1,6 @@
-//! The certificates that count for connections to directories: adding, changing, deleting and looking at them.
+//! Trusted certificates for connections to directories: add, change, delete, validate.
 //!
-//! A change is published to [`ClientTrust`] before it is answered, so that it acts with the next connection.
+//! A change is published to [`ClientTrust`] before it is answered, so that it acts on the next connection.
 
 use std::sync::Arc;
 
@@ -11,61 +11,57 @@ use super::Caller;
 use crate::app::App;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
-use crate::security::certificate::{Certificate as Content, signature};
+use crate::security::certificate::Certificate as Content;
+use crate::security::certificate::signature::{self, Signed};
 use crate::security::tls::stored::StoredCertificate;
 use crate::security::tls::{self, ClientTrust};
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::certificates::{self as store, Certificate};
 
-/// Certificates at most: each connection has to look through them.
+/// Stored certificates: each connection searches all of them.
 const MAX_CERTIFICATES: i64 = 1_000;
-/// One that ends within this time is to be renewed.
+/// Remaining time below which a warning asks for renewal.
 const SOON: Duration = Duration::days(30);
 
-/// What a caller says about a new certificate, already checked.
+/// Validated input for a new certificate.
 pub struct NewCertificate {
     /// 1-255 code points.
     pub name: String,
     /// At most 2000 code points.
     pub notes: Option<String>,
-    /// Its DER form.
     pub der: Vec<u8>,
     /// The file that it comes from, if it was not uploaded.
     pub file_path: Option<String>,
 }
 
-/// What may be changed; absent is unchanged.
+/// Validated changes; what is absent stays unchanged.
 #[derive(Default)]
 pub struct CertificateChanges {
     /// 1-255 code points.
     pub name: Option<String>,
     /// At most 2000 code points; empty for none.
     pub notes: Option<String>,
-    /// The switch.
     pub is_enabled: Option<bool>,
 }
 
-/// What came of looking at a certificate.
+/// Findings about a certificate.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Validity {
-    /// Why it cannot be used.
+    /// Reasons why it cannot be used.
     pub errors: Vec<String>,
-    /// What should be seen to.
     pub warnings: Vec<String>,
 }
 
-/// How long a certificate counts, as of a time.
+/// Remaining validity of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remaining {
-    /// It has ended.
     pub expired: bool,
-    /// It ends soon.
+    /// Expires within 30 days.
     pub soon: bool,
-    /// Whole days left, negative once it has ended.
+    /// Whole days left, negative after the end.
     pub days: i64,
 }
 
-/// How long a certificate that ends at `end` counts from `now` on.
 pub fn remaining(end: OffsetDateTime, now: OffsetDateTime) -> Remaining {
     let left = end - now;
     let expired = left.is_negative();
@@ -183,7 +179,7 @@ pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
     Ok(())
 }
 
-/// A certificate that was uploaded, and its DER form.
+/// An uploaded certificate and its DER form.
 pub async fn download(app: &App, id: Uuid) -> Result<(Certificate, Vec<u8>)> {
     let found = app.db.read_few(move |c| Ok((store::get(c, id)?, store::der(c, id)?))).await?;
     match found.0.file_path {
@@ -192,7 +188,7 @@ pub async fn download(app: &App, id: Uuid) -> Result<(Certificate, Vec<u8>)> {
     }
 }
 
-/// Looks at a certificate, at its file if it lies in one, and for its issuer.
+/// Checks a certificate, its file if it has one, and its issuer.
 pub async fn validate(app: &App, id: Uuid) -> Result<Validity> {
     let (certificate, der, issuers) = app
         .db
@@ -204,44 +200,49 @@ pub async fn validate(app: &App, id: Uuid) -> Result<Validity> {
         })
         .await?;
     let mut validity = Validity::default();
-    let (errors, warnings) = (&mut validity.errors, &mut validity.warnings);
-    let now = OffsetDateTime::now_utc();
-    let left = remaining(certificate.valid_to, now);
-    if left.expired {
-        errors.push("The certificate has expired.".to_owned());
-    } else if now < certificate.valid_from {
-        errors.push("The certificate is not valid yet.".to_owned());
-    }
-    if left.soon {
-        warnings.push("The certificate expires within 30 days.".to_owned());
-    }
+    validity.check_period(&certificate, OffsetDateTime::now_utc());
     if !tls::is_readable(&der) {
-        warnings.push("The certificate is written in a way that connections cannot use.".to_owned());
+        validity.warnings.push("The certificate is written in a way that connections cannot use.".to_owned());
     }
     if let Some(path) = &certificate.file_path {
         match read_file(app, path).await {
             Ok(found) if found == der => {}
-            Ok(_) => errors.push("The file holds a different certificate now.".to_owned()),
-            Err(why) => errors.push(format!("The certificate cannot be taken from its file. {why}")),
+            Ok(_) => validity.errors.push("The file holds a different certificate now.".to_owned()),
+            Err(why) => validity.errors.push(format!("The certificate cannot be taken from its file. {why}")),
         }
     }
     let roots = app.trust.roots().await.map_err(|e| Error::internal("the system's certificates cannot be read", e))?;
-    let signed = tokio::task::block_in_place(|| signature::check(&der, &issuers, &roots));
-    let issuer = &certificate.issuer;
-    match signed {
-        signature::Signed::Yes => {}
-        signature::Signed::No => errors.push(format!("The signature does not match its issuer, {issuer}.")),
-        signature::Signed::IssuerUnknown => {
-            warnings.push(format!("The issuer, {issuer}, is neither stored nor in the system store."));
-        }
-        signature::Signed::Unclear => {
-            warnings.push("The signature is of a kind that cannot be checked here.".to_owned());
-        }
-    }
+    validity
+        .add_signature(tokio::task::block_in_place(|| signature::check(&der, &issuers, &roots)), &certificate.issuer);
     Ok(validity)
 }
 
-/// Makes what is stored known to connections, at the start.
+impl Validity {
+    fn check_period(&mut self, certificate: &Certificate, now: OffsetDateTime) {
+        let left = remaining(certificate.valid_to, now);
+        if left.expired {
+            self.errors.push("The certificate has expired.".to_owned());
+        } else if now < certificate.valid_from {
+            self.errors.push("The certificate is not valid yet.".to_owned());
+        }
+        if left.soon {
+            self.warnings.push("The certificate expires within 30 days.".to_owned());
+        }
+    }
+
+    fn add_signature(&mut self, signed: Signed, issuer: &str) {
+        match signed {
+            Signed::Yes => {}
+            Signed::No => self.errors.push(format!("The signature does not match its issuer, {issuer}.")),
+            Signed::IssuerUnknown => {
+                self.warnings.push(format!("The issuer, {issuer}, is neither stored nor in the system store."));
+            }
+            Signed::Unclear => self.warnings.push("The signature is of a kind that cannot be checked here.".to_owned()),
+        }
+    }
+}
+
+/// Publishes the stored certificates to connections, at the start.
 pub async fn publish(db: &Db, trust: &ClientTrust) -> Result<()> {
     let turn = trust.stored().turn();
     let certificates = db.read(store::in_use).await?;
@@ -249,13 +250,13 @@ pub async fn publish(db: &Db, trust: &ClientTrust) -> Result<()> {
     Ok(())
 }
 
-/// What connections have to know once a transaction is committed.
+/// Certificates to publish once the transaction is committed.
 struct Published {
     turn: u64,
     certificates: Vec<(Certificate, Vec<u8>)>,
 }
 
-/// What is stored as of this transaction.
+/// The certificates as of this transaction.
 fn stored(tx: &Tx<'_>, trust: &ClientTrust) -> Result<Published> {
     Ok(Published { turn: trust.stored().turn(), certificates: store::in_use(tx)? })
 }

@@ -104,8 +104,8 @@ impl Keyring {
         Ok(Keyring { path: path.to_owned(), keys: read(path)?.1 })
     }
 
-    /// Makes one more key, which new values are sealed with from then on. The file is replaced by a whole one that has
-    /// everything that lies there now, and one line more; so no crash and no full disk can cost a key.
+    /// Adds a key, which seals new values from then on. The file is replaced atomically by its present text and one line
+    /// more; so no crash and no full disk can lose a key.
     pub fn add_key(&self) -> Result<Keyring, KeyringError> {
         let (path, at) = (self.path.as_path(), self.path.display());
         let refused = |e: std::io::Error| match e.kind() {
@@ -125,30 +125,16 @@ impl Keyring {
         if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(KeyringError::Io(format!("the keyring {at} is being changed by another process; try again")));
         }
-        let (mut text, held) = read(path)?;
+        let (text, held) = read(path)?;
         if !self.keys.iter().all(|k| held.iter().any(|h| h.kid == k.kid && h.key == k.key)) {
             return Err(KeyringError::Wrong(format!("the keyring {at} was replaced by another one meanwhile")));
         }
-        let mut master = MasterKey::random();
-        while held.iter().any(|h| h.kid == master.kid) {
-            master = MasterKey::random();
-        }
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(&master.line());
+        let text = with_new_key(text, &held);
         if text.len() as u64 >= MAX_FILE {
             return Err(KeyringError::Wrong(format!("the keyring {at} has room for no more keys")));
         }
-        let part = path.with_added_extension("part");
-        // What a crash left. The lock on the folder says that nobody is at it.
-        let _ = std::fs::remove_file(&part);
-        let replaced = write_new(&part, text.as_bytes()).and_then(|()| std::fs::rename(&part, path));
-        if replaced.is_err() {
-            let _ = std::fs::remove_file(&part);
-        }
-        replaced.and_then(|()| folder.sync_all()).map_err(refused)?;
-        // What nobody can read back must not be sealed with.
+        replace(path, text.as_bytes()).and_then(|()| folder.sync_all()).map_err(refused)?;
+        // Read back: a key that the file does not hold must not seal anything.
         Keyring::load(path)
     }
 
@@ -286,6 +272,31 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     let bytes = Zeroizing::new(STANDARD.decode(key).ok()?);
     let key = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
     Some(MasterKey { kid: u32::from_str_radix(kid, 16).ok()?, key })
+}
+
+/// The text of a keyring with one more line, whose key id is new.
+fn with_new_key(mut text: Zeroizing<String>, held: &[MasterKey]) -> Zeroizing<String> {
+    let mut master = MasterKey::random();
+    while held.iter().any(|h| h.kid == master.kid) {
+        master = MasterKey::random();
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&master.line());
+    text
+}
+
+/// Replaces a keyring atomically. The caller holds the lock on its folder.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let part = path.with_added_extension("part");
+    // Left by a crash: with the lock held no other process writes it.
+    let _ = std::fs::remove_file(&part);
+    let replaced = write_new(&part, bytes).and_then(|()| std::fs::rename(&part, path));
+    if replaced.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    replaced
 }
 
 /// Creates and syncs a file that only its owner can read.
