@@ -1,4 +1,4 @@
-//! The program: arguments to command, faults to exit codes.
+//! The program: arguments to commands, errors to exit codes.
 //!
 //! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address not to be had, 74 I/O, 75 lock held,
 //! 77 refused because of what is there, 78 configuration or keyring.
@@ -79,8 +79,8 @@ fn main() -> ExitCode {
             return ExitCode::from(if told.use_stderr() { 64 } else { 0 });
         }
     };
-    keep_to_ourselves();
-    ask_for_open_files();
+    restrict_access();
+    raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => return Exit::io(format!("cannot start: {e}")).report(),
@@ -106,18 +106,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the process makes and holds is its owner's: files, and its memory, which has passwords and keys in it.
-fn keep_to_ourselves() {
+/// Restricts new files and the memory of the process, which holds passwords and keys, to its owner.
+fn restrict_access() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
     umask(rustix::fs::Mode::from_bits_truncate(0o077));
-    // Neither is worth failing for: a system that refuses is one that confines us already.
+    // Errors are ignored: a system that refuses confines the process already.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Systems start a program with room for few open files, often 1,024, of which it may ask for more: a server that holds
-/// as many connections could open no file beside them, its own database's included.
-fn ask_for_open_files() {
+/// Raises the limit of open files to its maximum. The default is often 1,024: with as many connections not even the
+/// database could be opened.
+fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });

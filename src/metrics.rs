@@ -1,5 +1,5 @@
-//! What is counted while the server runs: requests by route and status, imports by how they ended. Numbers, templates
-//! and ids only; no name, address or key may appear here.
+//! Metrics of a running server: requests by route and status, imports by outcome. Numbers, templates and ids only; no
+//! name, address or key may appear here.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-/// Seconds until the head of an answer was ready.
+/// Buckets in seconds, until the head of the answer is ready.
 const REQUEST_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
-/// Seconds of an import, up to its longest.
+/// Buckets in seconds, up to the longest import.
 const IMPORT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0];
 
-/// What is imported.
+/// Kind of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
     /// Partitions and containers.
@@ -23,18 +23,17 @@ pub enum Imported {
     Schema,
 }
 
-/// How an import ended.
+/// Outcome of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// As it should.
     Complete,
-    /// Applied, with something that deserves attention.
+    /// Applied, with warnings.
     Warning,
-    /// Nothing was changed.
+    /// Not applied.
     Failed,
 }
 
-/// The counters of one server. Clones count together.
+/// Metrics of one server. Clones share the counters.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
@@ -67,7 +66,7 @@ impl RouteMetrics {
     }
 }
 
-/// What is so at the moment of asking.
+/// Current values, read when metrics are requested.
 #[derive(Debug, Default)]
 pub struct Figures {
     /// Single values: name, help, value.
@@ -98,20 +97,20 @@ impl Ending {
 }
 
 /// Names and labels are constants of this file, and each is registered once.
-const SOUND: &str = "a metric of a sound and single name";
+const VALID: &str = "a valid metric, registered once";
 
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, labels: &[&str]| {
-            let made = IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND);
-            registry.register(Box::new(made.clone())).expect(SOUND);
+            let made = IntCounterVec::new(Opts::new(name, help), labels).expect(VALID);
+            registry.register(Box::new(made.clone())).expect(VALID);
             made
         };
         let histograms = |name: &str, help: &str, buckets: &[f64], labels: &[&str]| {
             let made = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels);
-            let made = made.expect(SOUND);
-            registry.register(Box::new(made.clone())).expect(SOUND);
+            let made = made.expect(VALID);
+            registry.register(Box::new(made.clone())).expect(VALID);
             made
         };
         Metrics {
@@ -136,49 +135,48 @@ impl Metrics {
         RouteMetrics { metrics: self.clone(), labels, ok: OnceLock::new(), seconds: OnceLock::new() }
     }
 
-    /// Counts a request that no route took. Neither its path nor its verb is told: a caller could make as many of them
-    /// as it likes.
+    /// Counts a request without a route. Path and method are no labels: a caller could create any number of them.
     pub fn unmatched(&self, status: u16) {
         self.requests.with_label_values(&["any", "unmatched", status.to_string().as_str()]).inc();
     }
 
-    /// Counts an import that left an activity.
+    /// Counts an import that has an activity.
     pub fn imported(&self, what: Imported, ending: Ending, took: Duration) {
         self.imports.with_label_values(&[what.label(), ending.label()]).inc();
         self.import_seconds.with_label_values(&[what.label()]).observe(took.as_secs_f64());
     }
 
-    /// Everything as Prometheus reads it (text format 0.0.4).
+    /// All metrics in Prometheus' text format 0.0.4.
     pub fn text(&self, figures: &Figures) -> String {
         let mut families = self.registry.gather();
-        families.extend(momentary(figures));
+        families.extend(current(figures));
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 }
 
-/// A registry of its own for what is only true now, so that two who ask at once do not meet.
-fn momentary(figures: &Figures) -> Vec<MetricFamily> {
+/// Current values in a registry of their own, so that concurrent scrapes do not share it.
+fn current(figures: &Figures) -> Vec<MetricFamily> {
     let registry = Registry::new();
     for (name, help, value) in &figures.gauges {
-        let gauge = Gauge::new(*name, *help).expect(SOUND);
+        let gauge = Gauge::new(*name, *help).expect(VALID);
         gauge.set(*value);
-        registry.register(Box::new(gauge)).expect(SOUND);
+        registry.register(Box::new(gauge)).expect(VALID);
     }
     for (name, help, value) in &figures.counters {
-        let counter = prometheus::IntCounter::new(*name, *help).expect(SOUND);
+        let counter = prometheus::IntCounter::new(*name, *help).expect(VALID);
         counter.inc_by(*value);
-        registry.register(Box::new(counter)).expect(SOUND);
+        registry.register(Box::new(counter)).expect(VALID);
     }
     let build = Opts::new("jim_build_info", "Always 1; the version is a label.")
         .const_label("version", env!("CARGO_PKG_VERSION"));
-    let build = Gauge::with_opts(build).expect(SOUND);
+    let build = Gauge::with_opts(build).expect(VALID);
     build.set(1.0);
-    registry.register(Box::new(build)).expect(SOUND);
+    registry.register(Box::new(build)).expect(VALID);
     let last = Opts::new("jim_last_successful_import_timestamp_seconds", "When an import was last applied.");
-    let last = GaugeVec::new(last, &["connected_system", "kind"]).expect(SOUND);
+    let last = GaugeVec::new(last, &["connected_system", "kind"]).expect(VALID);
     for (system, what, at) in &figures.last_imports {
         last.with_label_values(&[system.to_string().as_str(), what.label()]).set(*at);
     }
-    registry.register(Box::new(last)).expect(SOUND);
+    registry.register(Box::new(last)).expect(VALID);
     registry.gather()
 }

@@ -1,5 +1,5 @@
-//! The log: to standard error, as text or as JSON lines, in UTC. What could carry a value that somebody sent us never
-//! gets there: what libraries tell of their work, and the text of a panic.
+//! The log: to standard error, as text or as JSON lines, in UTC. What may contain untrusted input is never logged: the
+//! debug output of libraries, and the formatted text of a panic.
 
 use std::any::Any;
 use std::panic::PanicHookInfo;
@@ -20,10 +20,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// Libraries whose warnings too show what a peer sent: an answer that comes when nobody waits for it any more.
-const MUTE: [&str; 2] = ["ldap3", "lber"];
+/// Libraries whose warnings contain a peer's input too: an answer that arrives after its timeout.
+const MUTED: [&str; 2] = ["ldap3", "lber"];
 
-/// Whether a text can be a filter.
+/// Whether a text is a valid filter.
 pub fn is_filter(text: &str) -> bool {
     EnvFilter::builder().parse(text).is_ok()
 }
@@ -31,17 +31,17 @@ pub fn is_filter(text: &str) -> bool {
 /// Starts logging. Called once.
 pub fn start(format: LogFormat, filter: &str) {
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    // A second start, as in tests that share a process, keeps the first.
+    // In tests that share a process the first subscriber stays.
     let _ = subscriber(format, filter, ansi, std::io::stderr).try_init();
     std::panic::set_hook(Box::new(tell_of_panic));
 }
 
-/// What writes the log.
+/// Subscriber that writes the log.
 pub fn subscriber<W>(format: LogFormat, filter: &str, ansi: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // A second filter and not more words in the first: there, a longer word or one about spans would win.
+    // A second filter, not more directives in the first: there, a more specific directive would win.
     let ours = filter::filter_fn(|of| may_tell(of.target(), of.level()));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_timer(SystemTime).with_ansi(ansi);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
@@ -51,11 +51,11 @@ where
     tracing_subscriber::registry().with(layer.with_filter(EnvFilter::new(filter)).with_filter(ours))
 }
 
-/// Whether a part may log at this level, whatever the filter says. A library that nobody thought of may only warn.
+/// Whether a target may log at this level, whatever the filter says. An unlisted library may only warn.
 fn may_tell(target: &str, level: &Level) -> bool {
     match target.split("::").next() {
         Some("jim") => true,
-        Some(library) if MUTE.contains(&library) => *level <= Level::ERROR,
+        Some(library) if MUTED.contains(&library) => *level <= Level::ERROR,
         _ => *level <= Level::WARN,
     }
 }
@@ -70,7 +70,7 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// The text of a panic if it stands so in the source; one that was put together can hold anything.
+/// Text of a panic if it is a literal; a formatted one can contain anything.
 fn fixed_text(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("with a text that is not shown")
 }

@@ -1,4 +1,4 @@
-//! `jim api-key`: keys of a server that is stopped. While one runs, its API does this.
+//! `jim api-key`: keys of a stopped server. A running one has its API for this.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 use super::{Exit, load_config, plain};
 
-/// What to do with keys.
 #[derive(Subcommand)]
 pub enum Action {
     /// Make a key and print it, alone on one line. It is never shown again.
@@ -49,7 +48,7 @@ fn date(text: &str) -> Result<OffsetDateTime, String> {
     wire::parse_date_or_day(text).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
 }
 
-/// Carries out an action on the files of a stopped server.
+/// Runs an action on the files of a stopped server.
 pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
     let config = load_config(named)?;
     let instead = match &action {
@@ -85,7 +84,7 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Does it, and returns the lines to print. They may hold the clear key.
+/// Runs an action and returns the lines to print, which may hold the clear key.
 async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Exit> {
     match action {
         Action::Create { name, mut roles, expires } => {
@@ -124,7 +123,7 @@ fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
     columns(&id, &prefix, state, &date(key.expires_at), &date(key.last_used_at), &roles, &name)
 }
 
-/// The name comes last: it may be long, and hold anything.
+/// The name comes last, because it may be long.
 fn columns(id: &str, prefix: &str, state: &str, expires: &str, used: &str, roles: &str, name: &str) -> String {
     format!("{id:<36}  {prefix:<16}  {state:<8}  {expires:<20}  {used:<20}  {roles:<20}  {name}")
 }

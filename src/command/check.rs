@@ -1,4 +1,4 @@
-//! `jim check`: says whether database and keyring are sound, and what happened last. Writes nothing.
+//! `jim check`: checks database and keyring, and prints the last activities. Writes nothing.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use jim::ops::check;
 use super::progress::Progress;
 use super::{Exit, load_config, plain};
 
-/// Checks and prints what was checked.
+/// Runs the checks and prints their results.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("checking the database");

@@ -1,4 +1,4 @@
-//! What stands below the help of each command: examples, and how it ends.
+//! Text below the help of each command: examples and exit codes.
 
 /// Below `jim --help`.
 pub const JIM: &str = "\

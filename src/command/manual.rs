@@ -1,4 +1,4 @@
-//! `jim completions` and `jim man`: made from the same description as the help, so that they cannot differ from it.
+//! `jim completions` and `jim man`: generated from the same arguments as the help.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use clap_mangen::Man;
 
 use super::Exit;
 
-/// Prints the shell's file.
+/// Prints the completion script of a shell.
 pub fn completions(mut command: Command, shell: clap_complete::Shell) -> Result<(), Exit> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, "jim", &mut text);
@@ -36,19 +36,19 @@ fn roff(command: &Command) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// A command and what is below it.
+/// Describes a command and its subcommands.
 fn describe(command: &Command, above: &str, text: &mut Vec<u8>) -> io::Result<()> {
     if command.get_name() == "help" {
         return Ok(());
     }
     let name = format!("{above} {}", command.get_name());
     writeln!(text, ".SS {}", name.replace('-', "\\-"))?;
-    // That each of them has --help is said once.
+    // --help is described once, for all commands.
     let (mut own, page) = (Vec::new(), Man::new(command.clone().disable_help_flag(true)));
     page.render_description_section(&mut own)?;
     page.render_options_section(&mut own)?;
     page.render_extra_section(&mut own)?;
-    // A section here would end the list of commands.
+    // A section heading would end the list of commands.
     let own = String::from_utf8_lossy(&own);
     for line in own.lines() {
         writeln!(text, "{}", if line.starts_with(".SH ") { ".PP" } else { line })?;
@@ -57,6 +57,6 @@ fn describe(command: &Command, above: &str, text: &mut Vec<u8>) -> io::Result<()
 }
 
 fn print(text: &[u8]) {
-    // A reader that went away is no fault.
+    // A closed pipe is not an error.
     let _ = io::stdout().write_all(text);
 }

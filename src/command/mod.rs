@@ -1,6 +1,6 @@
-//! What the program can be told to do, one file per command. Everything of substance is in the library.
+//! Commands of the program, one file each: arguments and output. The work is in the library.
 
-/// Prints a line; a reader that went away (`jim check | head`) is no fault. What would act on a terminal is escaped.
+/// Prints a line; a closed pipe (`jim check | head`) is not an error. Terminal control characters are escaped.
 macro_rules! say {
     () => { say!("") };
     ($($text:tt)*) => {{
@@ -30,7 +30,7 @@ use jim::db::OpenFault;
 use jim::error::Error;
 use jim::ops::start::StartError;
 
-/// Why a command failed, and with which exit code.
+/// Error of a command, with its exit code.
 pub struct Exit {
     code: u8,
     message: String,
@@ -72,7 +72,7 @@ impl Exit {
         Exit { code: 78, message: message.into() }
     }
 
-    /// Tells the message on standard error.
+    /// Prints the message to standard error.
     pub fn report(self) -> ExitCode {
         for line in self.message.lines() {
             use std::io::Write as _;
@@ -86,7 +86,7 @@ impl From<OpenFault> for Exit {
     fn from(fault: OpenFault) -> Self {
         let message = fault.to_string();
         match fault {
-            OpenFault::Missing(_) => Exit::io(format!("{message}; {}", whence())),
+            OpenFault::Missing(_) => Exit::io(format!("{message}; {}", path_origin())),
             OpenFault::Damaged(_) => Exit::damaged(message),
             OpenFault::Io(_) => Exit::io(message),
             OpenFault::Locked(_) => Exit::locked(format!("{message}; stop it, or wait until it has ended")),
@@ -120,8 +120,8 @@ impl From<Error> for Exit {
     }
 }
 
-/// Where the path of the database came from, for who looks for it in vain.
-fn whence() -> String {
+/// Origin of the path of the database, for an error that it is missing.
+fn path_origin() -> String {
     let folder = std::env::current_dir().map_or_else(|_| "the working folder".to_owned(), |d| d.display().to_string());
     let file = READ.get().cloned().flatten();
     match file {
@@ -133,14 +133,14 @@ fn whence() -> String {
     }
 }
 
-/// The configuration file that was read, if one was.
+/// Configuration file that was read, if any.
 static READ: OnceLock<Option<PathBuf>> = OnceLock::new();
 
-/// Reads the configuration; every problem comes back in one message.
+/// Reads the configuration; the error lists every problem.
 pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
     let read = chosen(named).map(Path::to_owned);
     let _ = READ.set(read.map(|file| std::path::absolute(&file).unwrap_or(file)));
-    // What cannot be read must not count as absent: another database would be used.
+    // An unreadable variable must not count as absent: another database would be used.
     let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let environment: Result<Vec<_>, _> = ours
         .filter(|(name, _)| name.starts_with("JIM_") && name != INFRASTRUCTURE_KEY)
@@ -152,7 +152,7 @@ pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
     Config::load(named, environment?.into_iter()).map_err(Exit::configuration)
 }
 
-/// Catches the signals from here on; what it returns resolves when the program is asked to stop.
+/// Installs the signal handlers and returns a future that resolves on SIGINT or SIGTERM.
 pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |e: std::io::Error| Exit::io(format!("cannot wait for signals: {e}"));

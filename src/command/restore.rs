@@ -1,4 +1,4 @@
-//! `jim restore`: a backup becomes the database of a stopped server that has none.
+//! `jim restore`: restores a backup for a stopped server that has no database.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use jim::ops::start::StartError;
 use super::progress::Progress;
 use super::{Exit, load_config};
 
-/// Restores and tells what is there now.
+/// Restores a backup and prints a summary.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("restoring and checking the database");

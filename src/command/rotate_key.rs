@@ -9,7 +9,7 @@ use jim::ops::start::StartError;
 use super::progress::Progress;
 use super::{Exit, load_config};
 
-/// Rotates and tells what has to be done about copies of the keyring.
+/// Rotates the key and prints what to do about copies of the keyring.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("sealing every secret anew");

@@ -1,7 +1,7 @@
-//! Making, changing and deleting API keys.
+//! API keys: create, change, delete.
 //!
-//! A change is made known to the cache of verified keys before it is answered, so that it acts with the next
-//! request. There is always an enabled, unexpired Administrator key left.
+//! A change is published to the cache of verified keys before it is answered, so that it acts on the next request. An
+//! enabled, unexpired Administrator key always remains.
 
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -18,16 +18,16 @@ use crate::security::secret::Secret;
 use crate::store;
 use crate::store::api_keys::{self, ApiKey};
 
-/// How long the operator's key from the environment lives.
+/// Lifetime of the operator's key from the environment.
 const INFRASTRUCTURE_LIFE: Duration = Duration::hours(24);
 const INFRASTRUCTURE_NAME: &str = "Infrastructure Key";
 const BOOTSTRAP_NAME: &str = "Bootstrap Key";
 
-/// What to do about a database whose keys can change nothing.
+/// Warning about a database without a usable Administrator key.
 pub const NO_ADMINISTRATOR: &str = "no API key is an enabled, unexpired Administrator: nobody can change anything over \
     the API. With the server stopped, make one: jim api-key create --name NAME --role administrator";
 
-/// What a caller may choose about a key; already checked except against other keys.
+/// Input for a key, validated except against other keys.
 #[derive(Debug, Clone)]
 pub struct KeyFields {
     /// 1-200 code points, trimmed.
@@ -36,13 +36,12 @@ pub struct KeyFields {
     pub description: Option<String>,
     /// Known role ids, each once.
     pub roles: Vec<i64>,
-    /// `None` is for ever.
+    /// `None`: never.
     pub expires_at: Option<OffsetDateTime>,
-    /// Switched on.
     pub is_enabled: bool,
 }
 
-/// Makes a key. The clear key is in the result and nowhere else.
+/// Creates a key. The clear key is in the result and nowhere else.
 pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(ApiKey, Secret)> {
     let hasher = app.hasher.clone();
     let made = app.keys.with_place(move || make(&hasher, api_key::generate(), fields)).await?;
@@ -53,7 +52,6 @@ pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(Ap
     Ok((key, secret))
 }
 
-/// Replaces what may be chosen about a key.
 pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> Result<ApiKey> {
     let now = app.clock.now().at;
     let changed = app
@@ -71,20 +69,19 @@ pub async fn update(app: &App, id: Uuid, fields: KeyFields, caller: &Caller) -> 
             Ok(key)
         })
         .await?;
-    make_known(app, id).await;
+    publish(app, id).await;
     audit("audit: API key changed", id, caller);
     Ok(changed)
 }
 
-/// Deletes a key.
 pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
     delete_at(&app.db, id, app.clock.now().at).await?;
-    make_known(app, id).await;
+    publish(app, id).await;
     audit("audit: API key deleted", id, caller);
     Ok(())
 }
 
-/// One line for a change that is committed and not yet answered. Nothing in it is a caller's own text.
+/// Logs a change that is committed and not yet answered. The line has no text of a caller.
 fn audit(what: &'static str, id: Uuid, caller: &Caller) {
     let Caller { key, from, request } = caller;
     tracing::info!(api_key.id = %id, by = %key.id, %from, request.id = %request, "{what}");
@@ -95,17 +92,17 @@ pub async fn delete_stored(db: &Db, id: Uuid) -> Result<()> {
     delete_at(db, id, stored_now(db).await?).await
 }
 
-/// What the end of keys is held against in a database that no server uses.
+/// Time for the expiry of keys in a database that no server uses.
 pub async fn stored_now(db: &Db) -> Result<OffsetDateTime> {
     Ok(Clock::new(clock::system(), db.read(store::clock::last_seen).await?).now().at)
 }
 
-/// Whether there are keys in a database that no server uses, and none of them could change anything.
+/// Whether a database that no server uses has keys, but no usable Administrator key.
 pub async fn lacks_administrator(db: &Db) -> Result<bool> {
     lacks_administrator_at(db, stored_now(db).await?).await
 }
 
-/// The same at a time.
+/// The same as of `now`.
 pub async fn lacks_administrator_at(db: &Db, now: OffsetDateTime) -> Result<bool> {
     db.read(move |c| Ok(!api_keys::none_exist(c)? && api_keys::usable_holders(c, ADMINISTRATOR, now)? == 0)).await
 }
@@ -118,7 +115,7 @@ async fn delete_at(db: &Db, id: Uuid, now: OffsetDateTime) -> Result<()> {
     .await
 }
 
-/// Makes a key in a database that no server uses.
+/// Creates a key in a database that no server uses.
 pub async fn create_stored(db: &Db, hasher: &api_key::Hasher, fields: KeyFields) -> Result<Secret> {
     let (key, lookup, secret) = make(hasher, api_key::generate(), fields)?;
     store(db, key, lookup).await?;
@@ -169,11 +166,11 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str, now:
     Ok(())
 }
 
-/// Makes the first key of a database that has none. It is told before it is stored: a crash in between leaves a key that
-/// does not work and a start that makes another, instead of one that works and nobody knows.
+/// Creates the first key of a database that has none. It is printed before it is stored: after a crash in between the
+/// printed key does not work and the next start prints another. The other order would leave a key that nobody knows.
 ///
 /// # Errors
-/// It could not be told, and was not stored.
+/// It could not be printed, and was not stored.
 pub async fn bootstrap(
     db: &Db,
     hasher: &api_key::Hasher,
@@ -225,7 +222,7 @@ fn refuse_taken_name(tx: &Tx<'_>, name: &str, except: Option<Uuid>) -> Result<()
     Ok(())
 }
 
-/// Carries out a change and refuses it if no usable Administrator key would be left by it.
+/// Runs a change and refuses it if no usable Administrator key would remain.
 fn guarded(tx: &Tx<'_>, now: OffsetDateTime, change: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<()> {
     let before = api_keys::usable_holders(tx, ADMINISTRATOR, now)?;
     change(tx)?;
@@ -235,9 +232,9 @@ fn guarded(tx: &Tx<'_>, now: OffsetDateTime, change: impl FnOnce(&Tx<'_>) -> Res
     Ok(())
 }
 
-/// Replaces what the cache knows of a key by what is committed. Runs on the writer like verification does, so
-/// that neither can overtake the other.
-async fn make_known(app: &App, id: Uuid) {
+/// Updates the cache to the committed state of a key. Runs on the writer, as verification does, so that neither can
+/// overtake the other.
+async fn publish(app: &App, id: Uuid) {
     let keys = app.keys.clone();
     let known = app
         .db
@@ -247,7 +244,7 @@ async fn make_known(app: &App, id: Uuid) {
         })
         .await;
     if known.is_err() {
-        // Forgetting is always safe: the next request reads the key anew.
+        // Eviction is always safe: the next request verifies the key again.
         app.keys.replace(id, None);
     }
 }

@@ -1,8 +1,8 @@
-//! A backup: a folder with a copy of the database and a manifest. The keyring is never in it, so that a stolen backup
-//! opens no secret.
+//! Backup: a folder with a copy of the database and a manifest. The keyring is never in it, so that a stolen backup opens
+//! no secret.
 //!
-//! It is built under another name beside its place and moved when it is whole, checked and on the disk; under its own
-//! name there is never a piece of one. What a crash leaves is removed by the next backup of the same name.
+//! It is written under a temporary name beside its place and renamed when it is complete, checked and synced. Leftovers of
+//! a crash are removed by the next backup of the same name.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -23,30 +23,29 @@ use crate::store::contents::{Contents, contents};
 use crate::store::rules::RULES;
 use crate::store::to_text;
 
-/// The copy of the database in a backup.
+/// Name of the copy of the database.
 pub(super) const COPY: &str = "jim.db";
-/// The manifest in a backup.
+/// Name of the manifest.
 pub(super) const MANIFEST: &str = "manifest";
-/// Everything that an unfinished backup can hold.
+/// Files that an unfinished backup can hold.
 const PIECES: [&str; 5] = [COPY, MANIFEST, "jim.db-journal", "jim.db-wal", "jim.db-shm"];
 
-/// What was backed up.
+/// A finished backup.
 #[derive(Debug)]
 pub struct Backup {
-    /// Where it lies.
     pub folder: PathBuf,
     /// Bytes of the copy.
     pub size: u64,
     /// Rows of all tables.
     pub rows: i64,
-    /// The master keys that it needs.
+    /// Ids of the master keys that it needs.
     pub kids: Vec<u32>,
 }
 
-/// Makes a backup in a folder that does not exist or is empty, beside a running server or alone.
+/// Makes a backup in a folder that does not exist or is empty; a server may be running.
 ///
 /// # Errors
-/// There is no backup then, and no piece of one.
+/// No backup then exists, not even a partial one.
 pub fn run(config: &Config, named: &Path) -> Result<Backup, StartError> {
     let folder = place(config, named)?;
     let source = Inspection::hold(&config.database)?;
@@ -91,10 +90,10 @@ pub(super) fn refused(why: String) -> StartError {
     Error::BadRequest(why).into()
 }
 
-/// The path of the backup without links and dots, if there is room for one.
+/// Canonical path of the backup, which must not exist or be an empty folder.
 fn place(config: &Config, named: &Path) -> Result<PathBuf, StartError> {
     let at = named.display();
-    // `.` and `..` name folders too, by what they are.
+    // `.` and `..` name folders too.
     let whole = named.file_name().is_none().then(|| named.canonicalize().ok()).flatten();
     let named = whole.as_deref().unwrap_or(named);
     let name = named.file_name().ok_or_else(|| refused(format!("{at} is no name for a new folder")))?;
@@ -159,7 +158,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // After the move there is nothing of this name.
+        // After the rename nothing has this name.
         remove(&self.path);
     }
 }

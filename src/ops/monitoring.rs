@@ -1,4 +1,4 @@
-//! What monitoring is told about this moment: amounts, sizes, memory, and when imports were last applied.
+//! Current values for monitoring: counts, sizes, memory, and the last applied imports.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::metrics::{Figures, Imported};
 use crate::store::figures::{self, Counts, LastImports};
 
-/// The figures of this moment. What the database does not tell now is left out: the rest is wanted most then.
+/// Current values. If the database cannot be read its values are omitted: the others matter most then.
 pub async fn figures(app: &App) -> Figures {
     let mut all = Figures::default();
     let process = process();
@@ -50,7 +50,7 @@ fn since_1970(at: SystemTime) -> f64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().floor()
 }
 
-/// Memory in bytes and open descriptors, as the system counts them.
+/// Resident memory in bytes and open descriptors.
 fn process() -> (f64, f64) {
     #[expect(clippy::disallowed_methods, reason = "a file of the system")]
     let memory = std::fs::read_to_string("/proc/self/statm");

@@ -1,7 +1,7 @@
-//! A backup becomes the database again, for a server that is stopped and has none.
+//! Restore of a backup, for a server that is stopped and has no database.
 //!
-//! Everything is held against the manifest and the keyring while the copy lies beside its place; a database under its
-//! own name is a whole one that this keyring opens.
+//! The copy is checked against manifest and keyring under a temporary name; under its own name the database is complete
+//! and opens with this keyring.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -21,13 +21,13 @@ use crate::error::Error;
 use crate::security::secret::Keyring;
 use crate::store::secrets;
 
-/// A manifest has a line per table and per key; more than this is some other file.
+/// Size limit of a manifest, which has a line per table and per key.
 const MAX_MANIFEST: u64 = 64 * 1024;
 
-/// What was restored.
+/// Result of a restore.
 #[derive(Debug)]
 pub struct Restored {
-    /// When the backup was made.
+    /// Time of the backup.
     pub created: String,
     /// Bytes of the database.
     pub size: u64,
@@ -67,7 +67,7 @@ pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartError> {
     if contents != manifest.contents {
         return Err(damaged(backup, "the database holds something else than its manifest says"));
     }
-    opens(incoming.path(), &keyring)?;
+    check_keys(incoming.path(), &keyring)?;
     incoming.put_in_place()?;
     drop(lock);
     let rows = contents.rows.iter().map(|(_, n)| n).sum();
@@ -108,7 +108,7 @@ fn open_piece(backup: &Path, name: &str) -> Result<File, StartError> {
     Ok(file)
 }
 
-/// Copies the database beside its place; what was written is what the digest is taken of.
+/// Copies the database beside its place. The digest is taken of the written copy.
 fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<Incoming<'a>, StartError> {
     let from = open_piece(backup, COPY)?;
     let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", backup.display()));
@@ -125,11 +125,11 @@ fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<In
     Ok(incoming)
 }
 
-/// The keyring holds the very keys that the copy was sealed with, and not others of the same name.
-fn opens(copy: &Path, keyring: &Keyring) -> Result<(), StartError> {
-    let looked_at = Inspection::open(copy)?;
+/// Checks that the keyring holds the keys that sealed the copy, not others of the same id.
+fn check_keys(copy: &Path, keyring: &Keyring) -> Result<(), StartError> {
+    let inspection = Inspection::open(copy)?;
     let broken = |e: Error| OpenFault::Damaged(format!("{}: {}", copy.display(), e.chain()));
-    for (kid, value) in secrets::checks(looked_at.connection()).map_err(broken)? {
+    for (kid, value) in secrets::checks(inspection.connection()).map_err(broken)? {
         if !keyring.passes_check(kid, &value) {
             return Err(StartError::Configuration(format!(
                 "the keyring {} holds another key {kid:08x} than the one the backup was sealed with; nothing was written",

@@ -1,8 +1,8 @@
-//! API keys: their form, what they are found by, and their argon2id hashes.
+//! API keys: format, lookup values and argon2id hashes.
 //!
-//! An own key is `jim_`, 12 base62 characters (the id), `_`, 43 base62 characters (the secret, 256 random bits) and
+//! A generated key is `jim_`, 12 base62 characters (the id), `_`, 43 base62 characters (the secret, 256 random bits) and
 //! 6 base62 characters (CRC-32 of all before). An operator's key is any text of 32-1024 visible ASCII characters
-//! that starts with `jim_`. The CRC sorts out typing errors before anything is looked up; it is no security.
+//! that starts with `jim_`. The CRC catches typing errors before a lookup; it is not a security measure.
 
 #[cfg(test)]
 mod tests;
@@ -33,16 +33,16 @@ const LANES: u32 = 1;
 const HASH: usize = 32;
 const SALT: usize = 16;
 
-/// What a presented text can be.
+/// Kind of a presented key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shape<'a> {
-    /// One of ours, by its id.
+    /// Generated, with this id.
     Own(&'a str),
-    /// One that an operator chose.
+    /// Chosen by an operator.
     Operator,
 }
 
-/// Tells what a presented key can be; `None` for what cannot be a key at all.
+/// Kind of a presented text; `None` if it cannot be a key.
 pub fn shape(key: &str) -> Option<Shape<'_>> {
     let printable = (32..=1024).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     if !printable || !key.starts_with("jim_") {
@@ -73,7 +73,6 @@ fn crc(text: &str) -> String {
     digits.iter().map(|b| char::from(*b)).collect()
 }
 
-/// A new key of our own.
 pub fn generate() -> Secret {
     let mut text = Zeroizing::new(String::with_capacity(OWN));
     text.push_str("jim_");
@@ -85,7 +84,7 @@ pub fn generate() -> Secret {
     Secret::new(text.as_str().to_owned())
 }
 
-/// 256 bits as a number of 43 base62 digits, the lowest first.
+/// Appends 256 bits as a number of 43 base62 digits, the lowest first.
 fn push_number(text: &mut String, mut number: Zeroizing<[u8; 32]>) {
     for _ in 0..SECRET {
         let mut remainder = 0u32;
@@ -101,7 +100,7 @@ fn push_number(text: &mut String, mut number: Zeroizing<[u8; 32]>) {
 fn push_random(text: &mut String, count: usize) {
     for _ in 0..count {
         let digit = loop {
-            // Bytes from 248 up would make some characters likelier than others.
+            // Bytes from 248 up would bias the distribution of characters.
             let [byte] = random::<1>();
             if byte < 248 {
                 break byte % 62;
@@ -111,7 +110,7 @@ fn push_random(text: &mut String, count: usize) {
     }
 }
 
-/// The part of a key that people may see.
+/// Public part of a key.
 pub fn prefix(key: &str) -> String {
     match shape(key) {
         Some(Shape::Own(id)) => format!("jim_{id}"),
@@ -119,16 +118,16 @@ pub fn prefix(key: &str) -> String {
     }
 }
 
-/// Hashes and verifies keys, with peppers that lie in the keyring. New hashes are made under the newest master key;
-/// what was made under an older one is verified with that one.
+/// Hashes and verifies keys, with peppers derived from the keyring. New hashes use the newest master key; a hash under an
+/// older one is verified with that one.
 pub struct Hasher {
     newest: Derived,
     older: Vec<Derived>,
-    /// 19 MiB that consecutive runs share; given back when there were none for a while.
+    /// 19 MiB that consecutive runs reuse, until [`Hasher::release_memory`].
     arena: Mutex<Option<Vec<Block>>>,
 }
 
-/// What one master key contributes.
+/// Keys derived from one master key.
 struct Derived {
     kid: u32,
     pepper: Zeroizing<[u8; 32]>,
@@ -150,20 +149,20 @@ impl Derived {
 }
 
 impl Hasher {
-    /// Derives what is needed from all keys of the keyring.
+    /// `None` if the keyring holds no usable key.
     pub fn new(keyring: &Keyring) -> Option<Hasher> {
         let mut derived = keyring.kids().map(|kid| Derived::new(keyring, kid));
         let newest = derived.next()??;
         Some(Hasher { newest, older: derived.collect::<Option<_>>()?, arena: Mutex::new(None) })
     }
 
-    /// The master key that hashes made now depend on.
+    /// Id of the master key of new hashes.
     pub fn kid(&self) -> u32 {
         self.newest.kid
     }
 
-    /// What a key is found by from now on: the id within an own key, a keyed digest of an operator's key. The two
-    /// never meet, being 12 and 16 bytes long.
+    /// Lookup value of a new key: the id of a generated key, a keyed digest of an operator's key. They are 12 and 16 bytes
+    /// long, so that they cannot collide.
     pub fn lookup(&self, key: &str) -> Vec<u8> {
         match shape(key) {
             Some(Shape::Own(id)) => id.as_bytes().to_vec(),
@@ -171,8 +170,8 @@ impl Hasher {
         }
     }
 
-    /// Everything that a key can be found by, newest first: an operator's key that was stored under an older master
-    /// key is still found by the digest of that time.
+    /// All lookup values of a key, newest first: an operator's key that was stored under an older master key has the digest
+    /// of that one.
     pub fn lookups(&self, key: &str) -> Vec<Vec<u8>> {
         let mut all = vec![self.lookup(key)];
         if !matches!(shape(key), Some(Shape::Own(_))) {
@@ -181,7 +180,7 @@ impl Hasher {
         all
     }
 
-    /// The PHC string of a key. Takes 25 ms and 19 MiB: call it on a blocking thread.
+    /// PHC string of a key. Takes 25 ms and 19 MiB: call it on a blocking thread.
     pub fn hash(&self, key: &str) -> Result<String> {
         let salt: [u8; SALT] = random();
         let hash = self.run(&self.newest, key, &salt, (MEMORY_KIB, PASSES, LANES))?;
@@ -189,7 +188,7 @@ impl Hasher {
         Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
     }
 
-    /// Whether a key is the one that was hashed under that master key. Costs as much as [`Hasher::hash`].
+    /// Whether the hash under that master key is of this key. Costs as much as [`Hasher::hash`].
     pub fn verify(&self, key: &str, phc: &str, kid: u32) -> Result<bool> {
         let parsed = Phc::parse(phc).ok_or_else(|| Error::internal("a stored key hash is not readable", "not PHC"))?;
         let mut held = std::iter::once(&self.newest).chain(&self.older);
@@ -200,12 +199,12 @@ impl Hasher {
         Ok(hash.as_slice().ct_eq(&parsed.hash).into())
     }
 
-    /// Whether a hash is as [`Hasher::hash`] would make it now.
+    /// Whether a hash has the current parameters and master key.
     pub fn is_current(&self, phc: &str, kid: u32) -> bool {
         kid == self.newest.kid && Phc::parse(phc).is_some_and(|p| p.costs == (MEMORY_KIB, PASSES, LANES))
     }
 
-    /// Gives the shared memory back.
+    /// Frees the shared memory.
     pub fn release_memory(&self) {
         *self.arena.lock() = None;
     }

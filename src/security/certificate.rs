@@ -1,7 +1,7 @@
-//! What a certificate says, for people who have to find out why it is not trusted. Nothing is decided by it: trust is
-//! the TLS library's business.
+//! Properties of a certificate, for people who investigate why it is not trusted. Trust itself is decided by the TLS
+//! library.
 //!
-//! [`encoding`] finds the one certificate in what somebody sent, [`signature`] tells whether its issuer signed it.
+//! [`encoding`] extracts one certificate from bytes, [`signature`] checks it against its issuer.
 
 pub mod encoding;
 pub mod signature;
@@ -13,31 +13,28 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::X509Version;
 
-/// A certificate is a stranger's text: so much of it is shown.
+/// Limits of what is shown of a certificate, which is untrusted text.
 const MAX_TEXT: usize = 256;
 const MAX_NAMES: usize = 100;
 
-/// A certificate as its text has it.
+/// Properties of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whom it is for, as a distinguished name.
+    /// Distinguished name of its owner.
     pub subject: String,
-    /// Who signed it.
+    /// Distinguished name of its signer.
     pub issuer: String,
-    /// The host names and addresses that it covers (subjectAltName).
+    /// Host names and addresses that it covers (subjectAltName).
     pub names: Vec<String>,
-    /// When it begins to count.
     pub valid_from: OffsetDateTime,
-    /// When it ends.
     pub valid_to: OffsetDateTime,
-    /// Hexadecimal fingerprint of the whole.
+    /// Hexadecimal fingerprint.
     pub sha256: String,
-    /// The older fingerprint by which people know certificates: SHA-1 in upper-case hexadecimal. It proves nothing.
+    /// SHA-1 fingerprint in upper-case hexadecimal, for identification only.
     pub thumbprint: String,
-    /// The number that its issuer gave it, in upper-case hexadecimal.
+    /// Serial number in upper-case hexadecimal.
     pub serial: String,
-    /// Whether it is made to vouch for others. The first version of certificates could not say so: one of these is
-    /// taken for it if it vouches for itself.
+    /// Whether it may sign others. Version 1 has no such extension: one that is self-signed counts as an authority.
     pub is_authority: bool,
 }
 
@@ -68,7 +65,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02X}")).collect()
 }
 
-/// The number without the zero that only says that it is positive, and no more of it than is shown of a text.
+/// The serial number without the leading zero that marks it as positive, cut like other text.
 fn serial(raw: &[u8]) -> &[u8] {
     let number = match raw {
         [0, rest @ ..] if !rest.is_empty() => rest,

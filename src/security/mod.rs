@@ -14,7 +14,7 @@ pub mod secret;
 mod tests;
 pub mod tls;
 
-/// The SHA-256 of everything that a reader gives, in hexadecimal.
+/// SHA-256 of the whole input, in hexadecimal.
 pub fn sha256(reader: &mut impl std::io::Read) -> std::io::Result<String> {
     use sha2::{Digest, Sha256};
     let (mut hash, mut piece) = (Sha256::new(), vec![0; 64 * 1024]);
@@ -29,10 +29,10 @@ pub fn sha256(reader: &mut impl std::io::Read) -> std::io::Result<String> {
 }
 
 /// Random bytes from the operating system.
-#[allow(clippy::expect_used, reason = "without them nothing here is worth anything")]
+#[allow(clippy::expect_used, reason = "there is no safe fallback")]
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
-    // Without randomness no key, nonce or salt is safe: there is nothing to fall back to.
+    // Without randomness no key, nonce or salt is safe.
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }

@@ -1,4 +1,4 @@
-//! Files with secrets, which only their owner may read: whoever else can is named before a byte of them is used.
+//! Files with secrets: one that others can read is refused before a byte of it is used.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -8,19 +8,17 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-/// Why such a file cannot be used.
 pub enum ReadError {
-    /// There is none.
     Missing,
-    /// What is wrong with it and how it is put right.
+    /// The reason and its remedy.
     Wrong(String),
 }
 
-/// Reads the file, of which messages say that it is `what` ("keyring").
+/// Reads the file, which messages call `what` ("keyring").
 ///
 /// # Errors
-/// Says so if it is missing, belongs to another user than us and root, has bits for group or others, is longer than
-/// `most` bytes, or is no text.
+/// The file is missing, belongs to another user than this process and root, has mode bits for group or others, is longer
+/// than `most` bytes, or is not text.
 pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, ReadError> {
     let at = path.display();
     let wrong = |text: String| Err(ReadError::Wrong(text));
@@ -44,7 +42,7 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Rea
     if !meta.is_file() || meta.len() > most {
         return wrong(format!("{at} is no file, or too long for a {what}; name the right file"));
     }
-    // Room for all of it at once: a text that grows leaves copies of its beginning in memory.
+    // Allocated at full size: a string that grows leaves copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(meta.len().min(most) as usize + 1024));
     Read::by_ref(&mut file).take(most).read_to_string(&mut text).map_err(cannot)?;
     Ok(text)

@@ -1,7 +1,7 @@
-//! Secrets at rest: the keyring file, sealed values, and a type that does not show what it holds.
+//! Secrets at rest: the keyring file, sealed values, and a type that cannot be printed.
 //!
-//! The keyring lies outside the database, so that the file alone, or a backup of it, opens nothing. A sealed value
-//! is bound to its place: moved to another row it does not open. There is no plaintext fallback.
+//! The keyring is outside the database, so that the database alone, or a backup of it, opens nothing. A sealed value is
+//! bound to its row: moved to another it does not open. There is no plaintext fallback.
 
 #[cfg(test)]
 mod tests;
@@ -24,16 +24,15 @@ use zeroize::Zeroizing;
 use super::private_file::{self, ReadError};
 use super::random;
 
-/// A secret text. It is zeroed when dropped and has no Display, Serialize or Clone.
+/// Secret text. It is zeroed when dropped and has no Display, Serialize or Clone.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes over a text.
     pub fn new(text: String) -> Self {
         Secret(Zeroizing::new(text))
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The clear text, for the one place that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -45,18 +44,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a keyring cannot be used or changed, by what to do about it. The texts name the file, never a key.
+/// Errors of reading or changing a keyring, by remedy. The texts name the file, never a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The file, its mode or its place is wrong; the text says how to put it right.
+    /// The file, its mode or its place is wrong; the text has the remedy.
     #[error("{0}")]
     Wrong(String),
-    /// The disk or the system refuses.
+    /// The disk or the system failed.
     #[error("{0}")]
     Io(String),
 }
 
-/// A sealed value that does not open: damaged, moved, or under a key that is not in the keyring.
+/// Error of a sealed value that is damaged, moved, or under a key that is not in the keyring.
 #[derive(Debug, thiserror::Error)]
 #[error("a sealed value cannot be opened with this keyring")]
 pub struct CannotOpen;
@@ -66,7 +65,7 @@ struct MasterKey {
     key: Zeroizing<[u8; 32]>,
 }
 
-/// The master keys: new values are sealed with the last one, older ones open what was sealed before.
+/// Master keys: the last one seals new values, older ones open earlier values.
 pub struct Keyring {
     path: PathBuf,
     keys: Vec<MasterKey>,
@@ -80,18 +79,18 @@ impl fmt::Debug for Keyring {
 
 const SEALED_VERSION: u8 = 1;
 const NONCE: usize = 24;
-/// A keyring is a few lines; more than this is some other file.
+/// Size limit: a keyring is a few lines, so that a larger file is another one.
 const MAX_FILE: u64 = 64 * 1024;
 const CHECK_TEXT: &[u8] = b"jim keyring check";
 
 impl Keyring {
-    /// Makes a keyring with one new key at `path`, which must not exist.
+    /// Creates a keyring with one new key at `path`, which must not exist.
     pub fn create(path: &Path) -> Result<Keyring, KeyringError> {
         let fault = |e: std::io::Error| KeyringError::Io(format!("cannot make the keyring {}: {e}", path.display()));
         let master = MasterKey::random();
         let line = master.line();
-        // Under its own name there is only ever a whole keyring: a piece of one, left by a crash, would keep the next
-        // start from making another.
+        // Created under another name and linked when it is synced: a partial keyring, left by a crash, would keep the next
+        // start from creating another.
         let part = path.with_file_name(format!(".jim-keys-{:08x}.part", u32::from_be_bytes(random())));
         let whole = write_new(&part, line.as_bytes()).and_then(|()| std::fs::hard_link(&part, path));
         let _ = std::fs::remove_file(&part);
@@ -99,7 +98,7 @@ impl Keyring {
         Ok(Keyring { path: path.to_owned(), keys: vec![master] })
     }
 
-    /// Reads the keyring at `path`. Its mode must keep others out.
+    /// Reads the keyring at `path`, which only its owner may read.
     pub fn load(path: &Path) -> Result<Keyring, KeyringError> {
         Ok(Keyring { path: path.to_owned(), keys: read(path)?.1 })
     }
@@ -138,27 +137,25 @@ impl Keyring {
         Keyring::load(path)
     }
 
-    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The key that new values are sealed with.
+    /// Id of the key that seals new values.
     pub fn current_kid(&self) -> u32 {
         self.keys.last().map(|k| k.kid).unwrap_or_default()
     }
 
-    /// The keys by their ids, newest first.
+    /// Ids of the keys, newest first.
     pub fn kids(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().rev().map(|k| k.kid)
     }
 
-    /// Whether the keyring holds this key.
     pub fn holds(&self, kid: u32) -> bool {
         self.master(kid).is_some()
     }
 
-    /// What the database remembers a key by.
+    /// Key check value, by which the database recognises a key.
     pub fn check_value(&self, kid: u32) -> Result<Vec<u8>, CannotOpen> {
         self.seal_with(self.master(kid).ok_or(CannotOpen)?, CHECK_TEXT, &check_place(kid))
     }
@@ -224,19 +221,19 @@ impl MasterKey {
         MasterKey { kid: u32::from_be_bytes(random()), key: Zeroizing::new(random()) }
     }
 
-    /// Itself as a line of the file.
+    /// Line of the keyring file.
     fn line(&self) -> Zeroizing<String> {
         let created = time::OffsetDateTime::now_utc().unix_timestamp();
         Zeroizing::new(format!("{:08x}:{created}:{}\n", self.kid, STANDARD.encode(*self.key)))
     }
 }
 
-/// The master key that a value says it was sealed with.
+/// Id of the master key in a sealed value.
 pub fn sealed_with(sealed: &[u8]) -> Option<u32> {
     sealed.get(1..)?.first_chunk().map(|kid| u32::from_be_bytes(*kid))
 }
 
-/// The text of a keyring and its keys.
+/// Text of a keyring, and its keys.
 fn read(path: &Path) -> Result<(Zeroizing<String>, Vec<MasterKey>), KeyringError> {
     let at = path.display();
     let text = private_file::read(path, "keyring", MAX_FILE).map_err(|fault| match fault {

@@ -1,9 +1,8 @@
-//! Whom we believe when we connect to a directory: the certificates of the system, of the operator's folder and of
-//! the database.
+//! Trust for connections to directories: the certificates of the system, of the operator's folder and of the database.
 //!
-//! Only TLS 1.2 and 1.3, with the cryptography named here and never with a process-wide default. The TLS library's
-//! own texts stay in here. [`stored`] holds what the database says, [`files`] reads the certificates that lie in
-//! files, `verifier` judges. The other way round, [`listener`] holds what our own listener shows to its callers.
+//! Only TLS 1.2 and 1.3, with an explicit crypto provider and never a process-wide default. The TLS library's own texts
+//! stay in here. [`stored`] holds the certificates of the database, [`files`] reads those that are in files, `verifier`
+//! verifies. [`listener`] is the server side: certificate and key of our own listener.
 
 pub mod files;
 pub mod listener;
@@ -33,29 +32,28 @@ pub use verifier::Witness;
 /// Bytes of a file of the operator's folder, which may hold many certificates.
 const MAX_TRUSTED: u64 = 4 * 1024 * 1024;
 
-/// The certificates that a directory's certificate may lead to.
+/// Trust anchors for the certificates of directories.
 #[derive(Debug)]
 pub struct ClientTrust {
-    /// Those of the operator's folder.
+    /// Certificates of the operator's folder.
     own: Vec<CertificateDer<'static>>,
-    /// Those of the database.
     stored: Stored,
-    /// Reads those of them that lie in files.
+    /// Reader of stored certificates that are in files.
     files: Option<CertificateFiles>,
-    /// The system's and the operator's, without the stored ones.
+    /// Certificates of the system and the operator, without the stored ones.
     roots: OnceCell<Arc<RootCertStore>>,
-    /// What connections use until something changes.
+    /// Cached verifier, until its input changes.
     built: Mutex<Option<Built>>,
     accepting: OnceCell<Arc<ClientConfig>>,
 }
 
-/// The stored certificates as they were at one time, made into a judge.
+/// Verifier built from the stored certificates at one time.
 #[derive(Debug)]
 struct Built {
     turn: u64,
-    /// Which of the stored certificates count: those that no file denies.
+    /// Whether each stored certificate counts: its file, if any, still holds it.
     counting: Vec<bool>,
-    /// From when until when none of them begins or ceases to be valid.
+    /// Period in which none of them begins or ceases to be valid.
     from: OffsetDateTime,
     until: Option<OffsetDateTime>,
     judge: Judge,
@@ -103,26 +101,24 @@ impl ClientTrust {
         })
     }
 
-    /// Lets stored certificates lie in files. Without this none that does is trusted.
+    /// Sets the reader of certificates in files. Without one none of those is trusted.
     pub fn with_files(self, files: CertificateFiles) -> ClientTrust {
         ClientTrust { files: Some(files), ..self }
     }
 
-    /// Where certificates lie in files.
     pub fn files(&self) -> Option<&CertificateFiles> {
         self.files.as_ref()
     }
 
-    /// The certificates of the database, for the one who changes them.
+    /// Certificates of the database, to publish changes.
     pub fn stored(&self) -> &Stored {
         &self.stored
     }
 
-    /// The configuration for a connection. With `verify` false any certificate is accepted, though the connection is
-    /// still encrypted.
+    /// Configuration of a connection. With `verify` false any certificate is accepted; the connection is still encrypted.
     ///
     /// # Errors
-    /// A fault of ours, for the log only.
+    /// Internal, for the log only.
     pub async fn config(&self, verify: bool) -> Result<Arc<ClientConfig>, String> {
         if verify {
             return Ok(self.judge().await?.config);
@@ -130,20 +126,20 @@ impl ClientTrust {
         self.accepting.get_or_try_init(|| async { client(accepting()).map(Arc::new) }).await.cloned()
     }
 
-    /// The same for one connection, whose certificate is remembered whether it is trusted or not.
+    /// The same for one connection, whose certificate is recorded whether it is trusted or not.
     ///
     /// # Errors
-    /// A fault of ours, for the log only.
+    /// Internal, for the log only.
     pub async fn witnessed(&self, verify: bool) -> Result<(Arc<ClientConfig>, Arc<Witness>), String> {
         let verifier = if verify { self.judge().await?.verifier } else { accepting() };
         let witness = Arc::new(Witness::of(verifier));
         Ok((Arc::new(client(witness.clone())?), witness))
     }
 
-    /// The certificates of the system and of the operator's folder.
+    /// Certificates of the system and of the operator's folder.
     ///
     /// # Errors
-    /// A fault of ours, for the log only.
+    /// Internal, for the log only.
     pub async fn roots(&self) -> Result<Arc<RootCertStore>, String> {
         let roots = self.roots.get_or_try_init(|| async {
             let own = self.own.clone();
@@ -153,7 +149,7 @@ impl ClientTrust {
         roots.await.cloned()
     }
 
-    /// Who judges the next certificate. Files are looked at each time; what is made of it all is kept.
+    /// Verifier for the next connection. Files are read each time; the verifier is cached.
     async fn judge(&self) -> Result<Judge, String> {
         let (turn, stored) = self.stored.now();
         let counting = files::unchanged(self.files.as_ref(), &stored).await;
@@ -182,30 +178,29 @@ impl ClientTrust {
     }
 }
 
-/// Why a handshake failed, from a closed list.
+/// Reason of a failed handshake, from a closed list.
 pub fn handshake_reason(error: &std::io::Error) -> &'static str {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let Some(Error::InvalidCertificate(fault)) = inner else { return "handshake failed" };
     match fault {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate has expired",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "certificate not yet valid",
-        // A bad signature: signed by somebody who only bears the name of one that is trusted.
+        // A bad signature: the signer only has the name of a trusted issuer.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => "issuer not trusted",
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => NOT_COVERED,
-        // A certificate made to sign others that a server shows as its own: the usual self-signed one. The library
-        // has no code for it, only this name.
+        // A CA certificate presented as a server's own: the usual self-signed one. The library has no code for it, only
+        // this name.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => "issuer not trusted",
         _ => "handshake failed",
     }
 }
 
-/// Whether the TLS library can read a certificate in DER form at all: it insists on the one way of writing each part.
+/// Whether the TLS library can parse a certificate: it insists on strict DER.
 pub fn is_readable(der: &[u8]) -> bool {
     let der = CertificateDer::from(der);
     ParsedCertificate::try_from(&der).is_ok() || RootCertStore::empty().add(der.into_owned()).is_ok()
 }
 
-/// The certificate is for other names.
 pub const NOT_COVERED: &str = "host name not covered by the certificate";
 
 fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -233,7 +228,7 @@ fn all_roots(own: Vec<CertificateDer<'static>>) -> RootCertStore {
     roots
 }
 
-/// What leads to the roots or to a stored authority is trusted, and what is itself stored or in the operator's folder.
+/// Trusts chains to the roots or to a stored authority, and certificates that are stored or in the operator's folder.
 fn trusting<'a>(
     roots: &RootCertStore,
     own: Vec<CertificateDer<'static>>,
@@ -246,7 +241,7 @@ fn trusting<'a>(
         if certificate.is_authority && certificate.is_valid(now) && anchors.add(der.clone()).is_err() {
             tracing::warn!(certificate.id = %certificate.id, "a stored certificate cannot vouch for others");
         }
-        // One that ran out is known too, so that it is told from one that nobody knows.
+        // An expired one is included, to be reported as expired and not as unknown.
         known.push(der);
     }
     Trusting::new(anchors, known).map(|verifier| -> Arc<dyn ServerCertVerifier> { Arc::new(verifier) })
@@ -263,7 +258,7 @@ fn client(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, String>
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    // A session that is taken up again shows no certificate: each connection is judged by what counts at its time.
+    // A resumed session presents no certificate: each connection is verified by the trust of its time.
     config.resumption = Resumption::disabled();
     Ok(config)
 }

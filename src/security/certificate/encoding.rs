@@ -1,22 +1,22 @@
-//! From what somebody sent, or what lies in a file, to the DER form of one certificate. Nothing of it is kept or
-//! repeated in a text: it may hold a private key by mistake.
+//! Extraction of the DER form of one certificate from uploaded bytes or a file. No input is kept or repeated in an error:
+//! it may hold a private key by mistake.
 
 use tokio_rustls::rustls::pki_types::pem::{PemObject, SectionKind};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The largest certificate. One that is larger fits into no TLS handshake of ours.
+/// Size limit of a certificate. A larger one fits into no TLS handshake here.
 pub const MAX_DER: usize = 64 * 1024;
-/// The longest text or file that a certificate is looked for in: PEM files may hold explanations.
+/// Size limit of an upload or file: PEM files may hold explanations.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
 const NOT_ONE: &str = "Must hold exactly one certificate, in DER or PEM form.";
 const PRIVATE: &str = "Holds a private key, which belongs to the directory alone; only the certificate is wanted.";
 
-/// The DER form of the one certificate in these bytes.
+/// DER form of the only certificate in these bytes.
 ///
 /// # Errors
-/// A sentence that says what they are instead.
+/// The reason, as a sentence that may be shown.
 pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let der = if contains(bytes, b"-----BEGIN ") { from_pem(bytes)? } else { bytes.to_vec() };
     if der.len() > MAX_DER {

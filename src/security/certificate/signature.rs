@@ -1,5 +1,5 @@
-//! Whether a certificate was signed by its issuer: for people who look at one, not for connections, whose library
-//! does this by itself.
+//! Signature check of a certificate against its issuer: for people who validate one. For connections the TLS library does
+//! this itself.
 
 use tokio_rustls::rustls::RootCertStore;
 use x509_parser::error::X509Error;
@@ -7,23 +7,21 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-/// RSA keys below this are of no use here: neither signatures nor directories are verified with them.
+/// Smallest RSA key that is accepted, for signatures and for directories.
 const LEAST_RSA_BITS: usize = 2048;
 
-/// What came of looking for the issuer.
+/// Result of a signature check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
-    /// By the issuer.
     Yes,
-    /// By somebody else than the one who bears the issuer's name.
+    /// Not by the known certificate of the issuer's name.
     No,
-    /// Nobody of the issuer's name is known.
     IssuerUnknown,
-    /// In a way that is not known here.
+    /// With an unsupported algorithm.
     Unclear,
 }
 
-/// Looks for the issuer among the certificate itself, the others (in DER form) and the roots.
+/// Checks against the certificate itself, the others (in DER form) and the roots.
 pub fn check(der: &[u8], others: &[Vec<u8>], roots: &RootCertStore) -> Signed {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Signed::No };
     let issuer = certificate.issuer().as_raw();

@@ -1,5 +1,5 @@
-//! Certificates that lie in files: read again at each connection, because whoever may write the file decides whether
-//! its certificate still counts. Never on an async thread, and never for long: a file may lie on another machine.
+//! Stored certificates that are in files: read again for each connection, because the content of the file decides whether
+//! its certificate still counts. Never on an async thread, and with a timeout: a file may be on a network share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::security::certificate::encoding::only_certificate;
 /// the error is a sentence that may be shown.
 pub type Read = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
 
-/// How long reading may take, waiting for a turn included.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Threads that read at the same time. One that hangs keeps its turn.
-const AT_ONCE: usize = 4;
-/// Files whose faults are told in the log, for each connection.
-const MAX_TOLD: usize = 10;
+/// Timeout of reading, including the wait for a permit.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Threads that read at the same time. One that hangs keeps its permit.
+const MAX_READERS: usize = 4;
+/// Files whose errors are logged, for each connection.
+const MAX_LOGGED: usize = 10;
 
-/// Where certificates lie in files.
+/// Reader of certificates in files.
 #[derive(Clone)]
 pub struct CertificateFiles {
     read: Arc<Read>,
@@ -36,9 +36,8 @@ impl fmt::Debug for CertificateFiles {
 }
 
 impl CertificateFiles {
-    /// Files that are read in this way.
     pub fn new(read: Arc<Read>) -> CertificateFiles {
-        CertificateFiles { read, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        CertificateFiles { read, turns: Arc::new(Semaphore::new(MAX_READERS)) }
     }
 
     /// The one certificate in each of these files, in DER form.
@@ -57,17 +56,17 @@ impl CertificateFiles {
                     results.lock().push(result);
                 }
             });
-            // Whatever it came to is looked at below.
+            // The results are taken below, complete or not.
             let _ = work.await;
         };
-        let _ = tokio::time::timeout(PATIENCE, reading).await;
+        let _ = tokio::time::timeout(TIMEOUT, reading).await;
         let mut results = std::mem::take(&mut *done.lock());
-        results.resize_with(count, || Err(format!("The file could not be read within {} s.", PATIENCE.as_secs())));
+        results.resize_with(count, || Err(format!("The file could not be read within {} s.", TIMEOUT.as_secs())));
         results
     }
 }
 
-/// Which of the stored certificates count: all but those whose file does not hold them any more.
+/// Whether each stored certificate counts: its file, if any, still holds it.
 pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[StoredCertificate]) -> Vec<bool> {
     let paths: Vec<String> = stored.iter().filter_map(|s| s.file.clone()).collect();
     if paths.is_empty() {
@@ -78,7 +77,7 @@ pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[Stored
         None => vec![Err("No connector files folder is configured.".to_owned()); paths.len()],
     }
     .into_iter();
-    let mut faults = 0;
+    let mut errors = 0;
     let counting = stored.iter().map(|stored| {
         if stored.file.is_none() {
             return true;
@@ -89,15 +88,15 @@ pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[Stored
             Some(Err(why)) => why,
             None => return false,
         };
-        faults += 1;
-        if faults <= MAX_TOLD {
+        errors += 1;
+        if errors <= MAX_LOGGED {
             tracing::warn!(certificate.id = %stored.id, "a certificate is not trusted, because of its file: {why}");
         }
         false
     });
     let counting = counting.collect();
-    if faults > MAX_TOLD {
-        tracing::warn!(count = faults - MAX_TOLD, "more certificates are not trusted, because of their files");
+    if errors > MAX_LOGGED {
+        tracing::warn!(count = errors - MAX_LOGGED, "more certificates are not trusted, because of their files");
     }
     counting
 }

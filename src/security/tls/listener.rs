@@ -1,4 +1,4 @@
-//! The listener's own certificate and key: read at start, and again when the operator says so.
+//! Certificate and key of the listener: read at start, and reloaded on SIGHUP.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use tokio_rustls::rustls::{Error, ServerConfig};
 use crate::security::certificate::Certificate;
 use crate::security::private_file::{self, ReadError};
 
-/// Longer than a key or a chain of certificates ever is.
+/// Size limit of a key or certificate chain.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// What the listener shows to callers: TLS 1.2 and 1.3, HTTP/1.1 only.
+/// TLS configuration of the listener: TLS 1.2 and 1.3, HTTP/1.1 only.
 pub struct ListenerTls {
     certificate: PathBuf,
     key: PathBuf,
@@ -41,17 +41,17 @@ impl ListenerTls {
         Ok(ListenerTls { certificate: certificate.to_owned(), key: key.to_owned(), current })
     }
 
-    /// Reads both files again; new connections use what they hold now.
+    /// Reloads both files; new connections use them.
     ///
     /// # Errors
-    /// As [`ListenerTls::load`]; then everything stays as it was.
+    /// As [`ListenerTls::load`]; nothing changes then.
     pub fn reload(&self) -> Result<(), String> {
         let fresh = read(&self.certificate, &self.key)?;
         *self.current.write() = fresh;
         Ok(())
     }
 
-    /// What a new connection uses.
+    /// Configuration of a new connection.
     pub fn current(&self) -> Arc<ServerConfig> {
         self.current.read().clone()
     }
@@ -88,13 +88,13 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
         _ => format!("the TLS certificate {at} or its key {} is of a kind that cannot be used", key.display()),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    tell(&at.to_string(), own.as_ref());
+    log(&at.to_string(), own.as_ref());
     Ok(Arc::new(config))
 }
 
-/// A certificate that has ended is used all the same: callers that check it refuse by themselves, and a server that
-/// does not start helps nobody.
-fn tell(file: &str, own: Option<&Certificate>) {
+/// An expired certificate is used all the same: clients that check it refuse it, and a server that does not start is no
+/// better.
+fn log(file: &str, own: Option<&Certificate>) {
     let Some(own) = own else { return };
     let (now, until) = (OffsetDateTime::now_utc(), own.valid_to);
     if now < own.valid_from || until < now {

@@ -1,7 +1,6 @@
-//! The certificates of the database as connections use them: those that are switched on.
+//! Enabled certificates of the database, as connections use them.
 //!
-//! Whoever changes the database publishes what is in it then, before the change is answered, so that it acts with the
-//! next connection.
+//! Each change of the database publishes its state before the change is answered, so that it acts on the next connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,36 +9,31 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// One of them.
+/// Enabled certificate of the database.
 #[derive(Debug, Clone)]
 pub struct StoredCertificate {
-    /// The certificate's id.
     pub id: Uuid,
-    /// The certificate itself.
     pub der: Arc<[u8]>,
-    /// When it begins to count.
     pub valid_from: OffsetDateTime,
-    /// When it ends.
     pub valid_to: OffsetDateTime,
-    /// Whether it may vouch for others. One that may not is trusted only where it is itself shown.
+    /// Whether it may sign others. One that may not is trusted only if it is presented itself.
     pub is_authority: bool,
-    /// The file that must still hold it.
+    /// File that must still hold it.
     pub file: Option<String>,
 }
 
 impl StoredCertificate {
-    /// Whether it counts at that time.
     pub fn is_valid(&self, at: OffsetDateTime) -> bool {
         self.valid_from <= at && at <= self.valid_to
     }
 
-    /// The next time at which that is different.
+    /// Next time at which its validity changes.
     pub(super) fn changes_after(&self, at: OffsetDateTime) -> Option<OffsetDateTime> {
         [self.valid_from, self.valid_to + time::Duration::NANOSECOND].into_iter().find(|change| *change > at)
     }
 }
 
-/// What is stored now.
+/// Latest published certificates.
 #[derive(Debug, Default)]
 pub struct Stored {
     turns: AtomicU64,
@@ -47,12 +41,12 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The number of a change. Taken within its transaction, because these come one after another.
+    /// Sequence number of a change. Taken within its transaction, because transactions are serial.
     pub fn turn(&self) -> u64 {
         self.turns.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Says what is stored as of that change, unless a later one has said it already.
+    /// Publishes the state after a change, unless a later one was published already.
     pub fn publish(&self, turn: u64, certificates: Vec<StoredCertificate>) {
         let mut now = self.now.lock();
         if now.0 < turn {

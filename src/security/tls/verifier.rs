@@ -1,5 +1,4 @@
-//! Who judges the certificate that a directory shows. However that is done, the directory must prove that it holds
-//! the key.
+//! Verifiers of the certificates of directories. With each of them the directory must prove that it holds the key.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +12,7 @@ use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, RootC
 
 use crate::security::certificate::Certificate;
 
-/// The part of a judge that leaves signatures to another one, which is in a field.
+/// Signature checks, delegated to the verifier in a field.
 macro_rules! signatures_judged_by {
     ($field:ident) => {
         fn verify_tls12_signature(
@@ -40,8 +39,8 @@ macro_rules! signatures_judged_by {
     };
 }
 
-/// Trusts what leads to an authority, and certificates that it knows themselves: those that servers signed for
-/// themselves may be made in ways that the library takes from nobody. Name and time are checked of all.
+/// Trusts chains to an authority, and known certificates themselves: self-signed ones may have a form that the library
+/// rejects as a chain. Name and validity period are checked for all.
 #[derive(Debug)]
 pub(super) struct Trusting {
     authorities: Arc<dyn ServerCertVerifier>,
@@ -50,10 +49,10 @@ pub(super) struct Trusting {
 
 impl Trusting {
     /// # Errors
-    /// A fault of ours, for the log only.
+    /// Internal, for the log only.
     pub(super) fn new(anchors: RootCertStore, known: Vec<CertificateDer<'static>>) -> Result<Trusting, String> {
         let authorities: Arc<dyn ServerCertVerifier> = if anchors.is_empty() {
-            // The library would refuse to verify at all, and the reason would be lost.
+            // The library refuses to build a verifier without anchors, and the reason of the refusal would be lost.
             Arc::new(Fixed::new(false))
         } else {
             let provider = Arc::new(ring::default_provider());
@@ -91,7 +90,7 @@ impl ServerCertVerifier for Trusting {
     signatures_judged_by!(authorities);
 }
 
-/// Judges as another one does, and remembers what was presented.
+/// Delegating verifier that records the presented certificate.
 #[derive(Debug)]
 pub struct Witness {
     verifier: Arc<dyn ServerCertVerifier>,
@@ -99,12 +98,11 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Nothing is presented yet.
     pub(super) fn of(verifier: Arc<dyn ServerCertVerifier>) -> Witness {
         Witness { verifier, presented: OnceLock::new() }
     }
 
-    /// The certificate that the directory showed, in DER form, if it came so far.
+    /// The certificate that the directory presented, in DER form, if the handshake got that far.
     pub fn presented(&self) -> Option<&[u8]> {
         self.presented.get().map(Vec::as_slice)
     }
@@ -126,7 +124,7 @@ impl ServerCertVerifier for Witness {
     signatures_judged_by!(verifier);
 }
 
-/// Accepts any certificate or none, but insists that the peer holds its key.
+/// Accepts every certificate or none, but insists that the peer holds its key.
 #[derive(Debug)]
 pub(super) struct Fixed {
     accepts: bool,
