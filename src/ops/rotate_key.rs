@@ -9,8 +9,8 @@ use super::start::{StartError, belong_together};
 use crate::config::{Config, handed_over};
 use crate::db::{Db, FileLock, OpenFault, Tx};
 use crate::error::Error;
-use crate::store::secrets;
 use crate::security::secret::{Keyring, KeyringError, sealed_with};
+use crate::store::secrets;
 
 /// Result of a rotation.
 #[derive(Debug)]
