@@ -12,7 +12,8 @@ use warp::http::HeaderMap;
 use warp::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 
 use super::wire::arrival::Arrival;
-use super::wire::{Body, Query, body, shown};
+use super::wire::body::{self, Errors, Request};
+use super::wire::{Query, no_body, shown};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ops::Caller;
@@ -82,16 +83,21 @@ impl Call {
         self.parameters.get(n).map_or("", String::as_str)
     }
 
-    /// Reads the body as an object and keeps the fields named here, whose names are matched ignoring case.
-    pub(crate) async fn json(&mut self, known: &'static [&'static str]) -> Result<Body> {
-        let body = self.json_if_any(known).await?;
-        body.ok_or_else(|| Error::field("body", "A JSON object is required."))
+    /// Reads the body, or names everything that is wrong with it.
+    pub(crate) async fn read<T: Request>(&mut self) -> Result<T> {
+        let (body, errors) = self.read_if_any().await?.ok_or_else(no_body)?;
+        errors.check()?;
+        body.ok_or_else(no_body)
     }
 
-    /// The same where a request may do without a body.
-    pub(crate) async fn json_if_any(&mut self, known: &'static [&'static str]) -> Result<Option<Body>> {
+    /// The same where a request may do without a body, or where the operation finds further errors.
+    pub(crate) async fn read_if_any<T: Request>(&mut self) -> Result<Option<(Option<T>, Errors)>> {
         let bytes = self.collect_body().await?;
-        if bytes.is_empty() { Ok(None) } else { body::parse(&bytes, known).map(Some) }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let mut body = body::parse(&bytes, T::FIELDS)?;
+        Ok(Some((T::read(&mut body), body.errors)))
     }
 
     async fn collect_body(&mut self) -> Result<BytesMut> {

@@ -131,6 +131,15 @@ pub fn metrics_alone(app: &App) -> Filter {
     routes::serve(app, vec![show], |title| DESCRIPTION.pieces(title))
 }
 
+/// Every route: method, path template, and the name of its [`Access`].
+pub fn all_routes() -> impl Iterator<Item = [&'static str; 3]> {
+    static ALL: LazyLock<Vec<[String; 3]>> = LazyLock::new(|| {
+        let all = chapters().into_iter().chain(docs());
+        all.map(|route| [route.method.to_string(), route.template, format!("{:?}", route.access)]).collect()
+    });
+    ALL.iter().map(|row| row.each_ref().map(String::as_str))
+}
+
 /// The OpenAPI document under this title.
 pub fn description(title: &str) -> String {
     DESCRIPTION.pieces(title).iter().map(|piece| String::from_utf8_lossy(piece)).collect()

@@ -1,5 +1,5 @@
 //! Who may call what: every route of the table against every kind of credential. A new route cannot be forgotten,
-//! because the table is read from the source that makes the routes.
+//! because the table is the one that the server is made of.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,17 +18,12 @@ pub struct Row {
 
 /// The route table as the program has it, with ids that exist.
 pub fn table(system: i64, partition: i64, container: i64, key: &str, activity: &str, certificate: &str) -> Vec<Row> {
-    let source = include_str!("../../src/http/mod.rs");
     let mut rows = Vec::new();
-    for line in source.lines().filter(|l| l.trim_start().starts_with("r.add(")) {
-        let mut parts = line.split(',');
-        let method = parts.next().and_then(|p| p.split('(').nth(1)).expect("a method").trim();
-        let template = line.split('"').nth(1).expect("a path");
+    for [method, template, access] in jim::http::all_routes() {
         // What describes the API is open to all and is no JSON.
         if !template.starts_with("/api/v1/") {
             continue;
         }
-        let access = line.rsplit_once('"').expect("a path").1.split(',').nth(1).expect("an access").trim();
         let ids = template
             .replace("connected-systems/{connectedSystemId}", &format!("connected-systems/{system}"))
             .replace("partitions/{partitionId}", &format!("partitions/{partition}"))

@@ -8,16 +8,108 @@ use warp::reply::Response;
 use crate::domain::time_span;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::openapi::enums::{ActivityOperation, ActivityStatus, ActivityTargetType, InitiatorType, RunType};
-use crate::http::openapi::inputs::PagingQuery;
-use crate::http::openapi::later::{ActivityItem, ActivityStats};
 use crate::http::wire;
-use crate::http::wire::paging::{self, Page, Paging};
+use crate::http::wire::choice::choice;
+use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
+use crate::http::wire::request::query;
+use crate::http::wire::text::Text;
 use crate::store::activities::list::{self as store, Activity, Query, Sort};
 
 const WHAT: &str = "activity";
-/// The longest text that is searched for.
-const LONGEST_SEARCH: usize = 500;
+
+choice! {
+    /// How an activity stands or ended.
+    pub(super) struct ActivityStatus:
+        ["InProgress", "Complete", "CompleteWithWarning", "CompleteWithError", "FailedWithError", "Cancelled"];
+}
+
+choice! {
+    /// Kind of what was changed.
+    pub(super) struct ActivityTargetType: [
+        "ExampleDataTemplate", "ConnectedSystem", "ConnectedSystemRunProfile", "SyncRule", "MetaverseObject",
+        "TrustedCertificate", "ObjectMatchingRule", "MetaverseAttribute", "ServiceSetting", "HistoryRetentionCleanup",
+    ];
+}
+
+choice! {
+    /// What was done.
+    pub(super) struct ActivityOperation:
+        ["Create", "Read", "Update", "Delete", "Clear", "Execute", "ImportHierarchy", "ImportSchema", "Revert"];
+}
+
+choice! {
+    /// Who started it.
+    pub(super) struct InitiatorType: ["NotSet", "User", "ApiKey", "System"];
+}
+
+choice! {
+    /// `NotSet` in this version.
+    pub(super) struct RunType:
+        ["NotSet", "FullImport", "DeltaImport", "FullSynchronisation", "DeltaSynchronisation", "Export"];
+}
+
+choice! {
+    /// What a run did to an object.
+    pub(super) struct ObjectChangeType: [
+        "NotSet", "Added", "Updated", "Deleted", "Projected", "Joined", "AttributeFlow", "Disconnected",
+        "DisconnectedOutOfScope", "OutOfScopeRetainJoin", "DriftCorrection", "Exported", "Deprovisioned", "NoChange",
+        "PendingExport", "PendingExportConfirmed", "Created",
+    ];
+}
+
+choice! {
+    /// What went wrong with an object.
+    pub(super) struct ObjectErrorType: [
+        "NotSet", "AmbiguousMatch", "CouldNotMatchObjectType", "CouldNotJoinDueToExistingJoin",
+        "DuplicateImportedAttributes", "MissingExternalIdAttributeValue", "UnexpectedAttribute", "UnresolvedReference",
+        "UnsupportedExternalIdAttributeType", "ExportNotConfirmed", "ExportConfirmationFailed", "CsoCreationFailed",
+        "DuplicateObject", "InvalidGeneratedExternalId", "UnhandledError", "MultiValuedAttributeTruncated",
+        "DeltaImportFallbackToFullImport",
+    ];
+}
+
+/// The figures of a run.
+#[derive(ToSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActivityStats {
+    total_objects_processed: i64,
+    total_object_change_count: i64,
+    total_unchanged: i64,
+    total_object_errors: i64,
+    total_object_types: i64,
+    total_cso_adds: i64,
+    total_cso_updates: i64,
+    total_cso_deletes: i64,
+    total_projections: i64,
+    total_joins: i64,
+    total_attribute_flows: i64,
+    total_disconnections: i64,
+    total_disconnected_out_of_scope: i64,
+    total_out_of_scope_retain_join: i64,
+    total_drift_corrections: i64,
+    total_provisioned: i64,
+    total_exported: i64,
+    total_deprovisioned: i64,
+    total_pending_exports: i64,
+    total_pending_exports_confirmed: i64,
+    total_pending_exports_retrying: i64,
+    total_pending_exports_failed: i64,
+    total_created: i64,
+}
+
+/// What a run did to one object.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ActivityItem {
+    id: Uuid,
+    external_id_value: Option<String>,
+    display_name: Option<String>,
+    connected_system_object_type: Option<String>,
+    object_change_type: ObjectChangeType,
+    error_type: Option<ObjectErrorType>,
+    /// `Name:count`, joined by commas
+    outcome_summary: Option<String>,
+}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -28,19 +120,15 @@ struct Header {
     created: String,
     #[schema(format = DateTime)]
     executed: Option<String>,
-    #[schema(value_type = ActivityStatus)]
-    status: String,
-    #[schema(value_type = ActivityTargetType)]
-    target_type: String,
-    #[schema(value_type = ActivityOperation)]
-    target_operation_type: String,
+    status: ActivityStatus,
+    target_type: ActivityTargetType,
+    target_operation_type: ActivityOperation,
     /// What was changed
     target_name: Option<String>,
     target_context: Option<String>,
     /// What was done, in one line
     message: Option<String>,
-    #[schema(value_type = InitiatorType)]
-    initiated_by_type: String,
+    initiated_by_type: InitiatorType,
     #[schema(value_type = Option<Uuid>)]
     initiated_by_id: Option<String>,
     /// Name of the key at that time
@@ -53,8 +141,7 @@ struct Header {
     /// From creation to end
     #[schema(pattern = r"^(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{7})?$")]
     total_activity_time: Option<String>,
-    #[schema(value_type = RunType)]
-    connected_system_run_type: &'static str,
+    connected_system_run_type: RunType,
     #[serde(flatten)]
     totals: Totals,
     /// Activities below this one
@@ -103,6 +190,14 @@ struct Detail {
     execution_stats: Option<()>,
 }
 
+query! {
+    struct SearchQuery {
+        /// Text looked for, ignoring case, in target name, context and type and in who started it.
+        #[param(inline)]
+        search: Option<Text<500>>,
+    }
+}
+
 /// Lists activities.
 ///
 /// One page of those at the top level, oldest first unless `sortBy` or `sortDirection` say otherwise. `sortBy` knows
@@ -110,21 +205,12 @@ struct Detail {
 #[utoipa::path(
     get, path = "/api/v1/activities",
     tag = "Activities", operation_id = "listActivities",
-    params(
-        PagingQuery,
-        (
-            "search" = inline(Option<String>), Query, max_length = 500,
-            description = "Text looked for, ignoring case, in target name, context and type and in who started it."
-        )
-    ),
+    params(PagingQuery, SearchQuery),
     responses((status = 200, description = "One page of activities.", body = Page<Header>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = Paging::read(&call)?;
-    let search = call.query.text("search").filter(|text| !text.is_empty());
-    if search.as_ref().is_some_and(|text| text.chars().count() > LONGEST_SEARCH) {
-        return Err(Error::field("search", format!("Must be at most {LONGEST_SEARCH} characters.")));
-    }
+    let paging = Paging::from(PagingQuery::read(&call.query)?);
+    let search = SearchQuery::read(&call.query)?.search.map(|text| text.0).filter(|text| !text.is_empty());
     let query = Query {
         search,
         sort: sort(paging.sort_by().unwrap_or_default()),
@@ -193,7 +279,7 @@ pub async fn stats(call: Call) -> Result<Response> {
     )
 )]
 pub async fn items(call: Call) -> Result<Response> {
-    Paging::read(&call)?;
+    PagingQuery::read(&call.query)?;
     Err(no_run(&call).await)
 }
 
@@ -227,20 +313,20 @@ fn header(activity: Activity) -> Header {
         // What is written so far is executed as soon as it is created.
         executed: Some(created.clone()),
         created,
-        status: activity.status,
-        target_type: activity.target_type,
-        target_operation_type: activity.operation,
+        status: activity.status.into(),
+        target_type: activity.target_type.into(),
+        target_operation_type: activity.operation.into(),
         target_name: activity.target_name,
         target_context: activity.target_context,
         message: activity.message,
-        initiated_by_type: activity.by_type,
+        initiated_by_type: activity.by_type.into(),
         initiated_by_id: activity.by_id,
         initiated_by_name: activity.by_name,
         objects_to_process: activity.to_process,
         objects_processed: activity.processed,
         execution_time: took.clone(),
         total_activity_time: took,
-        connected_system_run_type: "NotSet",
+        connected_system_run_type: "NotSet".into(),
         totals: Totals::default(),
         child_activity_count: activity.children,
     }

@@ -1,7 +1,9 @@
 //! Chapter 9: API keys and roles. A clear key is in the answer that created it and in no other.
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 use warp::reply::Response;
 
@@ -9,8 +11,10 @@ use crate::db::Connection;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::inputs::{CreateApiKeyRequest, UpdateApiKeyRequest};
-use crate::http::wire::{self, Body, Node};
+use crate::http::wire::body::{Errors, Field};
+use crate::http::wire::request::request;
+use crate::http::wire::text::{Date, Name, Text};
+use crate::http::wire::{self, Node};
 use crate::ops::api_keys::{self as ops, KeyFields};
 use crate::store::api_keys::{self as store, ApiKey};
 
@@ -56,7 +60,71 @@ struct RoleBody {
     static_member_count: i64,
 }
 
-const FIELDS: &[&str] = &["name", "description", "roleIds", "expiresAt", "isEnabled"];
+request! {
+    pub(super) struct CreateApiKeyRequest {
+        /// Display name, unique ignoring case
+        #[schema(inline)]
+        name: Name,
+        #[schema(inline)]
+        description: Option<Text<1000>>,
+        /// Role ids: an array, one, or none; 1 = Administrator, 2 = Reader
+        #[schema(inline)]
+        role_ids: Option<RoleIds>,
+        /// When it stops being accepted; never if there is none
+        #[schema(inline)]
+        expires_at: Option<Date>,
+    }
+}
+
+request! {
+    pub(super) struct UpdateApiKeyRequest {
+        /// Display name, unique ignoring case
+        #[schema(inline)]
+        name: Name,
+        #[schema(inline)]
+        description: Option<Text<1000>>,
+        /// Role ids: an array, one, or none; 1 = Administrator, 2 = Reader
+        #[schema(inline)]
+        role_ids: Option<RoleIds>,
+        /// When it stops being accepted; never if there is none
+        #[schema(inline)]
+        expires_at: Option<Date>,
+        /// Whether it is accepted; **not** if this is left out
+        is_enabled: Option<bool>,
+    }
+}
+
+/// Ids of roles: an array, or one.
+#[derive(Default)]
+pub(super) struct RoleIds(Vec<i64>);
+
+impl Field for RoleIds {
+    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
+        let given = if let Node::List(items) = sent { items } else { vec![sent] };
+        let mut roles = Vec::new();
+        for node in given {
+            match wire::integer(&node) {
+                None => errors.add(place, "Must be an array of integers."),
+                Some(id) if !role::ALL.iter().any(|(known, _)| *known == id) => {
+                    errors.add(place, "Names an unknown role.");
+                }
+                Some(id) if roles.contains(&id) => errors.add(place, "Names a role twice."),
+                Some(id) => roles.push(id),
+            }
+        }
+        Some(RoleIds(roles))
+    }
+}
+
+impl PartialSchema for RoleIds {
+    fn schema() -> RefOr<Schema> {
+        let id = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(2));
+        let many = ArrayBuilder::new().items(id().build()).unique_items(true);
+        Schema::from(OneOfBuilder::new().item(many).item(id())).into()
+    }
+}
+
+impl ToSchema for RoleIds {}
 
 /// Lists API keys.
 ///
@@ -95,7 +163,14 @@ pub async fn get(call: Call) -> Result<Response> {
     responses((status = 201, description = "The created API key with its clear text.", body = KeyBody))
 )]
 pub async fn create(mut call: Call) -> Result<Response> {
-    let fields = fields(&mut call, |_| true).await?;
+    let request: CreateApiKeyRequest = call.read().await?;
+    let fields = KeyFields {
+        name: request.name.0,
+        description: request.description.map(|text| text.0),
+        roles: request.role_ids.unwrap_or_default().0,
+        expires_at: request.expires_at.map(|date| date.0),
+        is_enabled: true,
+    };
     let (key, secret) = ops::create(&call.app, fields, call.caller()?).await?;
     let location = format!("/api/v1/apikeys/{}", key.id);
     let roles = call.app.db.read(all_roles).await?;
@@ -117,7 +192,14 @@ pub async fn create(mut call: Call) -> Result<Response> {
     )
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
-    let fields = fields(&mut call, |body| body.flag("isEnabled").unwrap_or(false)).await?;
+    let request: UpdateApiKeyRequest = call.read().await?;
+    let fields = KeyFields {
+        name: request.name.0,
+        description: request.description.map(|text| text.0),
+        roles: request.role_ids.unwrap_or_default().0,
+        expires_at: request.expires_at.map(|date| date.0),
+        is_enabled: request.is_enabled.unwrap_or_default(),
+    };
     let key = ops::update(&call.app, call.guid(0, WHAT)?, fields, call.caller()?).await?;
     let roles = call.app.db.read(all_roles).await?;
     wire::ok(&body(key, &roles))
@@ -162,38 +244,6 @@ fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
         })
     };
     role::ALL.iter().map(role).collect()
-}
-
-async fn fields(call: &mut Call, enabled: impl Fn(&mut Body) -> bool) -> Result<KeyFields> {
-    let mut body = call.json(FIELDS).await?;
-    let name = body.name(true);
-    let description = body.description(false);
-    let roles = role_ids(&mut body);
-    let expires_at = body.date("expiresAt");
-    let is_enabled = enabled(&mut body);
-    body.check()?;
-    Ok(KeyFields { name: name.unwrap_or_default(), description, roles, expires_at, is_enabled })
-}
-
-/// An array of ids, one id, or nothing.
-fn role_ids(body: &mut Body) -> Vec<i64> {
-    let given = match body.take("roleIds") {
-        None => Vec::new(),
-        Some(Node::List(items)) => items,
-        Some(one) => vec![one],
-    };
-    let mut roles = Vec::new();
-    for node in &given {
-        match wire::integer(node) {
-            None => body.fault("roleIds", "Must be an array of integers."),
-            Some(id) if !role::ALL.iter().any(|(known, _)| *known == id) => {
-                body.fault("roleIds", "Names an unknown role.")
-            }
-            Some(id) if roles.contains(&id) => body.fault("roleIds", "Names a role twice."),
-            Some(id) => roles.push(id),
-        }
-    }
-    roles
 }
 
 fn body(key: ApiKey, roles: &[RoleBody]) -> KeyBody {

@@ -13,19 +13,25 @@ use warp::reply::{Reply, Response};
 use crate::domain::text::turns_text;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::openapi::enums::CertificateSource;
-use crate::http::openapi::inputs::{
-    AddCertificateFileRequest, PagingQuery, UpdateCertificateRequest, UploadCertificateRequest,
-};
-use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
-use crate::http::wire::{self, Body};
+use crate::http::wire;
+use crate::http::wire::body::{Errors, Field};
+use crate::http::wire::choice::choice;
+use crate::http::wire::node::Node;
+use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
+use crate::http::wire::request::request;
+use crate::http::wire::text::{Name, Text};
 use crate::ops::certificates::{self as ops, CertificateChanges, NewCertificate, remaining};
 use crate::security::certificate::encoding::only_certificate;
 use crate::store::certificates::{self as store, Certificate};
 
 const WHAT: &str = "certificate";
 /// The longest text that a certificate is sent in.
-const MOST_CHARACTERS: usize = 1_048_576;
+const MAX_CHARACTERS: usize = 1_048_576;
+
+choice! {
+    /// Where a certificate is kept.
+    pub(super) struct CertificateSource: ["Uploaded", "FilePath"];
+}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -43,8 +49,7 @@ struct CertificateBody {
     valid_from: String,
     #[schema(format = DateTime)]
     valid_to: String,
-    #[schema(value_type = CertificateSource)]
-    source_type: &'static str,
+    source_type: CertificateSource,
     /// Below the connector files folder
     file_path: Option<String>,
     is_enabled: bool,
@@ -68,6 +73,59 @@ struct ValidityBody {
     is_valid: bool,
     errors: Vec<String>,
     warnings: Vec<String>,
+}
+
+request! {
+    pub(super) struct UploadCertificateRequest {
+        /// Display name
+        #[schema(inline)]
+        name: Name<255>,
+        /// DER or PEM, base64-encoded as a whole
+        #[schema(inline)]
+        certificate_data_base64: Encoded,
+        #[schema(inline)]
+        notes: Option<Text<2000>>,
+    }
+}
+
+request! {
+    pub(super) struct AddCertificateFileRequest {
+        /// Display name
+        #[schema(inline)]
+        name: Name<255>,
+        /// Below the connector files folder
+        #[schema(inline)]
+        file_path: Text<4096, 1>,
+        #[schema(inline)]
+        notes: Option<Text<2000>>,
+    }
+}
+
+request! {
+    pub(super) struct UpdateCertificateRequest {
+        /// Display name
+        #[schema(inline)]
+        name: Option<Name<255>>,
+        /// An empty text clears them
+        #[schema(inline)]
+        notes: Option<Text<2000>>,
+        /// Whether it is trusted
+        is_enabled: Option<bool>,
+    }
+}
+
+/// The DER form of the one certificate that was sent in base64.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 1048576, content_encoding = "base64")]
+pub(super) struct Encoded(Vec<u8>);
+
+impl Field for Encoded {
+    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
+        match decoded(&String::read(sent, place, errors)?) {
+            Ok(der) => Some(Encoded(der)),
+            Err(why) => errors.refuse(place, why),
+        }
+    }
 }
 
 const COLUMNS: &[(&str, Column)] = &[
@@ -100,7 +158,7 @@ const COLUMNS: &[(&str, Column)] = &[
     responses((status = 200, description = "One page of certificates.", body = Page<CertificateBody>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = Paging::read(&call)?;
+    let paging = PagingQuery::read(&call.query)?.into();
     let certificates = call.app.db.read(store::list).await?;
     let now = OffsetDateTime::now_utc();
     wire::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
@@ -144,18 +202,9 @@ pub async fn get(call: Call) -> Result<Response> {
     responses((status = 201, description = "The added certificate.", body = CertificateBody))
 )]
 pub async fn upload(mut call: Call) -> Result<Response> {
-    const DATA: &str = "certificateDataBase64";
-    let mut body = call.json(&["name", DATA, "notes"]).await?;
-    let (name, notes) = (name(&mut body, true), notes(&mut body));
-    let der = required(&mut body, DATA).and_then(|text| match decoded(&text) {
-        Ok(der) => Some(der),
-        Err(why) => {
-            body.fault(DATA, why);
-            None
-        }
-    });
-    body.check()?;
-    let new = NewCertificate { name: name.unwrap_or_default(), notes, der: der.unwrap_or_default(), file_path: None };
+    let request: UploadCertificateRequest = call.read().await?;
+    let UploadCertificateRequest { name, certificate_data_base64: Encoded(der), notes } = request;
+    let new = NewCertificate { name: name.0, notes: notes.map(|text| text.0), der, file_path: None };
     added(&call, new).await
 }
 
@@ -169,16 +218,9 @@ pub async fn upload(mut call: Call) -> Result<Response> {
     responses((status = 201, description = "The added certificate.", body = CertificateBody))
 )]
 pub async fn from_file(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["name", "filePath", "notes"]).await?;
-    let (name, notes) = (name(&mut body, true), notes(&mut body));
-    let path = required(&mut body, "filePath");
-    if path.as_ref().is_some_and(|p| !(1..=4096).contains(&p.chars().count())) {
-        body.fault("filePath", "Must be 1-4096 characters.");
-    }
-    body.check()?;
-    let path = path.unwrap_or_default();
+    let AddCertificateFileRequest { name, file_path: Text(path), notes } = call.read().await?;
     let der = ops::read_file(&call.app, &path).await.map_err(|why| Error::field("filePath", why))?;
-    added(&call, NewCertificate { name: name.unwrap_or_default(), notes, der, file_path: Some(path) }).await
+    added(&call, NewCertificate { name: name.0, notes: notes.map(|text| text.0), der, file_path: Some(path) }).await
 }
 
 /// Updates a certificate.
@@ -191,13 +233,8 @@ pub async fn from_file(mut call: Call) -> Result<Response> {
     responses((status = 204, description = "Updated."))
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["name", "notes", "isEnabled"]).await?;
-    let changes = CertificateChanges {
-        name: name(&mut body, false),
-        notes: notes(&mut body),
-        is_enabled: body.flag("isEnabled"),
-    };
-    body.check()?;
+    let UpdateCertificateRequest { name, notes, is_enabled } = call.read().await?;
+    let changes = CertificateChanges { name: name.map(|name| name.0), notes: notes.map(|text| text.0), is_enabled };
     ops::update(&call.app, call.guid(0, WHAT)?, changes, call.caller()?).await?;
     Ok(wire::no_content())
 }
@@ -267,7 +304,7 @@ fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
         serial_number: c.serial_number,
         valid_from: wire::date(c.valid_from),
         valid_to: wire::date(c.valid_to),
-        source_type: if c.file_path.is_some() { "FilePath" } else { "Uploaded" },
+        source_type: if c.file_path.is_some() { "FilePath".into() } else { "Uploaded".into() },
         file_path: c.file_path,
         is_enabled: c.is_enabled,
         created_at: wire::date(c.created_at),
@@ -279,36 +316,10 @@ fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
     }
 }
 
-/// A display name: 1-255 code points, trimmed.
-fn name(body: &mut Body, is_required: bool) -> Option<String> {
-    let text = if is_required { required(body, "name") } else { body.text("name") };
-    let name = text?.trim().to_owned();
-    if !(1..=255).contains(&name.chars().count()) {
-        body.fault("name", "Must be 1-255 characters.");
-    }
-    Some(name)
-}
-
-fn notes(body: &mut Body) -> Option<String> {
-    let notes = body.text("notes")?;
-    if notes.chars().count() > 2000 {
-        body.fault("notes", "Must be at most 2000 characters.");
-    }
-    Some(notes)
-}
-
-fn required(body: &mut Body, field: &str) -> Option<String> {
-    let text = body.text(field);
-    if text.is_none() && !body.faults.contains_key(field) {
-        body.fault(field, "Is required.");
-    }
-    text
-}
-
 /// The DER form of the one certificate in a text as it was sent.
 fn decoded(text: &str) -> Result<Vec<u8>, String> {
-    if text.chars().count() > MOST_CHARACTERS {
-        return Err(format!("Must be at most {MOST_CHARACTERS} characters."));
+    if text.chars().count() > MAX_CHARACTERS {
+        return Err(format!("Must be at most {MAX_CHARACTERS} characters."));
     }
     if text.trim_start().starts_with("-----BEGIN ") {
         return Err("Is not base64: a PEM file must be base64-encoded as a whole, as any other.".to_owned());
@@ -362,7 +373,7 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_is_told_from_what_is_no_certificate() {
-        let too_long = "A".repeat(MOST_CHARACTERS + 1);
+        let too_long = "A".repeat(MAX_CHARACTERS + 1);
         for (text, why) in [
             ("", "Must hold exactly one certificate"),
             ("AAAA", "Must hold exactly one certificate"),

@@ -12,16 +12,26 @@ use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Value};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::enums::{SettingType, SystemStatus};
-use crate::http::openapi::inputs::{
-    CreateConnectedSystemRequest, PagingQuery, SettingId, UpdateConnectedSystemRequest,
-};
-use crate::http::wire::paging::{self, Kind as Column, Page, Paging};
-use crate::http::wire::{self, Body, Node};
+use crate::http::wire::body::{Errors, Field};
+use crate::http::wire::choice::choice;
+use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
+use crate::http::wire::request::{Integer, SettingId, key, object, request, shown_key};
+use crate::http::wire::text::{Name, Text, Trimmed};
+use crate::http::wire::{self, Node};
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
 use crate::ops::import_schema;
 
 pub const WHAT: &str = "connected system";
+
+choice! {
+    /// `Deleting` is reserved.
+    pub(super) struct SystemStatus: ["Active", "Deleting"];
+}
+
+choice! {
+    /// Kind of a connector setting; those after `File` carry no value and are reserved.
+    pub(super) struct SettingType: Kind::ALL.iter().map(|kind| kind.name()).chain(["Heading", "Label", "Text", "Divider"]);
+}
 
 /// A connected system.
 #[derive(Serialize, ToSchema)]
@@ -38,8 +48,7 @@ struct ConnectedSystem {
     /// Last accepted update, schema import or applied hierarchy import
     #[schema(format = DateTime)]
     last_updated: Option<String>,
-    #[schema(value_type = SystemStatus)]
-    status: String,
+    status: SystemStatus,
     /// Whether the connector has validated the settings as they are; false until the next import after each change
     setting_values_valid: bool,
     /// The connector definition
@@ -71,8 +80,7 @@ struct ConnectorBody {
 struct SettingBody {
     /// Name of the setting
     name: &'static str,
-    #[schema(value_type = SettingType)]
-    r#type: &'static str,
+    r#type: SettingType,
     /// Filled for texts, choices and files; never for secrets
     string_value: Option<String>,
     /// Filled for integers
@@ -94,8 +102,7 @@ struct ListItem {
     description: Option<String>,
     #[schema(format = DateTime)]
     created: String,
-    #[schema(value_type = SystemStatus)]
-    status: String,
+    status: SystemStatus,
     object_count: usize,
     pending_export_objects_count: usize,
     /// Number of selected object types
@@ -104,6 +111,87 @@ struct ListItem {
     connector_name: &'static str,
     /// ID of the connector definition
     connector_id: i64,
+}
+
+request! {
+    pub(super) struct CreateConnectedSystemRequest {
+        /// Display name for the connected system
+        #[schema(inline)]
+        name: Name,
+        /// Optional description
+        #[schema(inline)]
+        description: Option<Trimmed<1000>>,
+        /// ID of the connector type to use; `GET connector-definitions` lists them
+        #[schema(inline)]
+        connector_definition_id: Integer,
+    }
+}
+
+request! {
+    pub(super) struct UpdateConnectedSystemRequest {
+        /// Display name
+        #[schema(inline)]
+        name: Option<Name>,
+        /// Description
+        #[schema(inline)]
+        description: Option<Text<1000>>,
+        /// Connector-specific settings, keyed by setting ID; at most 1000
+        #[schema(value_type = Option<BTreeMap<SettingId, SettingValueRequest>>)]
+        setting_values: Option<SettingValues>,
+        /// Maximum concurrent export batches
+        #[schema(inline)]
+        max_export_parallelism: Option<Integer<1, 16>>,
+    }
+}
+
+request! {
+    /// The value of one setting: the member that fits its type.
+    #[derive(Default)]
+    pub(super) struct SettingValueRequest {
+        /// Of texts, choices, files and secrets; an empty one clears the setting
+        #[schema(max_length = 4096, pattern = r"^[^\x00]*$")]
+        string_value: Option<String>,
+        /// Of integers
+        #[schema(inline)]
+        int_value: Option<Integer>,
+        /// Of check boxes
+        checkbox_value: Option<bool>,
+    }
+}
+
+/// Setting values as they were sent. Errors of form go along with them, so that the operation adds its own to them.
+pub(super) struct SettingValues(pub(super) SettingInputs);
+
+/// Settings of a request at most: far more than any connector has.
+const MAX_SETTINGS: usize = 1000;
+
+impl Field for SettingValues {
+    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
+        let Node::Object(members) = sent else {
+            return errors.refuse(place, "Must be an object keyed by setting id.");
+        };
+        if members.len() > MAX_SETTINGS {
+            return errors.refuse(place, format!("Must be at most {MAX_SETTINGS} settings."));
+        }
+        let mut inputs = SettingInputs::new();
+        for (name, node) in members {
+            let (shown, input) = match key(&name) {
+                Some(id) => (id.to_string(), setting_input(node).map_err(|why| format!("Setting {id}: {why}"))),
+                None => (shown_key(&name), Err(format!("Keys of {place} are setting ids, written as integers."))),
+            };
+            let twice = format!("Setting {shown} must be given only once.");
+            inputs.entry(shown).and_modify(|i| *i = Err(twice)).or_insert(input);
+        }
+        Some(SettingValues(inputs))
+    }
+}
+
+fn setting_input(node: Node) -> Result<Input, String> {
+    if !matches!(node, Node::Null | Node::Object(_)) {
+        return Err("must be an object with stringValue, intValue or checkboxValue.".to_owned());
+    }
+    let SettingValueRequest { string_value, int_value, checkbox_value } = object(node)?;
+    Ok(Input { text: string_value, integer: int_value.map(|n| n.0), flag: checkbox_value })
 }
 
 const COLUMNS: &[(&str, Column)] = &[
@@ -129,14 +217,14 @@ const COLUMNS: &[(&str, Column)] = &[
     responses((status = 200, description = "One page of connected systems.", body = Page<ListItem>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = Paging::read(&call)?;
+    let paging = PagingQuery::read(&call.query)?.into();
     let systems = ops::list(&call.app.db).await?;
     let items = systems.into_iter().map(|ops::Listed { system: s, selected_types }| ListItem {
         id: s.id,
         name: s.name,
         description: s.description,
         created: wire::date(s.created),
-        status: s.status,
+        status: s.status.into(),
         // Objects and exports come with later chapters; until then there are none.
         object_count: 0,
         pending_export_objects_count: 0,
@@ -161,15 +249,8 @@ pub async fn list(call: Call) -> Result<Response> {
     )
 )]
 pub async fn create(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["name", "description", "connectorDefinitionId"]).await?;
-    let name = body.name(true);
-    let description = body.description(true);
-    let connector = body.integer("connectorDefinitionId");
-    if connector.is_none() && !body.faults.contains_key("connectorDefinitionId") {
-        body.fault("connectorDefinitionId", "Is required.");
-    }
-    body.check()?;
-    let (name, connector) = (name.unwrap_or_default(), connector.unwrap_or_default());
+    let CreateConnectedSystemRequest { name, description, connector_definition_id } = call.read().await?;
+    let (name, description, connector) = (name.0, description.map(|text| text.0), connector_definition_id.0);
     let detail = ops::create(&call.app, name, description, connector, call.caller()?).await?;
     let location = format!("/api/v1/synchronisation/connected-systems/{}", detail.system.id);
     Ok(wire::created(wire::ok(&ConnectedSystem::new(detail))?, &location))
@@ -207,14 +288,16 @@ pub async fn get(call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated connected system.", body = ConnectedSystem))
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["name", "description", "settingValues", "maxExportParallelism"]).await?;
-    let fields = Fields {
-        name: body.name(false),
-        description: body.description(false),
-        max_export_parallelism: parallelism(&mut body),
+    let (body, errors) = call.read_if_any::<UpdateConnectedSystemRequest>().await?.ok_or_else(wire::no_body)?;
+    let (fields, settings) = match body {
+        None => Default::default(),
+        Some(UpdateConnectedSystemRequest { name, description, setting_values, max_export_parallelism }) => {
+            let (name, description) = (name.map(|name| name.0), description.map(|text| text.0));
+            let max_export_parallelism = max_export_parallelism.map(|n| n.0);
+            (Fields { name, description, max_export_parallelism }, setting_values.map(|values| values.0))
+        }
     };
-    let settings = setting_values(&mut body);
-    let update = Update { fields, settings, faults: body.faults };
+    let update = Update { fields, settings, faults: errors.into_faults() };
     let (app, id) = (&call.app, call.id(0, WHAT)?);
     let mut detail = ops::update(app, id, update, call.caller()?).await?;
     let permit = wire::free_permit(&app.large_answers);
@@ -247,78 +330,6 @@ pub async fn import_schema(call: Call) -> Result<Response> {
     wire::stream(permit, || ConnectedSystem::new(detail)).await
 }
 
-fn parallelism(body: &mut Body) -> Option<i64> {
-    let n = body.integer("maxExportParallelism")?;
-    if (1..=16).contains(&n) {
-        return Some(n);
-    }
-    body.fault("maxExportParallelism", "Must be 1-16.");
-    None
-}
-
-/// How many settings a request may hold: far more than any connector has.
-const MAX_SETTINGS: usize = 1000;
-
-/// Setting values as they were sent. Faults of form are carried along, so that all faults are told together.
-pub(super) fn setting_values(body: &mut Body) -> Option<SettingInputs> {
-    let members = match body.take("settingValues")? {
-        Node::Object(members) => members,
-        _ => {
-            body.fault("settingValues", "Must be an object keyed by setting id.");
-            return None;
-        }
-    };
-    if members.len() > MAX_SETTINGS {
-        body.fault("settingValues", format!("Must be at most {MAX_SETTINGS} settings."));
-        return None;
-    }
-    let mut inputs = SettingInputs::new();
-    for (key, node) in members {
-        let (shown, input) = match wire::key(&key) {
-            Some(id) => (id.to_string(), setting_input(node).map_err(|fault| format!("Setting {id}: {fault}"))),
-            None => {
-                (wire::shown_key(&key), Err("Keys of settingValues are setting ids, written as integers.".to_owned()))
-            }
-        };
-        let twice = format!("Setting {shown} must be given only once.");
-        inputs.entry(shown).and_modify(|i| *i = Err(twice)).or_insert(input);
-    }
-    Some(inputs)
-}
-
-fn setting_input(node: Node) -> Result<Input, String> {
-    let members = match node {
-        Node::Null => return Ok(Input::default()),
-        Node::Object(members) => members,
-        _ => return Err("must be an object with stringValue, intValue or checkboxValue.".to_owned()),
-    };
-    let mut input = Input::default();
-    let mut seen = Vec::new();
-    for (name, value) in members {
-        let Some(known) =
-            ["stringvalue", "intvalue", "checkboxvalue"].into_iter().find(|k| name.eq_ignore_ascii_case(k))
-        else {
-            continue;
-        };
-        if seen.contains(&known) {
-            return Err(format!("{name} must be given only once."));
-        }
-        seen.push(known);
-        match (known, value) {
-            (_, Node::Null) => {}
-            ("stringvalue", Node::Text(text)) => input.text = Some(text),
-            ("stringvalue", _) => return Err("stringValue must be a string.".to_owned()),
-            ("intvalue", value) => match wire::integer(&value) {
-                Some(n) => input.integer = Some(n),
-                None => return Err("intValue must be an integer.".to_owned()),
-            },
-            (_, Node::Bool(flag)) => input.flag = Some(flag),
-            _ => return Err("checkboxValue must be true or false.".to_owned()),
-        }
-    }
-    Ok(input)
-}
-
 impl ConnectedSystem {
     fn new(detail: Detail) -> Self {
         let Detail { system, settings, types } = detail;
@@ -329,7 +340,7 @@ impl ConnectedSystem {
             description: system.description,
             created: wire::date(system.created),
             last_updated: system.last_updated.map(wire::date),
-            status: system.status,
+            status: system.status.into(),
             setting_values_valid: system.setting_values_valid,
             connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
             object_types: object_types(types),
@@ -345,7 +356,7 @@ fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, 
     let body = |setting: &crate::domain::setting::Setting| {
         let mut body = SettingBody {
             name: setting.name,
-            r#type: setting.kind.name(),
+            r#type: setting.kind.name().into(),
             string_value: None,
             int_value: None,
             checkbox_value: None,

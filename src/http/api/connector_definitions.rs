@@ -4,15 +4,26 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
+use super::connected_systems::SettingType;
 use crate::connectors::definitions::{self, Definition};
-use crate::domain::setting::{Kind, Preset, Setting};
+use crate::domain::setting::{Category, Kind, Preset, Setting};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::openapi::enums::{OriginType, SettingCategory, SettingType};
 use crate::http::wire;
+use crate::http::wire::choice::choice;
 use crate::store::connected_systems;
 
 const WHAT: &str = "connector definition";
+
+choice! {
+    /// Who made or changed something built in.
+    pub(super) struct OriginType: ["NotSet", "User", "ApiKey", "System"];
+}
+
+choice! {
+    /// Where a connector setting is shown; the last two are reserved.
+    pub(super) struct SettingCategory: Category::ALL.iter().map(|group| group.name()).chain(["Capabilities", "Schema"]);
+}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -44,14 +55,12 @@ struct Full {
     built_in: bool,
     #[schema(format = DateTime)]
     created: &'static str,
-    #[schema(value_type = OriginType)]
-    created_by_type: &'static str,
+    created_by_type: OriginType,
     created_by_id: Option<&'static str>,
     created_by_name: Option<&'static str>,
     #[schema(format = DateTime)]
     last_updated: Option<&'static str>,
-    #[schema(value_type = OriginType)]
-    last_updated_by_type: &'static str,
+    last_updated_by_type: OriginType,
     last_updated_by_id: Option<&'static str>,
     last_updated_by_name: Option<&'static str>,
     #[schema(value_type = Vec<Value>)]
@@ -82,10 +91,8 @@ struct SettingBody {
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
-    #[schema(value_type = SettingCategory)]
-    category: &'static str,
-    #[schema(value_type = SettingType)]
-    r#type: &'static str,
+    category: SettingCategory,
+    r#type: SettingType,
     default_checkbox_value: Option<bool>,
     default_string_value: Option<&'static str>,
     default_int_value: Option<i64>,
@@ -160,11 +167,11 @@ fn full(d: &'static Definition) -> Full {
         url: None,
         built_in: true,
         created: wire::BUILT_IN_SINCE,
-        created_by_type: "System",
+        created_by_type: "System".into(),
         created_by_id: None,
         created_by_name: None,
         last_updated: None,
-        last_updated_by_type: "NotSet",
+        last_updated_by_type: "NotSet".into(),
         last_updated_by_id: None,
         last_updated_by_name: None,
         files: [],
@@ -190,8 +197,8 @@ fn setting(s: &'static Setting) -> SettingBody {
         id: s.id,
         name: s.name,
         description: Some(s.description),
-        category: s.category.name(),
-        r#type: s.kind.name(),
+        category: s.category.name().into(),
+        r#type: s.kind.name().into(),
         default_checkbox_value: None,
         default_string_value: None,
         default_int_value: None,

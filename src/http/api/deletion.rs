@@ -8,9 +8,16 @@ use warp::reply::{Reply, Response};
 use super::connected_systems::WHAT;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::enums::DeletionOutcome;
 use crate::http::wire;
+use crate::http::wire::choice::choice;
+use crate::http::wire::request::query;
+use crate::http::wire::text::Flag;
 use crate::ops::deletion as ops;
+
+choice! {
+    /// Only `CompletedImmediately` in this version.
+    pub(super) struct DeletionOutcome: ["CompletedImmediately", "QueuedAsBackgroundJob", "QueuedAfterSync"];
+}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +77,24 @@ pub async fn preview(call: Call) -> Result<Response> {
     })
 }
 
+query! {
+    #[expect(dead_code, reason = "there is no change history yet")]
+    struct ClearQuery {
+        /// Whether change history goes too; true unless given.
+        #[param(inline)]
+        delete_change_history: Option<Flag>,
+    }
+}
+
+query! {
+    #[expect(dead_code, reason = "there is no change history yet")]
+    struct DeleteQuery {
+        /// Whether change history goes too; false unless given.
+        #[param(inline)]
+        delete_change_history: Option<Flag>,
+    }
+}
+
 /// Clears a connected system.
 ///
 /// Removes its connector-space objects and pending exports, and by default their change history. Schema, partitions,
@@ -77,10 +102,7 @@ pub async fn preview(call: Call) -> Result<Response> {
 #[utoipa::path(
     post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/clear",
     tag = "Connected systems", operation_id = "clearConnectedSystem",
-    params((
-        "deleteChangeHistory" = inline(Option<bool>), Query,
-        description = "Whether change history goes too; true unless given."
-    )),
+    params(ClearQuery),
     responses(
         (status = 200, description = "Cleared; the body is empty."),
         (status = 400, description = "The query is invalid, or the system is being deleted."),
@@ -89,7 +111,7 @@ pub async fn preview(call: Call) -> Result<Response> {
 )]
 pub async fn clear(call: Call) -> Result<Response> {
     // There is no change history yet that could go with the objects.
-    let _with_history = call.query.flag("deleteChangeHistory", true)?;
+    ClearQuery::read(&call.query)?;
     ops::clear(&call.app, call.id(0, WHAT)?, call.caller()?).await?;
     Ok(warp::reply().into_response())
 }
@@ -99,8 +121,7 @@ pub async fn clear(call: Call) -> Result<Response> {
 #[schema(as = DeletionResult)]
 struct Deleted {
     success: bool,
-    #[schema(value_type = DeletionOutcome)]
-    outcome: &'static str,
+    outcome: DeletionOutcome,
     error_message: Option<&'static str>,
     /// Of a deletion in the background; null in this version
     worker_task_id: Option<Uuid>,
@@ -116,10 +137,7 @@ struct Deleted {
 #[utoipa::path(
     delete, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
     tag = "Connected systems", operation_id = "deleteConnectedSystem",
-    params((
-        "deleteChangeHistory" = inline(Option<bool>), Query,
-        description = "Whether change history goes too; false unless given."
-    )),
+    params(DeleteQuery),
     responses(
         (status = 200, description = "What was done.", body = Deleted),
         (status = 400, description = "The query is invalid, or the system is being deleted."),
@@ -128,11 +146,11 @@ struct Deleted {
 )]
 pub async fn delete(call: Call) -> Result<Response> {
     // There is no change history yet that could go with the system.
-    let _with_history = call.query.flag("deleteChangeHistory", false)?;
+    DeleteQuery::read(&call.query)?;
     let activity = ops::delete(&call.app, call.id(0, WHAT)?, call.caller()?).await?;
     wire::ok(&Deleted {
         success: true,
-        outcome: "CompletedImmediately",
+        outcome: "CompletedImmediately".into(),
         error_message: None,
         worker_task_id: None,
         activity_id: activity.to_string(),

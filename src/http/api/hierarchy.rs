@@ -7,10 +7,15 @@ use warp::reply::Response;
 use super::connected_systems::WHAT;
 use crate::domain::hierarchy as domain;
 use crate::http::call::Call;
-use crate::http::openapi::enums::HierarchyItemType;
-use crate::http::openapi::inputs::ImportQuery;
 use crate::http::wire;
+use crate::http::wire::choice::choice;
+use crate::http::wire::request::query;
+use crate::http::wire::text::Flag;
 use crate::ops::import_hierarchy::{self as ops, Options, Report};
+
+choice! {
+    pub(super) struct HierarchyItemType: ["Partition", "Container"];
+}
 
 /// What an import of the hierarchy changed.
 #[derive(Serialize, ToSchema)]
@@ -69,8 +74,7 @@ struct Touched<'a> {
     name: &'a str,
     /// The stored selection; false for what was added
     was_selected: bool,
-    #[schema(value_type = HierarchyItemType)]
-    item_type: &'static str,
+    item_type: HierarchyItemType,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -85,8 +89,7 @@ struct Renamed<'a> {
     new_name: &'a str,
     /// The stored selection
     was_selected: bool,
-    #[schema(value_type = HierarchyItemType)]
-    item_type: &'static str,
+    item_type: HierarchyItemType,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -103,8 +106,7 @@ struct Moved<'a> {
     new_parent_external_id: Option<&'a str>,
     /// The stored selection
     was_selected: bool,
-    #[schema(value_type = HierarchyItemType)]
-    item_type: &'static str,
+    item_type: HierarchyItemType,
 }
 
 /// Partitions or containers, put into the form of the answer one by one.
@@ -127,7 +129,7 @@ impl Serialize for Items<domain::Touched> {
             external_id: &row.external_id,
             name: &row.name,
             was_selected: row.was_selected,
-            item_type: self.item_type,
+            item_type: self.item_type.into(),
         }))
     }
 }
@@ -139,7 +141,7 @@ impl Serialize for Items<domain::Renamed> {
             old_name: &row.old_name,
             new_name: &row.new_name,
             was_selected: row.was_selected,
-            item_type: self.item_type,
+            item_type: self.item_type.into(),
         }))
     }
 }
@@ -152,7 +154,7 @@ impl Serialize for Items<domain::Moved> {
             old_parent_external_id: row.old_parent.as_deref(),
             new_parent_external_id: row.new_parent.as_deref(),
             was_selected: row.was_selected,
-            item_type: self.item_type,
+            item_type: self.item_type.into(),
         }))
     }
 }
@@ -181,6 +183,17 @@ impl HierarchyResult {
     }
 }
 
+query! {
+    struct ImportQuery {
+        /// Do everything but change nothing; the answer is the same, with `preview` true.
+        #[param(inline)]
+        preview: Option<Flag>,
+        /// Vouch for what is missing: removes what the directory cannot prove to be gone, however much it is.
+        #[param(inline)]
+        accept_removals: Option<Flag>,
+    }
+}
+
 /// Imports the hierarchy.
 ///
 /// Connects to the external identity store and discovers its partition and container hierarchy. Renamed and moved
@@ -202,10 +215,9 @@ impl HierarchyResult {
     )
 )]
 pub async fn import(call: Call) -> crate::error::Result<Response> {
-    let options = Options {
-        preview: call.query.flag("preview", false)?,
-        accept_removals: call.query.flag("acceptRemovals", false)?,
-    };
+    let query = ImportQuery::read(&call.query)?;
+    let is_on = |flag: Option<Flag>| flag.is_some_and(|flag| flag.0);
+    let options = Options { preview: is_on(query.preview), accept_removals: is_on(query.accept_removals) };
     let report = ops::run(&call.app, call.id(0, WHAT)?, options, call.caller()?).await?;
     wire::stream(wire::free_permit(&call.app.large_answers), move || HierarchyResult::new(report, options.preview))
         .await

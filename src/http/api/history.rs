@@ -1,23 +1,28 @@
 //! Chapter 14: history. Changes of objects come with the parts that have objects; until then there are none to show.
 
 use serde::Serialize;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 use warp::reply::Response;
 
 use super::connected_systems::WHAT;
-use crate::error::{Error, Faults, Result};
+use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::inputs::{ConnectorSpaceQuery, DeletedQuery, MetaverseQuery};
-use crate::http::openapi::later::{DeletedConnectorSpaceObject, DeletedMetaverseObject};
 use crate::http::wire;
+use crate::http::wire::choice::choice;
+use crate::http::wire::request::query;
+use crate::http::wire::text::{DateInQuery, Text};
 use crate::ops::history as ops;
 use crate::store::connected_systems;
 
-/// Items of a page unless the caller says otherwise, and at most.
-const PAGE_SIZE: (i64, i64) = (50, 1000);
-/// The longest text that is searched for.
-const LONGEST_SEARCH: usize = 500;
+/// Items of a page unless the caller asks for another number.
+const PAGE_SIZE: i64 = 50;
+const MAX_PAGE_SIZE: i64 = 1000;
+
+choice! {
+    /// Who started the change that deleted an object.
+    pub(super) struct DeletionInitiatorType: ["User", "ApiKey", "Unknown"];
+}
 
 /// Deleted objects of either kind.
 #[derive(Serialize, ToSchema)]
@@ -27,6 +32,38 @@ struct DeletedObjects<T: ToSchema> {
     total_count: usize,
     page: i64,
     page_size: i64,
+}
+
+/// A deleted connector-space object.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeletedConnectorSpaceObject {
+    /// Of the change record
+    id: Uuid,
+    external_id: Option<String>,
+    display_name: Option<String>,
+    object_type_name: Option<String>,
+    connected_system_id: i64,
+    /// Null once the system is gone
+    connected_system_name: Option<String>,
+    #[schema(format = DateTime)]
+    change_time: String,
+    initiated_by_type: Option<DeletionInitiatorType>,
+    initiated_by_name: Option<String>,
+}
+
+/// A deleted metaverse object.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeletedMetaverseObject {
+    id: Uuid,
+    display_name: Option<String>,
+    object_type_name: Option<String>,
+    object_type_id: Option<i64>,
+    #[schema(format = DateTime)]
+    change_time: String,
+    initiated_by_type: Option<DeletionInitiatorType>,
+    initiated_by_name: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,6 +96,46 @@ struct CleanupBody {
     batch_size: usize,
 }
 
+query! {
+    #[expect(dead_code, reason = "there are no deleted objects yet")]
+    struct ConnectorSpaceQuery {
+        /// Only objects of this connected system.
+        #[param(inline)]
+        connected_system_id: Option<i64>,
+        /// Text looked for in external ids, ignoring case.
+        #[param(inline)]
+        external_id_search: Option<Text<500>>,
+    }
+}
+
+query! {
+    #[expect(dead_code, reason = "there are no deleted objects yet")]
+    struct MetaverseQuery {
+        /// Only objects of this type.
+        #[param(inline)]
+        object_type_id: Option<i64>,
+        /// Text looked for in display names, ignoring case.
+        #[param(inline)]
+        display_name_search: Option<Text<500>>,
+    }
+}
+
+query! {
+    #[expect(dead_code, reason = "there are no deleted objects yet")]
+    struct DeletedQuery {
+        /// Only what was deleted then or later.
+        from_date: Option<DateInQuery>,
+        /// Only what was deleted then or earlier.
+        to_date: Option<DateInQuery>,
+        /// Page number from 1; below 1 becomes 1.
+        #[param(inline)]
+        page: Option<i64>,
+        /// Items of a page, 50 unless given, 1 to 1000.
+        #[param(inline)]
+        page_size: Option<i64>,
+    }
+}
+
 /// Lists deleted connector-space objects.
 ///
 /// Newest first. There are none until objects are imported, which a later version does.
@@ -72,7 +149,8 @@ struct CleanupBody {
     ))
 )]
 pub async fn deleted_cso(call: Call) -> Result<Response> {
-    deleted(&call, "connectedSystemId", "externalIdSearch")
+    ConnectorSpaceQuery::read(&call.query)?;
+    none::<DeletedConnectorSpaceObject>(&call)
 }
 
 /// Lists deleted metaverse objects.
@@ -88,21 +166,16 @@ pub async fn deleted_cso(call: Call) -> Result<Response> {
     ))
 )]
 pub async fn deleted_mvo(call: Call) -> Result<Response> {
-    deleted(&call, "objectTypeId", "displayNameSearch")
+    MetaverseQuery::read(&call.query)?;
+    none::<DeletedMetaverseObject>(&call)
 }
 
-fn deleted(call: &Call, owner: &'static str, search: &'static str) -> Result<Response> {
-    let mut query = Parameters { call, faults: Faults::new() };
-    query.integer(owner);
-    query.search(search);
-    query.date("fromDate");
-    query.date("toDate");
-    let page = query.integer("page").unwrap_or(1).max(1);
-    let page_size = query.integer("pageSize").unwrap_or(PAGE_SIZE.0).clamp(1, PAGE_SIZE.1);
-    match query.faults.is_empty() {
-        true => wire::ok(&DeletedObjects { items: Vec::<()>::new(), total_count: 0, page, page_size }),
-        false => Err(Error::Invalid(query.faults)),
-    }
+/// An empty page.
+fn none<T: ToSchema + Serialize>(call: &Call) -> Result<Response> {
+    let query = DeletedQuery::read(&call.query)?;
+    let page = query.page.unwrap_or(1).max(1);
+    let page_size = query.page_size.unwrap_or(PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
+    wire::ok(&DeletedObjects { items: Vec::<T>::new(), total_count: 0, page, page_size })
 }
 
 /// Counts the change records of a connected system.
@@ -138,37 +211,4 @@ pub async fn cleanup(call: Call) -> Result<Response> {
         retention_period_days: done.kept.whole_days(),
         batch_size: ops::BATCH,
     })
-}
-
-/// Reads a query; what cannot be read is told together.
-struct Parameters<'a> {
-    call: &'a Call,
-    faults: Faults,
-}
-
-impl Parameters<'_> {
-    fn read<T>(&mut self, name: &str, expected: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.call.query.text(name)?;
-        let value = read(&text);
-        if value.is_none() {
-            self.faults.entry(name.to_owned()).or_default().push(expected.to_owned());
-        }
-        value
-    }
-
-    fn integer(&mut self, name: &str) -> Option<i64> {
-        self.read(name, "Must be an integer.", |text| text.parse().ok())
-    }
-
-    fn date(&mut self, name: &str) -> Option<OffsetDateTime> {
-        self.read(name, "Must be a date such as 2026-04-05 or 2026-04-05T10:30:00Z.", |text| {
-            wire::parse_date_or_day(text)
-        })
-    }
-
-    fn search(&mut self, name: &str) -> Option<String> {
-        self.read(name, &format!("Must be at most {LONGEST_SEARCH} characters."), |text| {
-            (text.chars().count() <= LONGEST_SEARCH).then(|| text.to_owned())
-        })
-    }
 }

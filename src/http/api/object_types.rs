@@ -8,11 +8,51 @@ use super::connected_systems::WHAT;
 use super::type_list::{AttributeBody, ObjectType, object_types};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::inputs::{BulkUpdateAttributesRequest, UpdateAttributeRequest, UpdateObjectTypeRequest};
-use crate::http::wire::{self, Node};
+use crate::http::wire;
+use crate::http::wire::request::{Dictionary, Keyed, SettingId, request};
 use crate::ops::object_types::{self as ops, Wish};
 
 const TYPE: &str = "object type";
+
+request! {
+    pub(super) struct UpdateObjectTypeRequest {
+        /// Include this object type in synchronisation
+        selected: Option<bool>,
+        /// Remove contributed attributes from metaverse objects when a sync rule no longer applies
+        remove_contributed_attributes_on_obsoletion: Option<bool>,
+    }
+}
+
+request! {
+    #[derive(Default)]
+    pub(super) struct UpdateAttributeRequest {
+        /// Include this attribute in synchronisation
+        selected: Option<bool>,
+        /// Make it the external id of its type
+        is_external_id: Option<bool>,
+        /// Make it the secondary external id of its type
+        is_secondary_external_id: Option<bool>,
+    }
+}
+
+impl Keyed for UpdateAttributeRequest {
+    const KEY: &'static str = "attribute";
+}
+
+impl From<UpdateAttributeRequest> for Wish {
+    fn from(request: UpdateAttributeRequest) -> Self {
+        let UpdateAttributeRequest { selected, is_external_id, is_secondary_external_id } = request;
+        Wish { selected, external: is_external_id, secondary: is_secondary_external_id }
+    }
+}
+
+request! {
+    pub(super) struct BulkUpdateAttributesRequest {
+        /// What to change, keyed by attribute ID
+        #[schema(value_type = BTreeMap<SettingId, UpdateAttributeRequest>)]
+        attributes: Dictionary<UpdateAttributeRequest>,
+    }
+}
 
 /// Lists object types.
 ///
@@ -38,10 +78,8 @@ pub async fn list(call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated object type.", body = ObjectType))
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["selected", "removeContributedAttributesOnObsoletion"]).await?;
-    let selected = body.flag("selected");
-    let remove_contributed = body.flag("removeContributedAttributesOnObsoletion");
-    body.check()?;
+    let UpdateObjectTypeRequest { selected, remove_contributed_attributes_on_obsoletion } = call.read().await?;
+    let remove_contributed = remove_contributed_attributes_on_obsoletion;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let updated = ops::update_type(&call.app, system, id, selected, remove_contributed, call.caller()?).await?;
     wire::stream(wire::free_permit(&call.app.large_answers), || ObjectType::new(updated)).await
@@ -58,13 +96,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated attribute.", body = AttributeBody))
 )]
 pub async fn update_attribute(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["selected", "isExternalId", "isSecondaryExternalId"]).await?;
-    let wish = Wish {
-        selected: body.flag("selected"),
-        external: body.flag("isExternalId"),
-        secondary: body.flag("isSecondaryExternalId"),
-    };
-    body.check()?;
+    let wish = call.read::<UpdateAttributeRequest>().await?.into();
     let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
     let updated = ops::update_attribute(&call.app, system, object_type, id, wish, call.caller()?).await?;
     wire::ok(&AttributeBody::new(&updated.stored, updated.created))
@@ -102,10 +134,8 @@ struct BulkError {
     responses((status = 200, description = "What was updated and what was not.", body = BulkBody))
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["attributes"]).await?;
-    // That there is none is told together with an empty one.
-    let wishes = body.dictionary("attributes", "attribute", wish).unwrap_or_default();
-    body.check()?;
+    let BulkUpdateAttributesRequest { attributes } = call.read().await?;
+    let wishes = attributes.0.into_iter().map(|(id, request)| (id, request.into())).collect();
     let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
     let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
     let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };
@@ -128,10 +158,4 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
 )]
 pub async fn bulk_update_by_put(call: Call) -> Result<Response> {
     bulk_update(call).await
-}
-
-/// `{ "selected": true }` of one attribute of a bulk update.
-fn wish(members: &[(String, Node)]) -> Result<Wish, String> {
-    let flag = |name| wire::switch(members, name);
-    Ok(Wish { selected: flag("selected")?, external: flag("isExternalId")?, secondary: flag("isSecondaryExternalId")? })
 }

@@ -8,9 +8,29 @@ use super::connected_systems::WHAT;
 use super::tree::{Container, Partition, Subtree, partitions};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::inputs::{BulkUpdateContainersRequest, SelectRequest};
 use crate::http::wire;
+use crate::http::wire::request::{Dictionary, Keyed, SettingId, request};
 use crate::ops::partitions as ops;
+
+request! {
+    #[derive(Default)]
+    pub(super) struct SelectRequest {
+        /// Include it in synchronisation scope
+        selected: Option<bool>,
+    }
+}
+
+impl Keyed for SelectRequest {
+    const KEY: &'static str = "container";
+}
+
+request! {
+    pub(super) struct BulkUpdateContainersRequest {
+        /// What to change, keyed by container ID
+        #[schema(value_type = BTreeMap<SettingId, SelectRequest>)]
+        containers: Dictionary<SelectRequest>,
+    }
+}
 
 /// Lists partitions.
 ///
@@ -37,7 +57,7 @@ pub async fn list(call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated partition.", body = Partition))
 )]
 pub async fn update_partition(mut call: Call) -> Result<Response> {
-    let selected = selected(&mut call).await?;
+    let SelectRequest { selected } = call.read().await?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, "partition")?);
     let branch = ops::select_partition(&call.app, system, id, selected, call.caller()?).await?;
     wire::stream(wire::free_permit(&call.app.large_answers), move || Partition::new(branch, system)).await
@@ -53,7 +73,7 @@ pub async fn update_partition(mut call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated container with its children.", body = Container))
 )]
 pub async fn update_container(mut call: Call) -> Result<Response> {
-    let selected = selected(&mut call).await?;
+    let SelectRequest { selected } = call.read().await?;
     let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
     let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
     wire::stream(wire::free_permit(&call.app.large_answers), move || Subtree::new(nodes, id, system)).await
@@ -89,24 +109,13 @@ struct BulkError {
     responses((status = 200, description = "How many were updated, and which were not.", body = BulkBody))
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
-    let mut body = call.json(&["containers"]).await?;
-    let wanted = body.dictionary("containers", "container", |members| wire::switch(members, "selected"));
-    if wanted.is_none() {
-        body.fault("containers", "Must name at least one container.");
-    }
-    body.check()?;
-    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted.unwrap_or_default(), call.caller()?).await?;
+    let BulkUpdateContainersRequest { containers } = call.read().await?;
+    let wanted = containers.0.into_iter().map(|(id, request)| (id, request.selected)).collect();
+    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted, call.caller()?).await?;
     let error = |(container_id, error_message)| BulkError { container_id, error_message };
     wire::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated,
         errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),
     })
-}
-
-async fn selected(call: &mut Call) -> Result<Option<bool>> {
-    let mut body = call.json(&["selected"]).await?;
-    let selected = body.flag("selected");
-    body.check()?;
-    Ok(selected)
 }

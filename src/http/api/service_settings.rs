@@ -4,13 +4,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use crate::domain::service_setting::{self, ALL, Definition, MAX_VALUE, ServiceSettings};
+use crate::domain::service_setting::{self, ALL, Definition, Kind, MAX_VALUE, ServiceSettings};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::openapi::enums::ServiceSettingType;
-use crate::http::openapi::inputs::UpdateServiceSettingRequest;
-use crate::http::wire::{self, Node};
+use crate::http::wire;
+use crate::http::wire::choice::choice;
+use crate::http::wire::request::request;
+use crate::http::wire::text::Text;
 use crate::ops::service_settings::{self as ops, SettingChange};
+
+choice! {
+    /// What a value of a service setting is; all are written as strings.
+    pub(super) struct ServiceSettingType: Kind::ALL.iter().map(|kind| kind.name());
+}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -22,8 +28,7 @@ struct SettingBody<'a> {
     #[schema(value_type = Option<String>)]
     description: &'static str,
     category: &'static str,
-    #[schema(value_type = ServiceSettingType)]
-    value_type: &'static str,
+    value_type: ServiceSettingType,
     #[schema(value_type = Option<String>)]
     default_value: &'static str,
     /// The override; null = none
@@ -61,6 +66,14 @@ pub async fn get(call: Call) -> Result<Response> {
     wire::ok(&body(named(&call)?, &call.app.settings.now()))
 }
 
+request! {
+    pub(super) struct UpdateServiceSettingRequest {
+        /// The new value; an empty one clears the override
+        #[schema(inline)]
+        value: Option<Text<{ MAX_VALUE }>>,
+    }
+}
+
 /// Updates a service setting.
 ///
 /// An empty value, or none, clears the override. A change acts with the next request.
@@ -71,20 +84,8 @@ pub async fn get(call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated service setting.", body = SettingBody))
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
-    let mut sent = call.json(&["value"]).await?;
-    let value = match sent.take("value") {
-        Some(Node::Text(text)) if text.chars().count() <= MAX_VALUE => Some(text).filter(|t| !t.is_empty()),
-        Some(Node::Text(_)) => {
-            sent.fault("value", format!("Must be at most {MAX_VALUE} characters."));
-            None
-        }
-        Some(_) => {
-            sent.fault("value", "Must be a string or null.");
-            None
-        }
-        None => None,
-    };
-    sent.check()?;
+    let request: UpdateServiceSettingRequest = call.read().await?;
+    let value = request.value.map(|text| text.0).filter(|text| !text.is_empty());
     let definition = named(&call)?;
     let accepted = value.map(|text| definition.accept(&text)).transpose();
     let value = accepted.map_err(|why| Error::field("value", why))?;
@@ -120,7 +121,7 @@ fn body<'a>(definition: &'static Definition, settings: &'a ServiceSettings) -> S
         display_name: definition.display_name,
         description: definition.description,
         category: definition.category,
-        value_type: definition.kind.name(),
+        value_type: definition.kind.name().into(),
         default_value: definition.default,
         value,
         effective_value: value.unwrap_or(definition.default),

@@ -8,10 +8,17 @@ use warp::reply::Response;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::enums::{AuthMethod, UnreadyReason};
-use crate::http::openapi::later::SignIn;
 use crate::http::wire;
+use crate::http::wire::choice::choice;
 use crate::http::wire::error::Envelope;
+
+choice! {
+    pub(super) struct AuthMethod: ["api_key"];
+}
+
+choice! {
+    pub(super) struct UnreadyReason: ["maintenance_mode", "error"];
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
@@ -28,8 +35,7 @@ struct NotReady<'a> {
     envelope: Envelope<'a>,
     /// Always `not_ready`
     status: &'static str,
-    #[schema(value_type = UnreadyReason)]
-    reason: &'static str,
+    reason: UnreadyReason,
 }
 
 /// A 503 of `auth/config`.
@@ -88,7 +94,7 @@ pub async fn ready(call: Call) -> Result<Response> {
         return status("ready");
     }
     let envelope = Envelope::unavailable("The storage does not accept changes.");
-    unavailable(&NotReady { envelope, status: "not_ready", reason: "error" })
+    unavailable(&NotReady { envelope, status: "not_ready", reason: "error".into() })
 }
 
 /// Tells product and version.
@@ -109,7 +115,6 @@ pub async fn version(_: Call) -> Result<Response> {
     get, path = "/api/v1/auth/config",
     tag = "System", operation_id = "authConfig",
     responses(
-        (status = 200, description = "Reserved for later versions.", body = SignIn),
         (status = 503, description = "Sign-in is not configured; use an API key.", body = NoSignIn),
     )
 )]
@@ -135,8 +140,7 @@ struct UserInfo {
     is_administrator: bool,
     /// Name of the key
     name: String,
-    #[schema(value_type = AuthMethod)]
-    auth_method: &'static str,
+    auth_method: AuthMethod,
     #[schema(value_type = Option<Uuid>)]
     metaverse_object_id: Option<i64>,
     /// Names of the roles
@@ -162,7 +166,7 @@ pub async fn userinfo(call: Call) -> Result<Response> {
         authorised,
         is_administrator: key.is_administrator(),
         name: key.name.clone(),
-        auth_method: "api_key",
+        auth_method: "api_key".into(),
         metaverse_object_id: None,
         roles: role::names(&key.roles),
         message: (!authorised).then_some("This API key has no role; an administrator can grant one."),

@@ -4,15 +4,24 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::connected_systems::{WHAT, setting_values};
+use super::connected_systems::{SettingValueRequest, SettingValues, WHAT};
 use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::openapi::enums::{StageName, StageOutcome};
-use crate::http::openapi::inputs::TestConnectionRequest;
 use crate::http::wire;
+use crate::http::wire::choice::choice;
+use crate::http::wire::request::{SettingId, request};
 use crate::ops::test_connection as ops;
 use crate::security::certificate::Certificate;
+
+choice! {
+    /// A stage of a connection test, in order.
+    pub(super) struct StageName: ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
+}
+
+choice! {
+    pub(super) struct StageOutcome: ["ok", "failed", "skipped"];
+}
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -32,10 +41,8 @@ struct TestBody {
 #[serde(rename_all = "camelCase")]
 #[schema(as = ConnectionTestStage)]
 struct StageBody {
-    #[schema(value_type = StageName)]
-    name: &'static str,
-    #[schema(value_type = StageOutcome)]
-    outcome: &'static str,
+    name: StageName,
+    outcome: StageOutcome,
     milliseconds: u64,
     /// Kind of failure
     code: Option<String>,
@@ -83,6 +90,14 @@ struct ContextBody {
     reason: Option<String>,
 }
 
+request! {
+    pub(super) struct TestConnectionRequest {
+        /// Settings to try without storing them, keyed by setting ID; at most 1000
+        #[schema(value_type = Option<BTreeMap<SettingId, SettingValueRequest>>)]
+        setting_values: Option<SettingValues>,
+    }
+}
+
 /// Tries the connection.
 ///
 /// Stage by stage, with the stored settings or with those in the body, which are not stored. Answered with 200 whatever
@@ -97,8 +112,11 @@ struct ContextBody {
     )
 )]
 pub async fn test(mut call: Call) -> Result<Response> {
-    let (settings, faults) = match call.json_if_any(&["settingValues"]).await? {
-        Some(mut body) => (setting_values(&mut body), body.faults),
+    let (settings, faults) = match call.read_if_any::<TestConnectionRequest>().await? {
+        Some((body, errors)) => {
+            let values = body.and_then(|body| body.setting_values).map(|values| values.0);
+            (values, errors.into_faults())
+        }
         None => Default::default(),
     };
     let id = call.id(0, WHAT)?;
@@ -123,7 +141,14 @@ fn stage(report: StageReport) -> StageBody {
         Outcome::Failed { code, message, remedy } => ("failed", Some(code), Some(message), Some(remedy)),
         Outcome::Skipped(why) => ("skipped", None, why, None),
     };
-    StageBody { name: report.name, outcome, milliseconds: report.milliseconds, code, message, remedy }
+    StageBody {
+        name: report.name.into(),
+        outcome: outcome.into(),
+        milliseconds: report.milliseconds,
+        code,
+        message,
+        remedy,
+    }
 }
 
 fn certificate(c: Certificate) -> CertificateBody {

@@ -5,10 +5,25 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::domain::schema::StoredAttribute;
-use crate::http::openapi::enums::{AttributePlurality, AttributeType, AttributeWritability};
+use crate::domain::schema::{DataType, Plurality, StoredAttribute, Writability};
 use crate::http::wire;
+use crate::http::wire::choice::choice;
 use crate::store::schema::ListedType;
+
+choice! {
+    /// Type of an attribute's values.
+    pub(crate) struct AttributeType: DataType::ALL.iter().map(|kind| kind.name());
+}
+
+choice! {
+    /// Whether an attribute has one value or many.
+    pub(crate) struct AttributePlurality: Plurality::ALL.iter().map(|plurality| plurality.name());
+}
+
+choice! {
+    /// Whether clients of the directory may write an attribute.
+    pub(crate) struct AttributeWritability: Writability::ALL.iter().map(|writability| writability.name());
+}
 
 /// An object type.
 #[derive(Serialize, ToSchema)]
@@ -45,10 +60,8 @@ pub(crate) struct AttributeBody<'a> {
     /// UTC timestamp when discovered
     #[schema(format = DateTime)]
     created: String,
-    #[schema(value_type = AttributeType)]
-    r#type: &'static str,
-    #[schema(value_type = AttributePlurality)]
-    attribute_plurality: &'static str,
+    r#type: AttributeType,
+    attribute_plurality: AttributePlurality,
     /// Whether this attribute is included in synchronisation
     selected: bool,
     /// Whether it tells objects apart for good
@@ -56,8 +69,7 @@ pub(crate) struct AttributeBody<'a> {
     is_secondary_external_id: bool,
     /// Whether it must stay selected because of an external id flag
     selection_locked: bool,
-    #[schema(value_type = AttributeWritability)]
-    writability: &'static str,
+    writability: AttributeWritability,
 }
 
 /// All object types of a system, by name.
@@ -91,13 +103,13 @@ impl<'a> AttributeBody<'a> {
             description: a.description.as_deref(),
             class_name: a.class_name.as_deref(),
             created: wire::date(created),
-            r#type: a.data_type.name(),
-            attribute_plurality: a.plurality.name(),
+            r#type: a.data_type.name().into(),
+            attribute_plurality: a.plurality.name().into(),
             selected: a.selected,
             is_external_id: a.is_external_id,
             is_secondary_external_id: a.is_secondary_external_id,
             selection_locked: a.is_locked(),
-            writability: a.writability.name(),
+            writability: a.writability.name().into(),
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn completed(described: OpenApi, routes: &[Route]) -> Value {
             examples::add(operation, &samples[&id]);
         }
     }
+    join_inlined(&mut whole["components"]["schemas"]);
     always_there(&mut whole["components"]["schemas"]);
     dictionaries(&mut whole["components"]["schemas"]);
     let components = &mut whole["components"];
@@ -165,6 +166,35 @@ fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
     let description = operation["description"].as_str().unwrap_or_default();
     operation["description"] = json!(format!("{description}\n\n{text}").trim_start());
     role
+}
+
+/// Joins what utoipa keeps apart where a member is described by its type: the description of the member, and null.
+fn join_inlined(schemas: &mut Value) {
+    for (_, schema) in members(schemas) {
+        for (_, property) in members(&mut schema["properties"]) {
+            if let Some([inlined, described]) = property["allOf"].as_array().map(Vec::as_slice)
+                && described.as_object().is_some_and(|d| d.len() == 2 && d.contains_key("description"))
+            {
+                let (mut joined, description) = (inlined.clone(), described["description"].clone());
+                joined["description"] = description;
+                *property = joined;
+            }
+            if let Some([inlined, null]) = property["oneOf"].as_array().map(Vec::as_slice)
+                && *null == json!({ "type": "null" })
+                && inlined.get("type").is_some()
+            {
+                let (mut joined, description) = (inlined.clone(), property.get("description").cloned());
+                joined["type"] = match &joined["type"] {
+                    Value::Array(kinds) => kinds.iter().cloned().chain(["null".into()]).collect(),
+                    kind => json!([kind, "null"]),
+                };
+                if let Some(description) = description {
+                    joined["description"] = description;
+                }
+                *property = joined;
+            }
+        }
+    }
 }
 
 /// Members of answers that can be null are written as null, never left out.

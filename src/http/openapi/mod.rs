@@ -4,11 +4,8 @@
 //! handler; what all of them have in common is added by `complete`, the errors by `errors`, the samples by `examples`.
 
 mod complete;
-pub(super) mod enums;
 mod errors;
 mod examples;
-pub(super) mod inputs;
-pub(super) mod later;
 pub(super) mod page;
 
 use std::convert::Infallible;
@@ -20,6 +17,8 @@ use warp::reply::{Reply, Response};
 
 use super::call::Call;
 use super::routes::Route;
+use super::wire::paging::SortDirection;
+use super::wire::text::DateInQuery;
 use super::wire::{self, error};
 use crate::error::Result;
 
@@ -27,7 +26,7 @@ use crate::error::Result;
 #[openapi(
     info(description = include_str!("introduction.md")),
     servers((url = "/", description = "This server")),
-    components(schemas(error::Envelope, inputs::SortDirection, inputs::DateInQuery)),
+    components(schemas(error::Envelope, SortDirection, DateInQuery)),
     tags(
         (name = "Connected systems", description = "The directories and files that identities come from and go to"),
         (name = "Imports", description = "Trying a connection, and discovering hierarchy and schema"),

@@ -5,12 +5,9 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use time::OffsetDateTime;
-
-use super::date::parse_date;
-use super::node::{Node, integer};
+use super::node::Node;
 use crate::error::{Error, Faults, Result};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// How deep a body may nest.
 const MAX_DEPTH: usize = 64;
@@ -19,10 +16,29 @@ const MAX_DEPTH: usize = 64;
 const MAX_FAULTY: usize = 1000;
 
 /// The known fields of a request body. Unknown ones were skipped unread.
-pub struct Body {
+pub(crate) struct Body {
     fields: Vec<(&'static str, Node)>,
-    /// What is wrong so far, by field.
-    pub faults: Faults,
+    pub(crate) errors: Errors,
+}
+
+/// A value of a request. Absent and null are the same.
+pub(crate) trait Field: Sized {
+    /// Reads what was sent at a place; `None` after an error was added.
+    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self>;
+
+    /// The value of an absent field; `None` after an error was added, where one is required.
+    fn absent(place: &str, errors: &mut Errors) -> Option<Self> {
+        errors.refuse(place, "Is required.")
+    }
+}
+
+/// A request body, or an object inside one.
+pub(crate) trait Request: Sized {
+    /// Names of the fields, as identifiers.
+    const FIELDS: &'static [&'static str];
+
+    /// Reads all fields; `None` if a required one is missing or invalid.
+    fn read(body: &mut Body) -> Option<Self>;
 }
 
 /// Parses a body and keeps the fields named here, whose names are matched ignoring case.
@@ -33,16 +49,10 @@ pub(crate) fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body
     let text = std::str::from_utf8(bytes).map_err(|_| Error::field("body", "Is not valid UTF-8."))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let parsed = TopLevel { known }.deserialize(&mut deserializer).and_then(|b| deserializer.end().map(|()| b));
-    let mut body = parsed.map_err(|e| match e.classify() {
+    parsed.map_err(|e| match e.classify() {
         serde_json::error::Category::Data => Error::field("body", "Must be a JSON object."),
         _ => Error::field("body", format!("Is not valid JSON (line {}, column {}).", e.line(), e.column())),
-    })?;
-    for (name, node) in &body.fields {
-        if has_nul(node) {
-            body.faults.entry((*name).to_owned()).or_default().push("Must not contain NUL.".to_owned());
-        }
-    }
-    Ok(body)
+    })
 }
 
 /// Counts brackets outside strings: the parser's own limit is deeper than ours.
@@ -75,104 +85,95 @@ fn has_nul(node: &Node) -> bool {
     }
 }
 
-impl Body {
-    /// The field as it was sent; absent and null are the same.
-    pub fn take(&mut self, name: &str) -> Option<Node> {
-        let at = self.fields.iter().position(|(n, _)| *n == name)?;
-        Some(self.fields.swap_remove(at).1).filter(|node| *node != Node::Null)
-    }
+/// Errors of a request by field path.
+#[derive(Default)]
+pub(crate) struct Errors(Faults);
 
-    /// Notes a fault of a field, once: a body can hold a hundred thousand repetitions of one. Fields beyond the first
+impl Errors {
+    /// Adds an error of a field, once: a body can hold a hundred thousand repetitions of one. Fields beyond the first
     /// thousand that have one are not noted.
-    pub fn fault(&mut self, name: &str, text: impl Into<String>) {
-        if self.faults.len() >= MAX_FAULTY && !self.faults.contains_key(name) {
+    pub(crate) fn add(&mut self, place: &str, text: impl Into<String>) {
+        if self.0.len() >= MAX_FAULTY && !self.0.contains_key(place) {
             return;
         }
-        let (known, text) = (self.faults.entry(name.to_owned()).or_default(), text.into());
+        let (known, text) = (self.0.entry(place.to_owned()).or_default(), text.into());
         if !known.contains(&text) {
             known.push(text);
         }
     }
 
-    /// A text.
-    pub fn text(&mut self, name: &str) -> Option<String> {
-        match self.take(name)? {
-            Node::Text(text) => Some(text),
-            _ => {
-                self.fault(name, "Must be a string.");
-                None
+    /// Adds an error where a value was to be read.
+    pub(crate) fn refuse<T>(&mut self, place: &str, text: impl Into<String>) -> Option<T> {
+        self.add(place, text);
+        None
+    }
+
+    /// The first error with its field.
+    pub(crate) fn first(&self) -> Option<(&str, &str)> {
+        self.0.iter().next().and_then(|(field, texts)| Some((field.as_str(), texts.first()?.as_str())))
+    }
+
+    /// Fails with all errors added so far.
+    pub(crate) fn check(self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+
+    /// All errors, for an operation that adds its own.
+    pub(crate) fn into_faults(self) -> Faults {
+        self.0
+    }
+}
+
+impl Body {
+    /// The members of an object inside a body; the last of several with one name counts, and that is an error.
+    pub(crate) fn of_members(members: Vec<(String, Node)>, known: &'static [&'static str]) -> Body {
+        let mut body = Body { fields: Vec::new(), errors: Errors::default() };
+        for (name, node) in members {
+            if let Some(known) = known.iter().find(|known| is_name(known, &name)) {
+                body.add(known, node);
             }
         }
+        body
     }
 
-    /// A whole number, or one written as a string.
-    pub fn integer(&mut self, name: &str) -> Option<i64> {
-        let number = integer(&self.take(name)?);
-        if number.is_none() {
-            self.fault(name, "Must be an integer.");
-        }
-        number
-    }
-
-    /// A switch.
-    pub fn flag(&mut self, name: &str) -> Option<bool> {
-        match self.take(name)? {
-            Node::Bool(flag) => Some(flag),
-            _ => {
-                self.fault(name, "Must be true or false.");
-                None
+    /// Reads a field of the name of this identifier.
+    pub(crate) fn field<T: Field>(&mut self, identifier: &str) -> Option<T> {
+        let place = camel_case(identifier);
+        let sent = self.fields.iter().position(|(known, _)| *known == identifier);
+        match sent.map(|at| self.fields.swap_remove(at).1) {
+            None | Some(Node::Null) => T::absent(&place, &mut self.errors),
+            Some(node) if has_nul(&node) => {
+                self.errors.add(&place, "Must not contain NUL.");
+                T::absent(&place, &mut Errors::default())
             }
+            Some(node) => T::read(node, &place, &mut self.errors),
         }
     }
 
-    /// A point in time.
-    pub fn date(&mut self, name: &str) -> Option<OffsetDateTime> {
-        let text = match self.take(name)? {
-            Node::Text(text) => text,
-            _ => String::new(),
-        };
-        let date = parse_date(&text);
-        if date.is_none() {
-            self.fault(name, "Must be a date and time such as 2026-04-05T10:30:00Z.");
+    fn add(&mut self, known: &'static str, node: Node) {
+        if self.fields.iter().any(|(name, _)| *name == known) {
+            self.errors.add(&camel_case(known), "Must be given only once.");
+        } else {
+            self.fields.push((known, node));
         }
-        date
     }
+}
 
-    /// A display name: 1-200 code points, trimmed.
-    pub fn name(&mut self, required: bool) -> Option<String> {
-        let text = self.text("name").map(|t| t.trim().to_owned());
-        match text {
-            Some(t) if (1..=200).contains(&t.chars().count()) => Some(t),
-            Some(_) => {
-                self.fault("name", "Must be 1-200 characters.");
-                None
-            }
-            None => {
-                if required && !self.faults.contains_key("name") {
-                    self.fault("name", "Must be 1-200 characters.");
-                }
-                None
-            }
-        }
+/// The name in JSON of a field with this identifier.
+pub(super) fn camel_case(identifier: &str) -> String {
+    let mut words = identifier.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        name.push_str(&first.to_ascii_uppercase());
+        name.push_str(rest);
     }
+    name
+}
 
-    /// A description: at most 1000 code points.
-    pub fn description(&mut self, trimmed: bool) -> Option<String> {
-        let text = self.text("description").map(|t| if trimmed { t.trim().to_owned() } else { t })?;
-        if text.chars().count() > 1000 {
-            self.fault("description", "Must be at most 1000 characters.");
-            return None;
-        }
-        Some(text)
-    }
-
-    /// Fails with all faults noted so far.
-    pub fn check(&mut self) -> Result<()> {
-        match self.faults.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Invalid(std::mem::take(&mut self.faults))),
-        }
-    }
+/// Whether this is the JSON name of an identifier, in any case.
+pub(super) fn is_name(identifier: &str, name: &str) -> bool {
+    identifier.bytes().filter(|b| *b != b'_').eq(name.bytes().map(|b| b.to_ascii_lowercase()))
 }
 
 struct TopLevel {
@@ -195,17 +196,11 @@ impl<'de> Visitor<'de> for TopLevel {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Body, A::Error> {
-        let mut body = Body { fields: Vec::new(), faults: Faults::new() };
+        let mut body = Body { fields: Vec::new(), errors: Errors::default() };
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            let Some(known) = self.known.iter().find(|k| k.eq_ignore_ascii_case(&name)) else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            let node = map.next_value()?;
-            if body.fields.iter().any(|(n, _)| n == known) {
-                body.fault(known, "Must be given only once.");
-            } else {
-                body.fields.push((known, node));
+            match self.known.iter().find(|known| is_name(known, &name)) {
+                Some(known) => body.add(known, map.next_value()?),
+                None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(body)
@@ -216,42 +211,11 @@ impl<'de> Visitor<'de> for TopLevel {
 mod tests {
     use super::*;
 
-    const KNOWN: &[&str] = &["name", "count", "on"];
-
-    fn faults(text: &str) -> Vec<String> {
-        match parse(text.as_bytes(), KNOWN).map(|mut b| {
-            b.name(true);
-            b.integer("count");
-            b.flag("on");
-            b
-        }) {
-            Ok(body) => body.faults.into_iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect(),
-            Err(Error::Invalid(faults)) => faults.into_iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect(),
-            Err(_) => panic!("another error"),
-        }
-    }
-
     #[test]
-    fn faults_name_the_field_and_never_the_value() {
-        for (text, fault) in [
-            ("{\"name\":\"x\"}", None),
-            ("{\"NAME\":\" x \",\"count\":\"389\",\"On\":true,\"other\":[{}]}", None),
-            ("{\"name\":5}", Some("name: Must be a string.")),
-            ("{\"name\":\"\"}", Some("name: Must be 1-200 characters.")),
-            ("{}", Some("name: Must be 1-200 characters.")),
-            ("{\"name\":\"x\",\"Name\":\"y\"}", Some("name: Must be given only once.")),
-            ("{\"name\":\"x\",\"count\":1.5}", Some("count: Must be an integer.")),
-            ("{\"name\":\"x\",\"count\":1e2}", Some("count: Must be an integer.")),
-            ("{\"name\":\"x\",\"count\":9223372036854775808}", Some("count: Must be an integer.")),
-            ("{\"name\":\"x\",\"on\":\"true\"}", Some("on: Must be true or false.")),
-            ("{\"name\":\"a\\u0000b\"}", Some("name: Must not contain NUL.")),
-            ("[]", Some("body: Must be a JSON object.")),
-            ("{\"name\":\"s3cret", Some("body: Is not valid JSON (line 1, column 15).")),
-            ("{\"name\":\"\\ud800\"}", Some("body: Is not valid JSON (line 1, column 16).")),
-        ] {
-            assert_eq!(faults(text), fault.into_iter().collect::<Vec<_>>(), "{text}");
-        }
-        let deep = format!("{{\"x\":{}{}}}", "[".repeat(64), "]".repeat(64));
-        assert_eq!(faults(&deep), ["body: Must not nest deeper than 64."]);
+    fn names_are_camel_case_and_match_in_any_case() {
+        assert_eq!(camel_case("is_secondary_external_id"), "isSecondaryExternalId");
+        assert!(is_name("is_external_id", "ISexternalID"));
+        assert!(!is_name("is_external_id", "is_external_id"));
+        assert!(!is_name("name", "names"));
     }
 }

@@ -5,8 +5,17 @@ use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
+use super::choice::choice;
 use crate::error::{Error, Faults};
-use crate::http::openapi::enums::ErrorCode;
+
+choice! {
+    /// What kind of error it is.
+    pub(crate) struct ErrorCode: [
+        "VALIDATION_ERROR", "BAD_REQUEST", "UNAUTHORISED", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED",
+        "REQUEST_TIMEOUT", "CONFLICT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "TOO_MANY_REQUESTS",
+        "REQUEST_HEADER_FIELDS_TOO_LARGE", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE",
+    ];
+}
 
 /// The body of every error of every endpoint.
 #[derive(Serialize, ToSchema)]
@@ -14,8 +23,7 @@ use crate::http::openapi::enums::ErrorCode;
 #[schema(as = Error)]
 pub struct Envelope<'a> {
     /// What kind of error it is.
-    #[schema(value_type = ErrorCode)]
-    code: &'a str,
+    code: ErrorCode,
     /// One readable sentence.
     message: &'a str,
     /// `requestId: ...` on every 500, else null.
@@ -32,7 +40,7 @@ impl<'a> Envelope<'a> {
     /// That of a 503, for an answer with fields of its own beside it.
     pub fn unavailable(message: &'a str) -> Self {
         Envelope {
-            code: "SERVICE_UNAVAILABLE",
+            code: "SERVICE_UNAVAILABLE".into(),
             message,
             details: None,
             validation_errors: None,
@@ -45,7 +53,7 @@ impl<'a> Envelope<'a> {
 const MAX_FAULTS: usize = 100;
 
 /// Builds an error answer that no [`Error`] stands for (malformed HTTP, wrong verb).
-pub fn envelope(status: StatusCode, code: &str, message: &str) -> Response {
+pub fn envelope(status: StatusCode, code: &'static str, message: &str) -> Response {
     build(status, code, message, None, None)
 }
 
@@ -94,8 +102,20 @@ pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
     }
 }
 
-fn build(status: StatusCode, code: &str, message: &str, details: Option<String>, faults: Option<&Faults>) -> Response {
-    let body = Envelope { code, message, details, validation_errors: faults, timestamp: crate::http::wire::now() };
+fn build(
+    status: StatusCode,
+    code: &'static str,
+    message: &str,
+    details: Option<String>,
+    faults: Option<&Faults>,
+) -> Response {
+    let body = Envelope {
+        code: code.into(),
+        message,
+        details,
+        validation_errors: faults,
+        timestamp: crate::http::wire::now(),
+    };
     // Nothing in it can fail to be JSON.
     let text = serde_json::to_vec(&body).unwrap_or_default();
     let mut response = crate::http::wire::with_type(text.into_response());

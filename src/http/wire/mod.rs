@@ -2,18 +2,20 @@
 
 pub(crate) mod arrival;
 pub(crate) mod body;
+pub(crate) mod choice;
 mod date;
-mod dictionary;
 pub(crate) mod error;
-mod node;
+pub(crate) mod node;
 pub(crate) mod paging;
 pub(crate) mod query;
 mod reply;
+pub(crate) mod request;
 mod stream;
+pub(crate) mod text;
 
-pub(crate) use body::Body;
+use crate::error::Error;
+
 pub use date::{date, now, parse_date, parse_date_or_day};
-pub(crate) use dictionary::{key, shown_key, switch};
 pub(crate) use node::{Node, integer};
 pub(crate) use query::Query;
 pub(crate) use reply::{created, no_content, ok, with_type};
@@ -25,4 +27,9 @@ pub(crate) const BUILT_IN_SINCE: &str = "2026-01-01T00:00:00Z";
 /// An id as an error may repeat it.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// Error of a request that needs a body and has none.
+pub(crate) fn no_body() -> Error {
+    Error::field("body", "A JSON object is required.")
 }

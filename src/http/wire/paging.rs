@@ -4,8 +4,11 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::body::{Errors, Field};
+use super::node::Node;
+use super::request::query;
+use super::text::Text;
 use crate::error::{Error, Result};
-use crate::http::call::Call;
 
 /// How a column compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,39 +49,61 @@ pub struct Page<T: ToSchema = Value> {
     has_previous_page: bool,
 }
 
-impl Paging {
-    /// Reads `page`, `pageSize`, `sortBy`, `sortDirection` and `filter`.
-    pub fn read(call: &Call) -> Result<Paging> {
-        let integer = |name: &'static str, default: i64| match call.query.text(name) {
-            None => Ok(default),
-            Some(text) => text.parse::<i64>().map_err(|_| Error::field(name, "Must be an integer.")),
-        };
-        let bounded = |name: &'static str, most: usize| match call.query.text(name) {
-            Some(text) if text.chars().count() > most => {
-                Err(Error::field(name, format!("Must be at most {most} characters.")))
-            }
-            text => Ok(text.filter(|t| !t.is_empty())),
-        };
-        let page = integer("page", 1)?.max(1);
-        let size = match integer("pageSize", 25)? {
+query! {
+    pub(crate) struct PagingQuery {
+        /// Page number from 1; below 1 becomes 1.
+        #[param(inline)]
+        page: Option<i64>,
+        /// Items of a page, 25 unless given; below 1 becomes 25, above 100 becomes 100.
+        #[param(inline)]
+        page_size: Option<i64>,
+        /// Any property of the list's items, ignoring case. An unknown one means the list's own order.
+        #[param(inline)]
+        sort_by: Option<Text<100>>,
+        /// `asc` unless given.
+        sort_direction: Option<SortDirection>,
+        /// `property:operator:value`, as in `name:startswith:Corp`. Texts know `eq ne contains startswith endswith`, ignoring
+        /// case, integers `eq ne gt gte lt lte`, booleans and GUIDs `eq ne`. Any other text is looked for in the name.
+        #[param(inline)]
+        filter: Option<Text<500>>,
+    }
+}
+
+/// Direction of a sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum SortDirection {
+    Asc,
+    Desc,
+}
+
+impl Field for SortDirection {
+    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
+        match sent {
+            Node::Text(text) if text.eq_ignore_ascii_case("asc") => Some(SortDirection::Asc),
+            Node::Text(text) if text.eq_ignore_ascii_case("desc") => Some(SortDirection::Desc),
+            _ => errors.refuse(place, "Must be asc or desc."),
+        }
+    }
+}
+
+impl From<PagingQuery> for Paging {
+    fn from(query: PagingQuery) -> Self {
+        let size = match query.page_size.unwrap_or(25) {
             n if n < 1 => 25,
             n => n.min(100),
         };
-        let descending = match call.query.text("sortDirection") {
-            None => false,
-            Some(d) if d.eq_ignore_ascii_case("asc") => false,
-            Some(d) if d.eq_ignore_ascii_case("desc") => true,
-            Some(_) => return Err(Error::field("sortDirection", "Must be asc or desc.")),
-        };
-        Ok(Paging {
-            page: usize::try_from(page).unwrap_or(1),
+        Paging {
+            page: usize::try_from(query.page.unwrap_or(1).max(1)).unwrap_or(1),
             size: usize::try_from(size).unwrap_or(25),
-            sort_by: bounded("sortBy", 100)?,
-            descending,
-            filter: bounded("filter", 500)?,
-        })
+            sort_by: query.sort_by.map(|t| t.0).filter(|t| !t.is_empty()),
+            descending: query.sort_direction == Some(SortDirection::Desc),
+            filter: query.filter.map(|t| t.0).filter(|t| !t.is_empty()),
+        }
     }
+}
 
+impl Paging {
     /// The property that the list is to be sorted by.
     pub fn sort_by(&self) -> Option<&str> {
         self.sort_by.as_deref()

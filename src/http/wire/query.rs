@@ -1,24 +1,19 @@
-//! The query of a request: names ignore case, the first of several wins, unknown ones are ignored.
+//! The query of a request: names ignore case, the first of several wins, unknown ones are ignored (contract, 1.1).
 
-use crate::error::{Error, Result};
+use super::body::{Errors, Field, camel_case, is_name};
+use super::node::Node;
 
 /// A query string, not yet decoded.
 pub(crate) struct Query(pub(crate) String);
 
 impl Query {
-    /// A parameter by its name, ignoring case.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
+    /// Reads the parameter of the name of this identifier. One without a value is a parameter, too.
+    pub(crate) fn field<T: Field>(&self, identifier: &str, errors: &mut Errors) -> Option<T> {
         let mut pairs = url::form_urlencoded::parse(self.0.as_bytes());
-        pairs.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.into_owned())
-    }
-
-    /// A switch: `true` or `false` in any case.
-    pub(crate) fn flag(&self, name: &'static str, default: bool) -> Result<bool> {
-        match self.text(name) {
-            None => Ok(default),
-            Some(v) if v.eq_ignore_ascii_case("true") => Ok(true),
-            Some(v) if v.eq_ignore_ascii_case("false") => Ok(false),
-            Some(_) => Err(Error::field(name, "Must be true or false.")),
+        let place = camel_case(identifier);
+        match pairs.find(|(name, _)| is_name(identifier, name)) {
+            None => T::absent(&place, errors),
+            Some((_, value)) => T::read(Node::Text(value.into_owned()), &place, errors),
         }
     }
 }
