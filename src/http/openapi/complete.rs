@@ -38,6 +38,7 @@ pub(super) fn completed(described: OpenApi, routes: &[Route]) -> Value {
     join_inlined(&mut whole["components"]["schemas"]);
     always_there(&mut whole["components"]["schemas"]);
     dictionaries(&mut whole["components"]["schemas"]);
+    drop_unused(&mut whole);
     let components = &mut whole["components"];
     components["responses"] = errors::KINDS.iter().map(|kind| (kind.name.to_owned(), kind.response())).collect();
     components["headers"] = headers();
@@ -230,6 +231,14 @@ fn dictionaries(schemas: &mut Value) {
                 property["minProperties"] = json!(1);
             }
         }
+    }
+}
+
+/// Drops what nothing refers to: the items of a page, which are written out within the schema of the page.
+fn drop_unused(whole: &mut Value) {
+    let text = whole.to_string();
+    if let Some(schemas) = whole["components"]["schemas"].as_object_mut() {
+        schemas.retain(|name, _| name == "Error" || text.contains(&format!("\"#/components/schemas/{name}\"")));
     }
 }
 
