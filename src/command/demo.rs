@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use jim::config::Config;
-use jim::sandbox::{Options, Sandbox};
+use jim::sandbox::{Directory, Sandbox};
 use jim::security::secret::Secret;
 use jim::telemetry::{self, LogFormat};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     let cannot = |e: std::io::Error| Exit::io(format!("cannot set the demonstration up: {e}"));
     // 0700, and removed when it is dropped.
     let folder = tempfile::Builder::new().prefix("jim-demo-").tempdir().map_err(cannot)?;
-    let sandbox = Sandbox::start(Options::sample()).await.map_err(cannot)?;
+    let sandbox = Sandbox::start(Directory::sample().map_err(cannot)?).await.map_err(cannot)?;
     let listener = listen(arguments.listen)?;
     // Without the operator's key, or there would be no bootstrap key to show.
     let mut key = String::new();
@@ -74,7 +74,7 @@ const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
 
 impl Demo {
     async fn show(&self) -> Result<(), Exit> {
-        let (api, ldap) = (self.address, self.sandbox.addr());
+        let (api, ldap, directory) = (self.address, self.sandbox.addr(), self.sandbox.directory());
         say!("jim serves a temporary database, and a small LDAP directory runs beside it.\n");
         say!("  JIM=http://{api}\n  KEY={}\n", self.key);
 
@@ -88,8 +88,8 @@ impl Demo {
         title("2. Tell it where the directory is (settings 1 Host, 2 Username, 3 Password)");
         let body = json!({ "settingValues": {
             "1": { "stringValue": format!("ldap://{ldap}") },
-            "2": { "stringValue": self.sandbox.bind_dn() },
-            "3": { "stringValue": self.sandbox.password() },
+            "2": { "stringValue": directory.bind_dn() },
+            "3": { "stringValue": directory.password() },
         } });
         self.call("PUT", &system, Some(body)).await?;
         say!("  -> 200; the password is sealed and never shown again\n");
@@ -116,14 +116,11 @@ impl Demo {
 
         title("5. Somebody renames an organisational unit in the directory");
         let old = engineering["externalId"].as_str().unwrap_or_default().to_owned();
-        say!(
-            "  $ ldapmodrdn -x -H ldap://{ldap} -D '{}' -w '{}' -r \\",
-            self.sandbox.bind_dn(),
-            self.sandbox.password()
-        );
+        say!("  $ ldapmodrdn -x -H ldap://{ldap} -D '{}' -w '{}' -r \\", directory.bind_dn(), directory.password());
         say!("      '{old}' 'ou=Engineering & Design'");
-        self.sandbox
-            .rename(&old, "ou=Engineering & Design", None)
+        directory
+            .tree()
+            .rename(&old, "ou=Engineering & Design", true, None)
             .map_err(|e| Exit::io(format!("the directory refused the rename: {} {}", e.code, e.message)))?;
         say!();
 
@@ -155,8 +152,8 @@ impl Demo {
         say!("  curl -s http://{api}{system}/partitions -H 'X-Api-Key: {}'", self.key);
         say!(
             "  ldapsearch -x -LLL -H ldap://{ldap} -D '{}' -w '{}' -b dc=demo,dc=example '(objectClass=organizationalUnit)' entryUUID",
-            self.sandbox.bind_dn(),
-            self.sandbox.password()
+            directory.bind_dn(),
+            directory.password()
         );
         say!("\n  API key: {}\n  API:     http://{api}", self.key);
         say!("  Everything is gone when you press Ctrl-C.\n");
@@ -204,10 +201,7 @@ impl Demo {
         let bytes = response.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes();
         driving.abort();
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
-        match status.is_success() {
-            true => Ok(value),
-            false => Err(failed(&value["message"].as_str().unwrap_or("no message"))),
-        }
+        if status.is_success() { Ok(value) } else { Err(failed(&value["message"].as_str().unwrap_or("no message"))) }
     }
 }
 

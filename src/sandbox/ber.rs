@@ -1,9 +1,6 @@
-//! The bytes the sandbox sends: a small BER writer for LDAP answers.
+//! A small BER writer for LDAP responses (RFC 4511, section 5.1).
 //!
-//! Answers are written here and not by the codec, because half of the sandbox's purpose is to send what no codec
-//! would. Nothing here reads, and nothing here decides what is sent.
-
-use super::faults::Answer;
+//! The codec reads requests only: its types cannot express every response, such as result codes that it does not know.
 
 /// The tag of a SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
@@ -27,8 +24,6 @@ pub const DELETE_RESPONSE: u8 = 0x6b;
 pub const RENAME_RESPONSE: u8 = 0x6d;
 /// The tag of a compare response.
 pub const COMPARE_RESPONSE: u8 = 0x6f;
-/// The tag of a search result reference.
-pub const SEARCH_REFERENCE: u8 = 0x73;
 /// The tag of an extended response.
 pub const EXTENDED_RESPONSE: u8 = 0x78;
 /// The OID of the simple paged results control (RFC 2696).
@@ -36,6 +31,26 @@ pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
 /// An attribute as it goes out: its type and its values.
 pub type Attribute = (String, Vec<Vec<u8>>);
+
+/// An LDAP result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The result code; any number can be sent.
+    pub code: u32,
+    /// The matched DN.
+    pub matched: String,
+    /// The diagnostic message.
+    pub message: String,
+    /// Referral addresses.
+    pub referrals: Vec<String>,
+}
+
+impl Answer {
+    /// A result code with a diagnostic message.
+    pub fn new(code: u32, message: &str) -> Answer {
+        Answer { code, message: message.to_owned(), ..Answer::default() }
+    }
+}
 
 /// Tag, length and value.
 pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -98,7 +113,7 @@ pub fn entry(id: i32, dn: &[u8], attributes: &[Attribute]) -> Vec<u8> {
     message(id, &tlv(SEARCH_ENTRY, &content), &[])
 }
 
-/// The inside of a PartialAttribute; the name may be anything, so that a test can send what is no text.
+/// The content of a PartialAttribute. The name is bytes, so that tests can send invalid UTF-8.
 pub fn attribute(name: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
     let mut set = Vec::with_capacity(values.iter().map(|v| v.len() + 6).sum());
     for value in values {
@@ -110,16 +125,7 @@ pub fn attribute(name: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// A search result reference.
-pub fn reference(id: i32, urls: &[String]) -> Vec<u8> {
-    let mut content = Vec::new();
-    for url in urls {
-        put(&mut content, OCTETS, url.as_bytes());
-    }
-    message(id, &tlv(SEARCH_REFERENCE, &content), &[])
-}
-
-/// The inside of an LDAPResult.
+/// The content of an LDAPResult.
 pub fn result_content(answer: &Answer) -> Vec<u8> {
     let mut content = Vec::with_capacity(64);
     put_number(&mut content, 0x0a, answer.code);
@@ -152,10 +158,10 @@ pub fn extended(id: i32, answer: &Answer, name: Option<&str>, value: Option<&[u8
     message(id, &tlv(EXTENDED_RESPONSE, &content), &[])
 }
 
-/// The paged results control of an answer.
-pub fn paged_control(size: u32, cookie: &[u8]) -> Vec<u8> {
+/// The paged results control of a response (RFC 2696), without an estimate of the total.
+pub fn paged_control(cookie: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(cookie.len() + 8);
-    put_number(&mut value, 0x02, size);
+    put_number(&mut value, 0x02, 0);
     put(&mut value, OCTETS, cookie);
     let mut content = Vec::with_capacity(64);
     put(&mut content, OCTETS, PAGED_RESULTS.as_bytes());
@@ -199,8 +205,8 @@ mod tests {
         assert_eq!(got.msgid, 70_000);
         assert!(matches!(got.op, LdapOp::SearchResultEntry(e)
             if e.dn == "ou=Zürich,dc=x" && e.attributes[0].vals[0].len() == 300));
-        let got = read(&result(3, SEARCH_DONE, &Answer::new(51, "busy"), &[paged_control(200, b"abc")]));
+        let got = read(&result(3, SEARCH_DONE, &Answer::new(51, "busy"), &[paged_control(b"abc")]));
         assert!(matches!(got.op, LdapOp::SearchResultDone(r) if r.message == "busy"));
-        assert_eq!(got.ctrl, [LdapControl::SimplePagedResults { size: 200, cookie: b"abc".to_vec() }]);
+        assert_eq!(got.ctrl, [LdapControl::SimplePagedResults { size: 0, cookie: b"abc".to_vec() }]);
     }
 }

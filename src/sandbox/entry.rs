@@ -1,18 +1,19 @@
-//! One entry of the tree: its name as OpenLDAP writes it, its attributes, and which of them a search is shown.
-//! The place of the entry among the others is the tree's affair.
+//! One entry of the tree: its name as OpenLDAP writes it, its attributes, and the selection that a search returns.
 
-use super::ber::Attribute;
+use super::ber::{Answer, Attribute};
+use super::schema::SUBSCHEMA_DN;
 use crate::domain::dn::{Ava, Dn, Rdn};
+use ldap3_proto::proto::{LdapModify, LdapModifyType};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Attributes that leave the sandbox for nobody.
+/// The attribute that is never returned or compared.
 const SECRET: &str = "userPassword";
 
-/// How far an entry is hidden from every reader, as by an access rule.
+/// How an access rule hides an entry from readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Hidden {
-    /// Not at all.
+    /// The entry is visible.
     #[default]
     No,
     /// Only this entry; what is below stays visible.
@@ -21,9 +22,8 @@ pub enum Hidden {
     Subtree,
 }
 
-/// An entry.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(super) struct Entry {
     pub(super) dn: String,
     pub(super) rdn: String,
     pub(super) parent: Option<u64>,
@@ -57,7 +57,7 @@ impl Entry {
         }
     }
 
-    /// Takes a value away; an attribute without values goes with it.
+    /// Removes a value, and the attribute with its last value.
     pub fn remove_value(&mut self, name: &str, value: &[u8]) -> bool {
         let Some((_, values)) = self.attributes.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) else {
             return false;
@@ -69,35 +69,67 @@ impl Entry {
         removed
     }
 
-    /// Takes a whole attribute away.
     pub fn remove_attribute(&mut self, name: &str) -> bool {
         let before = self.attributes.len();
         self.attributes.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         self.attributes.len() < before
     }
 
-    /// The operational attributes, of which a filter may speak too.
-    pub fn operational(&self, ids: bool, account: &str) -> Vec<Attribute> {
+    /// Applies one modification (RFC 4511, section 4.6).
+    pub fn apply(&mut self, change: &LdapModify) -> Result<(), Answer> {
+        let name = change.modification.atype.as_str();
+        let values = &change.modification.vals;
+        match change.operation {
+            LdapModifyType::Add => {
+                for value in values {
+                    if !self.add_value(name, value) {
+                        return Err(Answer::new(20, &format!("modify/add: {name}: value already exists")));
+                    }
+                }
+            }
+            LdapModifyType::Delete if values.is_empty() => {
+                if !self.remove_attribute(name) {
+                    return Err(Answer::new(16, &format!("modify/delete: {name}: no such attribute")));
+                }
+            }
+            LdapModifyType::Delete => {
+                for value in values {
+                    if !self.remove_value(name, value) {
+                        return Err(Answer::new(16, &format!("modify/delete: {name}: no such value")));
+                    }
+                }
+            }
+            LdapModifyType::Replace => {
+                self.remove_attribute(name);
+                for value in values {
+                    self.add_value(name, value);
+                }
+            }
+            LdapModifyType::Increment => return Err(Answer::new(2, "modify/increment is not supported")),
+        }
+        Ok(())
+    }
+
+    /// The operational attributes; `account` is the name of their author.
+    pub fn operational(&self, account: &str) -> Vec<Attribute> {
         let one = |name: &str, value: &str| (name.to_owned(), vec![value.as_bytes().to_vec()]);
         let mut all = Vec::with_capacity(9);
         if let Some(class) = self.values("objectClass").and_then(|v| v.last()) {
             all.push(("structuralObjectClass".to_owned(), vec![class.clone()]));
         }
-        if ids {
-            all.push(one("entryUUID", &self.uuid.hyphenated().to_string()));
-        }
+        all.push(one("entryUUID", &self.uuid.hyphenated().to_string()));
         all.push(one("creatorsName", account));
         all.push(one("createTimestamp", &self.created));
         all.push(one("modifiersName", account));
         all.push(one("modifyTimestamp", &self.modified));
         all.push(one("entryDN", &self.dn));
-        all.push(one("subschemaSubentry", super::root_dse::SUBSCHEMA_DN));
+        all.push(one("subschemaSubentry", SUBSCHEMA_DN));
         all.push(one("hasSubordinates", if self.children.is_empty() { "FALSE" } else { "TRUE" }));
         all
     }
 }
 
-/// Which attributes a search asked for.
+/// The attributes that a search asks for.
 #[derive(Debug, Clone)]
 pub struct Selection {
     user: bool,
@@ -118,8 +150,8 @@ impl Selection {
         }
     }
 
-    /// Whether operational attributes are wanted at all, so that they are not made up in vain.
-    pub fn wants_operational(&self) -> bool {
+    /// Whether operational attributes can be among them.
+    pub(super) fn wants_operational(&self) -> bool {
         self.operational || !self.names.is_empty()
     }
 
@@ -134,13 +166,13 @@ impl Selection {
     }
 }
 
-/// Whether an attribute must never be compared with or shown.
-pub fn is_secret(name: &str) -> bool {
+/// Whether an attribute must never be compared or returned.
+pub(super) fn is_secret(name: &str) -> bool {
     same_type(name, SECRET)
 }
 
-/// Whether two attribute descriptions name one type; options such as `;binary` are left aside.
-pub fn same_type(a: &str, b: &str) -> bool {
+/// Whether two attribute descriptions name one type; options such as `;binary` are ignored.
+pub(super) fn same_type(a: &str, b: &str) -> bool {
     base_name(a).eq_ignore_ascii_case(base_name(b))
 }
 
@@ -149,20 +181,20 @@ fn base_name(name: &str) -> &str {
 }
 
 /// Whether two values are equal by the usual rule: case and runs of blanks do not count.
-pub fn same_value(a: &[u8], b: &[u8]) -> bool {
-    // Most values are plain; telling them apart must not cost two allocations per entry searched.
+pub(super) fn same_value(a: &[u8], b: &[u8]) -> bool {
+    // Most values are plain: comparing them must not cost two allocations per entry searched.
     let plain = |v: &[u8]| v.is_ascii() && !v.contains(&b' ');
     a.eq_ignore_ascii_case(b) || (!(plain(a) && plain(b)) && folded(a) == folded(b))
 }
 
-/// A value brought to the form in which it is compared.
-pub fn folded(value: &[u8]) -> String {
+/// The form of a value in which it is compared.
+pub(super) fn folded(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value).to_lowercase();
     text.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// An RDN in OpenLDAP's spelling. The case of the attribute types is that of the entry's attributes.
-pub fn rdn_text(rdn: &Rdn, attributes: &[Attribute]) -> String {
+pub(super) fn rdn_text(rdn: &Rdn, attributes: &[Attribute]) -> String {
     let pair = |ava: &Ava| {
         let stored = attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(ava.attribute()));
         let name = stored.map_or(ava.attribute(), |(n, _)| n.as_str());
@@ -172,7 +204,7 @@ pub fn rdn_text(rdn: &Rdn, attributes: &[Attribute]) -> String {
 }
 
 /// A whole DN in OpenLDAP's spelling, its own RDN spelt after the entry's attributes.
-pub fn dn_text(dn: &Dn, attributes: &[Attribute]) -> String {
+pub(super) fn dn_text(dn: &Dn, attributes: &[Attribute]) -> String {
     dn.rdns()
         .iter()
         .enumerate()

@@ -1,12 +1,12 @@
-//! Evaluation of a search filter on one entry. Comparison is by text, without case; an attribute the entry does
-//! not have compares as false, as in OpenLDAP for a type of its schema. Nothing here knows the tree.
+//! Evaluation of a search filter on one entry. Comparison is by text and ignores case; an attribute that the entry does
+//! not have compares as false, as in OpenLDAP for a type of its schema.
 
 use super::ber::Attribute;
 use super::entry::{folded, is_secret, same_type, same_value};
 use ldap3_proto::proto::{LdapFilter, LdapSubstringFilter};
 
 /// Whether a filter is true for an entry of these user and operational attributes.
-pub fn matches(filter: &LdapFilter, user: &[Attribute], operational: &[Attribute]) -> bool {
+pub(super) fn matches(filter: &LdapFilter, user: &[Attribute], operational: &[Attribute]) -> bool {
     let values = |name: &str| {
         let found = user.iter().chain(operational).find(|(n, _)| same_type(n, name) && !is_secret(n));
         found.map_or(&[][..], |(_, v)| v.as_slice())
@@ -33,8 +33,8 @@ pub fn matches(filter: &LdapFilter, user: &[Attribute], operational: &[Attribute
     }
 }
 
-/// Whether a filter speaks of anything but objectClass, so that operational attributes may be needed.
-pub fn needs_operational(filter: &LdapFilter) -> bool {
+/// Whether a filter names anything but objectClass, so that operational attributes may be needed.
+pub(super) fn needs_operational(filter: &LdapFilter) -> bool {
     match filter {
         LdapFilter::And(parts) | LdapFilter::Or(parts) => parts.iter().any(needs_operational),
         LdapFilter::Not(part) => needs_operational(part),

@@ -1,7 +1,6 @@
 //! The organisation of the demonstration: about sixty containers and four hundred people, made from short word
 //! lists, the same at every start. No real person or company may appear here.
 
-use super::faults::scatter;
 use super::tree::Tree;
 use std::collections::HashMap;
 
@@ -102,23 +101,21 @@ const LAST: &[(&str, &str)] = &[
     ("Tremblay", "tremblay"), ("Walker", "walker"), ("Weber", "weber"), ("Young", "young"),
 ];
 
-impl Tree {
-    /// The organisation of the demonstration, in the naming contexts `dc=demo,dc=example` and `o=partners`.
-    pub fn sample() -> Tree {
-        let mut places = Vec::new();
-        let mut tree = Tree::new().suffix("dc=demo,dc=example");
-        tree = containers(tree, "dc=demo,dc=example", DEMO, &mut places);
-        tree = tree.entry(
-            ACCOUNT,
-            &[
-                ("objectClass", &["top", "organizationalRole"]),
-                ("cn", &["jim"]),
-                ("description", &["Reads the directory for identity synchronisation"]),
-            ],
-        );
-        tree = containers(tree.suffix("o=partners"), "o=partners", PARTNERS, &mut places);
-        people(tree, &places)
-    }
+/// The organisation of the demonstration, in the naming contexts `dc=demo,dc=example` and `o=partners`.
+pub fn sample() -> Tree {
+    let mut places = Vec::new();
+    let mut tree = Tree::new().suffix("dc=demo,dc=example");
+    tree = containers(tree, "dc=demo,dc=example", DEMO, &mut places);
+    tree = tree.entry(
+        ACCOUNT,
+        &[
+            ("objectClass", &["top", "organizationalRole"]),
+            ("cn", &["jim"]),
+            ("description", &["Reads the directory for identity synchronisation"]),
+        ],
+    );
+    tree = containers(tree.suffix("o=partners"), "o=partners", PARTNERS, &mut places);
+    people(tree, &places)
 }
 
 /// Adds the containers of an outline; those with people are noted in `places`.
@@ -179,13 +176,21 @@ fn people(mut tree: Tree, places: &[String]) -> Tree {
     tree
 }
 
+/// A fixed mixing of bits (splitmix64), so that the sample is the same at every start.
+fn scatter(number: u64) -> u64 {
+    let mut x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_sample_is_complete_and_always_the_same() {
-        let (a, b) = (Tree::sample(), Tree::sample());
+        let (a, b) = (sample(), sample());
         assert_eq!(a.refused(), []);
         let is = |tree: &Tree, class: &str| {
             let has = |e: &&super::super::entry::Entry| {

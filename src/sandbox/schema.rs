@@ -1,9 +1,10 @@
-//! The schema that the directory declares in `cn=Subschema`: of the sample, or what a test puts in its place.
-//!
-//! Definitions are kept as text and served as they are, broken ones too. Nothing here reads them, and the entries of
-//! the tree are not held against them.
+//! The schema that the directory publishes in `cn=Subschema`. Definitions are kept and served as text: they are neither
+//! parsed nor enforced.
 
 use super::ber::Attribute;
+
+/// The name of the schema entry.
+pub(super) const SUBSCHEMA_DN: &str = "cn=Subschema";
 
 /// The definitions of the sample.
 const SAMPLE: &str = include_str!("schema.ldif");
@@ -44,8 +45,8 @@ impl Schema {
         }
     }
 
-    /// As attributes of the entry; of a kind without definitions there is none.
-    pub fn served(&self) -> impl Iterator<Item = Attribute> {
+    /// The attributes of the schema entry; a kind without definitions has none.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute> {
         let kinds = [
             ("ldapSyntaxes", &self.syntaxes),
             ("attributeTypes", &self.attributes),

@@ -1,275 +1,184 @@
-//! One connection: reading requests, binding, TLS, and the ways in which it ends.
-//! Searches and edits have modules of their own.
+//! One connection: reads requests, carries them out one by one and writes the replies.
 
-use super::ber;
-use super::faults::{Answer, Ending, Faults, Hang};
-use super::output::{Output, Stop, Stream};
-use super::search::Paged;
-use super::shared::{Counted, Shared};
-use super::{Tls, tree};
+use super::ber::{self, Answer};
+use super::directory::Directory;
+use super::edits::edit;
+use super::output::Output;
+use super::script::{Point, Script, Stop};
+use super::search::{Page, Paged, Request, Search};
 use futures_util::StreamExt;
 use ldap3_proto::LdapCodec;
 use ldap3_proto::control::LdapControl;
-use ldap3_proto::proto::{LdapBindCred, LdapBindRequest, LdapMsg, LdapOp, OID_WHOAMI};
+use ldap3_proto::proto::{LdapBindRequest, LdapMsg, LdapOp, LdapSearchRequest, OID_WHOAMI};
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
-use tokio::io::{AsyncReadExt, ReadHalf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::codec::FramedRead;
 
-/// The greatest request that is read.
+/// The maximum size of a request.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
-/// The OID of StartTLS.
-pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 
-type Reader = FramedRead<ReadHalf<Stream>, LdapCodec>;
+type Reader<S> = FramedRead<ReadHalf<S>, LdapCodec>;
 
-/// What is known of a connection.
-pub struct Session {
-    pub(super) shared: Arc<Shared>,
-    pub(super) number: u64,
-    pub(super) out: Output,
+struct Session<'a, S, T> {
+    directory: &'a Directory,
+    script: T,
+    out: Output<WriteHalf<S>>,
     /// Whether the account is bound.
-    pub(super) bound: bool,
-    /// The paged search in progress; as in OpenLDAP a connection has one at a time.
-    pub(super) paged: Option<Paged>,
-    /// Counts the cookies given out.
-    pub(super) cookies: u64,
-    /// The id of the operation the client abandoned last.
-    abandoned: Arc<AtomicI32>,
+    bound: bool,
+    /// The paged search in progress, by its cookie; as in OpenLDAP a connection has one at a time.
+    paged: Option<(Vec<u8>, Search)>,
+    /// The number of the last cookie.
+    cookies: u64,
 }
 
-/// Serves a connection to its end.
-pub async fn serve(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
-    let _open = Counted::new(&shared.counters.open);
-    let _ = tcp.set_nodelay(true);
-    let faults = shared.faults_for(number);
-    if faults.hang == Some(Hang::Connect) {
-        return drain(tcp).await;
-    }
-    let stream = match &shared.tls {
-        Some(Tls::Ldaps(config)) => {
-            if faults.hang == Some(Hang::Tls) {
-                return drain(tcp).await;
-            }
-            match TlsAcceptor::from(Arc::clone(config)).accept(tcp).await {
-                Ok(tls) => Stream::Tls(Box::new(tls)),
-                Err(_) => return,
-            }
-        }
-        _ => Stream::Plain(tcp),
-    };
-    converse(Arc::clone(&shared), stream, number).await;
-}
-
-async fn converse(shared: Arc<Shared>, stream: Stream, number: u64) {
-    let tls = matches!(stream, Stream::Tls(_));
+/// Serves one connection to its end.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(directory: &Directory, stream: S, script: impl Script) {
     let (reader, writer) = tokio::io::split(stream);
     let mut reader = FramedRead::new(reader, LdapCodec::new(Some(MAX_REQUEST), None));
     let mut queue = VecDeque::new();
-    let mut session = Session {
-        out: Output::new(writer, tls, Arc::clone(&shared), number),
-        shared,
-        number,
-        bound: false,
-        paged: None,
-        cookies: 0,
-        abandoned: Arc::new(AtomicI32::new(-1)),
-    };
+    let out = Output::new(writer);
+    let mut session = Session { directory, script, out, bound: false, paged: None, cookies: 0 };
     loop {
-        let next = match queue.pop_front() {
-            Some(request) => Some(Ok(request)),
-            None => reader.next().await,
-        };
-        let request = match next {
-            None => return,
-            Some(Err(_)) => {
-                let _ = session.disconnect().await;
-                return session.out.shutdown().await;
-            }
-            Some(Ok(LdapMsg { op: LdapOp::UnbindRequest, .. })) => return,
-            Some(Ok(request)) => request,
-        };
-        let done = if session.starts_tls(&request) {
-            match session.start_tls(request.msgid, reader).await {
-                Some(fresh) => reader = fresh,
+        let request = match queue.pop_front() {
+            Some(request) => request,
+            None => match reader.next().await {
                 None => return,
-            }
-            Ok(())
-        } else {
-            let abandoned = Arc::clone(&session.abandoned);
-            tokio::select! {
-                done = session.handle(request) => done,
-                // A client that goes away must not leave its search waiting here.
-                () = listen(&mut reader, &mut queue, &abandoned) => return,
-            }
+                Some(Ok(request)) => request,
+                Some(Err(_)) => {
+                    let _ = session.disconnect().await;
+                    break;
+                }
+            },
         };
-        match done {
-            Ok(()) => {}
-            Err(Stop::Gone) => return,
-            Err(Stop::End(how)) => return session.end(how, reader).await,
+        if matches!(request.op, LdapOp::UnbindRequest) {
+            break;
+        }
+        let id = request.msgid;
+        let done = tokio::select! {
+            done = session.handle(request) => done,
+            listened = listen(&mut reader, &mut queue, id) => match listened {
+                Listened::Abandoned => Ok(()),
+                Listened::Gone => return,
+            },
+        };
+        if done.is_err() {
+            break;
         }
     }
+    let _ = session.out.shutdown().await;
 }
 
-/// Reads on while an operation runs. Ends when the client is gone.
-async fn listen(reader: &mut Reader, queue: &mut VecDeque<LdapMsg>, abandoned: &AtomicI32) {
+enum Listened {
+    Abandoned,
+    Gone,
+}
+
+/// Reads on while an operation runs, until the client abandons it or is gone.
+async fn listen<S: AsyncRead>(reader: &mut Reader<S>, queue: &mut VecDeque<LdapMsg>, running: i32) -> Listened {
     while let Some(Ok(request)) = reader.next().await {
         match request.op {
-            LdapOp::UnbindRequest => return,
-            LdapOp::AbandonRequest(id) => abandoned.store(id, Ordering::SeqCst),
+            LdapOp::UnbindRequest => return Listened::Gone,
+            LdapOp::AbandonRequest(id) if id == running => return Listened::Abandoned,
             _ => queue.push_back(request),
         }
     }
+    Listened::Gone
 }
 
-/// Reads and forgets until the client goes away.
-async fn drain(mut stream: impl tokio::io::AsyncRead + Unpin) {
-    let mut buffer = [0; 1024];
-    while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
-}
-
-impl Session {
-    /// The faults that concern this connection now.
-    pub(super) fn faults(&self) -> Arc<Faults> {
-        self.shared.faults_for(self.number)
-    }
-
-    /// Whether the client abandoned an operation.
-    pub(super) fn abandoned(&self, id: i32) -> bool {
-        self.abandoned.load(Ordering::SeqCst) == id
-    }
-
+impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
     async fn handle(&mut self, request: LdapMsg) -> Result<(), Stop> {
         let LdapMsg { msgid: id, op, ctrl } = request;
-        if let Some(tag) = response_tag(&op).filter(|_| ctrl.iter().any(unsupported)) {
-            let answer = Answer::new(12, "critical extension is not recognized");
-            self.out.message(&ber::result(id, tag, &answer, &[])).await?;
-            return self.out.flush().await;
+        let Some(tag) = response_tag(&op) else {
+            if matches!(op, LdapOp::AbandonRequest(_)) {
+                return Ok(());
+            }
+            self.disconnect().await?;
+            return Err(Stop::Close);
+        };
+        match self.carry_out(id, op, ctrl).await {
+            Ok(Some(answer)) | Err(Stop::Answer(answer)) => {
+                self.out.send(&ber::result(id, tag, &answer, &[])).await?;
+            }
+            Ok(None) | Err(Stop::Answered) => {}
+            Err(Stop::Close) => return Err(Stop::Close),
         }
-        match op {
-            LdapOp::BindRequest(request) => {
-                let answer = self.bind(&request).await?;
-                self.out.message(&ber::result(id, ber::BIND_RESPONSE, &answer, &[])).await?;
-            }
-            LdapOp::SearchRequest(request) => {
-                let paged = ctrl.into_iter().find_map(|c| match c {
-                    LdapControl::SimplePagedResults { size, cookie } => Some((size, cookie)),
-                    _ => None,
-                });
-                self.search(id, &request, paged).await?;
-            }
-            LdapOp::ExtendedRequest(request) if request.name == OID_WHOAMI => {
-                let who = if self.bound { format!("dn:{}", self.shared.account) } else { String::new() };
-                let done = ber::extended(id, &Answer::default(), None, Some(who.as_bytes()));
-                self.out.message(&done).await?;
-            }
-            LdapOp::ExtendedRequest(_) => {
-                let answer = Answer::new(2, "unsupported extended operation");
-                self.out.message(&ber::extended(id, &answer, None, None)).await?;
-            }
-            LdapOp::AbandonRequest(_) => {}
-            op => match self.edit(op) {
-                Some((tag, answer)) => self.out.message(&ber::result(id, tag, &answer, &[])).await?,
-                None => {
-                    self.disconnect().await?;
-                    return Err(Stop::End(Ending::Close));
-                }
-            },
-        }
-        self.out.flush().await
+        Ok(self.out.flush().await?)
     }
 
-    /// Tells the client that it does not speak LDAP.
-    async fn disconnect(&mut self) -> Result<(), Stop> {
-        let answer = Answer::new(2, "unknown request");
-        self.out.message(&ber::extended(0, &answer, Some("1.3.6.1.4.1.1466.20036"), None)).await?;
-        self.out.flush().await
+    /// Carries out a request. Returns its result unless that has been sent.
+    async fn carry_out(&mut self, id: i32, op: LdapOp, controls: Vec<LdapControl>) -> Result<Option<Answer>, Stop> {
+        if controls.iter().any(unsupported) {
+            return Err(Answer::new(12, "critical extension is not recognized").into());
+        }
+        match op {
+            LdapOp::BindRequest(request) => self.bind(&request).await.map(Some),
+            LdapOp::SearchRequest(search) => {
+                let paged = controls.into_iter().find_map(|c| match c {
+                    LdapControl::SimplePagedResults { size, cookie } => {
+                        Some(Paged { size: usize::try_from(size).unwrap_or_default(), cookie })
+                    }
+                    _ => None,
+                });
+                self.search(Request { id, search, paged }).await?;
+                Ok(None)
+            }
+            LdapOp::ExtendedRequest(request) if request.name == OID_WHOAMI => {
+                let who = if self.bound { format!("dn:{}", self.directory.bind_dn()) } else { String::new() };
+                self.out.send(&ber::extended(id, &Answer::default(), None, Some(who.as_bytes()))).await?;
+                Ok(None)
+            }
+            LdapOp::ExtendedRequest(_) => Err(Answer::new(2, "unsupported extended operation").into()),
+            op => Ok(Some(edit(self.directory, self.bound, op).err().unwrap_or_default())),
+        }
     }
 
     async fn bind(&mut self, request: &LdapBindRequest) -> Result<Answer, Stop> {
-        let counters = &self.shared.counters;
-        counters.bind_attempts.fetch_add(1, Ordering::SeqCst);
-        self.bound = false;
+        (self.bound, self.paged) = (false, None);
+        let (bound, answer) = match self.directory.authenticate(request) {
+            Ok(bound) => (bound, Answer::default()),
+            Err(answer) => (false, answer),
+        };
+        self.script.before(Point::Bind(&answer), &mut self.out).await?;
+        self.bound = bound;
+        Ok(answer)
+    }
+
+    /// Sends one page of a search and its result.
+    async fn search(&mut self, mut request: Request) -> Result<(), Stop> {
+        self.script.before(Point::Search(&mut request), &mut self.out).await?;
+        let cookie = request.paged.as_ref().map(|paged| paged.cookie.as_slice()).unwrap_or_default();
+        let search = if cookie.is_empty() {
+            self.start(&request.search).await?
+        } else {
+            let known = self.paged.take().filter(|(expected, _)| expected == cookie && self.bound);
+            known.ok_or_else(|| Answer::new(53, "paged results cookie is invalid or old"))?.1
+        };
+        self.cookies += 1;
+        let mut page = Page::new(self.directory, &request, search, self.cookies.to_le_bytes().to_vec());
+        while let Some(mut reply) = page.next() {
+            match self.script.before(Point::Reply(&mut reply), &mut self.out).await {
+                Ok(()) => {}
+                Err(Stop::Answer(answer)) => reply = page.end(answer),
+                Err(stop) => return Err(stop),
+            }
+            self.out.send(&reply.encode(request.id)).await?;
+        }
+        self.paged = page.rest();
+        Ok(())
+    }
+
+    async fn start(&mut self, request: &LdapSearchRequest) -> Result<Search, Stop> {
         self.paged = None;
-        let faults = self.faults();
-        if faults.hang == Some(Hang::Bind) {
-            return Err(Stop::End(Ending::Silence));
-        }
-        if let Some(answer) = &faults.bind {
-            return Ok(answer.clone());
-        }
-        if request.version != 3 {
-            return Ok(Answer::new(2, "historical protocol version requested, use LDAPv3 instead"));
-        }
-        let LdapBindCred::Simple(password) = &request.cred else {
-            return Ok(Answer::new(7, "SASL(-4): no mechanism available: "));
-        };
-        let dn = match tree::parse(&request.dn) {
-            Ok(dn) => dn,
-            Err(answer) => return Ok(answer),
-        };
-        match (dn.rdns().is_empty(), password.is_empty()) {
-            (true, true) => {}
-            (true, false) => return Ok(Answer::new(49, "")),
-            (false, true) => return Ok(Answer::new(53, "unauthenticated bind (DN with no password) disallowed")),
-            (false, false) => {
-                if dn.key() != self.shared.account_key || *password != self.shared.password {
-                    return Ok(Answer::new(49, ""));
-                }
-                self.bound = true;
-            }
-        }
-        counters.binds.fetch_add(1, Ordering::SeqCst);
-        Ok(Answer::default())
+        let mut search = Search::find(self.directory, self.bound, request)?;
+        self.script.before(Point::Found(&mut search.ids), &mut self.out).await?;
+        Ok(search)
     }
 
-    fn starts_tls(&self, request: &LdapMsg) -> bool {
-        let offered = matches!(self.shared.tls, Some(Tls::StartTls(_))) && !self.out.is_tls();
-        offered && matches!(&request.op, LdapOp::ExtendedRequest(r) if r.name == START_TLS)
-    }
-
-    /// Answers StartTLS and does the handshake; `None` if the connection is over.
-    async fn start_tls(&mut self, id: i32, reader: Reader) -> Option<Reader> {
-        let Some(Tls::StartTls(config)) = self.shared.tls.clone() else { return None };
-        let done = ber::extended(id, &Answer::default(), Some(START_TLS), None);
-        self.out.message(&done).await.ok()?;
-        self.out.put(&self.faults().before_tls).await.ok()?;
-        self.out.flush().await.ok()?;
-        let writer = self.out.take_writer()?;
-        let Stream::Plain(tcp) = reader.into_inner().unsplit(writer) else { return None };
-        if self.faults().hang == Some(Hang::Tls) {
-            drain(tcp).await;
-            return None;
-        }
-        let tls = TlsAcceptor::from(config).accept(tcp).await.ok()?;
-        let (reader, writer) = tokio::io::split(Stream::Tls(Box::new(tls)));
-        self.out.set_tls(writer);
-        // Who was bound before is forgotten: nothing said in the clear counts.
-        self.bound = false;
-        Some(FramedRead::new(reader, LdapCodec::new(Some(MAX_REQUEST), None)))
-    }
-
-    async fn end(mut self, how: Ending, reader: Reader) {
-        match how {
-            Ending::Close => self.out.shutdown().await,
-            Ending::HalfClose => {
-                self.out.shutdown().await;
-                drain(reader.into_inner()).await;
-            }
-            Ending::Reset => {
-                if let Some(writer) = self.out.take_writer() {
-                    reader.into_inner().unsplit(writer).reset();
-                }
-            }
-            Ending::Silence => {
-                // What was said before the silence must arrive; the socket stays open until the client goes.
-                let _ = self.out.flush().await;
-                drain(reader.into_inner()).await;
-            }
-        }
+    /// Tells the client that it does not speak LDAP (RFC 4511, section 4.4.1).
+    async fn disconnect(&mut self) -> Result<(), Stop> {
+        let answer = Answer::new(2, "unknown request");
+        self.out.send(&ber::extended(0, &answer, Some("1.3.6.1.4.1.1466.20036"), None)).await?;
+        Ok(self.out.flush().await?)
     }
 }
 
@@ -287,7 +196,7 @@ fn unsupported(control: &LdapControl) -> bool {
     }
 }
 
-/// The tag of the response to a request; none for what is not answered.
+/// The tag of the response to a request; `None` if it has no response.
 fn response_tag(op: &LdapOp) -> Option<u8> {
     match op {
         LdapOp::BindRequest(_) => Some(ber::BIND_RESPONSE),

@@ -1,28 +1,27 @@
-//! The ordinary behaviour, seen through an independent client.
+//! The behaviour that an independent client sees.
 
 use super::*;
-pub(super) use ldap3::Scope;
 use ldap3::controls::{ControlType, PagedResults, RawControl};
-use ldap3::{Ldap, LdapConnAsync, LdapResult, Mod, SearchEntry, SearchOptions};
+use ldap3::{Ldap, LdapConnAsync, LdapResult, Mod, Scope, SearchEntry, SearchOptions};
 use std::collections::HashSet;
 
 /// A connection that is not bound.
-pub(super) async fn connect(sandbox: &Sandbox) -> Ldap {
+async fn connect(sandbox: &Sandbox) -> Ldap {
     let (connection, ldap) = LdapConnAsync::new(&format!("ldap://{}", sandbox.addr())).await.expect("connection");
     ldap3::drive!(connection);
     ldap
 }
 
 /// A bound connection.
-pub(super) async fn bound(sandbox: &Sandbox) -> Ldap {
+async fn bound(sandbox: &Sandbox) -> Ldap {
     let mut ldap = connect(sandbox).await;
-    let done = ldap.simple_bind(sandbox.bind_dn(), sandbox.password()).await.expect("answer");
+    let done = ldap.simple_bind(sandbox.directory().bind_dn(), sandbox.directory().password()).await.expect("answer");
     assert_eq!(done.rc, 0, "{done:?}");
     ldap
 }
 
 /// All entries of a search and its result.
-pub(super) async fn find(
+async fn find(
     ldap: &mut Ldap,
     base: &str,
     scope: Scope,
@@ -34,12 +33,7 @@ pub(super) async fn find(
 }
 
 /// One page: its DNs, the result, and the next cookie.
-pub(super) async fn page(
-    ldap: &mut Ldap,
-    base: &str,
-    size: i32,
-    cookie: Vec<u8>,
-) -> (Vec<String>, LdapResult, Vec<u8>) {
+async fn page(ldap: &mut Ldap, base: &str, size: i32, cookie: Vec<u8>) -> (Vec<String>, LdapResult, Vec<u8>) {
     let control: RawControl = PagedResults { size, cookie }.into();
     ldap.with_controls(vec![control]);
     let (entries, result) = find(ldap, base, Scope::Subtree, "(objectClass=*)", &["1.1"]).await;
@@ -51,7 +45,7 @@ pub(super) async fn page(
 }
 
 /// A small tree.
-pub(super) fn small() -> Tree {
+fn small() -> Tree {
     Tree::new()
         .suffix("dc=x")
         .ou("ou=a,dc=x")
@@ -61,10 +55,19 @@ pub(super) fn small() -> Tree {
         .empty_suffix("o=empty")
 }
 
+async fn start(tree: Tree) -> Sandbox {
+    let directory = Directory::new(tree, ACCOUNT, &random_password().expect("random numbers")).expect("a directory");
+    Sandbox::start(directory).await.expect("start")
+}
+
 async fn started(tree: Tree) -> (Sandbox, Ldap) {
-    let sandbox = Sandbox::start(Options::with_tree(tree)).await.expect("start");
+    let sandbox = start(tree).await;
     let ldap = bound(&sandbox).await;
     (sandbox, ldap)
+}
+
+fn id_of(sandbox: &Sandbox, dn: &str) -> uuid::Uuid {
+    sandbox.directory().tree().id_of(dn).expect("an entry")
 }
 
 fn names(entries: &[SearchEntry]) -> Vec<&str> {
@@ -75,7 +78,7 @@ const ALL: &str = "(objectClass=*)";
 
 #[tokio::test]
 async fn the_root_dse_is_there_for_all() {
-    let sandbox = Sandbox::start(Options::with_tree(small())).await.expect("start");
+    let sandbox = start(small()).await;
     let mut ldap = connect(&sandbox).await;
     let (root, _) = find(&mut ldap, "", Scope::Base, ALL, &[]).await;
     assert_eq!(root[0].attrs.keys().collect::<Vec<_>>(), ["objectClass"]);
@@ -92,10 +95,10 @@ async fn the_root_dse_is_there_for_all() {
 }
 
 #[tokio::test]
-async fn binds_are_judged_and_counted() {
-    let sandbox = Sandbox::start(Options::with_tree(small())).await.expect("start");
+async fn binds_are_checked() {
+    let sandbox = start(small()).await;
     let mut ldap = connect(&sandbox).await;
-    let (dn, password) = (sandbox.bind_dn(), sandbox.password());
+    let (dn, password) = (sandbox.directory().bind_dn(), sandbox.directory().password());
     assert_eq!(password.len(), 32);
     for (dn, password, code) in [
         ("CN=Jim, OU=Service,DC=demo,dc=example", password, 0),
@@ -107,7 +110,6 @@ async fn binds_are_judged_and_counted() {
     ] {
         assert_eq!(ldap.simple_bind(dn, password).await.expect("answer").rc, code, "{dn} {password}");
     }
-    assert_eq!((sandbox.binds(), sandbox.bind_attempts(), sandbox.connections()), (2, 6, 1));
     let add = ldap.add("ou=n,dc=x", vec![("objectClass", HashSet::from(["organizationalUnit"]))]).await;
     assert_eq!(add.expect("answer").rc, 8);
 }
@@ -121,13 +123,10 @@ async fn scopes_filters_and_attributes() {
     assert!(!all[3].attrs.contains_key("entryUUID"));
     let (one, _) = find(&mut ldap, "DC=X", Scope::OneLevel, "(ou=*)", &["entryUUID"]).await;
     assert_eq!(names(&one), ["ou=a,dc=x", "ou=b,dc=x"]);
-    assert_eq!(one[0].attrs["entryUUID"], [sandbox.id_of("ou=a,dc=x").expect("id")]);
+    assert_eq!(one[0].attrs["entryUUID"], [id_of(&sandbox, "ou=a,dc=x").to_string()]);
     let (one, _) = find(&mut ldap, "dc=x", Scope::Subtree, "(&(ou=C, D)(hasSubordinates=TRUE))", &["1.1"]).await;
     assert_eq!(names(&one), ["ou=c\\2C d,ou=a,dc=x"]);
     assert!(one[0].attrs.is_empty());
-    sandbox.without_ids(true);
-    let (one, _) = find(&mut ldap, "ou=a,dc=x", Scope::Base, ALL, &["entryUUID", "ou"]).await;
-    assert_eq!(one[0].attrs.keys().collect::<Vec<_>>(), ["ou"]);
     ldap.with_search_options(SearchOptions::new().sizelimit(2));
     let (some, result) = find(&mut ldap, "dc=x", Scope::Subtree, ALL, &[]).await;
     assert_eq!((some.len(), result.rc), (2, 4));
@@ -136,9 +135,10 @@ async fn scopes_filters_and_attributes() {
 #[tokio::test]
 async fn absent_bases_name_the_nearest_visible_ancestor() {
     let (sandbox, mut ldap) = started(small()).await;
-    sandbox.hide_alone("ou=b,dc=x").expect("hidden");
-    sandbox.add_ou("ou=kid,ou=b,dc=x").expect("added");
-    sandbox.hide("ou=c\\, d,ou=a,dc=x").expect("hidden");
+    let tree = || sandbox.directory().tree();
+    tree().hide("ou=b,dc=x", Hidden::Alone).expect("hidden");
+    tree().add("ou=kid,ou=b,dc=x", Vec::new()).expect("added");
+    tree().hide("ou=c\\, d,ou=a,dc=x", Hidden::Subtree).expect("hidden");
     for (base, code, matched) in [
         ("ou=z,ou=y,ou=a,dc=x", 32, "ou=a,dc=x"),
         ("ou=z,dc=x", 32, "dc=x"),
@@ -157,22 +157,19 @@ async fn absent_bases_name_the_nearest_visible_ancestor() {
     }
     let (seen, _) = find(&mut ldap, "dc=x", Scope::Subtree, ALL, &[]).await;
     assert_eq!(names(&seen), ["dc=x", "ou=a,dc=x", "ou=kid,ou=b,dc=x"]);
-    sandbox.unhide("ou=b,dc=x").expect("shown");
+    tree().hide("ou=b,dc=x", Hidden::No).expect("shown");
     assert_eq!(find(&mut ldap, "ou=b,dc=x", Scope::Base, ALL, &[]).await.0.len(), 1);
 }
 
 #[tokio::test]
 async fn pages_come_to_an_end() {
-    let mut options = Options::with_tree(small());
-    options.size_limit = Some(4);
-    let sandbox = Sandbox::start(options).await.expect("start");
-    let mut ldap = bound(&sandbox).await;
+    let (_sandbox, mut ldap) = started(small()).await;
     let (first, _, cookie) = page(&mut ldap, "dc=x", 2, Vec::new()).await;
     assert_eq!((first.len(), cookie.is_empty()), (2, false));
     let (second, result, cookie) = page(&mut ldap, "dc=x", 2, cookie).await;
     assert_eq!((second.len(), result.rc, cookie.is_empty()), (2, 0, false));
-    let (third, result, old) = page(&mut ldap, "dc=x", 2, cookie.clone()).await;
-    assert_eq!((third.len(), result.rc, old.is_empty()), (0, 4, true));
+    let (third, result, end) = page(&mut ldap, "dc=x", 2, cookie.clone()).await;
+    assert_eq!((third.len(), result.rc, end.is_empty()), (1, 0, true));
     let control: RawControl = PagedResults { size: 2, cookie }.into();
     ldap.with_controls(vec![control]);
     assert_eq!(find(&mut ldap, "dc=x", Scope::Subtree, ALL, &[]).await.1.rc, 53);
@@ -186,18 +183,19 @@ async fn pages_come_to_an_end() {
 #[tokio::test]
 async fn edits_follow_the_rules() {
     let (sandbox, mut ldap) = started(small()).await;
+    let tree = || sandbox.directory().tree();
     let unit = || vec![("objectClass", HashSet::from(["organizationalUnit"])), ("ou", HashSet::from(["n"]))];
     assert_eq!(ldap.add("ou=n,ou=b,dc=x", unit()).await.expect("answer").rc, 0);
     assert_eq!(ldap.add("OU=N,ou=b,dc=x", unit()).await.expect("answer").rc, 68);
     let lost = ldap.add("ou=n,ou=lost,ou=a,dc=x", unit()).await.expect("answer");
     assert_eq!((lost.rc, lost.matched.as_str()), (32, "ou=a,dc=x"));
     assert_eq!(ldap.delete("ou=a,dc=x").await.expect("answer").rc, 66);
-    let id = sandbox.id_of("ou=e,ou=c\\, d,ou=a,dc=x").expect("id");
+    let id = id_of(&sandbox, "ou=e,ou=c\\, d,ou=a,dc=x");
     let into_itself = ldap.modifydn("ou=a,dc=x", "ou=a", true, Some("ou=c\\, d,ou=a,dc=x")).await.expect("answer");
     assert_eq!(into_itself.rc, 53);
     let moved = ldap.modifydn("ou=c\\, d,ou=a,dc=x", "ou=Moved", true, Some("ou=n,ou=b,dc=x")).await.expect("answer");
     assert_eq!(moved.rc, 0);
-    assert_eq!(sandbox.id_of("ou=e,ou=moved,ou=n,ou=b,dc=x").expect("id"), id);
+    assert_eq!(id_of(&sandbox, "ou=e,ou=moved,ou=n,ou=b,dc=x"), id);
     let (all, _) = find(&mut ldap, "ou=b,dc=x", Scope::Subtree, ALL, &["ou"]).await;
     let path = "ou=Moved,ou=n,ou=b,dc=x";
     assert_eq!(names(&all), ["ou=b,dc=x", "ou=n,ou=b,dc=x", path, &format!("ou=e,{path}")]);
@@ -214,16 +212,16 @@ async fn edits_follow_the_rules() {
     }
     assert_eq!(ldap.compare("ou=a,dc=x", "ou", "A").await.expect("answer").0.rc, 6);
     assert_eq!(ldap.delete("ou=a,dc=x").await.expect("answer").rc, 0);
-    sandbox.add_ou("ou=a,dc=x").expect("added");
-    let again = sandbox.id_of("ou=a,dc=x").expect("id");
-    sandbox.remove("ou=a,dc=x").expect("removed");
-    sandbox.add_ou("ou=a,dc=x").expect("added");
-    assert_ne!(sandbox.id_of("ou=a,dc=x").expect("id"), again);
-    sandbox.remove("dc=x").expect("removed");
+    tree().add("ou=a,dc=x", Vec::new()).expect("added");
+    let again = id_of(&sandbox, "ou=a,dc=x");
+    tree().remove("ou=a,dc=x", true).expect("removed");
+    tree().add("ou=a,dc=x", Vec::new()).expect("added");
+    assert_ne!(id_of(&sandbox, "ou=a,dc=x"), again);
+    tree().remove("dc=x", true).expect("removed");
     assert_eq!(find(&mut ldap, "dc=x", Scope::Base, ALL, &[]).await.1.rc, 32);
-    sandbox.add("dc=x", &[]).expect("added");
-    sandbox.remove_suffix("o=empty").expect("removed");
-    sandbox.add_suffix("o=other").expect("added");
+    tree().add("dc=x", Vec::new()).expect("added");
+    tree().remove_suffix("o=empty").expect("removed");
+    tree().add_suffix("o=other").expect("added");
     let (root, _) = find(&mut ldap, "", Scope::Base, ALL, &["namingContexts"]).await;
     assert_eq!(root[0].attrs["namingContexts"], ["dc=x", "o=other"]);
 }
@@ -263,9 +261,45 @@ async fn a_stopped_sandbox_is_gone() {
     sandbox.stop().await;
     assert!(ldap.search("dc=x", Scope::Base, ALL, vec!["1.1"]).await.is_err());
     assert!(tokio::net::TcpStream::connect(addr).await.is_err());
-    let mut options = Options::with_tree(small());
-    options.listen = addr;
-    assert_eq!(Sandbox::start(options).await.expect("same port").addr(), addr);
-    let wrong = Options::with_tree(Tree::new().ou("ou=a,dc=x"));
-    assert_eq!(Sandbox::start(wrong).await.err().map(|e| e.kind()), Some(std::io::ErrorKind::InvalidInput));
+    TcpListener::bind(addr).await.expect("the port is free");
+    let wrong = Directory::new(Tree::new().ou("ou=a,dc=x"), ACCOUNT, "x");
+    assert_eq!(wrong.err().map(|e| e.kind()), Some(std::io::ErrorKind::InvalidInput));
+}
+
+#[tokio::test]
+async fn the_schema_is_read_by_name() {
+    let sandbox = start(small()).await;
+    let mut ldap = connect(&sandbox).await;
+    let (entry, result) = find(&mut ldap, "cn=Subschema", Scope::Base, "(objectClass=subschema)", &[]).await;
+    let names: HashSet<&str> = entry[0].attrs.keys().map(String::as_str).collect();
+    assert_eq!((entry[0].dn.as_str(), result.rc, names), ("cn=Subschema", 0, HashSet::from(["objectClass", "cn"])));
+    let asked = ["objectclasses", "attributeTypes", "dITContentRules"];
+    let (entry, _) = find(&mut ldap, "CN=subschema", Scope::Base, "(objectClass=subschema)", &asked).await;
+    let names: HashSet<&str> = entry[0].attrs.keys().map(String::as_str).collect();
+    assert_eq!(names, HashSet::from(["objectClasses", "attributeTypes"]));
+    let person = entry[0].attrs["objectClasses"].iter().find(|c| c.contains("'person'")).expect("person");
+    assert!(person.starts_with("( 2.5.6.6 NAME 'person' DESC '"), "{person}");
+    let end = "' SUP top STRUCTURAL MUST ( sn $ cn ) MAY ( userPassword $ telephoneNumber $ seeAlso $ description ) )";
+    assert!(person.ends_with(end), "{person}");
+    let (entry, _) = find(&mut ldap, "cn=Subschema", Scope::Base, "(objectClass=subschema)", &["+"]).await;
+    assert_eq!(entry[0].attrs["subschemaSubentry"], ["cn=Subschema"]);
+    assert!(entry[0].attrs.contains_key("ldapSyntaxes"));
+    assert!(!entry[0].attrs.contains_key("cn"));
+    let (none, result) = find(&mut ldap, "cn=Subschema", Scope::Base, "(objectClass=person)", &["+"]).await;
+    assert_eq!((none.len(), result.rc), (0, 0));
+    let (none, result) = find(&mut ldap, "cn=Subschema", Scope::Subtree, "(objectClass=subschema)", &["+"]).await;
+    assert_eq!((none.len(), result.rc), (0, 32));
+
+    let own = |text: &str| vec![text.to_owned()];
+    sandbox.directory().set_schema(Schema {
+        classes: own("( broken"),
+        rules: own("( 1.2.3 AUX x )"),
+        ..Schema::default()
+    });
+    let (entry, _) = find(&mut ldap, "cn=Subschema", Scope::Base, "(objectClass=subschema)", &asked).await;
+    assert_eq!((entry[0].attrs.len(), &entry[0].attrs["objectClasses"]), (2, &own("( broken")));
+    assert_eq!(entry[0].attrs["dITContentRules"], ["( 1.2.3 AUX x )"]);
+    sandbox.directory().set_schema(Schema::sample());
+    let (entry, _) = find(&mut ldap, "cn=Subschema", Scope::Base, "(objectClass=subschema)", &asked).await;
+    assert_eq!(entry[0].attrs["objectClasses"].len(), 31);
 }

@@ -1,11 +1,10 @@
-//! The entries of the sandbox and their places: naming contexts, parents and children, names and visibility.
-//! Nothing here knows of connections, requests or faults; the rules for edits are those of OpenLDAP and hold for
-//! tests and for LDAP clients alike.
+//! The entries of the sandbox by name: naming contexts, parents and children, visibility, and edits by the rules of
+//! OpenLDAP.
 
-use super::ber::Attribute;
-use super::entry::{Entry, Hidden, dn_text, rdn_text};
-use super::faults::Answer;
+use super::ber::{Answer, Attribute};
+use super::entry::{Entry, Hidden, dn_text, rdn_text, same_value};
 use crate::domain::dn::{Ava, Dn, DnKey};
+use ldap3_proto::proto::LdapModify;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use time::macros::format_description;
@@ -25,10 +24,9 @@ pub struct Tree {
     by_key: HashMap<DnKey, u64>,
     suffixes: Vec<Suffix>,
     next: u64,
-    /// Set once a sandbox serves the tree: ids of later entries are random, as re-creating an entry must give it
-    /// a new one.
+    /// Whether a directory holds the tree: ids of later entries are random, because a re-created entry must get a new one.
     pub(super) live: bool,
-    /// What a builder was told that cannot be done.
+    /// Errors of the builder.
     refused: Vec<Answer>,
 }
 
@@ -63,19 +61,9 @@ impl Tree {
         self.note(added)
     }
 
-    /// What the builder was asked for and could not do; a sandbox does not start while there is any.
-    pub fn refused(&self) -> &[Answer] {
+    /// Errors of the builder methods; a directory accepts no tree with any.
+    pub(super) fn refused(&self) -> &[Answer] {
         &self.refused
-    }
-
-    /// The number of entries.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is no entry at all.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     fn note(mut self, done: Result<(), Answer>) -> Tree {
@@ -83,19 +71,19 @@ impl Tree {
         self
     }
 
-    /// The naming contexts as they are shown.
+    /// The DNs of the naming contexts.
     pub(super) fn suffixes(&self) -> impl Iterator<Item = &str> {
         self.suffixes.iter().map(|s| s.dn.as_str())
     }
 
     /// The naming context that a name belongs to.
-    pub(super) fn suffix_of(&self, key: &DnKey) -> Option<&DnKey> {
+    pub fn suffix_of(&self, key: &DnKey) -> Option<&DnKey> {
         let holds = |s: &&Suffix| s.key == *key || key.is_below(s.key.as_str());
         self.suffixes.iter().filter(holds).map(|s| &s.key).max_by_key(|k| k.as_str().len())
     }
 
     /// Adds a naming context.
-    pub(super) fn add_suffix(&mut self, dn: &str) -> Result<(), Answer> {
+    pub fn add_suffix(&mut self, dn: &str) -> Result<(), Answer> {
         let dn = parse(dn)?;
         let key = dn.key();
         if self.suffixes.iter().any(|s| s.key == key) {
@@ -105,8 +93,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes a naming context away with everything in it.
-    pub(super) fn remove_suffix(&mut self, dn: &str) -> Result<(), Answer> {
+    /// Removes a naming context with everything in it.
+    pub fn remove_suffix(&mut self, dn: &str) -> Result<(), Answer> {
         let key = parse(dn)?.key();
         if let Some(&id) = self.by_key.get(&key) {
             self.detach(id);
@@ -116,13 +104,13 @@ impl Tree {
         if self.suffixes.len() < before { Ok(()) } else { Err(Answer::new(32, "no such naming context")) }
     }
 
-    /// The entry of a name, hidden or not.
-    pub(super) fn find(&self, dn: &str) -> Result<u64, Answer> {
+    /// The number of an entry, hidden or not.
+    pub fn find(&self, dn: &str) -> Result<u64, Answer> {
         let key = parse(dn)?.key();
         self.by_key.get(&key).copied().ok_or_else(|| self.absent(&key))
     }
 
-    /// The entry of a name as a reader may see it.
+    /// The number of an entry that readers see.
     pub(super) fn find_visible(&self, dn: &str) -> Result<u64, Answer> {
         let id = self.find(dn)?;
         if self.visible(id) { Ok(id) } else { Err(Answer::new(32, "")) }
@@ -150,7 +138,7 @@ impl Tree {
     }
 
     /// Adds an entry below an existing parent, or as the entry of an empty naming context.
-    pub(super) fn add(&mut self, dn: &str, mut attributes: Vec<Attribute>) -> Result<u64, Answer> {
+    pub fn add(&mut self, dn: &str, mut attributes: Vec<Attribute>) -> Result<u64, Answer> {
         let dn = parse(dn)?;
         let key = dn.key();
         let suffix = self.suffix_of(&key).ok_or_else(|| Answer::new(32, "no global superior knowledge"))?;
@@ -194,7 +182,7 @@ impl Tree {
     }
 
     /// Removes an entry; one with children only together with them.
-    pub(super) fn remove(&mut self, dn: &str, subtree: bool) -> Result<(), Answer> {
+    pub fn remove(&mut self, dn: &str, subtree: bool) -> Result<(), Answer> {
         let id = self.find(dn)?;
         if !subtree && self.entries.get(&id).is_some_and(|e| !e.children.is_empty()) {
             return Err(Answer::new(66, "subordinate objects must be deleted first"));
@@ -220,7 +208,7 @@ impl Tree {
     }
 
     /// Renames or moves an entry with everything below it.
-    pub(super) fn rename(
+    pub fn rename(
         &mut self,
         dn: &str,
         new_rdn: &str,
@@ -286,29 +274,71 @@ impl Tree {
         Ok(())
     }
 
-    /// The visible entries of a scope, each with the greatest id on its path, its depth, and its own id.
-    pub(super) fn scope(&self, base: u64, below: usize, with_base: bool) -> Vec<(u64, usize, u64)> {
+    /// Changes attributes of an entry: all changes or none.
+    pub fn modify(&mut self, dn: &str, changes: &[LdapModify]) -> Result<(), Answer> {
+        let id = self.find(dn)?;
+        let Some(entry) = self.entries.get_mut(&id) else { return Err(Answer::new(32, "")) };
+        let mut changed = entry.clone();
+        for change in changes {
+            changed.apply(change)?;
+        }
+        let own = parse(&entry.dn)?;
+        let naming = own.rdns().first().map(|rdn| rdn.pairs()).unwrap_or_default();
+        let named = |pair: &Ava| {
+            let values = changed.values(pair.attribute()).unwrap_or_default();
+            values.iter().any(|v| same_value(v, pair.value().as_bytes()))
+        };
+        if !naming.iter().all(named) {
+            return Err(Answer::new(67, "naming attribute value is not present in entry"));
+        }
+        if changed.values("objectClass").is_none() {
+            return Err(Answer::new(65, "no objectClass attribute"));
+        }
+        changed.modified = now();
+        *entry = changed;
+        Ok(())
+    }
+
+    /// Hides an entry from readers, or shows it again.
+    pub fn hide(&mut self, dn: &str, hidden: Hidden) -> Result<(), Answer> {
+        let id = self.find(dn)?;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.hidden = hidden;
+        }
+        Ok(())
+    }
+
+    /// The `entryUUID` of an entry, hidden or not.
+    pub fn id_of(&self, dn: &str) -> Result<Uuid, Answer> {
+        let id = self.find(dn)?;
+        self.entries.get(&id).map(|e| e.uuid).ok_or_else(|| Answer::new(32, ""))
+    }
+
+    /// The visible entries of a scope, in the order of creation, but never a child before its parent.
+    pub(super) fn scope(&self, base: u64, below: usize, with_base: bool) -> Vec<u64> {
         let mut found = Vec::new();
+        // A moved entry may be older than its new parent, so the order is that of the newest entry on the path.
         let mut open = vec![(base, base, 0)];
-        while let Some((id, greatest, depth)) = open.pop() {
+        while let Some((id, newest, depth)) = open.pop() {
             let Some(entry) = self.entries.get(&id) else { continue };
             if entry.hidden == Hidden::No && (depth > 0 || with_base) {
-                found.push((greatest, depth, id));
+                found.push((newest, depth, id));
             }
             if entry.hidden != Hidden::Subtree && depth < below {
-                open.extend(entry.children.iter().map(|c| (*c, greatest.max(*c), depth + 1)));
+                open.extend(entry.children.iter().map(|c| (*c, newest.max(*c), depth + 1)));
             }
         }
-        found
+        found.sort_unstable();
+        found.into_iter().map(|(_, _, id)| id).collect()
     }
 }
 
-/// Reads a DN as the directory does: what is none is refused.
+/// Parses a DN; an invalid one is result 34.
 pub(super) fn parse(dn: &str) -> Result<Dn, Answer> {
     Dn::parse(dn).map_err(|_| Answer::new(34, "invalid DN"))
 }
 
-/// Supplies what an entry must have: the values of its RDN and an object class.
+/// Adds what an entry must have: the values of its RDN and an object class.
 fn complete(attributes: &mut Vec<Attribute>, dn: &Dn) {
     let pairs = dn.rdns().first().map(|r| r.pairs()).unwrap_or_default();
     if !attributes.iter().any(|(n, _)| n.eq_ignore_ascii_case("objectClass")) {
@@ -324,22 +354,22 @@ fn complete(attributes: &mut Vec<Attribute>, dn: &Dn) {
     for pair in pairs {
         let value = pair.value().as_bytes().to_vec();
         match attributes.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(pair.attribute())) {
-            Some((_, values)) if values.iter().any(|v| super::entry::same_value(v, &value)) => {}
+            Some((_, values)) if values.iter().any(|v| same_value(v, &value)) => {}
             Some((_, values)) => values.push(value),
             None => attributes.push((pair.attribute().to_owned(), vec![value])),
         }
     }
 }
 
-/// An id that is the same at every start, so that a demonstration can be restarted over one database.
-pub(super) fn fixed_id(key: &DnKey) -> Uuid {
+/// An id derived from the name, the same at every start.
+pub fn fixed_id(key: &DnKey) -> Uuid {
     let digest = Sha256::digest(key.as_str().as_bytes());
     let mut bytes = [0; 16];
     bytes.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// The present time as a generalized time.
+/// The current time as a generalized time (RFC 4517, section 3.3.13).
 pub(super) fn now() -> String {
     let form = format_description!("[year][month][day][hour][minute][second]Z");
     time::OffsetDateTime::now_utc().format(&form).unwrap_or_default()

@@ -11,6 +11,10 @@ pub mod private_file;
 pub mod refusals;
 pub mod secret;
 #[cfg(test)]
+#[allow(dead_code, reason = "the tests of the API use all of it")]
+#[path = "../../tests/api/support/directory/certificate.rs"]
+mod test_certificate;
+#[cfg(test)]
 mod tests;
 pub mod tls;
 

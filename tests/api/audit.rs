@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 
 use crate::support::Client;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::key_text::{unknown_id, wrong_secret};
 use crate::support::program::{Done, Place};
 

@@ -3,9 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jim::sandbox;
 use serde_json::{Value, json};
 
+use crate::support::directory as sandbox;
 use crate::support::key_text::{unknown_id, wrong_secret};
 use crate::support::{Client, SYSTEMS, TestApp, sample};
 

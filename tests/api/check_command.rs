@@ -5,9 +5,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::support::directory::Sandbox;
 use crate::support::program::{Done, Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
-use jim::sandbox::Sandbox;
 
 /// A server on a new place with two systems, one of them imported.
 async fn filled() -> (Place, Process, Sandbox) {

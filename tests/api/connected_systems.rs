@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jim::sandbox::Faults;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::support::directory::Faults;
 use crate::support::{SYSTEMS, TestApp, sample};
 
 fn text(value: &str) -> Value {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::case::Case;
+use crate::support::directory::Tree;
 use crate::support::{SYSTEMS, TestApp};
-use jim::sandbox::Tree;
 
 fn tree() -> Tree {
     Tree::new().suffix("dc=x").suffix("dc=y").ou("ou=A,dc=x").ou("ou=B,ou=A,dc=x").ou("ou=C,dc=y")

@@ -89,7 +89,7 @@ struct Owner {
 }
 
 impl Owner {
-    async fn new(app: &TestApp, sandbox: &jim::sandbox::Sandbox) -> Owner {
+    async fn new(app: &TestApp, sandbox: &crate::support::directory::Sandbox) -> Owner {
         let id = app.connected_to(sandbox).await;
         app.import(id, "").await.expect_status(200);
         app.import_schema(id).await.expect_status(200);

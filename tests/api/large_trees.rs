@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::bars;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::outside::Outside;
 use crate::support::{SYSTEMS, client, sandbox_settings};
 

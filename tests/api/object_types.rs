@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::{SYSTEMS, TestApp};
-use jim::sandbox::{Options, Sandbox, Tree};
 
 /// A system with the object types `person` and `unit`, imported from a directory of its own.
 struct Imported {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::{SYSTEMS, Setup, TestApp, dns, sample};
-use jim::sandbox::{Options, Sandbox, Tree};
 
 /// Every member of `sample` is in `answer` with the same value, except those named.
 fn holds(answer: &Value, sample: &Value, except: &[&str]) {
@@ -62,7 +62,7 @@ async fn page_001_update() {
             .suffix("dc=example,dc=com")
             .ou("ou=Service,dc=example,dc=com")
             .entry("cn=ServiceAccount,ou=Service,dc=example,dc=com", &[("objectClass", &["applicationProcess"])]),
-        ..Options::empty()
+        ..Options::sample()
     })
     .await
     .expect("the sandbox starts");

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jim::error::Result;
-use jim::sandbox::{Answer, Certificate, Faults, Mischief, Options, Sandbox, SearchFault};
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::bars;
 use crate::support::case::{activities, activities_of};
+use crate::support::directory::{Answer, Certificate, Faults, Mischief, Options, Sandbox, SearchFault};
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
 
 /// A log that panics at the next line with this text.

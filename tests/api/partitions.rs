@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::case::Case;
+use crate::support::directory::Tree;
 use crate::support::{Client, SYSTEMS, TestApp, containers};
-use jim::sandbox::Tree;
 
 fn tree() -> Tree {
     Tree::new()

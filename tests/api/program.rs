@@ -8,9 +8,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::support::directory::Faults;
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
-use jim::sandbox::Faults;
 
 const USERINFO: &str = "/api/v1/userinfo";
 const OPERATORS: &str = "jim_operator-chose-this-key-0123456789";

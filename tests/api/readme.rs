@@ -4,9 +4,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use jim::sandbox::Certificate;
 use serde_json::Value;
 
+use crate::support::directory::Certificate;
 use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 

@@ -4,11 +4,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use jim::sandbox::Sandbox;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 use crate::bars;
+use crate::support::directory::Sandbox;
 use crate::support::killed;
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, invariants, sample, sandbox_settings};

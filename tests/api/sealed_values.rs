@@ -7,7 +7,6 @@ use std::path::Path;
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use jim::sandbox::{Options, Sandbox};
 use jim::security::secret::Keyring;
 use rusqlite::Connection;
 use serde_json::json;
@@ -15,6 +14,7 @@ use serde_json::json;
 use crate::activities::{ACTIVITIES, page};
 use crate::bars;
 use crate::support::canaries::Wanted;
+use crate::support::directory::{Options, Sandbox};
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
 

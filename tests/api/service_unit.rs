@@ -6,11 +6,11 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::process::Command;
 
-use jim::sandbox::{Certificate, Options, Sandbox, Tls};
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::bars;
+use crate::support::directory::{Certificate, Options, Sandbox, Tls};
 use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 use crate::tls_listener;

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
 use crate::bars;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::outside::resident;
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{Client, SYSTEMS, invariants, sandbox_settings};

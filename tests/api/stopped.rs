@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jim::sandbox::{Faults, Options, Sandbox, Tree};
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::bars;
+use crate::support::directory::{Faults, Options, Sandbox, Tree};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, client, sandbox_settings};
 

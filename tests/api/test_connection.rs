@@ -2,11 +2,13 @@
 
 use jim::connectors::ldap::Limits;
 use jim::connectors::ldap::address::Policy;
-use jim::sandbox::{Answer, Certificate, Faults, Hang, Options, Sandbox, Tls, Tree};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::support::case::{Case, activities};
+use crate::support::directory::{
+    Answer, Certificate, Faults, Hang, Options, Sandbox, Tls, Tree, active_directory_bind,
+};
 use crate::support::{SYSTEMS, Setup, TestApp, sandbox_settings};
 
 const STAGES: [&str; 8] = ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
@@ -157,11 +159,7 @@ async fn every_stage_tells_its_own_failure() {
         |dn: &str, code: u32| Faults { base_reads: vec![(dn.to_owned(), Answer::new(code, ""))], ..Faults::default() };
     for (faults, stage, code) in [
         (Faults { hang: Some(Hang::Bind), ..Faults::default() }, "bind", "timedOut"),
-        (
-            Faults { bind: Some(Answer::active_directory_bind("775")), ..Faults::default() },
-            "bind",
-            "invalidCredentials",
-        ),
+        (Faults { bind: Some(active_directory_bind("775")), ..Faults::default() }, "bind", "invalidCredentials"),
         (Faults { bind: Some(Answer::new(8, "")), ..Faults::default() }, "bind", "strongerAuthRequired"),
         (read("", 51), "root", "busy"),
         (read("cn=Subschema", 50), "schema", "insufficientAccessRights"),

@@ -53,7 +53,7 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::Certificate;
+    use crate::security::test_certificate::Certificate;
 
     #[test]
     fn one_certificate_is_found_and_nothing_else() {

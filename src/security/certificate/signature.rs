@@ -83,7 +83,7 @@ fn sequence(content: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::Certificate;
+    use crate::security::test_certificate::Certificate;
 
     #[test]
     fn a_signature_is_that_of_the_issuer_or_not() {

@@ -109,7 +109,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::sandbox::Certificate;
+    use crate::security::test_certificate::Certificate;
 
     fn stored(der: &[u8], file: Option<&str>) -> StoredCertificate {
         StoredCertificate {

@@ -5,10 +5,10 @@
 use serde_json::{Value, json};
 
 use super::{ACTIVITIES, all};
+use crate::support::directory::Certificate;
 use crate::support::{SYSTEMS, Setup, TestApp, sample};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jim::sandbox::Certificate;
 
 /// What a route leaves: target type, operation, target name (`*` is any), whether it names the system.
 type Left = (&'static str, &'static str, Option<&'static str>, bool);
@@ -25,7 +25,7 @@ struct Write {
 
 struct World {
     app: TestApp,
-    _sandbox: jim::sandbox::Sandbox,
+    _sandbox: crate::support::directory::Sandbox,
     system: i64,
     other: i64,
     partition: i64,

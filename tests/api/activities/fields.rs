@@ -83,9 +83,9 @@ async fn every_field_of_what_was_done_to_a_system() {
     let id = app.connected_to(&sandbox).await;
     app.import(id, "").await.expect_status(200);
     app.import_schema(id).await.expect_status(200);
-    sandbox.set_faults(jim::sandbox::Faults {
-        bind: Some(jim::sandbox::Answer::new(49, "no")),
-        ..jim::sandbox::Faults::default()
+    sandbox.set_faults(crate::support::directory::Faults {
+        bind: Some(crate::support::directory::Answer::new(49, "no")),
+        ..crate::support::directory::Faults::default()
     });
     let refused = app.import(id, "").await.expect_error(400, "BAD_REQUEST");
     app.import_schema(id).await.expect_error(400, "BAD_REQUEST");

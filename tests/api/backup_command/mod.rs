@@ -9,11 +9,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use jim::sandbox::Sandbox;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::support::directory::Sandbox;
 use crate::support::program::{Place, Process};
 use crate::support::{Client, SYSTEMS, sandbox_settings};
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use jim::sandbox::{Options, Tree};
-
 use super::*;
 use crate::bars;
+use crate::support::directory::{Options, Tree};
 use crate::support::{containers, sample};
 
 const WRITERS: usize = 4;

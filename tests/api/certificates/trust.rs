@@ -4,12 +4,12 @@
 use std::fs;
 use std::sync::Arc;
 
-use jim::sandbox::{Options, Sandbox, Tls, Tree};
 use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 
 use super::made::{AUTHORITY, Party, SERVER, Wish};
 use super::{PATH, base64, path, uploaded};
+use crate::support::directory::{Options, Sandbox, Tls, Tree};
 use crate::support::program::Place;
 use crate::support::{SYSTEMS, Setup, TestApp};
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::bars;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, client, invariants, sandbox_settings};
-use jim::sandbox::{Options, Sandbox, Tree};
 
 const UNITS: usize = 60;
 /// Clients that each rename a system, that each select and deselect a container, and that create systems: twenty.

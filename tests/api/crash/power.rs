@@ -12,10 +12,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::bars;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::images::{self, Disk, Event};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{Client, SYSTEMS, invariants, sandbox_settings};
-use jim::sandbox::{Options, Sandbox, Tree};
 
 const BASE: &str = "dc=power,dc=example";
 const UNITS: usize = 40;

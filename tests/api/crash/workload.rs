@@ -9,9 +9,9 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::bars;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, SYSTEMS, client, invariants, sandbox_settings};
-use jim::sandbox::{Options, Sandbox, Tree};
 
 const BASE: &str = "dc=calls,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=calls,dc=example", "ou=right,dc=calls,dc=example"];

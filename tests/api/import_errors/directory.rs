@@ -1,11 +1,11 @@
 //! Failures of the directory or of the way to it: 500.
 
-use jim::sandbox::{Answer, Certificate, Cut, CutAt, Ending, Faults, Options, Tls, Tree};
 use serde_json::json;
 
 use super::fails;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
+use crate::support::directory::{Answer, Certificate, Cut, CutAt, Ending, Faults, Options, Tls, Tree};
 
 fn tree() -> Tree {
     Tree::new().suffix("dc=x").ou("ou=A,dc=x").suffix("o=y").ou("ou=B,o=y")

@@ -1,11 +1,11 @@
 //! Refusals before connecting, and of credentials: 400.
 
-use jim::sandbox::{Answer, Faults, Options, Tree};
 use serde_json::{Value, json};
 
 use super::fails;
 use crate::bars;
 use crate::support::case::Case;
+use crate::support::directory::{Answer, Faults, Options, Tree, active_directory_bind};
 use crate::support::{SYSTEMS, TestApp};
 
 fn text(value: &str) -> Value {
@@ -188,7 +188,7 @@ async fn refused_credentials_are_told_with_stage_target_and_number() {
         ("773", "must change password"),
         ("775", "locked"),
     ] {
-        rows.push((Answer::active_directory_bind(data), format!("invalidCredentials (49): {meaning}")));
+        rows.push((active_directory_bind(data), format!("invalidCredentials (49): {meaning}")));
     }
     for (answer, reason) in rows {
         case.sandbox.set_faults(Faults { bind: Some(answer), ..Faults::default() });

@@ -1,10 +1,10 @@
 //! Bar l2: messages that are too deep or too large are refused, whatever they claim, and cost no memory.
 
-use jim::sandbox::{Broken, Ending, Faults, Mischief, Place, SearchFault, Tree};
 use serde_json::json;
 
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
+use crate::support::directory::{Broken, Ending, Faults, Mischief, Place, SearchFault, Tree};
 
 /// Resident memory in KiB.
 fn resident() -> i64 {

@@ -1,11 +1,11 @@
 //! Bar l7: result codes at the naming context's entry and at the search, in one partition and in all of them.
 
-use jim::sandbox::{Answer, Faults, Mischief, Options, Order, SearchFault, Tree};
 use serde_json::json;
 
 use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
+use crate::support::directory::{Answer, Faults, Mischief, Options, Order, SearchFault, Tree};
 
 const CODES: [u32; 11] = [1, 3, 4, 10, 11, 32, 50, 51, 52, 53, 80];
 

@@ -5,9 +5,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jim::sandbox::{Faults, Mischief, Options, Sandbox, SearchFault, Tree};
-
 use crate::bars;
+use crate::support::directory::{Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 use crate::support::outside::Outside;
 
 async fn directory(outside: &Outside) -> (Sandbox, i64) {

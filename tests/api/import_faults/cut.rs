@@ -1,11 +1,11 @@
 //! Bars l5 and l6: a connection that ends anywhere.
 
-use jim::sandbox::{Cut, CutAt, Ending, Faults, Mischief, Pace, SearchFault, Tree};
 use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told};
+use crate::support::directory::{Cut, CutAt, Ending, Faults, Mischief, Pace, SearchFault, Tree};
 
 fn cut(bytes: u64, how: Ending) -> Faults {
     Faults { cut: Some(Cut { at: CutAt::Bytes(bytes), how }), ..Faults::default() }

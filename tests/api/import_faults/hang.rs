@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jim::connectors::ldap::Limits;
-use jim::sandbox::{Certificate, Faults, Hang, Mischief, Options, Pace, SearchFault, Tls, Tree};
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::bars;
 use crate::support::case::{Case, activities, same};
+use crate::support::directory::{Certificate, Faults, Hang, Mischief, Options, Pace, SearchFault, Tls, Tree};
 use crate::support::{Setup, TestApp};
 
 /// As many partitions as are read at a time. On a busy machine the first may be done before the next is begun, which then

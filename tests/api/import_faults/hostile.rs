@@ -4,14 +4,14 @@
 use std::sync::Mutex;
 
 use futures_util::future::join_all;
-use jim::sandbox::{
-    Answer, Broken, Cut, CutAt, Ending, Faults, Hang, Mischief, Options, Order, Pace, PagingFault, Place, Sandbox,
-    SearchFault, Tree,
-};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 use crate::bars;
+use crate::support::directory::{
+    Answer, Broken, Cut, CutAt, Ending, Faults, Hang, Mischief, Options, Order, Pace, PagingFault, Place, Sandbox,
+    SearchFault, Tree, referral_to,
+};
 use crate::support::outside::Outside;
 use crate::support::program::Dice;
 use crate::support::rogue::{Rogue, Step};
@@ -40,9 +40,9 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     async fn new(outside: &'a Outside, ids: bool) -> Subject<'a> {
-        let mut options = Options::with_tree(tree());
-        options.faults.page_size = Some(3);
-        let sandbox = Sandbox::start(options).await.expect("the sandbox starts");
+        let faults = Faults { page_size: Some(3), ..Faults::default() };
+        let sandbox =
+            Sandbox::start(Options { faults, ..Options::with_tree(tree()) }).await.expect("the sandbox starts");
         sandbox.without_ids(!ids);
         let selected = ["ou=A,dc=x", "ou=C,ou=B,dc=x"];
         let id = outside.imported(&sandbox, 300, &selected).await;
@@ -136,7 +136,7 @@ fn hostile_set(dice: &mut Dice) -> Vec<(String, Faults)> {
     mischief.extend([Mischief::Hang, Mischief::HangInEntry, Mischief::Flood(1_000)]);
     mischief.extend([Mischief::Trickle(Duration::from_millis(100)), Mischief::Pause(Duration::from_millis(50))]);
     mischief.extend([1, 3, 4, 10, 11, 32, 50, 51, 52, 53, 80, 9_999].map(|c| Mischief::Answer(Answer::new(c, "\0"))));
-    mischief.push(Mischief::Answer(Answer::referral("ldap://127.0.0.1:1/")));
+    mischief.push(Mischief::Answer(referral_to("ldap://127.0.0.1:1/")));
     mischief.push(Mischief::References(vec!["ldap://127.0.0.1:1/".to_owned(); 50]));
     for dn in ["", "not a dn", "ou=stray,dc=y", "dc=x", "ou=A,dc=x", "ou=below,ou=missing,dc=x", "ou=\\zz,dc=x"] {
         mischief.push(Mischief::Entry(dn.to_owned()));

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use jim::connectors::ldap::Limits;
-use jim::sandbox::{Answer, Faults, Mischief, Options, PagingFault, Sandbox, SearchFault, Tree};
 use serde_json::json;
 
 use crate::bars;
 use crate::support::case::{Case, activities, same, told};
+use crate::support::directory::{Answer, Faults, Mischief, Options, PagingFault, Sandbox, SearchFault, Tree};
 use crate::support::outside::Outside;
 use crate::support::{Setup, TestApp};
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jim::sandbox::{Broken, Faults, Mischief, Options, Order, Place, SearchFault, Tree};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::bars;
 use crate::support::case::{Case, import, told};
+use crate::support::directory::{Broken, Faults, Mischief, Options, Order, Place, SearchFault, Tree};
 use crate::support::{TestApp, containers};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,11 @@
 //! Bar l8: a directory that suddenly shows less, or nothing. Only what it confirms to be gone is removed.
 
-use jim::sandbox::{Answer, Faults, Mischief, SearchFault, Tree};
 use serde_json::json;
 
 use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
+use crate::support::directory::{Answer, Faults, Mischief, SearchFault, Tree};
 
 fn tree() -> Tree {
     let tree = (0..12).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i:02},dc=x")));

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
 use crate::bars;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, Client, SYSTEMS};
 

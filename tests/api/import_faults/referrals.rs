@@ -1,11 +1,11 @@
 //! Bar l10: a directory that points elsewhere. Nothing is ever opened because of what it says.
 
-use jim::sandbox::{Answer, Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 use serde_json::json;
 
 use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::Case;
+use crate::support::directory::{Answer, Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 use crate::support::rogue::Rogue;
 
 fn tree() -> Tree {

@@ -1,12 +1,12 @@
 //! Bars l20 and l22: targets that are no directories. What is denied is never called, and an answer does not tell
 //! what listens where.
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::same;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::rogue::{Rogue, Step};
 use crate::support::{Answer, SYSTEMS};

@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use jim::sandbox::{Certificate, Faults, Options, Tls, Tree};
 use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same};
+use crate::support::directory::{Certificate, Faults, Options, Tls, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::rogue::{Rogue, Step};
 

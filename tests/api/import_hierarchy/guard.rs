@@ -1,10 +1,10 @@
 //! Chapter 6.4: the removal guard, and the administrator's word that lifts it.
 
-use jim::sandbox::Tree;
 use serde_json::json;
 
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told};
+use crate::support::directory::Tree;
 
 fn flat(tree: Tree, suffix: &str, count: usize) -> Tree {
     (0..count).fold(tree.suffix(suffix), |t, i| t.ou(&format!("ou=n{i:02},{suffix}")))

@@ -1,9 +1,8 @@
 //! Chapter 6.4: what an import makes of a directory that changed, row by row.
 
-use jim::sandbox::{Sandbox, Tree};
-
 use crate::support::TestApp;
 use crate::support::case::{Case, warnings};
+use crate::support::directory::{Sandbox, Tree};
 
 /// The tree that most rows begin with.
 fn tree() -> Tree {

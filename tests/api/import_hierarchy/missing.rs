@@ -1,9 +1,9 @@
 //! Chapter 6.4: what is hidden, what has no readable id, and naming contexts that come and go.
 
-use jim::sandbox::{Answer, Faults, Sandbox, Tree};
 use serde_json::json;
 
 use crate::support::case::{Case, told, warnings};
+use crate::support::directory::{Answer, Faults, Sandbox, Tree};
 use crate::support::{SYSTEMS, TestApp};
 
 fn tree() -> Tree {

@@ -1,9 +1,9 @@
 //! Chapters 5 and 6 for names, places and orders that are not the usual ones.
 
-use jim::sandbox::{Faults, Mischief, Options, Order, SearchFault, Tree};
 use serde_json::{Value, json};
 
 use crate::support::case::{Case, told, warnings};
+use crate::support::directory::{Faults, Mischief, Options, Order, SearchFault, Tree};
 use crate::support::{TestApp, containers};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jim::sandbox::{Faults, Tree};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::support::case::{Case, activities, told};
+use crate::support::directory::{Faults, Tree};
 use crate::support::{Answer, SYSTEMS, TestApp};
 
 fn tree() -> Tree {
@@ -128,13 +128,13 @@ async fn flags_change_with_an_applied_import_only() {
     assert_eq!(is_valid(&case).await, false);
     app.import(case.id, "?preview=true").await.expect_status(200);
     assert_eq!(is_valid(&case).await, false, "a preview vouches for nothing");
-    case.sandbox.set_faults(Faults { bind: Some(jim::sandbox::Answer::new(49, "")), ..Faults::default() });
+    case.sandbox.set_faults(Faults { bind: Some(crate::support::directory::Answer::new(49, "")), ..Faults::default() });
     app.import(case.id, "").await.expect_error(400, "BAD_REQUEST");
     assert_eq!(is_valid(&case).await, false, "false stays false");
     case.sandbox.set_faults(Faults::default());
     case.import("").await;
     assert_eq!(is_valid(&case).await, true);
-    case.sandbox.set_faults(Faults { bind: Some(jim::sandbox::Answer::new(49, "")), ..Faults::default() });
+    case.sandbox.set_faults(Faults { bind: Some(crate::support::directory::Answer::new(49, "")), ..Faults::default() });
     app.import(case.id, "").await.expect_error(400, "BAD_REQUEST");
     assert_eq!(is_valid(&case).await, true, "a failed import leaves it as it is");
 }

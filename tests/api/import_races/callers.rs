@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use jim::sandbox::Tree;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -11,6 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::bars;
 use crate::support::case::{Case, activities};
+use crate::support::directory::Tree;
 use crate::support::program::Dice;
 use crate::support::{SYSTEMS, TestApp};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jim::sandbox::{Faults, Options, Sandbox, Tree};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::support::SYSTEMS;
+use crate::support::directory::{Faults, Options, Sandbox, Tree};
 use crate::support::outside::Outside;
 
 fn tree() -> Tree {

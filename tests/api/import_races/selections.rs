@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jim::sandbox::Tree;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 use crate::bars;
 use crate::support::case::Case;
+use crate::support::directory::Tree;
 use crate::support::program::Dice;
 use crate::support::{SYSTEMS, TestApp};
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jim::sandbox::{Answer, Faults, Options, Sandbox, Tree};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::bars;
 use crate::support::case::Case;
+use crate::support::directory::{Answer, Faults, Options, Sandbox, Tree};
 use crate::support::program::Dice;
 use crate::support::rogue::{Rogue, Step};
 use crate::support::{SYSTEMS, TestApp};

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jim::sandbox::{Faults, Tree};
 use tokio::sync::Semaphore;
 
 use crate::bars;
 use crate::support::case::{Case, told};
+use crate::support::directory::{Faults, Tree};
 use crate::support::{SYSTEMS, TestApp, containers};
 
 const AT_ONCE: usize = 16;

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jim::sandbox::{Faults, Sandbox, Tree};
 use serde_json::Value;
 
 use crate::support::case::{Activity, Case, activities_of};
+use crate::support::directory::{Faults, Sandbox, Tree};
 use crate::support::{Answer, SYSTEMS, TestApp};
 
 /// Where the sandbox declares its schema.

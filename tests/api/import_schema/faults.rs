@@ -3,10 +3,6 @@
 use std::time::Duration;
 
 use jim::connectors::ldap::Limits;
-use jim::sandbox::{
-    Answer, Broken, Certificate, Cut, CutAt, Ending, Faults, Hang, Mischief, Options, Pace, Place, Sandbox,
-    SearchFault, Tls, Tree,
-};
 use serde_json::json;
 
 use super::declared::{
@@ -14,6 +10,10 @@ use super::declared::{
     stored,
 };
 use crate::support::case::Case;
+use crate::support::directory::{
+    Answer, Broken, Certificate, Cut, CutAt, Ending, Faults, Hang, Mischief, Options, Pace, Place, Sandbox,
+    SearchFault, Tls, Tree,
+};
 use crate::support::rogue::Rogue;
 use crate::support::{Setup, TestApp};
 

@@ -1,6 +1,5 @@
 //! Schemas that nobody should write: what can be read of them is taken, what cannot is told, and nothing is lost.
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 
 use super::declared::{
@@ -8,6 +7,7 @@ use super::declared::{
     shown, stored,
 };
 use crate::support::case::Case;
+use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::outside::Outside;
 use crate::support::{Answer, SYSTEMS, TestApp};
 

@@ -1,6 +1,5 @@
 //! Chapter 7: how a new reading of a schema is merged into what is stored, row by row of the table.
 
-use jim::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use super::declared::{
@@ -9,6 +8,7 @@ use super::declared::{
 };
 use crate::support::TestApp;
 use crate::support::case::Case;
+use crate::support::directory::Sandbox;
 
 const THING: (&str, &str) = ("thing", "SUP top STRUCTURAL MUST colour MAY size");
 
@@ -278,7 +278,7 @@ async fn many_come_go_and_change_names_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alias_is_no_name_of_a_row() {
     let app = TestApp::start().await;
-    let case = Case::new(&app, jim::sandbox::Tree::new().suffix("dc=x")).await;
+    let case = Case::new(&app, crate::support::directory::Tree::new().suffix("dc=x")).await;
     let classes = || vec!["( 1.3.9.1.1 NAME 'thing' STRUCTURAL MAY ( b $ 1.3.9.2.2 ) )".to_owned()];
     let both = |first: &str, second: &str| vec![first.to_owned(), second.to_owned()];
     let one = both("( 1.3.9.2.1 NAME ( 'a' 'b' ) SYNTAX 1.2 )", "( 1.3.9.2.2 NAME 'c' SYNTAX 1.2 )");

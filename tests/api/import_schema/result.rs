@@ -1,6 +1,5 @@
 //! Chapter 7: what an import of a schema makes of the definitions, and the settings it is refused for.
 
-use jim::sandbox::{Answer, Faults, Options, Tree};
 use serde_json::{Value, json};
 
 use super::declared::{
@@ -8,6 +7,7 @@ use super::declared::{
     path, put_type, send, shown, stored,
 };
 use crate::support::case::Case;
+use crate::support::directory::{Answer, Faults, Options, Tree};
 use crate::support::{SYSTEMS, TestApp};
 
 fn on() -> Value {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jim::sandbox::{Faults, Mischief, SearchFault};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -14,6 +13,7 @@ use super::declared::{
     stored,
 };
 use crate::support::case::{Case, activities};
+use crate::support::directory::{Faults, Mischief, SearchFault};
 use crate::support::{Answer, TestApp};
 
 const THINGS: [(&str, &str); 2] = [("thing", "STRUCTURAL MUST colour MAY size"), ("tool", "STRUCTURAL MAY colour")];

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jim::sandbox::{Certificate, Sandbox};
 use serde_json::{Value, json};
 
+use crate::support::directory::{Certificate, Sandbox};
 use crate::support::{SYSTEMS, Setup, TestApp, sample};
 use request::{Kind, Request, find};
 use shell::{Headers, Reply, Shell, indented};

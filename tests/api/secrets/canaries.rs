@@ -5,7 +5,6 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jim::sandbox::{Answer, Faults, Options, Sandbox, Tls};
 use jim::security::secret::Keyring;
 use serde_json::{Value, json};
 
@@ -14,6 +13,7 @@ use crate::authorisation::table;
 use crate::bars;
 use crate::certificates::made::{AUTHORITY, Party, SERVER, pem};
 use crate::support::canaries::{self, Wanted, forms};
+use crate::support::directory::{Answer, Faults, Options, Sandbox, Tls};
 use crate::support::key_text::wrong_secret;
 use crate::support::program::{Done, Place, Process};
 use crate::support::rogue::{Rogue, Step};

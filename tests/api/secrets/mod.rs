@@ -4,9 +4,9 @@ mod canaries;
 mod panics;
 mod sweep;
 
-use jim::sandbox::{Faults, Options, Sandbox};
 use serde_json::{Value, json};
 
+use crate::support::directory::{Faults, Options, Sandbox};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
 
 const CANARY: &str = "canary-5f3a9e71-password";
@@ -74,7 +74,7 @@ async fn s7_a_refused_password_is_not_repeated_by_anybody() {
     let sandbox = guarded_sandbox().await;
     let id = app.connected_to(&sandbox).await;
     // A directory that echoes what it was sent.
-    let echo = jim::sandbox::Answer::new(49, &format!("invalid password {CANARY} for you"));
+    let echo = crate::support::directory::Answer::new(49, &format!("invalid password {CANARY} for you"));
     sandbox.set_faults(Faults { bind: Some(echo), ..Faults::default() });
     let answer = app.import(id, "").await;
     assert!(!String::from_utf8_lossy(&answer.raw).contains(CANARY), "{}", answer.body);

@@ -3,10 +3,9 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use jim::sandbox::{Answer, Faults, Mischief, SearchFault};
-
 use super::Cell;
 use crate::support::case::{told, warnings};
+use crate::support::directory::{Faults, Mischief, SearchFault, referral_to};
 use crate::support::samba;
 use crate::support::server::{Kind, OTHER, Server};
 use crate::support::slapd;
@@ -126,7 +125,7 @@ pub(super) async fn referral(kind: Kind) {
             let references = Mischief::References(vec![address.clone()]);
             sandbox.set_faults(Faults {
                 searches: vec![SearchFault::new(references).under("dc=x").after(1)],
-                base_reads: vec![(dn, Answer::referral(&address))],
+                base_reads: vec![(dn, referral_to(&address))],
                 ..Faults::default()
             });
         }

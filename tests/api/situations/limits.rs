@@ -1,10 +1,10 @@
 //! Searches that a directory cuts short: nothing is removed because of it.
 
-use jim::sandbox::{Answer, Faults, Mischief, SearchFault};
 use serde_json::json;
 
 use super::Cell;
 use crate::support::case::{told, warnings};
+use crate::support::directory::{Answer, Faults, Mischief, SearchFault};
 use crate::support::server::{Kind, OTHER, Server};
 use crate::support::{ds389, slapd};
 

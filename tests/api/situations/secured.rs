@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use jim::sandbox::{self, Options, Sandbox, Tls, Tree};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Cell;
 use crate::support::case::{import, told, warnings};
 use crate::support::daemon::Certificate;
+use crate::support::directory::{self as sandbox, Options, Sandbox, Tls, Tree};
 use crate::support::server::{Kind, Server};
 use crate::support::{Setup, TestApp};
 

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use serde_json::{Value, json};
 
+use super::directory::{Options, Sandbox, Tree};
 use super::{SYSTEMS, TestApp, containers};
 
 /// An activity of an import: status, message, warningMessage, errorMessage.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jim::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use super::case::tree;
+use super::directory::Sandbox;
 use super::program::{Place, Process};
 use super::{Answer, Client, SYSTEMS, containers, invariants, sandbox_settings};
 

@@ -7,13 +7,13 @@
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
-use jim::sandbox::{Options, Sandbox, Tree};
 use ldap3::Scope;
 use serde_json::{Value, json};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::administrator::Administrator;
 use super::daemon::Certificate;
+use super::directory::{Options, Sandbox, Tree};
 use super::ds389::{self, Ds389};
 use super::samba::{self, Samba};
 use super::sandbox_settings;

@@ -1,10 +1,8 @@
-//! What can be made to go wrong on purpose: one structure, all of it off by default.
-//!
-//! This module only describes faults. The session carries out those of a conversation (hanging, searches), the
-//! output those of the byte stream (pace, cut). No fault may be reachable without a test or the demonstration
-//! asking for it.
+//! Faults: one structure, all of it off by default. [`Conversation`](super::conversation::Conversation) injects those of
+//! binds and searches, [`Outlet`](super::connection::Outlet) those of the byte stream.
 
 use super::broken::Broken;
+use jim::sandbox::Answer;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +19,9 @@ pub struct Faults {
     pub pace: Option<Pace>,
     /// Where the whole output of a connection ends.
     pub cut: Option<Cut>,
-    /// Bytes of a connection's output that are sent as others: how many came before, and the bits that are turned.
+    /// Bytes of a connection's output that are changed: their offset, and the bits that are flipped.
     pub spoiled: Vec<(u64, u8)>,
-    /// What stands in the clear right behind the answer to StartTLS, as somebody on the way might put it.
+    /// Bytes in the clear right after the response to StartTLS, as an attacker in the middle might insert them.
     pub before_tls: Vec<u8>,
     /// The answer to every bind, whatever the credentials.
     pub bind: Option<Answer>,
@@ -39,8 +37,8 @@ pub struct Faults {
     pub paging: Option<PagingFault>,
     /// The most entries of a page, whatever the client asks for.
     pub page_size: Option<usize>,
-    /// The directory does not know paging: not offered, refused when critical. The codec does not report
-    /// criticality, so every paged search is refused with result 12.
+    /// The directory does not support paging: not offered, refused when critical. The codec does not report criticality,
+    /// so every paged search is refused with result 12.
     pub no_paging: bool,
     /// The order in which entries are returned.
     pub order: Order,
@@ -104,9 +102,10 @@ pub enum CutAt {
 }
 
 /// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ending {
     /// Closed in the ordinary way.
+    #[default]
     Close,
     /// The sending direction is closed; requests are still read, and ignored.
     HalfClose,
@@ -116,37 +115,17 @@ pub enum Ending {
     Silence,
 }
 
-/// An LDAP result.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The result code; any number can be sent.
-    pub code: u32,
-    /// The matched DN.
-    pub matched: String,
-    /// The diagnostic message.
-    pub message: String,
-    /// Referral addresses.
-    pub referrals: Vec<String>,
+/// A referral result (10) to an address.
+pub fn referral_to(url: &str) -> Answer {
+    Answer { code: 10, referrals: vec![url.to_owned()], ..Answer::default() }
 }
 
-impl Answer {
-    /// A result code with a diagnostic message.
-    pub fn new(code: u32, message: &str) -> Answer {
-        Answer { code, message: message.to_owned(), ..Answer::default() }
-    }
-
-    /// A referral result (10) to an address.
-    pub fn referral(url: &str) -> Answer {
-        Answer { code: 10, referrals: vec![url.to_owned()], ..Answer::default() }
-    }
-
-    /// Invalid credentials as Active Directory reports them; `data` is its sub-code, such as `52e`.
-    pub fn active_directory_bind(data: &str) -> Answer {
-        Answer::new(
-            49,
-            &format!("80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563\0"),
-        )
-    }
+/// Invalid credentials as Active Directory reports them; `data` is its sub-code, such as `52e`.
+pub fn active_directory_bind(data: &str) -> Answer {
+    Answer::new(
+        49,
+        &format!("80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563\0"),
+    )
 }
 
 /// Something that happens at one point of a one-level or subtree search, or when one entry is read.
@@ -254,42 +233,21 @@ pub enum Order {
 }
 
 impl Order {
-    /// Brings entries into this order. Each comes as its greatest identifier on the path to it, its depth, and
-    /// its own identifier.
-    pub(super) fn arrange(self, mut found: Vec<(u64, usize, u64)>) -> Vec<u64> {
+    /// Brings entries into this order; they come parents first.
+    pub fn arrange(self, found: &mut [u64]) {
         match self {
-            Order::ParentsFirst => found.sort_unstable(),
-            Order::Created => found.sort_unstable_by_key(|e| e.2),
-            Order::Reversed => {
-                found.sort_unstable();
-                found.reverse();
-            }
-            Order::Shuffled(seed) => found.sort_unstable_by_key(|e| scatter(seed ^ scatter(e.2))),
+            Order::ParentsFirst => {}
+            Order::Created => found.sort_unstable(),
+            Order::Reversed => found.reverse(),
+            Order::Shuffled(seed) => found.sort_unstable_by_key(|id| scatter(seed ^ scatter(*id))),
         }
-        found.into_iter().map(|e| e.2).collect()
     }
 }
 
-/// A fixed mixing of bits, so that a shuffle can be repeated.
-pub(super) fn scatter(number: u64) -> u64 {
+/// A fixed mixing of bits (splitmix64), so that a shuffle can be repeated.
+fn scatter(number: u64) -> u64 {
     let mut x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn orders_differ_as_described() {
-        // Entry 1 was moved below 5, which is younger.
-        let found = vec![(0, 0, 0), (5, 1, 5), (5, 2, 1), (3, 1, 3)];
-        assert_eq!(Order::ParentsFirst.arrange(found.clone()), [0, 3, 5, 1]);
-        assert_eq!(Order::Created.arrange(found.clone()), [0, 1, 3, 5]);
-        assert_eq!(Order::Reversed.arrange(found.clone()), [1, 5, 3, 0]);
-        let shuffled = Order::Shuffled(7).arrange(found.clone());
-        assert_eq!(shuffled, Order::Shuffled(7).arrange(found));
-    }
 }

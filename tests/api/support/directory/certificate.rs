@@ -1,7 +1,6 @@
-//! Certificates for a sandbox that speaks TLS: self-signed, made at run time, so that no private key lies in the
-//! source. Only tests have a use for them.
+//! Self-signed certificates for tests, made at run time, so that no private key lies in the source. The unit tests of
+//! `src/security` include this file too, so it uses nothing of the crate.
 
-use super::ber::{OCTETS, SEQUENCE, SET, put, tlv};
 use std::io;
 use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring;
@@ -11,6 +10,9 @@ use tokio_rustls::rustls::{ServerConfig, SignatureScheme};
 /// The DER of the OID of Ed25519, as an AlgorithmIdentifier.
 const ED25519: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
 const BIT_STRING: u8 = 0x03;
+const OCTETS: u8 = 0x04;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
 
 /// A self-signed certificate and the server that uses it.
 pub struct Certificate {
@@ -85,6 +87,18 @@ fn pem(what: &str, der: &[u8]) -> String {
     pem
 }
 
+/// Tag, length and value in DER. No value here is longer than 64 KiB.
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let mut out = match (high, low) {
+        (0, 0..=127) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    out.extend_from_slice(content);
+    out
+}
+
 /// The part of the certificate that is signed (RFC 5280, section 4.1): subject and issuer are one, and the only
 /// extension is the names.
 fn contents(names: &[&str], end: &str, public: &[u8]) -> Vec<u8> {
@@ -93,9 +107,9 @@ fn contents(names: &[&str], end: &str, public: &[u8]) -> Vec<u8> {
     let validity = tlv(SEQUENCE, &[tlv(0x17, b"200101000000Z"), tlv(0x17, end.as_bytes())].concat());
     let mut alternatives = Vec::new();
     for name in names {
-        put(&mut alternatives, 0x82, name.as_bytes());
+        alternatives.extend(tlv(0x82, name.as_bytes()));
     }
-    put(&mut alternatives, 0x87, &[127, 0, 0, 1]);
+    alternatives.extend(tlv(0x87, &[127, 0, 0, 1]));
     let names = [&[0x06, 0x03, 0x55, 0x1d, 0x11][..], &tlv(OCTETS, &tlv(SEQUENCE, &alternatives))].concat();
     let extensions = tlv(0xa3, &tlv(SEQUENCE, &tlv(SEQUENCE, &names)));
     let version = tlv(0xa0, &[0x02, 0x01, 0x02]);

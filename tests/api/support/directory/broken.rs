@@ -1,8 +1,9 @@
-//! Malformed and outsized messages, ready to be sent in place of a search response.
-//! They are bytes and nothing else; where they go and what follows is the search's business.
+//! Malformed and outsized messages in place of a search response.
 
-use super::ber;
-use super::faults::Answer;
+use jim::sandbox::{Answer, ber};
+
+/// The tag of a search result reference.
+const SEARCH_REFERENCE: u8 = 0x73;
 
 /// A message that a client must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +104,15 @@ impl Broken {
     }
 }
 
+/// A search result reference.
+pub fn reference(id: i32, urls: &[String]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for url in urls {
+        ber::put(&mut content, ber::OCTETS, url.as_bytes());
+    }
+    ber::message(id, &ber::tlv(SEARCH_REFERENCE, &content), &[])
+}
+
 fn bad_utf8(id: i32, place: Place) -> Vec<u8> {
     let entry = |dn: &[u8], name: &[u8], value: &[u8]| {
         let list = ber::tlv(ber::SEQUENCE, &ber::attribute(name, &[value.to_vec()]));
@@ -122,7 +132,7 @@ fn bad_utf8(id: i32, place: Place) -> Vec<u8> {
         Place::AttributeValue => entry(b"ou=odd", b"ou", BAD),
         Place::Diagnostic => done(BAD, &[]),
         Place::Referral => done(&[], &ber::tlv(0xa3, &bad)),
-        Place::Reference => ber::message(id, &ber::tlv(ber::SEARCH_REFERENCE, &bad), &[]),
+        Place::Reference => ber::message(id, &ber::tlv(SEARCH_REFERENCE, &bad), &[]),
     }
 }
 
