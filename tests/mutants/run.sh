@@ -88,20 +88,14 @@ END
 }
 
 security() {
-    assemble "argon2 base64 bytes chacha20poly1305 crc32fast getrandom hkdf hmac ldap3_proto ring rustix \
-        rustls-native-certs sha2 subtle tempfile thiserror time tokio tokio-rustls tokio-util tracing uuid x509-parser \
-        zeroize" \
-        security error.rs sandbox/{ber,broken,certificate,faults}.rs <<'END'
+    assemble "argon2 base64 chacha20poly1305 crc32fast getrandom hkdf hmac parking_lot ring rustix rustls-native-certs \
+        sha2 subtle tempfile thiserror time tokio tokio-rustls tracing uuid x509-parser zeroize" \
+        security error.rs domain/role.rs ../tests/api/support/directory/certificate.rs <<'END'
+pub mod domain {
+    pub mod role;
+}
 pub mod error;
 pub mod security;
-#[cfg(test)]
-mod sandbox {
-    mod ber;
-    mod broken;
-    mod certificate;
-    mod faults;
-    pub use certificate::Certificate;
-}
 END
 }
 
