@@ -170,6 +170,11 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes }
     }
 
+    /// Whether no element follows.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The next element's tag and content; `None` at the end.
     ///
     /// # Errors

@@ -1,8 +1,7 @@
-//! What a directory may answer: every message is checked here before the LDAP library sees it.
+//! Checks every message of a directory before the LDAP library sees it: framing, nesting, size, shape.
 //!
-//! The library recurses over nested elements and panics on messages of the wrong shape, so a hostile directory
-//! could end the process; what passes here is what it can read. Pure: no I/O, no clock, no allocation per message.
-//! Nothing here decides what entries mean.
+//! The library recurses over nested elements, which could end the process, and panics on messages of the wrong shape.
+//! Pure: no I/O, no clock, no allocation per message. The rules hold for the responses to every request of RFC 4511.
 
 #[cfg(test)]
 mod tests;
@@ -15,14 +14,11 @@ use crate::domain::dn::MAX_DN_BYTES;
 /// The control of paged results (RFC 2696).
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
-const BIND_REQUEST: u8 = 0x60;
-const BIND_RESPONSE: u8 = 0x61;
-const UNBIND_REQUEST: u8 = 0x42;
 const SEARCH_REQUEST: u8 = 0x63;
 const SEARCH_ENTRY: u8 = 0x64;
 const SEARCH_DONE: u8 = 0x65;
 const SEARCH_REFERENCE: u8 = 0x73;
-const EXTENDED_REQUEST: u8 = 0x77;
+const UNBIND_REQUEST: u8 = 0x42;
 const EXTENDED_RESPONSE: u8 = 0x78;
 const INTERMEDIATE_RESPONSE: u8 = 0x79;
 const CONTROLS: u8 = 0xa0;
@@ -30,6 +26,19 @@ const REFERRAL: u8 = 0xa3;
 const SASL_CREDENTIALS: u8 = 0x87;
 const RESPONSE_NAME: u8 = 0x8a;
 const RESPONSE_VALUE: u8 = 0x8b;
+
+/// Requests (bind, search, modify, add, delete, modifyDN, compare, extended) and the response that ends each. All of
+/// these are an LDAPResult (RFC 4511, section 4.1.9).
+const RESPONSES: [(u8, u8); 8] = [
+    (0x60, 0x61),
+    (SEARCH_REQUEST, SEARCH_DONE),
+    (0x66, 0x67),
+    (0x68, 0x69),
+    (0x4a, 0x6b),
+    (0x6c, 0x6d),
+    (0x6e, 0x6f),
+    (0x77, EXTENDED_RESPONSE),
+];
 
 /// What a message that broke no rule is, and what is to be done with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,45 +56,37 @@ pub enum Passed {
     Disconnect,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Request {
-    Bind,
-    Search,
-    Extended,
-}
-
-/// The rules of one connection, with the requests that are still to be answered.
+/// Rules of one connection, with its outstanding requests.
 #[derive(Debug, Default)]
 pub struct Guard {
-    outstanding: Vec<(u32, Request)>,
+    /// Message id, and the operation of the response that ends the request.
+    outstanding: Vec<(u32, u8)>,
 }
 
 impl Guard {
-    /// A connection on which nothing has been asked.
+    /// A connection without requests.
     pub fn new() -> Self {
         Guard::default()
     }
 
-    /// Whether an answer is still to come.
+    /// Whether a response is still to come.
     pub fn waiting(&self) -> bool {
         !self.outstanding.is_empty()
     }
 
-    /// Learns from a request of ours, before it is sent, what may come back.
+    /// Registers a request of ours before it is sent, and with it the response that may come.
     ///
     /// # Errors
-    /// A request that is not of this program's kind; it must not be sent.
+    /// A request without a response that is known; it must not be sent.
     pub fn sent(&mut self, frame: &[u8]) -> Result<(), Fault> {
         let mut message = Reader::new(Reader::new(frame).take(SEQUENCE)?);
         let id = unsigned(message.take(INTEGER)?)?;
-        let request = match message.element()? {
-            Some((BIND_REQUEST, _)) => Request::Bind,
-            Some((SEARCH_REQUEST, _)) => Request::Search,
-            Some((EXTENDED_REQUEST, _)) => Request::Extended,
-            Some((UNBIND_REQUEST, _)) => return Ok(()),
-            _ => return Err(Fault::Operation),
-        };
-        self.outstanding.push((id, request));
+        let (request, _) = message.element()?.ok_or(Fault::Operation)?;
+        if request == UNBIND_REQUEST {
+            return Ok(());
+        }
+        let (_, response) = RESPONSES.iter().find(|(known, _)| *known == request).ok_or(Fault::Operation)?;
+        self.outstanding.push((id, *response));
         Ok(())
     }
 
@@ -105,23 +106,21 @@ impl Guard {
             return if operation == EXTENDED_RESPONSE { Ok(Passed::Disconnect) } else { Err(Fault::MessageId) };
         }
         let place = self.outstanding.iter().position(|(known, _)| *known == id).ok_or(Fault::MessageId)?;
-        let (_, request) = self.outstanding.get(place).ok_or(Fault::MessageId)?;
+        let (_, response) = self.outstanding.get(place).copied().ok_or(Fault::MessageId)?;
         if let Some(controls) = message.optional(CONTROLS)? {
             check_controls(controls)?;
         }
         message.end()?;
-        match (request, operation) {
-            (Request::Search, SEARCH_ENTRY) => {
-                Ok(if check_entry(content).is_ok() { Passed::Entry } else { Passed::Skipped })
-            }
-            (Request::Search, SEARCH_REFERENCE | INTERMEDIATE_RESPONSE) => Ok(Passed::Dropped),
-            (Request::Search, SEARCH_DONE)
-            | (Request::Bind, BIND_RESPONSE)
-            | (Request::Extended, EXTENDED_RESPONSE) => {
-                check_result(content)?;
-                self.outstanding.swap_remove(place);
-                Ok(Passed::Final)
-            }
+        if operation == response {
+            check_result(content)?;
+            self.outstanding.swap_remove(place);
+            return Ok(Passed::Final);
+        }
+        match operation {
+            _ if response != SEARCH_DONE => Err(Fault::Operation),
+            SEARCH_ENTRY if check_entry(content).is_ok() => Ok(Passed::Entry),
+            SEARCH_ENTRY => Ok(Passed::Skipped),
+            SEARCH_REFERENCE | INTERMEDIATE_RESPONSE => Ok(Passed::Dropped),
             _ => Err(Fault::Operation),
         }
     }
@@ -224,27 +223,24 @@ pub fn result_code(frame: &[u8]) -> Result<u32, Fault> {
     unsigned(Reader::new(content).take(ENUMERATED)?)
 }
 
+/// An LDAPResult that the library reads without a panic: code, two texts, and of the elements that may follow, of which
+/// it looks at the number only, each known one of its own class and kind.
 fn check_result(content: &[u8]) -> Result<(), Fault> {
     let mut result = Reader::new(content);
     unsigned(result.take(ENUMERATED)?)?;
     text(result.take(OCTET_STRING)?)?;
     text(result.take(OCTET_STRING)?)?;
-    // RFC 4511, section 4: trailing elements of unknown tags are ignored. The library looks at the tag number only,
-    // so an element of a number that it knows must be of the right class and kind too.
     while let Some((tag, content)) = result.element()? {
-        match (tag & 0x1f, tag) {
-            (3, REFERRAL) => {
+        match tag {
+            REFERRAL => {
                 let mut uris = Reader::new(content);
-                while let Some((tag, uri)) = uris.element()? {
-                    if tag != OCTET_STRING {
-                        return Err(Fault::Shape);
-                    }
-                    text(uri)?;
+                while !uris.is_empty() {
+                    text(uris.take(OCTET_STRING)?)?;
                 }
             }
-            (10, RESPONSE_NAME) => drop(text(content)?),
-            (7, SASL_CREDENTIALS) | (11, RESPONSE_VALUE) => {}
-            (3 | 7 | 10 | 11, _) => return Err(Fault::Shape),
+            RESPONSE_NAME => drop(text(content)?),
+            SASL_CREDENTIALS | RESPONSE_VALUE => {}
+            _ if matches!(tag & 0x1f, 3 | 7 | 10 | 11) => return Err(Fault::Shape),
             _ => {}
         }
     }
@@ -253,11 +249,8 @@ fn check_result(content: &[u8]) -> Result<(), Fault> {
 
 fn check_controls(content: &[u8]) -> Result<(), Fault> {
     let mut controls = Reader::new(content);
-    while let Some((tag, content)) = controls.element()? {
-        if tag != SEQUENCE {
-            return Err(Fault::Shape);
-        }
-        let mut control = Reader::new(content);
+    while !controls.is_empty() {
+        let mut control = Reader::new(controls.take(SEQUENCE)?);
         let oid = text(control.take(OCTET_STRING)?)?;
         if control.optional(BOOLEAN)?.is_some_and(|flag| flag.len() != 1) {
             return Err(Fault::Shape);
@@ -279,19 +272,14 @@ fn check_entry(content: &[u8]) -> Result<(), Fault> {
     }
     text(dn)?;
     let mut attributes = Reader::new(entry.take(SEQUENCE)?);
-    while let Some((tag, content)) = attributes.element()? {
-        if tag != SEQUENCE {
-            return Err(Fault::Shape);
-        }
-        let mut attribute = Reader::new(content);
+    while !attributes.is_empty() {
+        let mut attribute = Reader::new(attributes.take(SEQUENCE)?);
         if text(attribute.take(OCTET_STRING)?)?.is_empty() {
             return Err(Fault::Shape);
         }
         let mut values = Reader::new(attribute.take(SET)?);
-        while let Some((tag, _)) = values.element()? {
-            if tag != OCTET_STRING {
-                return Err(Fault::Shape);
-            }
+        while !values.is_empty() {
+            values.take(OCTET_STRING)?;
         }
     }
     Ok(())

@@ -248,7 +248,7 @@ impl Session {
     async fn bind(&mut self, username: &str, password: &Secret) -> Result<(), Failure> {
         match self.ldap.simple_bind(username, password.expose()).await {
             Ok(result) if result.rc == 0 => Ok(()),
-            Ok(result) => Err(bind_failure(&self.at, result.rc, &result.text, &self.cleaner)),
+            Ok(result) => Err(bind_failure(&self.at, result.rc, &result.text)),
             Err(_) => Err(self.failure(&self.ended())),
         }
     }

@@ -27,7 +27,7 @@ pub const OPERATORS: &str = "jim_operators-canary-\"9f\\%41+/&=<x>'-0123456789";
 const KEYS: &str = "/api/v1/apikeys";
 const CERTIFICATES: &str = "/api/v1/certificates";
 
-/// The forms of a password in which a directory may send it back. Shown by none of them, it is shown by nobody else.
+/// The forms of a password in which a directory may send it back when it refuses a bind.
 pub const ECHOED: [&str; 12] = [
     "as it is",
     "hex",
@@ -255,10 +255,11 @@ impl Day {
                 assert!(!self.connect(id).await, "{form}");
                 echoes += 1;
             }
-            let answer = Answer::new(1, &format!("not now, {echo}"));
-            directory.set_faults(Faults { base_reads: vec![(String::new(), answer)], ..Faults::default() });
-            self.connect(id).await;
         }
+        // Only a bind holds the password; elsewhere it is looked for as it is.
+        let answer = Answer::new(1, &format!("not now, {PASSWORD}"));
+        directory.set_faults(Faults { base_reads: vec![(String::new(), answer)], ..Faults::default() });
+        self.connect(id).await;
         directory.set_faults(Faults::default());
         let noise = Rogue::start(vec![Step::Hear, Step::Say(PASSWORD.into()), Step::Close]).await;
         let there = json!({ "1": { "stringValue": "127.0.0.1" }, "4": { "intValue": noise.address().port() },

@@ -212,7 +212,19 @@ fn an_id_is_free_after_its_final_answer() {
     assert!(!guard.waiting());
     assert_eq!(guard.sent(&message(9, &[tlv(0x42, [])])), Ok(()));
     assert!(!guard.waiting());
-    assert_eq!(guard.sent(&message(9, &[tlv(0x68, [])])), Err(Fault::Operation));
+    assert_eq!(guard.sent(&message(9, &[tlv(0x50, [])])), Err(Fault::Operation));
+}
+
+#[test]
+fn each_request_has_its_own_response() {
+    for (request, response) in RESPONSES {
+        let mut guard = Guard::new();
+        guard.sent(&message(9, &[tlv(request, [])])).expect("a request");
+        for (_, other) in RESPONSES.iter().filter(|(_, other)| *other != response) {
+            assert_eq!(guard.check(&message(9, &[result(*other, 0, "")])), Err(Fault::Operation), "{request:x}");
+        }
+        assert_eq!(guard.check(&message(9, &[result(response, 0, "")])), Ok(Passed::Final), "{request:x}");
+    }
 }
 
 #[test]

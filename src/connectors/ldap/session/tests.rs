@@ -187,7 +187,7 @@ async fn refused_credentials_are_a_matter_of_settings() {
         (49, "x, data 52e, v1", "invalidCredentials (49): wrong password", FailureKind::Settings, false),
         (49, "", "invalidCredentials (49)", FailureKind::Settings, false),
         (51, "", "busy (51)", FailureKind::Directory, true),
-        (1, "at s3cret", "operationsError (1): \"at ***\"", FailureKind::Directory, false),
+        (1, "at s3cret", "operationsError (1)", FailureKind::Directory, false),
     ] {
         let fake = Fake::start(move |request| vec![send(message(request.id, &[result(0x61, code, text)]))]).await;
         let failure = refused(&fake).await;
