@@ -21,7 +21,7 @@ use crate::connectors::ldap::settings::LdapSettings;
 use crate::connectors::ldap::{Access, Failure, Stage};
 use crate::db::{Db, Tx};
 use crate::domain::hierarchy::{
-    Changes, Known, Plan, RowId, Seen, StoredTree, Terms, Verdict, Verdicts, plan, summary,
+    Changes, Known, Plan, Policy, RowId, Seen, StoredTree, Verdict, Verdicts, plan, summary,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Ending, Imported};
@@ -117,24 +117,21 @@ async fn import(app: App, ready: Ready, options: Options) -> Result<Report> {
     let discovery = discover(&access, session, &root, &listed, &Known::new(&before.tree)).await.map_err(external)?;
     let seen = Arc::new(discovery.seen);
     let read = clock.elapsed();
-    let no_verdicts = Verdicts::default();
-    let terms = Terms { verdicts: &no_verdicts, accept_removals: options.accept_removals };
+    let mut policy = Policy { verdicts: Verdicts::default(), accept_removals: options.accept_removals };
     // Planning a large tree takes a while: other requests are served meanwhile.
-    let first = tokio::task::block_in_place(|| plan(&before.tree, &seen, terms));
-    let (plan, verdicts) = if first.candidates.is_empty() && first.partition_candidates.is_empty() {
-        (first, no_verdicts)
-    } else {
-        let verdicts = ask(&access, discovery.session, &root, &seen, &first).await.map_err(external)?;
-        let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
-        (tokio::task::block_in_place(|| plan(&before.tree, &seen, terms)), verdicts)
-    };
+    let mut draft = tokio::task::block_in_place(|| plan(&before.tree, &seen, &policy));
+    if !(draft.candidates.is_empty() && draft.partition_candidates.is_empty()) {
+        policy.verdicts = ask(&access, discovery.session, &root, &seen, &draft).await.map_err(external)?;
+        draft = tokio::task::block_in_place(|| plan(&before.tree, &seen, &policy));
+    }
+    let plan = draft;
     // Planning cannot be interrupted; what took too long is not written.
     access.in_time(Stage::Containers).map_err(external)?;
     if options.preview {
         return Ok(report(plan, &before.tree, remarks, "Preview: "));
     }
     let (planned, logged) = (clock.elapsed() - read, remarks.len());
-    let work = Finish { before, seen, plan, verdicts, remarks, options, revision };
+    let work = Finish { before, seen, plan, policy, remarks, revision };
     let activity = run.activity;
     let report = app.db.write_large(move |tx| apply(tx, id, activity, work)).await?;
     for warning in report.warnings.iter().skip(logged) {
@@ -188,14 +185,13 @@ struct Finish {
     before: Before,
     seen: Arc<Seen>,
     plan: Plan,
-    verdicts: Verdicts,
+    policy: Policy,
     remarks: Vec<String>,
-    options: Options,
     revision: i64,
 }
 
 fn apply(tx: &Tx<'_>, id: i64, activity: Option<Uuid>, work: Finish) -> Result<Report> {
-    let Finish { before, seen, plan: planned, verdicts, remarks, options, revision } = work;
+    let Finish { before, seen, plan: planned, policy, remarks, revision } = work;
     let now = systems::get(tx, id)?;
     let unchanged = now.hierarchy_revision == before.hierarchy_revision;
     let (plan, tree) = if unchanged {
@@ -204,8 +200,7 @@ fn apply(tx: &Tx<'_>, id: i64, activity: Option<Uuid>, work: Finish) -> Result<R
         // Selections were changed while the directory was read: plan again on the rows as they are now. A row that
         // is missing only now has no verdict and is kept.
         let tree = hierarchy::load(tx, id)?;
-        let terms = Terms { verdicts: &verdicts, accept_removals: options.accept_removals };
-        (plan(&tree, &seen, terms), tree)
+        (plan(&tree, &seen, &policy), tree)
     };
     let stopped = plan.guard.is_some();
     if !stopped {

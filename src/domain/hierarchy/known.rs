@@ -1,24 +1,21 @@
-//! What is stored, at hand while a directory is read: entries whose DN is the stored text share it with the stored
-//! row, so that a large tree which has not changed is not held twice.
+//! Stored DNs by their text, for reading a directory: an entry whose DN is spelled as a stored one shares that text,
+//! so that a large tree which has not changed is not held twice.
 
-use super::index::Index;
+use std::collections::HashMap;
+
 use super::{StoredContainer, StoredTree};
 use crate::domain::dn::DnKey;
 
-/// A stored tree that can be asked for the text of a DN.
+/// Index of a stored tree by the text of its DNs.
 pub struct Known<'a> {
     tree: &'a StoredTree,
-    by_text: Index,
+    by_text: HashMap<&'a str, u32>,
 }
 
 impl<'a> Known<'a> {
-    /// Prepares a stored tree.
+    /// Indexes a stored tree.
     pub fn new(tree: &'a StoredTree) -> Self {
-        let rows = &tree.containers;
-        let mut by_text = Index::for_items(rows.len());
-        for (i, row) in rows.iter().enumerate() {
-            by_text.put(&*row.external_id, i, |r| rows[r].external_id == row.external_id);
-        }
+        let by_text = tree.containers.iter().zip(0..).map(|(c, i)| (&*c.external_id, i)).collect();
         Known { tree, by_text }
     }
 
@@ -29,10 +26,6 @@ impl<'a> Known<'a> {
 
     /// The container whose DN is spelled exactly so.
     pub fn container(&self, dn: &str) -> Option<&'a StoredContainer> {
-        let rows = &self.tree.containers;
-        if rows.is_empty() {
-            return None;
-        }
-        self.by_text.find(dn, |r| &*rows[r].external_id == dn).map(|r| &rows[r])
+        self.by_text.get(dn).map(|i| &self.tree.containers[*i as usize])
     }
 }

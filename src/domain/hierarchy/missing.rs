@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use super::plan::{Above, Candidate, Fate, PartitionFate, PartitionRef, Planner, Retarget, Standing, sort_by_place};
 use super::report::{Place, Touched};
-use super::warnings::{self, Reason};
-use super::{RowId, Verdict, View};
+use super::warnings::{self, Kept, Reason};
+use super::{RowId, Verdict};
 use crate::domain::dn::{self, Dn, DnKey};
 
 impl<'a> Planner<'a> {
     /// Decides for every unmatched row, the rows above it first.
     pub(super) fn fates_of_missing(&mut self) {
+        self.fates.fill(Fate::Unknown);
+        self.kept_by_key.clear();
+        self.kept = Kept::default();
+        self.plan.candidates.clear();
         for row in 0..self.stored.containers.len() {
             if self.matching.entry_of_row(row).is_some() {
                 self.fates[row] = Fate::Matched;
@@ -68,21 +72,21 @@ impl<'a> Planner<'a> {
         // Where the parent went to another partition, the row's own one must tell as well that it is not there.
         let PartitionFate::Listed(partition) = home else { return kept };
         let own_tells = match self.partition_fate(row) {
-            PartitionFate::Listed(own) => self.seen.partitions[own].view == View::Complete,
+            PartitionFate::Listed(own) => self.complete[own],
             own => own == PartitionFate::Removed,
         };
-        if !own_tells || self.seen.partitions[partition].view != View::Complete || self.spared[row] {
+        if !own_tells || !self.complete[partition] {
             return kept;
         }
         let name = &self.seen.partitions[partition].external_id;
-        if self.matching.entry_at(place.key.as_str()).is_some_and(|e| !self.left_out[e]) {
+        if self.matching.entry_at(place.key.as_str()).is_some_and(|e| !self.excluded[e]) {
             self.kept.add(name, Reason::Recreated, &container.external_id);
             return Fate::Gone;
         }
         if let Some(parent) = self.parent_row(row).filter(|p| self.fates[*p] != Fate::Matched) {
             return if self.fates[parent] == Fate::Gone { Fate::Gone } else { kept };
         }
-        match self.terms.verdicts.containers.get(&container.id) {
+        match self.policy.verdicts.containers.get(&container.id) {
             None => {
                 let candidate = self.candidate(row, partition, &place.key, &place.dn);
                 self.plan.candidates.push(candidate);
@@ -93,7 +97,7 @@ impl<'a> Planner<'a> {
                 self.kept.add(name, Reason::RemovedUnproved, &container.external_id);
                 Fate::Gone
             }
-            Some(verdict) if self.terms.accept_removals && *verdict != Verdict::Answers => Fate::Gone,
+            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Answers => Fate::Gone,
             Some(verdict) => {
                 self.kept.add(name, Reason::of_kept(*verdict), &container.external_id);
                 kept
@@ -187,7 +191,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The partition of an unseen row, whose view tells about it: that of the row above, which may have moved.
-    fn partition_of_missing(&self, row: usize) -> PartitionFate {
+    pub(super) fn partition_of_missing(&self, row: usize) -> PartitionFate {
         let mut current = row;
         while let Some(p) = self.parent_row(current) {
             if let Some(e) = self.matching.entry_of_row(p) {
@@ -214,7 +218,7 @@ impl<'a> Planner<'a> {
                 was_selected: container.selected,
             });
         }
-        if self.plan.guard.is_none() && !self.terms.accept_removals {
+        if self.plan.guard.is_none() && !self.policy.accept_removals {
             self.plan.guard = self.share_guard(&gone);
         }
     }

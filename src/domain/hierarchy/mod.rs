@@ -4,7 +4,6 @@
 //! [`plan()`] is a pure function. It never decides that something is gone because it was not seen: it names
 //! candidates, and only a verdict that the directory gave for a candidate removes anything.
 
-mod index;
 mod known;
 mod matching;
 mod missing;
@@ -24,7 +23,7 @@ use super::dn::DnKey;
 
 pub use known::Known;
 pub use plan::{
-    Addition, Candidate, EntryRef, ParentRef, PartitionRef, PartitionUpdate, Plan, Retarget, Terms, Update, plan,
+    Addition, Candidate, EntryRef, ParentRef, PartitionRef, PartitionUpdate, Plan, Policy, Retarget, Update, plan,
 };
 pub use report::{Changes, Moved, Renamed, Touched, summary};
 
@@ -140,10 +139,10 @@ impl StoredTree {
         self.containers.binary_search_by_key(&id, |c| c.id).ok()
     }
 
-    /// For each container the place in the list of the one above it.
-    fn parents(&self) -> Vec<u32> {
-        let above = |c: &StoredContainer| c.parent_id().and_then(|id| self.row_of(id));
-        self.containers.iter().map(|c| above(c).map_or(matching::NONE, |r| r as u32)).collect()
+    /// Position of the parent of each container.
+    fn parents(&self) -> Vec<Option<u32>> {
+        let above = |c: &StoredContainer| c.parent_id().and_then(|id| self.row_of(id)).map(|r| r as u32);
+        self.containers.iter().map(above).collect()
     }
 }
 

@@ -6,46 +6,39 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::View;
-use super::matching::NONE;
 use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionFate, PartitionRef, Planner, Update, sort_by_place};
 use super::report::{Moved, Place, Renamed, Touched};
-use super::warnings::{Kept, Reason};
+use super::warnings::Reason;
 use crate::domain::dn::{self, DnKey};
 
-/// How often one entry without a place may take another one's. A hostile directory could make the chain as long as
-/// its tree ...
-const MOST_ROUNDS: usize = 32;
-/// ... and each round looks at every entry, which together they may not do more often than this.
-const MOST_LOOKS: usize = 4_000_000;
-
 impl<'a> Planner<'a> {
-    /// Decides which rows stay and which entries cannot be placed. What is left out counts as not seen, so that its
-    /// row stays too, and then something else may have no place: both are asked until nothing changes.
-    pub(super) fn settle(&mut self) {
-        // Of two entries with one name, as a rename between two pages shows them, the second one is there as well.
-        let contested = std::mem::take(&mut self.matching.contested);
-        contested.iter().for_each(|row| self.spare(Some(*row)));
+    /// Decides which rows stay and which entries have no place. Such an entry counts as not seen, its row stays, and
+    /// nothing is removed from the partitions concerned.
+    pub(super) fn place_all(&mut self) {
+        // Of two entries with one DN, as a rename between two pages shows them, the second one exists as well.
+        let sharing = std::mem::take(&mut self.matching.shares_dn_with_seen);
+        sharing.iter().for_each(|row| self.keep_partitions_of(*row));
+        self.exclude_orphans();
         self.fates_of_missing();
-        let (mut rounds, stored_keys) = (0, OnceCell::new());
-        let most = (MOST_LOOKS / self.left_out.len().max(1)).clamp(2, MOST_ROUNDS);
-        while self.leave_out_misplaced(&stored_keys) {
-            rounds += 1;
-            if rounds == most {
-                // Nobody's directory looks like this; what it shows is not worth more time.
-                (0..self.left_out.len()).for_each(|e| self.leave_out(e));
-            }
-            self.fates.fill(Fate::Unknown);
-            self.kept_by_key.clear();
-            self.kept = Kept::default();
-            self.plan.candidates.clear();
+        let taken = self.entries_at_kept_rows();
+        if !taken.is_empty() {
+            self.exclude_chain(taken);
+            self.exclude_orphans();
             self.fates_of_missing();
+            // What was excluded may have freed or blocked further places: no directory needs that followed.
+            if !self.entries_at_kept_rows().is_empty() {
+                for e in 0..self.excluded.len() {
+                    self.exclude(e);
+                }
+                self.fates_of_missing();
+            }
         }
-        for e in (0..self.left_out.len()).filter(|e| self.left_out[*e]) {
+        for e in (0..self.excluded.len()).filter(|e| self.excluded[*e]) {
             let entry = &self.matching.entries[e];
             let partition = &self.seen.partitions[entry.partition].external_id;
             self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
         }
-        for row in contested {
+        for row in sharing {
             if let PartitionFate::Listed(partition) = self.partition_fate(row) {
                 let partition = &self.seen.partitions[partition].external_id;
                 self.kept.add(partition, Reason::Misplaced, &self.stored.containers[row].external_id);
@@ -53,75 +46,88 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// No entry is placed where a row stays, nor below one that is left out; in an incomplete view, only under something
-    /// that was read or is stored. Answers whether one more is left out.
-    fn leave_out_misplaced(&mut self, stored_keys: &OnceCell<HashSet<DnKey>>) -> bool {
+    /// Entries whose place a row has that was not seen and stays.
+    fn entries_at_kept_rows(&self) -> Vec<usize> {
         let at = |key: &DnKey| self.matching.entry_at(key.as_str());
-        let taken: Vec<usize> = self.kept_by_key.keys().filter_map(at).filter(|e| !self.left_out[*e]).collect();
-        let mut more = !taken.is_empty();
-        for e in taken {
-            self.leave_out(e);
+        self.kept_by_key.keys().filter_map(at).filter(|e| !self.excluded[*e]).collect()
+    }
+
+    /// Excludes entries whose place is taken. The row of each stays and may take the place of another entry.
+    fn exclude_chain(&mut self, mut taken: Vec<usize>) {
+        while let Some(e) = taken.pop() {
+            if self.excluded[e] {
+                continue;
+            }
+            if let Some(row) = self.exclude(e) {
+                taken.extend(self.matching.entry_at(self.stored.containers[row].key().as_str()));
+            }
         }
-        let incomplete: HashSet<usize> = (0..self.seen.partitions.len())
-            .filter(|i| matches!(self.seen.partitions[*i].view, View::Incomplete(_)))
-            .collect();
-        if incomplete.is_empty() && !more {
-            return false;
+    }
+
+    /// Excludes entries below an excluded one and, in a view that was cut, entries whose parent was neither read nor is
+    /// stored.
+    fn exclude_orphans(&mut self) {
+        let cut: Vec<bool> = self.seen.partitions.iter().map(|p| matches!(p.view, View::Incomplete(_))).collect();
+        if !cut.contains(&true) && !self.excluded.contains(&true) {
+            return;
         }
+        let stored_keys = OnceCell::new();
         let stored_keys = || stored_keys.get_or_init(|| self.stored.containers.iter().map(|c| c.key()).collect());
-        let mut order: Vec<usize> = (0..self.matching.entries.len()).filter(|e| !self.left_out[*e]).collect();
+        let is_stored = |key: &str| HashSet::<DnKey>::contains(stored_keys(), key);
+        let mut orphans = self.excluded.clone();
+        let mut order: Vec<usize> = (0..orphans.len()).collect();
         order.sort_by_key(|e| dn::depth(self.matching.entries[*e].seen.key.as_str()));
         for e in order {
             let entry = &self.matching.entries[e];
             let read = |key: &str| self.matching.entry_at(key);
             let parent = entry.seen.key.parent().unwrap_or_default();
-            let known = !incomplete.contains(&entry.partition)
+            let known = !cut[entry.partition]
                 || parent == self.seen.partitions[entry.partition].key.as_str()
                 || read(parent).is_some()
-                || stored_keys().contains(parent);
-            // Who holds the place of what is left out is not the parent of what hangs below. What is above was looked at
-            // before, so that the nearest tells for all.
-            if !known || entry.seen.key.ancestors().find_map(read).is_some_and(|p| self.left_out[p]) {
-                self.leave_out(e);
-                more = true;
-            }
+                || is_stored(parent);
+            // The nearest entry above tells for all: what is above it was looked at before.
+            orphans[e] |= !known || entry.seen.key.ancestors().find_map(read).is_some_and(|p| orphans[p]);
         }
-        more
+        for e in (0..orphans.len()).filter(|e| orphans[*e]) {
+            self.exclude(e);
+        }
     }
 
-    /// An entry that cannot be placed counts as not seen, but its row stays.
-    fn leave_out(&mut self, e: usize) {
-        self.left_out[e] = true;
-        let row = self.matching.part(e);
-        self.spare(row);
+    /// Excludes an entry and returns its row, which stays.
+    fn exclude(&mut self, e: usize) -> Option<usize> {
+        self.excluded[e] = true;
+        self.complete[self.matching.entries[e].partition] = false;
+        let row = self.matching.unmatch(e)?;
+        self.keep_partitions_of(row);
+        Some(row)
     }
 
-    /// A row whose entry was seen does not go, and neither does anything above it, as long as their naming context is
-    /// listed.
-    fn spare(&mut self, mut spared: Option<usize>) {
-        while let Some(row) = spared {
-            self.spared[row] = true;
-            spared = self.parent_row(row);
+    /// Keeps everything in the partitions whose views would tell that a row is gone.
+    fn keep_partitions_of(&mut self, row: usize) {
+        for fate in [self.partition_fate(row), self.partition_of_missing(row)] {
+            if let PartitionFate::Listed(partition) = fate {
+                self.complete[partition] = false;
+            }
         }
     }
 
     pub(super) fn containers(&mut self) {
         // Exactly as long as they get: in a first import these are the longest lists beside what was read itself.
-        let is_new = |e: &u32| self.matching.row_of[*e as usize] == NONE && !self.left_out[*e as usize];
-        let entries = 0..self.matching.entries.len() as u32;
-        let mut new: Vec<u32> = Vec::with_capacity(entries.clone().filter(is_new).count());
+        let is_new = |e: &usize| self.matching.row_of_entry(*e).is_none() && !self.excluded[*e];
+        let entries = 0..self.matching.entries.len();
+        let mut new: Vec<usize> = Vec::with_capacity(entries.clone().filter(is_new).count());
         new.extend(entries.filter(is_new));
         self.plan.added.reserve_exact(new.len());
         self.plan.changes.added_containers.reserve_exact(new.len());
-        sort_by_place(&mut new, |e| self.place(*e as usize));
-        let mut index_of_new = vec![NONE; self.matching.entries.len()];
-        for (i, e) in new.iter().enumerate() {
-            index_of_new[*e as usize] = i as u32;
+        sort_by_place(&mut new, |e| self.place(*e));
+        let mut index_of_new = vec![None; self.matching.entries.len()];
+        for (e, i) in new.iter().zip(0u32..) {
+            index_of_new[*e] = Some(i);
         }
         let places = self.places();
         for e in &new {
-            let to = self.addition(*e as usize, &places, &index_of_new);
-            let seen = self.matching.entries[*e as usize].seen;
+            let to = self.addition(*e, &places, &index_of_new);
+            let seen = self.matching.entries[*e].seen;
             self.plan.added.push(to);
             self.plan.changes.added_containers.push(Touched {
                 external_id: seen.external_id.clone(),
@@ -210,14 +216,14 @@ impl<'a> Planner<'a> {
         is.strip_suffix(above.is.as_str()) != Some(between)
     }
 
-    fn addition(&self, e: usize, places: &Places, index_of_new: &[u32]) -> Addition {
+    fn addition(&self, e: usize, places: &Places, index_of_new: &[Option<u32>]) -> Addition {
         let row = |r: usize| ParentRef::Row(self.stored.containers[r].id);
         let parent = match places.above[e] {
             None => ParentRef::Root,
             Some(At::Row(r)) => row(r as usize),
             Some(At::Entry(p)) => match self.matching.row_of_entry(p as usize) {
                 Some(r) => row(r),
-                None => ParentRef::New(index_of_new[p as usize] as usize),
+                None => index_of_new[p as usize].map_or(ParentRef::Root, |i| ParentRef::New(i as usize)),
             },
         };
         let partition = self.partition_refs[self.matching.entries[e].partition];
@@ -247,7 +253,7 @@ impl<'a> Planner<'a> {
 
     /// The container that has this key from now on.
     fn container_at(&self, key: &str) -> Option<At> {
-        if let Some(e) = self.matching.entry_at(key).filter(|e| !self.left_out[*e]) {
+        if let Some(e) = self.matching.entry_at(key).filter(|e| !self.excluded[*e]) {
             return Some(At::Entry(e as u32));
         }
         if self.kept_by_key.is_empty() {

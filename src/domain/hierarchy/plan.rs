@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::matching::{Matching, present};
+use super::matching::Matching;
 use super::report::{Changes, Place, Renamed, Touched};
 use super::warnings::{self, Kept};
 use super::{EntryId, RowId, Seen, SeenContainer, StoredTree, Verdict, Verdicts, View};
 use crate::domain::dn::DnKey;
 
-/// What the administrator and the directory said about removals.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+/// Rules for removals: the verdicts of the directory and the word of the administrator.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
     /// Verdicts of look-ups; a missing row without one is kept and listed as a candidate.
-    pub verdicts: &'a Verdicts,
+    pub verdicts: Verdicts,
     /// The administrator vouches for what is missing.
     pub accept_removals: bool,
 }
@@ -164,17 +164,17 @@ impl Plan {
 }
 
 /// Plans an import: pure, and the same result for the same arguments.
-pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
+pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
     let matching = Matching::new(stored, seen);
     let mut planner = Planner {
         stored,
         seen,
-        terms,
+        policy,
         parents: stored.parents(),
         partition_index: stored.partitions.iter().enumerate().map(|(i, p)| (p.id, i)).collect(),
         fates: vec![Fate::Unknown; stored.containers.len()],
-        left_out: vec![false; matching.entries.len()],
-        spared: vec![false; stored.containers.len()],
+        excluded: vec![false; matching.entries.len()],
+        complete: seen.partitions.iter().map(|p| p.view == View::Complete).collect(),
         kept_by_key: HashMap::new(),
         partition_fates: Vec::new(),
         partition_refs: Vec::new(),
@@ -183,7 +183,7 @@ pub fn plan(stored: &StoredTree, seen: &Seen, terms: Terms<'_>) -> Plan {
         matching,
     };
     planner.partitions();
-    planner.settle();
+    planner.place_all();
     planner.ids_below_candidates();
     planner.containers();
     planner.removals();
@@ -224,18 +224,18 @@ pub(super) enum PartitionFate {
 pub(super) struct Planner<'a> {
     pub(super) stored: &'a StoredTree,
     pub(super) seen: &'a Seen,
-    pub(super) terms: Terms<'a>,
+    pub(super) policy: &'a Policy,
     pub(super) matching: Matching<'a>,
-    /// The row above each row.
-    pub(super) parents: Vec<u32>,
+    /// Parent of each row.
+    pub(super) parents: Vec<Option<u32>>,
     pub(super) partition_index: HashMap<RowId, usize>,
     pub(super) partition_fates: Vec<PartitionFate>,
     pub(super) partition_refs: Vec<PartitionRef>,
     pub(super) fates: Vec<Fate>,
     /// Entries that cannot be placed.
-    pub(super) left_out: Vec<bool>,
-    /// Rows of such entries, and the rows above them.
-    pub(super) spared: Vec<bool>,
+    pub(super) excluded: Vec<bool>,
+    /// Seen partitions whose absent rows may be removed: those read completely, in which every entry has a place.
+    pub(super) complete: Vec<bool>,
     /// Unseen rows that stay, by the key they will have.
     pub(super) kept_by_key: HashMap<DnKey, u32>,
     pub(super) kept: Kept,
@@ -245,14 +245,14 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn partitions(&mut self) {
         for row in 0..self.stored.partitions.len() {
-            let fate = match present(self.matching.seen_partition_of[row]) {
+            let fate = match self.matching.seen_partition_of[row] {
                 Some(i) => PartitionFate::Listed(i),
                 None => self.fate_of_unlisted(row),
             };
             self.partition_fates.push(fate);
         }
         for i in 0..self.seen.partitions.len() {
-            let partition = match present(self.matching.stored_partition_of[i]) {
+            let partition = match self.matching.stored_partition_of[i] {
                 Some(row) => self.listed_again(i, row),
                 None => self.listed_first(i),
             };
@@ -267,12 +267,12 @@ impl<'a> Planner<'a> {
     /// import.
     fn fate_of_unlisted(&mut self, row: usize) -> PartitionFate {
         let partition = &self.stored.partitions[row];
-        let Some(verdict) = self.terms.verdicts.partitions.get(&partition.id).copied() else {
+        let Some(verdict) = self.policy.verdicts.partitions.get(&partition.id).copied() else {
             self.plan.partition_candidates.push((partition.id, partition.external_id.clone()));
             return PartitionFate::Kept;
         };
         let name = &partition.external_id;
-        if !self.terms.accept_removals {
+        if !self.policy.accept_removals {
             if verdict != Verdict::Gone || self.seen.listed == 0 {
                 let guard = || warnings::guard_partition(self.stored, row, self.seen.listed);
                 self.plan.guard.get_or_insert_with(guard);
@@ -350,7 +350,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn parent_row(&self, row: usize) -> Option<usize> {
-        present(self.parents[row])
+        self.parents[row].map(|r| r as usize)
     }
 
     pub(super) fn partition_fate(&self, row: usize) -> PartitionFate {

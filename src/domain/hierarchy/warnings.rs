@@ -63,8 +63,8 @@ impl Reason {
             }
             Reason::Misplaced => {
                 format!(
-                    "{n} left as stored: the parent was not read, or the name was another entry's too; import again when the \
-                     whole partition can be read"
+                    "{n} left as stored: the parent was not read, or the name was another entry's too; nothing was removed \
+                     from this partition; import again when the whole partition can be read"
                 )
             }
         }

@@ -75,8 +75,8 @@ struct Merge<'a> {
     listed: BTreeMap<usize, usize>,
     /// Entries that find no place.
     misplaced: BTreeSet<usize>,
-    /// Their rows, and those above; and so of entries whose name another one had first.
-    spared: BTreeSet<usize>,
+    /// Seen partitions from which nothing goes, because of such an entry, or of one whose name another one had first.
+    incomplete: BTreeSet<usize>,
     /// The ids of the latter.
     crowded: BTreeSet<EntryId>,
     /// Fates that were asked for before.
@@ -101,7 +101,7 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
         pairs: BTreeMap::new(),
         listed: BTreeMap::new(),
         misplaced: BTreeSet::new(),
-        spared: BTreeSet::new(),
+        incomplete: BTreeSet::new(),
         crowded: BTreeSet::new(),
         known: RefCell::default(),
     };
@@ -170,47 +170,70 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// In a partial view an entry needs a parent that was read or is stored, in any view a place that nobody keeps
-    /// and nothing above it that has none.
-    /// What is left out was as good as not seen, but it does not go: this is asked until nothing changes.
+    /// An entry needs a place that no row keeps. The row of one without a place stays, and what was seen at the place
+    /// of that row has none either. If that is not all, nothing is placed.
     fn misplaced(&mut self) {
-        let mut order: Vec<usize> = (0..self.entries.len()).collect();
-        order.sort_by_key(|e| self.places[*e].len());
-        loop {
-            let before = self.misplaced.len();
-            self.known.take();
-            let rows = 0..self.stored.containers.len();
-            let fates: Vec<Fate> = rows.map(|r| self.fate(r)).collect();
-            for e in &order {
-                let (p, seen) = self.entries[*e];
-                let parent = seen.key.parent().unwrap_or_default();
-                let known = |key: &str| {
-                    self.entries.iter().any(|(_, o)| o.key.as_str() == key)
-                        || self.stored.containers.iter().any(|r| r.key().as_str() == key)
-                };
-                let below = |o: &usize| self.places[*e][1..].ends_with(&self.places[*o]);
-                let placed = (!matches!(self.seen.partitions[p].view, View::Incomplete(_))
-                    || parent == self.seen.partitions[p].key.as_str()
-                    || known(parent))
-                    && !self.misplaced.iter().any(below);
-                let taken = fates.contains(&Fate::Stays(self.places[*e].clone()));
-                if (!placed || taken) && self.misplaced.insert(*e) {
-                    let row = self.pairs.iter().find(|(_, taken)| *taken == e).map(|(r, _)| *r);
-                    self.pairs.retain(|_, taken| taken != e);
-                    self.spare(row);
-                }
+        self.orphans();
+        let mut taken = self.at_kept_rows();
+        if taken.is_empty() {
+            return;
+        }
+        while let Some(e) = taken.pop() {
+            if !self.misplaced.contains(&e)
+                && let Some(row) = self.exclude(e)
+            {
+                taken.extend((0..self.entries.len()).filter(|o| self.places[*o] == self.rows[row]));
             }
-            if self.misplaced.len() == before {
-                return;
+        }
+        self.orphans();
+        if !self.at_kept_rows().is_empty() {
+            for e in 0..self.entries.len() {
+                self.exclude(e);
             }
         }
     }
 
-    fn spare(&mut self, mut row: Option<usize>) {
-        while let Some(r) = row {
-            self.spared.insert(r);
-            row = self.stored.containers[r].parent_id().map(|p| self.row(p));
+    /// In a partial view an entry needs a parent that was read or is stored; in any view nothing above it is without a
+    /// place.
+    fn orphans(&mut self) {
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        order.sort_by_key(|e| self.places[*e].len());
+        for e in order {
+            let (p, seen) = self.entries[e];
+            let parent = seen.key.parent().unwrap_or_default();
+            let known = |key: &str| {
+                self.entries.iter().any(|(_, o)| o.key.as_str() == key)
+                    || self.stored.containers.iter().any(|r| r.key().as_str() == key)
+            };
+            let below = |o: &usize| self.places[e][1..].ends_with(&self.places[*o]);
+            let cut = matches!(self.seen.partitions[p].view, View::Incomplete(_));
+            let has_parent = parent == self.seen.partitions[p].key.as_str() || known(parent);
+            if cut && !has_parent || self.misplaced.iter().any(below) {
+                self.exclude(e);
+            }
         }
+    }
+
+    fn at_kept_rows(&self) -> Vec<usize> {
+        let fates: Vec<Fate> = (0..self.stored.containers.len()).map(|r| self.fate(r)).collect();
+        let taken = |e: &usize| fates.contains(&Fate::Stays(self.places[*e].clone()));
+        (0..self.entries.len()).filter(|e| !self.misplaced.contains(e)).filter(taken).collect()
+    }
+
+    /// Returns the row of the entry, if it has one.
+    fn exclude(&mut self, e: usize) -> Option<usize> {
+        self.known.take();
+        self.misplaced.insert(e);
+        self.incomplete.insert(self.entries[e].0);
+        let row = self.pairs.iter().find(|(_, taken)| **taken == e).map(|(r, _)| *r)?;
+        self.pairs.remove(&row);
+        self.nothing_goes_beside(row);
+        Some(row)
+    }
+
+    fn nothing_goes_beside(&mut self, row: usize) {
+        let own = self.listed.get(&self.partition_of(row)).copied();
+        self.incomplete.extend(own.into_iter().chain(self.judge_of(row).ok()));
     }
 
     /// What was seen only under the name of another is not gone.
@@ -218,7 +241,7 @@ impl<'a> Merge<'a> {
         for r in 0..self.stored.containers.len() {
             let seen = self.stored.containers[r].entry_id.is_some_and(|id| self.crowded.contains(&id));
             if seen && !self.pairs.contains_key(&r) {
-                self.spare(Some(r));
+                self.nothing_goes_beside(r);
             }
         }
     }
@@ -254,12 +277,12 @@ impl<'a> Merge<'a> {
             return Fate::Is(*e);
         }
         let place = self.home(row);
-        let complete = |i: usize| self.seen.partitions[i].view == View::Complete;
+        let complete = |i: usize| self.seen.partitions[i].view == View::Complete && !self.incomplete.contains(&i);
         let own = self.partition_of(row);
         let own_tells = self.listed.get(&own).map_or_else(|| self.partition_goes(own), |i| complete(*i));
         match self.judge_of(row) {
             Err(partition) if self.partition_goes(partition) => return Fate::Goes,
-            Ok(i) if complete(i) && own_tells && !self.spared.contains(&row) => {}
+            Ok(i) if complete(i) && own_tells => {}
             _ => return Fate::Stays(place),
         }
         let placed = |e: &usize| !self.misplaced.contains(e) && self.places[*e] == place;

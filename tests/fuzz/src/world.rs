@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jim::domain::dn::key_and_name;
-use jim::domain::hierarchy::{RowId, StoredContainer, StoredTree, Terms, Verdicts, View, plan};
+use jim::domain::hierarchy::{Policy, RowId, StoredContainer, StoredTree, Verdicts, View, plan};
 
 use super::choices::Choices;
 use super::directory::{Directory, Kind, Shown, Sight, Uid};
@@ -101,17 +101,17 @@ impl World {
         let views: Vec<String> =
             sight.seen.partitions.iter().map(|p| format!("{} {:?}", p.external_id, p.view)).collect();
         self.story.push(format!("import of {}; accepted: {accept}", views.join("; ")));
-        let verdicts = self.ask(&sight, accept, choices)?;
+        let policy = Policy { verdicts: self.ask(&sight, accept, choices)?, accept_removals: accept };
+        let verdicts = &policy.verdicts;
         if !verdicts.containers.is_empty() || !verdicts.partitions.is_empty() {
             self.story.push(format!("asked about rows: {:?} {:?}", verdicts.containers, verdicts.partitions));
         }
-        let terms = Terms { verdicts: &verdicts, accept_removals: accept };
-        let plan = plan(&self.stored, &sight.seen, terms);
+        let plan = plan(&self.stored, &sight.seen, &policy);
         // Rows of a naming context that is proved gone may turn up elsewhere, and are asked about the next time.
         if let Some(left) = plan.candidates.first().filter(|_| verdicts.partitions.is_empty()) {
             return Err(format!("{} is asked about again", left.dn));
         }
-        let expected = merge(&self.stored, &sight.seen, &verdicts, accept);
+        let expected = merge(&self.stored, &sight.seen, verdicts, accept);
         same("stopped", &plan.guard.is_some(), &expected.stopped)?;
         self.reported_as(&plan, &expected)?;
         self.nothing_goes_without_a_reason(&plan, &sight, accept)?;
@@ -137,7 +137,7 @@ impl World {
         if !self.kind.rough && !self.kind.ids_change && self.kind.ids != Shown::Nothing {
             self.is_the_directory(&before, &plan)?;
         }
-        let again = jim::domain::hierarchy::plan(&self.stored, &sight.seen, terms);
+        let again = jim::domain::hierarchy::plan(&self.stored, &sight.seen, &policy);
         // What was left out for want of its parent may have one now.
         let progress = plan.warnings.iter().any(|w| w.contains("left as stored"));
         if !progress && (!again.is_empty() || again.changes.any()) || again.guard.is_some() {
@@ -149,7 +149,7 @@ impl World {
     /// Asks the directory about everything that the plan wants to know.
     fn ask(&mut self, sight: &Sight, accept: bool, choices: &mut Choices<'_>) -> Result<Verdicts, Fault> {
         let mut verdicts = Verdicts::default();
-        let first = plan(&self.stored, &sight.seen, Terms { verdicts: &verdicts, accept_removals: accept });
+        let first = plan(&self.stored, &sight.seen, &Policy { accept_removals: accept, ..Policy::default() });
         // As an import does it: naming contexts first, and what they decide may make more rows worth a question.
         for (row, dn) in &first.partition_candidates {
             let key = key_and_name(dn).map_err(|e| e.to_string())?.0;

@@ -137,8 +137,8 @@ fn technical_is_what_is_marked_and_all_below_it() {
 
 /// Each entry wants the place of a row that stays because the entry behind it has no place itself.
 #[test]
-fn a_chain_of_places_taken_is_followed_only_so_far() {
-    for (length, followed) in [(19, true), (40, false)] {
+fn a_chain_of_places_taken_is_followed_to_its_end() {
+    for length in [19, 200] {
         let dns: Vec<String> = (0..length).map(|n| format!("ou=n{n}")).chain(["ou=old".to_owned()]).collect();
         let mut world = World::imported(&dns.iter().map(String::as_str).collect::<Vec<_>>());
         for n in 1..length {
@@ -148,10 +148,24 @@ fn a_chain_of_places_taken_is_followed_only_so_far() {
         world.now(length + 1, "ou=new");
         world.seen.partitions[0].view = View::Incomplete("cut".to_owned());
         let plan = world.import();
-        let expected = if followed { vec![("old", "new")] } else { vec![] };
-        assert_eq!(renamed(&plan), expected, "{length}");
+        assert_eq!(renamed(&plan), [("old", "new")], "{length}");
         assert!(plan.added.is_empty() && plan.removed.is_empty() && plan.changes.moved_containers.is_empty());
-        let left = length + u8::from(!followed);
-        assert!(plan.warnings.iter().any(|w| w.contains(&format!("{left} containers left as stored"))));
+        assert!(plan.warnings.iter().any(|w| w.contains(&format!("{length} containers left as stored"))));
     }
+}
+
+/// A name that changed hands while pages were read: what is really gone is removed by the next import.
+#[test]
+fn beside_an_entry_without_a_place_nothing_is_removed() {
+    let mut world = World::imported(&["ou=a", "ou=b", "ou=gone", "ou=c"]);
+    world.everything_is(Verdict::Gone);
+    world.unseen(3);
+    world.now(2, "ou=A");
+    world.now(4, "ou=d");
+    let plan = world.import();
+    assert!(plan.removed.is_empty() && plan.candidates.is_empty());
+    assert_eq!(renamed(&plan), [("c", "d")], "what has a place is placed");
+    assert!(plan.warnings.iter().any(|w| w.contains("nothing was removed from this partition")));
+    world.now(2, "ou=b");
+    assert_eq!(names(&world.import().changes.removed_containers), ["gone"]);
 }

@@ -17,7 +17,7 @@ fn the_guard_stops_at_more_than_half_of_ten() {
         assert_eq!(world.stored.containers.len(), (stored - if stops { 0 } else { gone }) as usize);
         if let Some(text) = &plan.guard {
             assert!(text.contains(&format!("{gone} of {stored}")) && text.contains("acceptRemovals=true"));
-            world.accept = true;
+            world.policy.accept_removals = true;
             assert_eq!(world.import().guard, None);
             assert_eq!(world.stored.containers.len(), (stored - gone) as usize);
         }
@@ -41,7 +41,7 @@ fn a_partition_goes_only_when_unlisted_and_proved_gone_beside_another() {
         world.seen.listed = 1;
         assert_eq!(world.plan().partition_candidates.len(), 1);
         world.everything_is(verdict);
-        world.accept = accept;
+        world.policy.accept_removals = accept;
         let plan = world.import();
         assert_eq!(plan.guard.is_some(), outcome == "guard", "{verdict:?}");
         if let Some(text) = &plan.guard {
@@ -66,7 +66,7 @@ fn no_listed_partition_stops_at_the_guard() {
     let plan = world.plan();
     assert!(plan.guard.expect("guard").contains("lists no partition although 2 are stored"));
     assert_eq!(plan.warnings, ["the directory lists no partition"]);
-    world.accept = true;
+    world.policy.accept_removals = true;
     world.import();
     assert!(world.stored.partitions.is_empty() && world.stored.containers.is_empty());
 }

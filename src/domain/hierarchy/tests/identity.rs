@@ -29,7 +29,7 @@ fn of_two_entries_with_one_name_both_were_seen() {
             world.containers().swap(0, 1);
         }
         world.everything_is(Verdict::Gone);
-        world.accept = true;
+        world.policy.accept_removals = true;
         let before = world.stored.clone();
         let plan = world.import();
         assert!(!plan.changes.any() && plan.removed.is_empty(), "{:?}", plan.changes);

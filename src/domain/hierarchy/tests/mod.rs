@@ -20,8 +20,7 @@ const BASE: &str = "dc=example,dc=com";
 struct World {
     stored: StoredTree,
     seen: Seen,
-    verdicts: Verdicts,
-    accept: bool,
+    policy: Policy,
 }
 
 fn id(n: u8) -> EntryIds {
@@ -57,15 +56,14 @@ impl World {
         let mut world = World {
             stored: StoredTree::default(),
             seen: Seen { partitions: vec![partition], listed: 1, ..Seen::default() },
-            verdicts: Verdicts::default(),
-            accept: false,
+            policy: Policy::default(),
         };
         world.import();
         world
     }
 
     fn plan(&self) -> Plan {
-        plan(&self.stored, &self.seen, Terms { verdicts: &self.verdicts, accept_removals: self.accept })
+        plan(&self.stored, &self.seen, &self.policy)
     }
 
     /// Applies a plan as the store does, and checks the invariants of a stored tree.
@@ -105,8 +103,8 @@ impl World {
     }
 
     fn everything_is(&mut self, verdict: Verdict) {
-        self.verdicts.containers = self.stored.containers.iter().map(|c| (c.id, verdict)).collect();
-        self.verdicts.partitions = self.stored.partitions.iter().map(|p| (p.id, verdict)).collect();
+        self.policy.verdicts.containers = self.stored.containers.iter().map(|c| (c.id, verdict)).collect();
+        self.policy.verdicts.partitions = self.stored.partitions.iter().map(|p| (p.id, verdict)).collect();
     }
 }
 

@@ -27,7 +27,7 @@ fn a_missing_row_is_a_candidate_and_goes_only_with_a_verdict() {
         if let Some(verdict) = verdict {
             world.everything_is(verdict);
         }
-        world.accept = accept;
+        world.policy.accept_removals = accept;
         let plan = world.import();
         assert_eq!(names(&plan.changes.removed_containers), if gone { vec!["b", "c"] } else { vec![] }, "{verdict:?}");
         assert_eq!(plan.changes.selected_removed(), gone);
@@ -44,7 +44,7 @@ fn nothing_is_removed_from_a_view_that_is_not_complete() {
         world.containers().retain(|c| &*c.name == "a");
         world.seen.partitions[0].view = view.clone();
         world.everything_is(Verdict::Gone);
-        world.accept = true;
+        world.policy.accept_removals = true;
         if view == View::Failed("down".to_owned()) {
             world.containers().clear();
         }
@@ -112,7 +112,7 @@ fn both_partitions_have_to_tell_that_a_row_is_gone() {
         world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
         world.import();
         world.everything_is(Verdict::Gone);
-        world.verdicts.partitions.clear();
+        world.policy.verdicts.partitions.clear();
         world.seen.partitions[1].containers.push(entry("ou=a,o=partners", id(1)));
         world.seen.partitions[1].view = to.clone();
         world.containers().clear();
