@@ -7,14 +7,13 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing))]
 
 mod reader;
-mod swift;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
 
-pub use swift::key_and_name;
+use reader::{Pair, Reader};
 
 /// The longest DN that is read, in bytes; a longer one belongs to a broken or hostile directory.
 pub const MAX_DN_BYTES: usize = 8 * 1024;
@@ -72,24 +71,13 @@ impl Dn {
     /// Reads a DN. Escapes (`\,` and `\2C`), quoted values, `#hex`, blanks round separators and multi-valued
     /// RDNs are understood.
     pub fn parse(text: &str) -> Result<Dn, DnFault> {
-        if text.len() > MAX_DN_BYTES {
-            return Err(DnFault::TooLong);
-        }
-        let mut reader = reader::Reader::new(text);
+        let mut reader = Reader::new(text)?;
         let mut rdns = Vec::with_capacity(8);
-        if reader.is_at_end() {
-            return Ok(Dn { rdns });
+        while reader.next_rdn()? {
+            let owned = |pair: &Pair<'_>| Ava { attribute: pair.attribute.to_string(), value: pair.value.to_string() };
+            rdns.push(Rdn { pairs: reader.pairs().iter().map(owned).collect() });
         }
-        loop {
-            let (rdn, more) = reader.rdn()?;
-            rdns.push(rdn);
-            if rdns.len() > MAX_RDNS {
-                return Err(DnFault::TooDeep);
-            }
-            if !more {
-                return Ok(Dn { rdns });
-            }
-        }
+        Ok(Dn { rdns })
     }
 
     /// The normal form: equal for every spelling of the same name.
@@ -100,7 +88,7 @@ impl Dn {
             if i > 0 {
                 key.push(RDN_SEPARATOR);
             }
-            rdn.write_key(&mut key);
+            write_key(rdn.pairs.iter().map(|p| (p.attribute.as_str(), p.value.as_str())), &mut key);
         }
         DnKey(key.into_boxed_str())
     }
@@ -108,11 +96,7 @@ impl Dn {
     /// What a person calls the entry: the unescaped value of its own RDN, several joined by `+`. Empty for the
     /// root DSE.
     pub fn name(&self) -> String {
-        let Some(rdn) = self.rdns.first() else { return String::new() };
-        match rdn.pairs.as_slice() {
-            [only] => only.value.clone(),
-            several => several.iter().map(|p| p.value.as_str()).collect::<Vec<_>>().join("+"),
-        }
+        joined(self.rdns.first().iter().flat_map(|rdn| rdn.pairs.iter().map(|p| p.value.as_str())))
     }
 
     /// The RDNs, the entry's own first.
@@ -136,17 +120,6 @@ impl Rdn {
     /// The pairs, sorted by type, then value.
     pub fn pairs(&self) -> &[Ava] {
         &self.pairs
-    }
-
-    fn write_key(&self, key: &mut String) {
-        for (i, pair) in self.pairs.iter().enumerate() {
-            if i > 0 {
-                key.push(AVA_SEPARATOR);
-            }
-            key.push_str(&pair.attribute);
-            key.push('=');
-            fold_into(&pair.value, key);
-        }
     }
 }
 
@@ -263,6 +236,44 @@ pub fn is_below(key: &str, ancestor: &str) -> bool {
     }
 }
 
+/// Key and name of a DN: those of [`Dn::parse`], without the parts in between, since imports read every name twice.
+///
+/// # Errors
+/// Those of [`Dn::parse`].
+pub fn key_and_name(text: &str) -> Result<(DnKey, String), DnFault> {
+    let mut reader = Reader::new(text)?;
+    let mut key = String::with_capacity(text.len());
+    let mut name = None;
+    while reader.next_rdn()? {
+        match name {
+            Some(_) => key.push(RDN_SEPARATOR),
+            None => name = Some(joined(reader.pairs().iter().map(|p| &*p.value))),
+        }
+        write_key(reader.pairs().iter().map(|p| (&*p.attribute, &*p.value)), &mut key);
+    }
+    Ok((DnKey::from(key), name.unwrap_or_default()))
+}
+
+fn joined<'a>(mut values: impl Iterator<Item = &'a str>) -> String {
+    let mut name = values.next().unwrap_or_default().to_owned();
+    for value in values {
+        name.push('+');
+        name.push_str(value);
+    }
+    name
+}
+
+fn write_key<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, key: &mut String) {
+    for (i, (attribute, value)) in pairs.enumerate() {
+        if i > 0 {
+            key.push(AVA_SEPARATOR);
+        }
+        key.push_str(attribute);
+        key.push('=');
+        fold_into(value, key);
+    }
+}
+
 /// Escapes a value for use in a DN (RFC 4514, section 2.4).
 pub fn escape_value(value: &str) -> Cow<'_, str> {
     let special = |c: char| matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=') || c.is_control();
@@ -298,20 +309,20 @@ fn fold_into(value: &str, key: &mut String) {
     let mut blank = false;
     let start = key.len();
     for c in value.chars() {
+        if c == ' ' {
+            blank = true;
+            continue;
+        }
+        if std::mem::take(&mut blank) && key.len() > start {
+            key.push(' ');
+        }
         match c {
-            ' ' => blank = true,
-            c => {
-                if std::mem::take(&mut blank) && key.len() > start {
-                    key.push(' ');
-                }
-                match c {
-                    KEY_ESCAPE | RDN_SEPARATOR | AVA_SEPARATOR => {
-                        key.push(KEY_ESCAPE);
-                        key.push(char::from(b'a' + (c as u8 - KEY_ESCAPE as u8)));
-                    }
-                    c => key.extend(c.to_lowercase()),
-                }
+            KEY_ESCAPE | RDN_SEPARATOR | AVA_SEPARATOR => {
+                key.push(KEY_ESCAPE);
+                key.push(char::from(b'a' + (c as u8 - KEY_ESCAPE as u8)));
             }
+            c if c.is_ascii() => key.push(c.to_ascii_lowercase()),
+            c => key.extend(c.to_lowercase()),
         }
     }
 }

@@ -1,64 +1,98 @@
 //! Reading the text form of a DN (RFC 4514, section 3, and the older quoted and `;` forms).
 
-use super::{Ava, DnFault, Rdn, fold_into};
+use std::borrow::Cow;
 
-/// Reads a DN from left to right.
+use super::{DnFault, MAX_DN_BYTES, MAX_RDNS, fold_into};
+
+/// Attribute type and unescaped value, borrowed where the text has them as they are.
+pub(super) struct Pair<'a> {
+    pub attribute: Cow<'a, str>,
+    pub value: Cow<'a, str>,
+}
+
+/// Reads a DN from left to right, one RDN at a time.
 pub(super) struct Reader<'a> {
     rest: &'a str,
+    /// Whether an RDN has to follow.
+    more: bool,
+    rdns: usize,
+    pairs: Vec<Pair<'a>>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(text: &'a str) -> Self {
+    pub fn new(text: &'a str) -> Result<Self, DnFault> {
+        if text.len() > MAX_DN_BYTES {
+            return Err(DnFault::TooLong);
+        }
         // A blank at the end may belong to the last value, if it was escaped.
-        Reader { rest: text.trim_start_matches(' ') }
+        let rest = text.trim_start_matches(' ');
+        Ok(Reader { rest, more: !rest.is_empty(), rdns: 0, pairs: Vec::with_capacity(1) })
     }
 
-    pub fn is_at_end(&self) -> bool {
-        self.rest.is_empty()
+    /// The pairs of the RDN that was read last, sorted by type, then value.
+    pub fn pairs(&self) -> &[Pair<'a>] {
+        &self.pairs
     }
 
-    /// One RDN, and whether a separator followed it.
-    pub fn rdn(&mut self) -> Result<(Rdn, bool), DnFault> {
-        let mut pairs = Vec::with_capacity(1);
+    /// Reads the next RDN; `false` at the end.
+    pub fn next_rdn(&mut self) -> Result<bool, DnFault> {
+        if !self.more {
+            return Ok(false);
+        }
+        self.pairs.clear();
         loop {
             let attribute = self.attribute()?;
             let value = self.value()?;
-            pairs.push(Ava { attribute, value });
+            self.pairs.push(Pair { attribute, value });
             let mut chars = self.rest.chars();
             match chars.next() {
-                Some('+') => self.rest = chars.as_str(),
+                Some('+') => {}
                 Some(',' | ';') => {
                     self.rest = chars.as_str();
-                    return Ok((Rdn { pairs: sorted(pairs) }, true));
+                    break;
                 }
-                None => return Ok((Rdn { pairs: sorted(pairs) }, false)),
+                None => {
+                    self.more = false;
+                    break;
+                }
                 Some(_) => return Err(DnFault::Malformed),
             }
+            self.rest = chars.as_str();
         }
+        if self.pairs.len() > 1 {
+            self.pairs.sort_by_cached_key(|p| {
+                let mut folded = String::new();
+                fold_into(&p.value, &mut folded);
+                (p.attribute.clone(), folded, p.value.clone())
+            });
+        }
+        self.rdns += 1;
+        if self.rdns > MAX_RDNS { Err(DnFault::TooDeep) } else { Ok(true) }
     }
 
-    fn attribute(&mut self) -> Result<String, DnFault> {
+    fn attribute(&mut self) -> Result<Cow<'a, str>, DnFault> {
         let (name, rest) = self.rest.split_once('=').ok_or(DnFault::Malformed)?;
         let name = name.trim_matches(' ');
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if name.is_empty() || !name.chars().all(plain) {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        if name.is_empty() || !name.bytes().all(plain) {
             return Err(DnFault::Malformed);
         }
         self.rest = rest.trim_start_matches(' ');
         Ok(canonical_attribute(name))
     }
 
-    fn value(&mut self) -> Result<String, DnFault> {
+    fn value(&mut self) -> Result<Cow<'a, str>, DnFault> {
         if let Some(rest) = self.rest.strip_prefix('"') {
-            return self.quoted(rest);
+            return self.quoted(rest).map(Cow::Owned);
         }
-        let end = self.rest.find([',', '+', ';', '\\', '"']).unwrap_or(self.rest.len());
+        let special = |b: &u8| matches!(b, b',' | b'+' | b';' | b'\\' | b'"');
+        let end = self.rest.bytes().position(|b| special(&b)).unwrap_or(self.rest.len());
         let (plain, rest) = self.rest.split_at(end);
-        if !rest.starts_with(['\\', '"']) {
-            self.rest = rest;
-            return Ok(plain.trim_end_matches(' ').to_owned());
+        if rest.starts_with(['\\', '"']) {
+            return self.escaped().map(Cow::Owned);
         }
-        self.escaped()
+        self.rest = rest;
+        Ok(Cow::Borrowed(plain.trim_end_matches(' ')))
     }
 
     /// A value with escapes. Each `\HH` is one byte; the text is decoded when all bytes are in place.
@@ -131,22 +165,19 @@ fn unescape(after: &[u8]) -> Result<(u8, &[u8]), DnFault> {
     }
 }
 
-fn sorted(mut pairs: Vec<Ava>) -> Vec<Ava> {
-    pairs.sort_by_cached_key(|p| {
-        let mut folded = String::new();
-        fold_into(&p.value, &mut folded);
-        (p.attribute.clone(), folded, p.value.clone())
-    });
-    pairs
-}
+/// Types that nearly every DN is made of.
+const USUAL: [&str; 7] = ["ou", "dc", "cn", "o", "l", "c", "uid"];
 
 /// Brings an attribute type to lower case and to its usual short name.
-pub(super) fn canonical_attribute(text: &str) -> String {
+fn canonical_attribute(text: &str) -> Cow<'static, str> {
+    if let Some(usual) = USUAL.iter().find(|usual| usual.eq_ignore_ascii_case(text)) {
+        return Cow::Borrowed(usual);
+    }
     let lower = text.to_ascii_lowercase();
     // Only an OID has the prefix, and one only: a text that loses it is never shortened again.
     let oid = lower.strip_prefix("oid.").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let bare = oid.unwrap_or(&lower);
-    match bare {
+    Cow::Borrowed(match bare {
         "2.5.4.3" | "commonname" => "cn",
         "2.5.4.6" | "countryname" => "c",
         "2.5.4.7" | "localityname" => "l",
@@ -156,7 +187,6 @@ pub(super) fn canonical_attribute(text: &str) -> String {
         "2.5.4.11" | "organizationalunitname" => "ou",
         "0.9.2342.19200300.100.1.25" | "domaincomponent" => "dc",
         "0.9.2342.19200300.100.1.1" | "userid" => "uid",
-        other => other,
-    }
-    .to_owned()
+        other => return Cow::Owned(other.to_owned()),
+    })
 }
