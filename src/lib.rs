@@ -49,7 +49,7 @@
 //! 1. [`http::server`] takes the connection, bounds the request head and gives the request its id.
 //! 2. The route of [`http::api`] is looked up; the key is verified ([`ops::authenticate`]): argon2 ran once, now a keyed
 //!    digest is enough. No body is read.
-//! 3. [`ops::import_hierarchy::run`] reads system and settings, refuses what cannot work, takes the one run of the
+//! 3. [`ops::run::import_hierarchy::run`] reads system and settings, refuses what cannot work, takes the one run of the
 //!    system and opens an activity.
 //! 4. It waits for its turn: a few imports read directories at a time. Then [`connectors::ldap::Access::connect`]
 //!    resolves, checks the address against the operator's list, connects, secures, binds and reads the root entry, which

@@ -56,11 +56,22 @@ pub struct Capabilities {
     pub file_paths: bool,
 }
 
+/// Which code serves a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectorKind {
+    /// Delimited text files.
+    File,
+    /// LDAP directories.
+    Ldap,
+}
+
 /// A kind of outside system that can be connected.
 #[derive(Debug)]
 pub struct Definition {
     /// Fixed for ever.
     pub id: i64,
+    /// Which code serves it.
+    pub kind: ConnectorKind,
     /// Exact and case-sensitive where it is looked up.
     pub name: &'static str,
     /// For people.
@@ -82,6 +93,7 @@ impl Definition {
 pub static ALL: [Definition; 2] = [
     Definition {
         id: FILE,
+        kind: ConnectorKind::File,
         name: "JIM File Connector",
         description: "Reads and writes delimited text files",
         capabilities: Capabilities {
@@ -97,6 +109,7 @@ pub static ALL: [Definition; 2] = [
     },
     Definition {
         id: LDAP,
+        kind: ConnectorKind::Ldap,
         name: "JIM LDAP Connector",
         description: "Connects to LDAP directories: OpenLDAP, Active Directory, Samba AD, 389 Directory Server",
         capabilities: Capabilities {

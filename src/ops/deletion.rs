@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Caller, imports};
+use super::{Caller, run};
 use crate::app::{App, RunLock};
 use crate::error::Result;
 use crate::store::activities::{self, Operation, Outcome, Target};
@@ -75,5 +75,5 @@ pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
 /// Keeps imports from starting on a system from which something goes.
 async fn quiet(app: &App, id: i64) -> Result<RunLock> {
     app.db.read_few(move |c| systems::active(c, id).map(drop)).await?;
-    imports::take(app, id)
+    run::lock(app, id)
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::domain::schema::{SeenSchema, SeenType};
 
 pub use settings::FileSettings;
+pub(crate) use source::FileSource;
 
 mod culture;
 mod date;
@@ -19,6 +20,7 @@ mod infer;
 mod open;
 mod rows;
 mod settings;
+mod source;
 
 /// Reads the schema that the head of a file shows. Blocking.
 ///

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use crate::connectors::invalid_settings;
+use crate::error::Error;
+
 /// The connection ended where an answer was due.
 pub const LOST: &str = "connection lost";
 /// The directory sent what is no LDAP, or no answer to what was asked.
@@ -96,6 +99,15 @@ impl Failure {
     /// The same failure, worth another try.
     pub fn worth_a_retry(self) -> Self {
         Failure { transient: true, ..self }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure.kind {
+            FailureKind::Settings => invalid_settings(failure.to_string()),
+            FailureKind::Directory => Error::External(format!("Connection to the external store failed: {failure}")),
+        }
     }
 }
 

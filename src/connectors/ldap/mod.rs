@@ -8,6 +8,7 @@ pub mod address;
 pub mod ber;
 pub mod cleaner;
 pub mod connect;
+pub(crate) mod directory;
 pub mod entry;
 pub mod failure;
 pub mod guard;
@@ -25,6 +26,7 @@ mod sample;
 pub mod schema;
 pub mod session;
 pub mod settings;
+pub(crate) mod source;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

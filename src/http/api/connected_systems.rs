@@ -19,7 +19,7 @@ use crate::http::wire::request::{Integer, SettingId, key, object, request, shown
 use crate::http::wire::text::{Name, Text, Trimmed};
 use crate::http::wire::{self, Node};
 use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
-use crate::ops::import_schema;
+use crate::ops::run::import_schema;
 
 pub const WHAT: &str = "connected system";
 

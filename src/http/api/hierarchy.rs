@@ -11,7 +11,7 @@ use crate::http::wire;
 use crate::http::wire::choice::choice;
 use crate::http::wire::request::query;
 use crate::http::wire::text::Flag;
-use crate::ops::import_hierarchy::{self as ops, Options, Report};
+use crate::ops::run::import_hierarchy::{self as ops, Options, Report};
 
 choice! {
     pub(super) struct HierarchyItemType: ["Partition", "Container"];

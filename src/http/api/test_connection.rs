@@ -6,6 +6,7 @@ use warp::reply::Response;
 
 use super::connected_systems::{SettingValueRequest, SettingValues, WHAT};
 use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
+use crate::connectors::ldap::source::Tested;
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::wire;
@@ -120,7 +121,7 @@ pub async fn test(mut call: Call) -> Result<Response> {
         None => Default::default(),
     };
     let id = call.id(0, WHAT)?;
-    let ops::Tested { host, port, report } = ops::run(&call.app, id, settings, faults).await?;
+    let Tested { host, port, report } = ops::run(&call.app, id, settings, faults).await?;
     wire::ok(&TestBody {
         success: report.success(),
         stages: report.stages.into_iter().map(stage).collect(),

@@ -1,0 +1,46 @@
+//! A configured file: settings checked, nothing opened yet.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::FileSettings;
+use crate::connectors::invalid_settings;
+use crate::connectors::resources::Resources;
+use crate::domain::connected_system::Settings;
+use crate::domain::schema::SeenSchema;
+use crate::error::{Error, Result};
+
+/// Time limit for reading the head of a file, which may lie on another machine.
+const SCHEMA_SECONDS: u64 = 60;
+const NO_FOLDER: &str = "no connector files folder is configured; set [files] root in jim.toml";
+
+/// File of a connected system.
+pub(crate) struct FileSource {
+    root: Arc<Path>,
+    settings: FileSettings,
+}
+
+impl FileSource {
+    pub fn configure(stored: &Settings, resources: Resources) -> Result<Self> {
+        let settings = FileSettings::read(&stored.values()).map_err(invalid_settings)?;
+        let root = resources.files_root.ok_or_else(|| Error::BadRequest(NO_FOLDER.to_owned()))?;
+        Ok(FileSource { root, settings })
+    }
+
+    /// Reads the head of the file on a thread of its own. If the file system hangs, the thread keeps `held`.
+    pub async fn schema(self, held: impl Send + 'static) -> Result<SeenSchema> {
+        let reading = tokio::task::spawn_blocking(move || {
+            let _held = held;
+            super::schema(&self.root, &self.settings)
+        });
+        match tokio::time::timeout(Duration::from_secs(SCHEMA_SECONDS), reading).await {
+            Ok(Ok(read)) => read.map_err(Error::BadRequest),
+            Ok(Err(panic)) => Err(Error::internal("reading a file panicked", panic)),
+            Err(_) => {
+                let why = "Connection to the external store failed: the file could not be read within";
+                Err(Error::External(format!("{why} {SCHEMA_SECONDS} s")))
+            }
+        }
+    }
+}

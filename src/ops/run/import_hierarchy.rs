@@ -1,0 +1,137 @@
+//! Importing the hierarchy of a connected system: connect, discover, plan, verify, apply.
+//!
+//! The directory is read with no lock on the file. Then one transaction brings the stored tree to what was seen,
+//! together with the flags and the activity. If selections changed meanwhile, the plan is made again inside that
+//! transaction, so that no choice is lost.
+
+use super::{Kind, Run, Summary, configure, start};
+use crate::app::App;
+use crate::connectors::connector::{Connector, Verb};
+use crate::db::{Db, Tx};
+use crate::domain::hierarchy::{Changes, Plan, Policy, Seen, StoredTree, plan, summary};
+use crate::error::Result;
+use crate::ops::Caller;
+use crate::store::connected_systems as systems;
+use crate::store::hierarchy;
+
+/// Options of an import.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Do everything, change nothing.
+    pub preview: bool,
+    /// The administrator vouches for what is missing.
+    pub accept_removals: bool,
+}
+
+/// Changes that an import made, or would make.
+#[derive(Debug)]
+pub struct Report {
+    /// Why the removal guard stopped it; nothing was changed then.
+    pub stopped: Option<String>,
+    /// Partitions after the import.
+    pub total_partitions: usize,
+    /// Containers after the import.
+    pub total_containers: usize,
+    pub changes: Changes,
+    /// One line of the changes.
+    pub summary: String,
+    /// What an administrator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Stored tree, and its revision when it was loaded.
+struct Stored {
+    revision: i64,
+    tree: StoredTree,
+}
+
+/// Imports the hierarchy of a system. Goes on to its end when the caller hangs up.
+pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Report> {
+    let (system, connector) = configure(app, id, Verb::Hierarchy).await?;
+    let kind = if options.preview { Kind::PreviewHierarchy } else { Kind::ImportHierarchy };
+    let run = start(app, system, kind, caller).await?;
+    run.carry_out(move |run| import(run, connector, options)).await
+}
+
+async fn import(run: Run, connector: Connector, options: Options) -> Result<Report> {
+    let system = run.system.clone();
+    let (mut directory, stored) = tokio::try_join!(connector.hierarchy(), load(&run.app.db, system.id))?;
+    let seen = directory.discover(&stored.tree).await?;
+    let mut policy = Policy { accept_removals: options.accept_removals, ..Policy::default() };
+    let mut planned = plan_aside(&stored.tree, &seen, &policy);
+    if let Some(verdicts) = directory.verify(&seen, &planned).await? {
+        policy.verdicts = verdicts;
+        planned = plan_aside(&stored.tree, &seen, &policy);
+    }
+    let remarks = directory.close()?;
+    if options.preview {
+        return Ok(report(planned, &stored.tree, remarks, "Preview: "));
+    }
+    run.apply(move |tx| {
+        let (applied, tree) = apply(tx, system.id, stored, &seen, &policy, planned)?;
+        if applied.guard.is_none() {
+            systems::hierarchy_imported(tx, system.id, system.settings_revision)?;
+        }
+        let warnings = applied.warnings.clone();
+        let report = report(applied, &tree, remarks, "");
+        let (message, stopped, total) = (report.summary.clone(), report.stopped.clone(), report.total_containers);
+        Ok((report, Summary { message, warnings, stopped, total }))
+    })
+    .await
+}
+
+/// Planning a large tree takes a while: other requests are served meanwhile.
+fn plan_aside(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
+    tokio::task::block_in_place(|| plan(stored, seen, policy))
+}
+
+async fn load(db: &Db, id: i64) -> Result<Stored> {
+    db.read(move |c| {
+        // One snapshot: the revision belongs to exactly these rows.
+        let tx = c.unchecked_transaction()?;
+        let revision = systems::get(&tx, id)?.hierarchy_revision;
+        Ok(Stored { revision, tree: hierarchy::load(&tx, id)? })
+    })
+    .await
+}
+
+/// Applies a plan unless the guard stopped it. Plans again if selections were changed while the directory was read; a
+/// row that is missing only now has no verdict and is kept.
+fn apply(
+    tx: &Tx<'_>,
+    id: i64,
+    stored: Stored,
+    seen: &Seen,
+    policy: &Policy,
+    planned: Plan,
+) -> Result<(Plan, StoredTree)> {
+    let (planned, tree) = if systems::get(tx, id)?.hierarchy_revision == stored.revision {
+        (planned, stored.tree)
+    } else {
+        let tree = hierarchy::load(tx, id)?;
+        (plan(&tree, seen, policy), tree)
+    };
+    if planned.guard.is_none() && !planned.is_empty() {
+        hierarchy::apply(tx, id, seen, &planned)?;
+    }
+    Ok((planned, tree))
+}
+
+fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -> Report {
+    let stopped = plan.guard;
+    let prefix = if stopped.is_some() { "Not applied: " } else { prefix };
+    let (total_partitions, total_containers) = match stopped {
+        Some(_) => (stored.partitions.len(), stored.containers.len()),
+        None => (plan.total_partitions, plan.total_containers),
+    };
+    let mut warnings = remarks;
+    warnings.extend(plan.warnings);
+    Report {
+        stopped,
+        total_partitions,
+        total_containers,
+        summary: format!("{prefix}{}", summary(&plan.changes)),
+        changes: plan.changes,
+        warnings,
+    }
+}
