@@ -75,7 +75,7 @@ pub struct Setting {
     pub range: Option<(i64, i64)>,
     /// The offered texts of a drop-down.
     pub choices: &'static [&'static str],
-    /// Whether blanks at both ends are cut off.
+    /// Trim leading and trailing whitespace.
     pub trimmed: bool,
     /// Whether a change makes a stored password unusable until it is sent again.
     pub target: bool,

@@ -11,9 +11,10 @@ pub(super) fn values(changes: &[(i64, &str)]) -> Values {
     let definition = definitions::by_id(definitions::FILE).expect("file");
     let mut values = Values(definition.settings.iter().filter_map(|s| Some((s.id, s.preset_value()?))).collect());
     for (setting, text) in [(id::FILE_PATH, "people.csv"), (id::OBJECT_TYPE, "person")].iter().chain(changes) {
-        match text.is_empty() {
-            true => values.0.remove(setting),
-            false => values.0.insert(*setting, Value::Text((*text).to_owned())),
+        if text.is_empty() {
+            values.0.remove(setting)
+        } else {
+            values.0.insert(*setting, Value::Text((*text).to_owned()))
         };
     }
     values

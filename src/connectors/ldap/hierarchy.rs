@@ -2,9 +2,10 @@
 //!
 //! What was not read completely is said to be so; nothing here concludes anything from an absence.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 
 use super::Access;
 use super::entry::Entry;
@@ -27,7 +28,7 @@ const SMALL_PAGE: u32 = 100;
 const AT_ONCE: usize = 4;
 
 /// Characters of a description that are kept; Active Directory and OpenLDAP allow as many.
-const MOST_DESCRIPTION: usize = 1_024;
+const MAX_DESCRIPTION: usize = 1_024;
 
 const UNREADABLE_ROOT: &str = "root entry not found or not readable";
 const NOT_HELD: &str = "listed but not held by this server";
@@ -95,7 +96,7 @@ struct Pool<'a> {
 
 impl Pool<'_> {
     fn take(&self) -> Option<Session> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle.lock().pop()
     }
 
     async fn connection(&self) -> Result<Session, Failure> {
@@ -106,7 +107,7 @@ impl Pool<'_> {
     }
 
     fn give_back(&self, session: Session) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        self.idle.lock().push(session);
     }
 }
 
@@ -219,10 +220,13 @@ async fn search(
         let mut too_much = false;
         let mut take = |entry: Entry| match container(entry, known) {
             // Once there is too much, the rest is only counted until the answer ends.
-            Some(c) if inside(&c.key) => match access.budget.keep(kept_bytes(&c)) {
-                true => containers.push(c),
-                false => too_much = true,
-            },
+            Some(c) if inside(&c.key) => {
+                if access.budget.keep(kept_bytes(&c)) {
+                    containers.push(c)
+                } else {
+                    too_much = true
+                }
+            }
             _ => unreadable += 1,
         };
         let searched = async {
@@ -315,10 +319,10 @@ fn kept_bytes(c: &SeenContainer) -> u64 {
     (text + c.description.as_ref().map_or(0, |d| d.len())) as u64
 }
 
-/// A description as it is kept: the first value in byte order, at most [`MOST_DESCRIPTION`] characters of it.
+/// A description as it is kept: the first value in byte order, at most [`MAX_DESCRIPTION`] characters of it.
 fn description(entry: &Entry) -> Option<Box<str>> {
     let text = std::str::from_utf8(entry.get("description").iter().min()?).ok()?;
-    let end = text.char_indices().nth(MOST_DESCRIPTION).map_or(text.len(), |(at, _)| at);
+    let end = text.char_indices().nth(MAX_DESCRIPTION).map_or(text.len(), |(at, _)| at);
     text.get(..end).map(Box::from)
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Access;
 use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, Stage};
-use super::root_dse::{Kind, MOST_CONTEXTS, RootDse};
+use super::root_dse::{Kind, MAX_CONTEXTS, RootDse};
 use super::session::{End, PAGE, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
 
@@ -58,7 +58,7 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
         let page = root.paging.then_some(PAGE);
         let end = session
             .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |entry| {
-                if listed.len() <= MOST_CONTEXTS {
+                if listed.len() <= MAX_CONTEXTS {
                     listed.extend(cross_reference(&entry, root).filter(|p| known.insert(p.key.clone())));
                 }
             })
@@ -70,7 +70,7 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
         }
     };
     access.within(Stage::Partitions, search).await?;
-    if listed.len() > MOST_CONTEXTS { Err(failure(EXCEEDS)) } else { Ok(listed) }
+    if listed.len() > MAX_CONTEXTS { Err(failure(EXCEEDS)) } else { Ok(listed) }
 }
 
 /// The partition that a cross-reference stands for; `None` for another forest's and for one that is switched off.

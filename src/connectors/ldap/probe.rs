@@ -22,7 +22,7 @@ use crate::security::certificate::Certificate;
 use crate::security::tls::Witness;
 
 /// Partitions whose own entry is read; more are listed without.
-const MOST_PARTITIONS: usize = 100;
+const MAX_PARTITIONS: usize = 100;
 
 /// The stages in the order in which they are tried.
 pub const STAGES: [&str; 8] = ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
@@ -227,7 +227,7 @@ impl Probe<'_> {
         for (i, partition) in listed.iter().enumerate() {
             let reason = if !partition.held {
                 Some("not held by this server".to_owned())
-            } else if i >= MOST_PARTITIONS {
+            } else if i >= MAX_PARTITIONS {
                 Some("not tried".to_owned())
             } else {
                 let read = session.read(&partition.dn, EVERY_ENTRY, &["1.1"]);

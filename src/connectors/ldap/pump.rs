@@ -4,9 +4,10 @@
 //! It knows time and back-pressure, but nothing of what LDAP messages say; that is the guard's.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,7 +23,7 @@ use super::limits::{Budget, Limits};
 /// that one read cannot overrun [`Limits::ahead`] by much.
 const READ: usize = 64 * 1024;
 /// Bytes that may lie unread in the library before everything has to be taken in once.
-const MOST_UNREAD: u64 = 8 * 1024 * 1024;
+const MAX_UNREAD: u64 = 8 * 1024 * 1024;
 /// Directories that send each entry by itself would cost three system calls and as many wake-ups an entry. After so
 /// many small reads of one search in a row (more than a page of the usual 1000 has, at whose end a pause would cost
 /// more than it saves) ...
@@ -101,7 +102,7 @@ impl Flow {
             *unread = 0;
             return;
         }
-        let target = if *unread > MOST_UNREAD {
+        let target = if *unread > MAX_UNREAD {
             // Entries differ in size and the reader counts only their number, so it has to catch up altogether.
             *unread = 0;
             delivered
@@ -183,7 +184,7 @@ async fn forward_requests<S: AsyncWrite>(
 
 /// Tells the guard of all whole requests; answers their length in bytes.
 fn register(buffer: &[u8], watch: &Mutex<Watch>) -> Result<usize, Fault> {
-    let mut watch = lock(watch);
+    let mut watch = watch.lock();
     let mut whole = 0;
     loop {
         let rest = buffer.get(whole..).unwrap_or_default();
@@ -226,7 +227,7 @@ impl<S: AsyncRead> Answers<'_, S> {
             };
             filled += count;
             let Some(came) = buffer.get_mut(..filled) else { return Stop::Lost };
-            let sifted = sift(&mut lock(self.watch).guard, came, self.limits.message);
+            let sifted = sift(&mut self.watch.lock().guard, came, self.limits.message);
             if !self.budget.take(count as u64, sifted.entries + sifted.skipped) {
                 return Stop::Exceeds;
             }
@@ -261,7 +262,7 @@ impl<S: AsyncRead> Answers<'_, S> {
     /// Some bytes of the network, or why none will come.
     async fn read(&mut self, space: &mut [u8]) -> Result<usize, Stop> {
         // What was not read because the reader lagged is not the peer's silence.
-        lock(self.watch).heard = Instant::now();
+        self.watch.lock().heard = Instant::now();
         let idle = self.limits.idle;
         let silence = tokio::time::sleep(idle);
         tokio::pin!(silence);
@@ -281,7 +282,7 @@ impl<S: AsyncRead> Answers<'_, S> {
 
     /// When to look again whether the peer is silent for too long; fails if it is.
     fn next_look(&self, idle: Duration) -> Result<Instant, Stop> {
-        let watch = lock(self.watch);
+        let watch = self.watch.lock();
         let now = Instant::now();
         if !watch.guard.waiting() {
             return Ok(now + idle);
@@ -289,9 +290,4 @@ impl<S: AsyncRead> Answers<'_, S> {
         let due = watch.heard + idle;
         if due > now { Ok(due) } else { Err(Stop::Idle) }
     }
-}
-
-fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
-    // Nothing panics while it holds the lock; were it so, the state would still be whole.
-    watch.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,12 +21,12 @@ use crate::domain::hierarchy::{Candidate, EntryId, IdKind, RowId, Seen, Verdict,
 use crate::security::random;
 
 /// Look-ups of one import; what is beyond is kept.
-const MOST: usize = 2_000;
+const MAX_LOOK_UPS: usize = 2_000;
 /// Ids in one search for entries that were renamed while we read.
 const IDS_A_SEARCH: usize = 50;
 /// Ids of one import in such searches. Below an entry that is proved gone there is nothing; only what was moved away
 /// while we read is meant, and chosen rows come first.
-const MOST_IDS: usize = 20_000;
+const MAX_IDS: usize = 20_000;
 const NO_SUCH_OBJECT: u32 = 32;
 
 /// How a directory answers about an entry that is not there.
@@ -75,7 +75,7 @@ pub async fn verify(
     for ((row, _), answer) in partitions.iter().zip(&answers) {
         verdicts.partitions.insert(*row, partition(answer.as_ref()));
     }
-    let (asked, beyond) = candidates.split_at(candidates.len().min(MOST));
+    let (asked, beyond) = candidates.split_at(candidates.len().min(MAX_LOOK_UPS));
     verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
     inquiry.containers(asked, &mut verdicts.containers).await?;
     inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
@@ -208,7 +208,7 @@ impl Inquiry<'_> {
             let ids = own(candidate).into_iter().chain(candidate.below.iter().copied());
             by_partition.entry(candidate.partition).or_default().extend(ids.map(|id| (candidate.row, id)));
         }
-        let mut left = MOST_IDS;
+        let mut left = MAX_IDS;
         for (partition, rows) in by_partition {
             let Some(base) = seen.partitions.get(partition).map(|p| p.external_id.clone()) else { continue };
             for some in rows.chunks(IDS_A_SEARCH).take(left / IDS_A_SEARCH) {

@@ -82,9 +82,9 @@ const ATTRIBUTES: &[&str] = &[
 const CAPABILITY_AD: &str = "1.2.840.113556.1.4.800";
 const CAPABILITY_AD_LDS: &str = "1.2.840.113556.1.4.1851";
 /// A server's name of itself is shown to people, and it is a stranger's text.
-const MOST_VENDOR: usize = 100;
+const MAX_VENDOR: usize = 100;
 /// More naming contexts than any directory has. Each is read by itself and compared with all others.
-pub(super) const MOST_CONTEXTS: usize = 1_000;
+pub(super) const MAX_CONTEXTS: usize = 1_000;
 const TECHNICAL: [&str; 6] = ["cn=config", "cn=schema", "cn=monitor", "cn=changelog", "cn=accesslog", "o=netscaperoot"];
 
 impl RootDse {
@@ -128,7 +128,7 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
                 if known.insert(key.clone()) {
                     contexts.push((dn.to_owned(), key));
                 }
-                if contexts.len() > MOST_CONTEXTS {
+                if contexts.len() > MAX_CONTEXTS {
                     return Err(Failure::new(Stage::Root, session.label(), EXCEEDS));
                 }
             }
@@ -177,7 +177,7 @@ fn kind(entry: &Entry) -> Kind {
 /// Name and version as the server tells them.
 fn vendor(entry: &Entry) -> Option<String> {
     let parts: Vec<&str> = ["vendorName", "vendorVersion"].iter().filter_map(|name| entry.first_text(name)).collect();
-    let text: String = parts.join(", ").chars().take(MOST_VENDOR).collect();
+    let text: String = parts.join(", ").chars().take(MAX_VENDOR).collect();
     Some(text).filter(|t| !t.trim().is_empty())
 }
 
@@ -215,7 +215,7 @@ mod tests {
     fn what_a_server_calls_itself_is_short() {
         let of = |name: &str| vendor(&Entry::new("", vec![("vendorName".to_owned(), vec![name.as_bytes().to_vec()])]));
         assert_eq!(of("389 Project"), Some("389 Project".to_owned()));
-        assert_eq!(of(&"x".repeat(500)).map(|v| v.len()), Some(MOST_VENDOR));
+        assert_eq!(of(&"x".repeat(500)).map(|v| v.len()), Some(MAX_VENDOR));
         assert_eq!(of(" "), None);
     }
 }

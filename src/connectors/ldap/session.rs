@@ -32,8 +32,8 @@ pub use single::{BaseRead, Question};
 pub const EVERY_ENTRY: &str = "(objectClass=*)";
 /// Entries of one page of a search.
 pub const PAGE: u32 = 500;
-/// How long a directory may take to close.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Time limit for closing a connection.
+const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
 /// The code with which a filter of ours that is none is answered, as LDAP client libraries do.
 const FILTER_ERROR: u32 = 87;
 
@@ -205,7 +205,7 @@ impl Session {
             let _ = self.ldap.unbind().await;
             let _ = (&mut self.pump).await;
         };
-        let _ = timeout(FAREWELL, farewell).await;
+        let _ = timeout(UNBIND_TIMEOUT, farewell).await;
     }
 
     /// Puts guard and library on an open connection.

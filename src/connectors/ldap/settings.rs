@@ -80,9 +80,10 @@ fn target(values: &Values) -> Result<Target, String> {
         return Err(format!("Host is {text}, but Use Secure Connection (LDAPS)? is on"));
     }
     if start_tls && (ldaps || host.secure_scheme == Some(true)) {
-        return Err(match ldaps {
-            true => "Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned(),
-            false => format!("Use StartTLS? is on, but Host is {text}"),
+        return Err(if ldaps {
+            "Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned()
+        } else {
+            format!("Use StartTLS? is on, but Host is {text}")
         });
     }
     let security = match (ldaps || host.secure_scheme == Some(true), start_tls) {

@@ -1,10 +1,12 @@
-//! What becomes of stored containers that were not seen: kept, asked about, or removed.
+//! States of stored containers that were not seen: kept, looked up, or removed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::plan::{Above, Candidate, Fate, PartitionFate, PartitionRef, Planner, Retarget, Standing, sort_by_place};
+use super::plan::{
+    Candidate, KeptRow, ParentChange, PartitionRef, PartitionState, Planner, Retarget, RowState, sort_by_place,
+};
 use super::report::{Place, Touched};
 use super::warnings::{self, Kept, Reason};
 use super::{RowId, Verdict};
@@ -12,26 +14,26 @@ use crate::domain::dn::{self, Dn, DnKey};
 
 impl<'a> Planner<'a> {
     /// Decides for every unmatched row, the rows above it first.
-    pub(super) fn fates_of_missing(&mut self) {
-        self.fates.fill(Fate::Unknown);
+    pub(super) fn states_of_missing(&mut self) {
+        self.states.fill(RowState::Unknown);
         self.kept_by_key.clear();
         self.kept = Kept::default();
         self.plan.candidates.clear();
         for row in 0..self.stored.containers.len() {
             if self.matching.entry_of_row(row).is_some() {
-                self.fates[row] = Fate::Matched;
+                self.states[row] = RowState::Matched;
             }
         }
         for row in 0..self.stored.containers.len() {
             let mut path = Vec::new();
             let mut next = Some(row);
-            while let Some(r) = next.filter(|r| self.fates[*r] == Fate::Unknown) {
+            while let Some(r) = next.filter(|r| self.states[*r] == RowState::Unknown) {
                 path.push(r);
                 next = self.parent_row(r);
             }
             for r in path.into_iter().rev() {
-                self.fates[r] = self.fate_of_missing(r);
-                if let Fate::Kept(place) = &self.fates[r] {
+                self.states[r] = self.state_of_missing(r);
+                if let RowState::Kept(place) = &self.states[r] {
                     self.kept_by_key.insert(place.key.clone(), r as u32);
                 }
             }
@@ -61,19 +63,19 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn fate_of_missing(&mut self, row: usize) -> Fate {
+    fn state_of_missing(&mut self, row: usize) -> RowState {
         let container = &self.stored.containers[row];
         let home = self.partition_of_missing(row);
-        if home == PartitionFate::Removed {
-            return Fate::Gone;
+        if home == PartitionState::Removed {
+            return RowState::Gone;
         }
         let kept = self.under_its_parent(row);
-        let Fate::Kept(place) = &kept else { return kept };
+        let RowState::Kept(place) = &kept else { return kept };
         // Where the parent went to another partition, the row's own one must tell as well that it is not there.
-        let PartitionFate::Listed(partition) = home else { return kept };
-        let own_tells = match self.partition_fate(row) {
-            PartitionFate::Listed(own) => self.complete[own],
-            own => own == PartitionFate::Removed,
+        let PartitionState::Listed(partition) = home else { return kept };
+        let own_tells = match self.partition_state(row) {
+            PartitionState::Listed(own) => self.complete[own],
+            own => own == PartitionState::Removed,
         };
         if !own_tells || !self.complete[partition] {
             return kept;
@@ -81,10 +83,10 @@ impl<'a> Planner<'a> {
         let name = &self.seen.partitions[partition].external_id;
         if self.matching.entry_at(place.key.as_str()).is_some_and(|e| !self.excluded[e]) {
             self.kept.add(name, Reason::Recreated, &container.external_id);
-            return Fate::Gone;
+            return RowState::Gone;
         }
-        if let Some(parent) = self.parent_row(row).filter(|p| self.fates[*p] != Fate::Matched) {
-            return if self.fates[parent] == Fate::Gone { Fate::Gone } else { kept };
+        if let Some(parent) = self.parent_row(row).filter(|p| self.states[*p] != RowState::Matched) {
+            return if self.states[parent] == RowState::Gone { RowState::Gone } else { kept };
         }
         match self.policy.verdicts.containers.get(&container.id) {
             None => {
@@ -92,12 +94,12 @@ impl<'a> Planner<'a> {
                 self.plan.candidates.push(candidate);
                 kept
             }
-            Some(Verdict::Gone) => Fate::Gone,
+            Some(Verdict::Gone) => RowState::Gone,
             Some(Verdict::GoneUnproved) => {
                 self.kept.add(name, Reason::RemovedUnproved, &container.external_id);
-                Fate::Gone
+                RowState::Gone
             }
-            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Answers => Fate::Gone,
+            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Answers => RowState::Gone,
             Some(verdict) => {
                 self.kept.add(name, Reason::of_kept(*verdict), &container.external_id);
                 kept
@@ -121,7 +123,7 @@ impl<'a> Planner<'a> {
     }
 
     /// An unseen row with its own RDNs under the DN that its parent row has now.
-    fn under_its_parent(&self, row: usize) -> Fate {
+    fn under_its_parent(&self, row: usize) -> RowState {
         let container = &self.stored.containers[row];
         let above = self.place_of_parent(row);
         if above.was == above.is {
@@ -131,7 +133,7 @@ impl<'a> Planner<'a> {
         let own = key.as_str().strip_suffix(above.was.as_str()).unwrap_or_default();
         let count = dn::depth(own) - 1;
         match Dn::parse(&container.external_id).map(|d| d.first_rdns_under(count, &above.dn)) {
-            Ok(dn) => Fate::Kept(Box::new(Standing {
+            Ok(dn) => RowState::Kept(Box::new(KeptRow {
                 key: DnKey::from(format!("{own}{}", above.is.as_str())),
                 dn: Arc::from(dn),
                 moved_with_parent: true,
@@ -141,16 +143,18 @@ impl<'a> Planner<'a> {
     }
 
     /// Where the nearest row above that survives was, and where it is from now on.
-    pub(super) fn place_of_parent(&self, row: usize) -> Above {
+    pub(super) fn place_of_parent(&self, row: usize) -> ParentChange {
         let mut parent = self.parent_row(row);
         while let Some(p) = parent {
             let container = &self.stored.containers[p];
             let was = || container.key();
-            match (&self.fates[p], self.matching.entry_of_row(p)) {
-                (Fate::Kept(place), _) => return Above { was: was(), is: place.key.clone(), dn: place.dn.clone() },
-                (Fate::Matched, Some(e)) => {
+            match (&self.states[p], self.matching.entry_of_row(p)) {
+                (RowState::Kept(place), _) => {
+                    return ParentChange { was: was(), is: place.key.clone(), dn: place.dn.clone() };
+                }
+                (RowState::Matched, Some(e)) => {
                     let seen = self.matching.entries[e].seen;
-                    return Above { was: was(), is: seen.key.clone(), dn: seen.external_id.clone() };
+                    return ParentChange { was: was(), is: seen.key.clone(), dn: seen.external_id.clone() };
                 }
                 _ => parent = self.parent_row(p),
             }
@@ -158,26 +162,26 @@ impl<'a> Planner<'a> {
         let index = self.partition_index[&self.stored.containers[row].partition_id];
         let partition = &self.stored.partitions[index];
         let (was, same) = (partition.key.clone(), partition.key.clone());
-        match self.partition_fates[index] {
-            PartitionFate::Listed(i) => {
+        match self.partition_states[index] {
+            PartitionState::Listed(i) => {
                 let seen = &self.seen.partitions[i];
-                Above { was, is: seen.key.clone(), dn: seen.external_id.clone() }
+                ParentChange { was, is: seen.key.clone(), dn: seen.external_id.clone() }
             }
-            _ => Above { was, is: same, dn: partition.external_id.clone() },
+            _ => ParentChange { was, is: same, dn: partition.external_id.clone() },
         }
     }
 
-    fn stays_as_it_is(&self, row: usize) -> Fate {
+    fn stays_as_it_is(&self, row: usize) -> RowState {
         let container = &self.stored.containers[row];
         let (key, dn) = (container.key(), container.external_id.clone());
-        Fate::Kept(Box::new(Standing { key, dn, moved_with_parent: false }))
+        RowState::Kept(Box::new(KeptRow { key, dn, moved_with_parent: false }))
     }
 
     pub(super) fn retarget(&mut self, row: usize) {
-        let Fate::Kept(place) = &self.fates[row] else { return };
+        let RowState::Kept(place) = &self.states[row] else { return };
         let stored = PartitionRef::Row(self.stored.containers[row].partition_id);
         let partition = match self.partition_of_missing(row) {
-            PartitionFate::Listed(i) => self.partition_refs[i],
+            PartitionState::Listed(i) => self.partition_refs[i],
             _ => stored,
         };
         if !place.moved_with_parent && partition == stored {
@@ -191,19 +195,19 @@ impl<'a> Planner<'a> {
     }
 
     /// The partition of an unseen row, whose view tells about it: that of the row above, which may have moved.
-    pub(super) fn partition_of_missing(&self, row: usize) -> PartitionFate {
+    pub(super) fn partition_of_missing(&self, row: usize) -> PartitionState {
         let mut current = row;
         while let Some(p) = self.parent_row(current) {
             if let Some(e) = self.matching.entry_of_row(p) {
-                return PartitionFate::Listed(self.matching.entries[e].partition);
+                return PartitionState::Listed(self.matching.entries[e].partition);
             }
             current = p;
         }
-        self.partition_fate(row)
+        self.partition_state(row)
     }
 
     pub(super) fn removals(&mut self) {
-        let mut gone: Vec<usize> = (0..self.fates.len()).filter(|r| self.fates[*r] == Fate::Gone).collect();
+        let mut gone: Vec<usize> = (0..self.states.len()).filter(|r| self.states[*r] == RowState::Gone).collect();
         let stored = self.stored;
         sort_by_place(&mut gone, |row| {
             let c = &stored.containers[*row];
@@ -233,7 +237,7 @@ impl<'a> Planner<'a> {
             counts.entry(self.stored.containers[*row].partition_id).or_default().0 += 1;
         }
         self.stored.partitions.iter().enumerate().find_map(|(i, partition)| {
-            let listed = matches!(self.partition_fates[i], PartitionFate::Listed(_));
+            let listed = matches!(self.partition_states[i], PartitionState::Listed(_));
             let (gone, stored) = counts.get(&partition.id).copied().unwrap_or_default();
             (listed && stored >= 10 && gone * 2 > stored)
                 .then(|| warnings::guard_share(&partition.external_id, gone, stored))

@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::View;
-use super::plan::{Addition, EntryRef, Fate, ParentRef, PartitionFate, PartitionRef, Planner, Update, sort_by_place};
+use super::plan::{
+    Addition, EntryRef, ParentRef, PartitionRef, PartitionState, Planner, RowState, Update, sort_by_place,
+};
 use super::report::{Moved, Place, Renamed, Touched};
 use super::warnings::Reason;
 use crate::domain::dn::{self, DnKey};
@@ -19,18 +21,18 @@ impl<'a> Planner<'a> {
         let sharing = std::mem::take(&mut self.matching.shares_dn_with_seen);
         sharing.iter().for_each(|row| self.keep_partitions_of(*row));
         self.exclude_orphans();
-        self.fates_of_missing();
+        self.states_of_missing();
         let taken = self.entries_at_kept_rows();
         if !taken.is_empty() {
             self.exclude_chain(taken);
             self.exclude_orphans();
-            self.fates_of_missing();
+            self.states_of_missing();
             // What was excluded may have freed or blocked further places: no directory needs that followed.
             if !self.entries_at_kept_rows().is_empty() {
                 for e in 0..self.excluded.len() {
                     self.exclude(e);
                 }
-                self.fates_of_missing();
+                self.states_of_missing();
             }
         }
         for e in (0..self.excluded.len()).filter(|e| self.excluded[*e]) {
@@ -39,7 +41,7 @@ impl<'a> Planner<'a> {
             self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
         }
         for row in sharing {
-            if let PartitionFate::Listed(partition) = self.partition_fate(row) {
+            if let PartitionState::Listed(partition) = self.partition_state(row) {
                 let partition = &self.seen.partitions[partition].external_id;
                 self.kept.add(partition, Reason::Misplaced, &self.stored.containers[row].external_id);
             }
@@ -104,8 +106,8 @@ impl<'a> Planner<'a> {
 
     /// Keeps everything in the partitions whose views would tell that a row is gone.
     fn keep_partitions_of(&mut self, row: usize) {
-        for fate in [self.partition_fate(row), self.partition_of_missing(row)] {
-            if let PartitionFate::Listed(partition) = fate {
+        for state in [self.partition_state(row), self.partition_of_missing(row)] {
+            if let PartitionState::Listed(partition) = state {
                 self.complete[partition] = false;
             }
         }
@@ -322,8 +324,8 @@ impl<'a> Planner<'a> {
             ParentRef::New(i) => Some(self.plan.added[i].entry.of(self.seen).external_id.clone()),
             ParentRef::Row(id) => {
                 let row = self.stored.row_of(id)?;
-                match (&self.fates[row], self.matching.entry_of_row(row)) {
-                    (Fate::Kept(place), _) => Some(place.dn.clone()),
+                match (&self.states[row], self.matching.entry_of_row(row)) {
+                    (RowState::Kept(place), _) => Some(place.dn.clone()),
                     (_, Some(e)) => Some(self.matching.entries[e].seen.external_id.clone()),
                     _ => Some(self.stored.containers[row].external_id.clone()),
                 }

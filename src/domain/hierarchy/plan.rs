@@ -172,11 +172,11 @@ pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
         policy,
         parents: stored.parents(),
         partition_index: stored.partitions.iter().enumerate().map(|(i, p)| (p.id, i)).collect(),
-        fates: vec![Fate::Unknown; stored.containers.len()],
+        states: vec![RowState::Unknown; stored.containers.len()],
         excluded: vec![false; matching.entries.len()],
         complete: seen.partitions.iter().map(|p| p.view == View::Complete).collect(),
         kept_by_key: HashMap::new(),
-        partition_fates: Vec::new(),
+        partition_states: Vec::new(),
         partition_refs: Vec::new(),
         kept: Kept::default(),
         plan: Plan::default(),
@@ -192,30 +192,30 @@ pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Fate {
+pub(super) enum RowState {
     Unknown,
     Matched,
     Gone,
-    Kept(Box<Standing>),
+    Kept(Box<KeptRow>),
 }
 
 /// Where a row that was not seen stands from now on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct KeptRow {
     pub(super) key: DnKey,
     pub(super) dn: Arc<str>,
     pub(super) moved_with_parent: bool,
 }
 
 /// What a row hangs under: its key as stored, its key and DN from now on.
-pub(super) struct Above {
+pub(super) struct ParentChange {
     pub(super) was: DnKey,
     pub(super) is: DnKey,
     pub(super) dn: Arc<str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PartitionFate {
+pub(super) enum PartitionState {
     Listed(usize),
     Removed,
     Kept,
@@ -229,9 +229,9 @@ pub(super) struct Planner<'a> {
     /// Parent of each row.
     pub(super) parents: Vec<Option<u32>>,
     pub(super) partition_index: HashMap<RowId, usize>,
-    pub(super) partition_fates: Vec<PartitionFate>,
+    pub(super) partition_states: Vec<PartitionState>,
     pub(super) partition_refs: Vec<PartitionRef>,
-    pub(super) fates: Vec<Fate>,
+    pub(super) states: Vec<RowState>,
     /// Entries that cannot be placed.
     pub(super) excluded: Vec<bool>,
     /// Seen partitions whose absent rows may be removed: those read completely, in which every entry has a place.
@@ -245,11 +245,11 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn partitions(&mut self) {
         for row in 0..self.stored.partitions.len() {
-            let fate = match self.matching.seen_partition_of[row] {
-                Some(i) => PartitionFate::Listed(i),
-                None => self.fate_of_unlisted(row),
+            let state = match self.matching.seen_partition_of[row] {
+                Some(i) => PartitionState::Listed(i),
+                None => self.state_of_unlisted(row),
             };
-            self.partition_fates.push(fate);
+            self.partition_states.push(state);
         }
         for i in 0..self.seen.partitions.len() {
             let partition = match self.matching.stored_partition_of[i] {
@@ -265,11 +265,11 @@ impl<'a> Planner<'a> {
 
     /// A stored partition that is no longer listed goes once it was asked about; without a proof the guard stops the
     /// import.
-    fn fate_of_unlisted(&mut self, row: usize) -> PartitionFate {
+    fn state_of_unlisted(&mut self, row: usize) -> PartitionState {
         let partition = &self.stored.partitions[row];
         let Some(verdict) = self.policy.verdicts.partitions.get(&partition.id).copied() else {
             self.plan.partition_candidates.push((partition.id, partition.external_id.clone()));
-            return PartitionFate::Kept;
+            return PartitionState::Kept;
         };
         let name = &partition.external_id;
         if !self.policy.accept_removals {
@@ -279,12 +279,12 @@ impl<'a> Planner<'a> {
             }
         } else if verdict == Verdict::Answers {
             self.plan.warnings.push(format!("{name}: kept: no longer listed, but its entry still answers"));
-            return PartitionFate::Kept;
+            return PartitionState::Kept;
         }
         self.plan.partitions_removed.push(partition.id);
         let (external_id, was_selected) = (name.clone(), partition.selected);
         self.plan.changes.removed_partitions.push(Touched { name: external_id.clone(), external_id, was_selected });
-        PartitionFate::Removed
+        PartitionState::Removed
     }
 
     fn listed_first(&mut self, i: usize) -> PartitionRef {
@@ -353,8 +353,8 @@ impl<'a> Planner<'a> {
         self.parents[row].map(|r| r as usize)
     }
 
-    pub(super) fn partition_fate(&self, row: usize) -> PartitionFate {
-        self.partition_fates[self.partition_index[&self.stored.containers[row].partition_id]]
+    pub(super) fn partition_state(&self, row: usize) -> PartitionState {
+        self.partition_states[self.partition_index[&self.stored.containers[row].partition_id]]
     }
 }
 

@@ -9,7 +9,7 @@ use super::{RowId, SeenAttribute, SeenSchema, SeenType, StoredAttribute, StoredT
 use crate::domain::text::count;
 
 /// Names that a warning lists; the rest are counted.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// A type of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,9 +181,10 @@ fn merged(
     // A type without attributes is one of which nothing is known.
     if seen.complete && !now.attributes.is_empty() {
         for old in pairs.missing.iter().filter_map(|i| row.attributes.get(*i)) {
-            match old.selected || old.is_locked() {
-                true => kept.push(format!("{}.{}", row.name, old.name)),
-                false => change.gone.push(old.id),
+            if old.selected || old.is_locked() {
+                kept.push(format!("{}.{}", row.name, old.name))
+            } else {
+                change.gone.push(old.id)
             }
         }
     }
@@ -232,8 +233,8 @@ fn is_same(old: &StoredAttribute, now: &SeenAttribute) -> bool {
 
 fn kept(what: &str, names: &mut [String]) -> Option<String> {
     names.sort_unstable();
-    let shown = names.get(..MOST_NAMED.min(names.len()))?.join(", ");
-    let more = match names.len().saturating_sub(MOST_NAMED) {
+    let shown = names.get(..MAX_NAMED.min(names.len()))?.join(", ");
+    let more = match names.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };

@@ -74,12 +74,11 @@ impl Columns {
     /// A row has a cell for each column, or who knows which cell is whose.
     pub(super) fn check(&self, row: &StringRecord, number: u64) -> Result<(), String> {
         let (wanted, found) = (self.places.len(), row.len());
-        match found == wanted {
-            true => Ok(()),
-            false => {
-                let found = count(found, "column");
-                Err(format!(": row {number} has {found}, but the header has {wanted}"))
-            }
+        if found == wanted {
+            Ok(())
+        } else {
+            let found = count(found, "column");
+            Err(format!(": row {number} has {found}, but the header has {wanted}"))
         }
     }
 

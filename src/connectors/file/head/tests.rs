@@ -263,10 +263,7 @@ fn a_file_that_cannot_be_read_to_its_end_is_told() {
     struct Failing(&'static [u8]);
     impl Read for Failing {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-            match self.0.is_empty() {
-                true => Err(std::io::ErrorKind::TimedOut.into()),
-                false => self.0.read(into),
-            }
+            if self.0.is_empty() { Err(std::io::ErrorKind::TimedOut.into()) } else { self.0.read(into) }
         }
     }
     for start in [&b""[..], b"id,name\n1,An"] {

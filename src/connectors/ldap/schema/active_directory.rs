@@ -104,10 +104,7 @@ impl Reader {
         // Values are cut into ranges where there are more than fit (MS-ADTS 3.1.1.3.1.3.3); the last one ends in a star.
         let part = |name: &str| name.split_once(";range=").is_some_and(|(_, range)| !range.ends_with("-*"));
         self.cut |= entry.attributes().iter().any(|(name, _)| part(&name.to_ascii_lowercase()));
-        let taken = match is_true(entry, DEFUNCT) {
-            true => self.put_off(entry, class),
-            false => self.declare(entry, class),
-        };
+        let taken = if is_true(entry, DEFUNCT) { self.put_off(entry, class) } else { self.declare(entry, class) };
         let bytes = self.model.bytes() + self.put_off_bytes();
         let kept = keep(bytes.saturating_sub(self.kept));
         self.kept = self.kept.max(bytes);
@@ -187,9 +184,8 @@ impl Reader {
             return Err(over);
         }
         for (entry, class) in std::mem::take(&mut self.defunct) {
-            let taken = entry.first_text(NAME).is_some_and(|name| match class {
-                true => self.model.knows_class(name.trim()),
-                false => self.model.knows_attribute(name.trim()),
+            let taken = entry.first_text(NAME).is_some_and(|name| {
+                if class { self.model.knows_class(name.trim()) } else { self.model.knows_attribute(name.trim()) }
             });
             if !taken {
                 self.declare(&entry, class)?;

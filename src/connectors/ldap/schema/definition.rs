@@ -55,9 +55,9 @@ pub struct Definition<'a> {
 pub struct Broken(pub String);
 
 /// How much of a definition that cannot be read is looked at for a name.
-const MOST_LOOKED_AT: usize = 1_024;
+const MAX_LOOKED_AT: usize = 1_024;
 /// Characters of a text that stands for a name.
-const MOST_START: usize = 40;
+const MAX_START: usize = 40;
 
 impl<'a> Definition<'a> {
     /// Reads one definition of at most `most_bytes`, whose names have at most `most_name` characters.
@@ -234,14 +234,14 @@ impl<'a> Tokens<'a> {
 
 /// What a definition that cannot be read is called: its first name, else its number, else how it begins.
 fn best_name(value: &[u8]) -> String {
-    let start = String::from_utf8_lossy(value.get(..MOST_LOOKED_AT).unwrap_or(value));
+    let start = String::from_utf8_lossy(value.get(..MAX_LOOKED_AT).unwrap_or(value));
     let mut definition = Definition::default();
     let _ = read(&start, Quotes::Strict, &mut definition);
     let name = match definition.name().trim() {
         "" => start.trim(),
         name => name,
     };
-    name.chars().take(MOST_START).collect()
+    name.chars().take(MAX_START).collect()
 }
 
 #[cfg(test)]

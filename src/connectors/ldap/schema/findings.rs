@@ -1,9 +1,9 @@
 //! What an administrator should know about a schema that was read: one warning for each reason.
 
 /// How many names a warning tells.
-const MOST_TOLD: usize = 10;
+const MAX_TOLD: usize = 10;
 /// Characters of a name that are told.
-const MOST_NAME: usize = 100;
+const MAX_NAME: usize = 100;
 
 /// Names of one sort, the first of which are told.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -16,8 +16,8 @@ impl Tally {
     /// One more.
     pub fn add(&mut self, name: &str) {
         self.count += 1;
-        if self.first.len() < MOST_TOLD {
-            self.first.push(name.chars().take(MOST_NAME).collect());
+        if self.first.len() < MAX_TOLD {
+            self.first.push(name.chars().take(MAX_NAME).collect());
         }
     }
 }

@@ -41,21 +41,16 @@ pub async fn discover(access: &Access, session: &mut Session, root: &RootDse) ->
         let entry = subschema::entry(access, session, root).await?;
         // Reading a large schema takes a while: other requests are served meanwhile.
         let read = tokio::task::block_in_place(|| subschema::of_entry(&entry, access.settings.auxiliary));
-        read.and_then(|model| match access.budget.keep(model.bytes()) {
-            true => Ok(model),
-            false => Err(Exceeds("text")),
-        })
-        .map_err(|what| exceeds(access, what))?
+        read.and_then(|model| if access.budget.keep(model.bytes()) { Ok(model) } else { Err(Exceeds("text")) })
+            .map_err(|what| exceeds(access, what))?
     };
     match read.counts() {
         (_, 0) => return Err(unreadable(access, "no object class is shown")),
         (0, _) => return Err(unreadable(access, "no attribute type is shown")),
         _ => {}
     }
-    let shown = match ids::depends_on_entry(root.kind) {
-        true => shown_ids(access, session, root).await?,
-        false => EntryIds::default(),
-    };
+    let shown =
+        if ids::depends_on_entry(root.kind) { shown_ids(access, session, root).await? } else { EntryIds::default() };
     let clean = |text: &str| session.clean(text);
     let seen =
         tokio::task::block_in_place(|| schema(read, root, shown, clean)).map_err(|what| exceeds(access, what))?;

@@ -12,7 +12,7 @@ use super::types::by_name;
 use crate::domain::schema::{DataType, Plurality, SeenAttribute, Writability};
 
 /// Steps from an attribute to the one whose syntax it has.
-const MOST_SUPERIORS: usize = 16;
+const MAX_SUPERIORS: usize = 16;
 
 /// An attribute as it is declared.
 #[derive(Debug)]
@@ -270,7 +270,7 @@ impl Model {
 
     fn inherited(&self, attribute: &Attribute) -> Option<DataType> {
         let mut at = attribute;
-        for _ in 0..MOST_SUPERIORS {
+        for _ in 0..MAX_SUPERIORS {
             if at.data_type.is_some() {
                 break;
             }

@@ -15,7 +15,7 @@ const READS_AT_ONCE: usize = 8;
 const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
 const ACCESS_LIST: &str = "nTSecurityDescriptor";
 /// An access list has at most 64 KiB (MS-DTYP 2.4.5); one that is longer is not read.
-const MOST_ACCESS_LIST: usize = 80 * 1024;
+const MAX_ACCESS_LIST: usize = 80 * 1024;
 const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 
 /// The answer to a read of one entry.
@@ -45,7 +45,7 @@ pub enum Question {
 impl Question {
     /// Of an entry what was asked for: many are held at a time, and what else they bring is up to the directory.
     fn answered_by(self, entry: Entry) -> Entry {
-        let list = entry.first(ACCESS_LIST).filter(|v| self == Question::AccessList && v.len() <= MOST_ACCESS_LIST);
+        let list = entry.first(ACCESS_LIST).filter(|v| self == Question::AccessList && v.len() <= MAX_ACCESS_LIST);
         let attributes = list.map(|v| (ACCESS_LIST.to_owned(), vec![v.to_vec()])).into_iter().collect();
         Entry::new(entry.dn, attributes)
     }
