@@ -176,81 +176,47 @@ CREATE TABLE certificates (
     notes         TEXT             CHECK (length(notes) BETWEEN 1 AND 2000)
 ) STRICT;
 
--- What happened. Rows outlive the things they speak of, hence no foreign keys. Whoever looks into the file reads the
--- view `activities`; the tables below it are made so that a page of a million of them, searched and sorted, is found in
--- milliseconds.
-CREATE TABLE activity_log (
-    tick                INTEGER PRIMARY KEY CHECK (tick >= 0), -- when it was created, in 100 ns since 1970; no two share
-                                                               -- one. The front of its id, and the order of the list
-    tail                INTEGER NOT NULL CHECK (tail >= 0),    -- the random rest of its id
-    parent              INTEGER,                               -- the tick of the activity that it is a part of
-    subject             INTEGER NOT NULL,
-    operation           TEXT    NOT NULL CHECK (operation IN ('Create', 'Update', 'Delete', 'Clear', 'Revert',
-                                                             'ImportHierarchy', 'ImportSchema')),
+-- What was done, by whom and with which result. Rows outlive what they refer to, hence no foreign keys.
+CREATE TABLE activities (
+    seq                 INTEGER PRIMARY KEY,     -- order of recording, by which equal rows of a list are sorted
+    id                  TEXT    NOT NULL UNIQUE, -- UUID version 7
+    parent_id           TEXT,                    -- null at the top level, which is what the list shows
+    created             TEXT    NOT NULL,
+    executed            TEXT,                    -- null while it waits for its turn
+    ended               TEXT,
     status              TEXT    NOT NULL CHECK (status IN ('Cancelled', 'Complete', 'CompleteWithError',
                                                           'CompleteWithWarning', 'FailedWithError', 'InProgress')),
-    ended               TEXT,
+    target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem', 'HistoryRetentionCleanup',
+                                                               'ServiceSetting', 'TrustedCertificate')),
+    target_operation    TEXT    NOT NULL CHECK (target_operation IN ('Create', 'Update', 'Delete', 'Clear', 'Revert',
+                                                                    'ImportHierarchy', 'ImportSchema')),
+    target_name         TEXT,
+    target_context      TEXT,
     message             TEXT,
     warning_message     TEXT,
     error_message       TEXT,
-    objects_to_process  INTEGER NOT NULL DEFAULT 0,
-    objects_processed   INTEGER NOT NULL DEFAULT 0,
-    CHECK ((status = 'InProgress') = (ended IS NULL)),
-    CHECK (parent <> tick)
-) STRICT;
-CREATE INDEX activities_in_progress ON activity_log (status) WHERE status = 'InProgress';  -- closed at the next start
-CREATE INDEX activities_by_parent ON activity_log (parent) WHERE parent IS NOT NULL;
-
--- To what and by whom: what activities are searched for, once for all that have it in common. What nothing refers to
--- any more is removed.
-CREATE TABLE activity_subjects (
-    id                  INTEGER PRIMARY KEY,
-    searched            TEXT    NOT NULL,        -- the texts that a search looks at, case folded, NUL between them
-    target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem', 'HistoryRetentionCleanup',
-                                                               'ServiceSetting', 'TrustedCertificate')),
-    target_name         TEXT,
-    target_context      TEXT,
     initiated_by_type   TEXT    NOT NULL CHECK (initiated_by_type IN ('NotSet', 'User', 'ApiKey', 'System')),
     initiated_by_id     TEXT,
     initiated_by_name   TEXT,
+    connected_system_id INTEGER,
+    objects_to_process  INTEGER NOT NULL DEFAULT 0,
+    objects_processed   INTEGER NOT NULL DEFAULT 0,
+    run_profile_id      INTEGER,                 -- null unless it is the run of a profile, as is all that follows
+    run_type            TEXT CHECK (run_type IN ('FullImport', 'DeltaImport', 'FullSynchronisation',
+                                                 'DeltaSynchronisation', 'Export')),
+    added INTEGER, updated INTEGER, deleted INTEGER, projected INTEGER, joined INTEGER, attribute_flows INTEGER,
+    disconnected INTEGER, disconnected_out_of_scope INTEGER, out_of_scope_retain_join INTEGER,
+    drift_corrections INTEGER, provisioned INTEGER, exported INTEGER, deprovisioned INTEGER, objects_created INTEGER,
+    pending_exports INTEGER, errors INTEGER,
     target_folded       TEXT,                    -- the name as it is sorted
-    connected_system_id INTEGER                  -- whose activities are counted
+    searched            TEXT    NOT NULL,        -- the texts that a search looks at, case folded, NUL between them
+    CHECK ((status = 'InProgress') = (ended IS NULL)),
+    CHECK (parent_id <> id)
 ) STRICT;
-CREATE UNIQUE INDEX a_subject_once ON activity_subjects (target_type, ifnull(target_name, x''),
-    ifnull(target_context, x''), initiated_by_type, ifnull(initiated_by_id, x''), ifnull(initiated_by_name, x''),
-    ifnull(connected_system_id, x''));
-CREATE INDEX subjects_by_system ON activity_subjects (connected_system_id) WHERE connected_system_id IS NOT NULL;
-CREATE INDEX subjects_by_type ON activity_subjects (target_type, id);
-CREATE INDEX subjects_by_target ON activity_subjects (target_folded, id);
-
--- How many activities each subject has. Apart from the texts, because it changes with every activity.
-CREATE TABLE activity_counts (
-    subject INTEGER PRIMARY KEY REFERENCES activity_subjects (id),
-    listed  INTEGER NOT NULL CHECK (listed >= 0),   -- those that the list shows
-    below   INTEGER NOT NULL CHECK (below >= 0),    -- those that are part of another
-    CHECK (listed + below > 0)
-) STRICT;
-
--- Numbers of subjects that were removed, to be used again: what is held in memory for each subject is held by number.
-CREATE TABLE activity_free_subjects (
-    id INTEGER PRIMARY KEY
-) STRICT;
-
--- The list in short: of each activity that is no part of another its tick, its subject and its status, a few hundred
--- to a block of one page, in the order of the ticks. To count and to find a place in the list, this is read through.
-CREATE TABLE activity_blocks (
-    first   INTEGER PRIMARY KEY,                    -- the first tick in it
-    entries BLOB NOT NULL CHECK (length(entries) BETWEEN 13 AND 3900 AND length(entries) % 13 = 0)
-) STRICT;
-
--- Each activity as a row, for people. What is written so far is executed as soon as it is created.
-CREATE VIEW activities AS
-    SELECT l.tick,
-        format('%08x-%04x-7%03x-%04x-%012x', (l.tick / 10000) >> 16, (l.tick / 10000) & 0xffff, (l.tick % 10000) >> 2,
-            0x8000 | ((l.tick % 10000) & 3) << 12 | l.tail >> 48, l.tail & 0xffffffffffff) AS id,
-        strftime('%Y-%m-%dT%H:%M:%S', l.tick / 10000000, 'unixepoch') || format('.%07dZ', l.tick % 10000000) AS created,
-        strftime('%Y-%m-%dT%H:%M:%S', l.tick / 10000000, 'unixepoch') || format('.%07dZ', l.tick % 10000000) AS executed,
-        l.ended, l.status, s.target_type, l.operation AS target_operation, s.target_name, s.target_context, l.message,
-        l.warning_message, l.error_message, s.initiated_by_type, s.initiated_by_id, s.initiated_by_name,
-        s.connected_system_id, l.objects_to_process, l.objects_processed, l.parent
-    FROM activity_log l JOIN activity_subjects s ON s.id = l.subject;
+CREATE INDEX activities_by_created ON activities (created) WHERE parent_id IS NULL;
+CREATE INDEX activities_by_status ON activities (status) WHERE parent_id IS NULL;
+CREATE INDEX activities_by_type ON activities (target_type) WHERE parent_id IS NULL;
+CREATE INDEX activities_by_target ON activities (target_folded) WHERE parent_id IS NULL;
+CREATE INDEX activities_by_parent ON activities (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX activities_by_system ON activities (connected_system_id) WHERE connected_system_id IS NOT NULL;
+CREATE INDEX activities_in_progress ON activities (status) WHERE status = 'InProgress';  -- closed at the next start

@@ -1,7 +1,7 @@
 //! Reading columns whose values are more than numbers and texts.
 
 use rusqlite::Row;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -26,4 +26,9 @@ pub(super) fn optional_date(r: &Row<'_>, column: usize) -> rusqlite::Result<Opti
 pub(super) fn uuid(r: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     Uuid::parse_str(text(r, column)?)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(e)))
+}
+
+/// A public id that may be null.
+pub(super) fn optional_uuid(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<Uuid>> {
+    if r.get_ref(column)? == ValueRef::Null { Ok(None) } else { uuid(r, column).map(Some) }
 }

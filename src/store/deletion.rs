@@ -20,8 +20,7 @@ pub fn counts(c: &Connection, system: i64) -> Result<Counts> {
     const SQL: &str = "SELECT
             (SELECT count(*) FROM partitions WHERE system_id = ?1),
             (SELECT count(*) FROM partitions p JOIN containers c ON c.partition_id = p.id WHERE p.system_id = ?1),
-            (SELECT ifnull(sum(n.listed + n.below), 0) FROM activity_subjects s
-                JOIN activity_counts n ON n.subject = s.id WHERE s.connected_system_id = ?1)";
+            (SELECT count(*) FROM activities WHERE connected_system_id = ?1)";
     let counts = c
         .prepare_cached(SQL)?
         .query_row([system], |r| Ok(Counts { partitions: r.get(0)?, containers: r.get(1)?, activities: r.get(2)? }))?;

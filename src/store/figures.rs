@@ -22,7 +22,7 @@ pub struct Counts {
 /// Counts everything. Containers are counted on an index: some milliseconds for half a million.
 pub fn counts(c: &Connection) -> Result<Counts> {
     const SQL: &str = "SELECT (SELECT count(*) FROM connected_systems), (SELECT count(*) FROM partitions),
-        (SELECT count(*) FROM containers), (SELECT ifnull(sum(listed), 0) FROM activity_counts)";
+        (SELECT count(*) FROM containers), (SELECT count(*) FROM activities WHERE parent_id IS NULL)";
     let mut statement = c.prepare_cached(SQL)?;
     let counts = statement.query_row([], |r| {
         Ok(Counts { systems: r.get(0)?, partitions: r.get(1)?, containers: r.get(2)?, activities: r.get(3)? })

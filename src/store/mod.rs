@@ -12,6 +12,7 @@ pub mod contents;
 pub mod deletion;
 pub mod figures;
 pub mod hierarchy;
+pub(crate) mod page;
 pub(crate) mod rules;
 pub mod schema;
 pub mod secrets;

@@ -35,25 +35,8 @@ pub(crate) const RULES: &[Rule] = &[
         "SELECT 'container ' || id FROM containers WHERE id >= (SELECT next FROM container_ids)",
     ),
     (
-        "activities are counted by what they are about",
-        "WITH counted AS (SELECT subject, sum(parent IS NULL) AS listed, sum(parent IS NOT NULL) AS below
-            FROM activity_log GROUP BY subject)
-         SELECT 'subject ' || coalesce(s.id, n.subject, counted.subject) FROM counted
-            FULL JOIN activity_counts n ON n.subject = counted.subject
-            FULL JOIN activity_subjects s ON s.id = coalesce(n.subject, counted.subject)
-            WHERE s.id IS NULL OR n.listed IS NOT counted.listed OR n.below IS NOT counted.below
-                OR counted.listed IS NULL",
-    ),
-    (
-        "numbers of subjects are in use or free",
-        "WITH numbers (id) AS (
-            SELECT id FROM activity_subjects UNION ALL SELECT id FROM activity_free_subjects)
-         SELECT 'subject ' || id FROM numbers GROUP BY id HAVING count(*) > 1
-            OR id > (SELECT count(*) FROM activity_subjects) + (SELECT count(*) FROM activity_free_subjects)",
-    ),
-    (
         "a part of an activity is part of one that is there and is no part itself",
-        "SELECT 'activity ' || c.tick FROM activity_log c LEFT JOIN activity_log p ON p.tick = c.parent
-            WHERE c.parent IS NOT NULL AND (p.tick IS NULL OR p.parent IS NOT NULL)",
+        "SELECT 'activity ' || c.id FROM activities c LEFT JOIN activities p ON p.id = c.parent_id
+            WHERE c.parent_id IS NOT NULL AND (p.id IS NULL OR p.parent_id IS NOT NULL)",
     ),
 ];

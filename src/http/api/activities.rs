@@ -1,6 +1,7 @@
 //! Chapter 11: activities, what happened and who did it. Read only; each is written with the change that it tells of.
 
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
@@ -13,7 +14,8 @@ use crate::http::wire::choice::choice;
 use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
 use crate::http::wire::request::query;
 use crate::http::wire::text::Text;
-use crate::store::activities::list::{self as store, Activity, Query, Sort};
+use crate::store::activities::list::{self as store, Activity, Sort};
+use crate::store::page;
 
 const WHAT: &str = "activity";
 
@@ -211,15 +213,15 @@ query! {
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::from(PagingQuery::read(&call.query)?);
     let search = SearchQuery::read(&call.query)?.search.map(|text| text.0).filter(|text| !text.is_empty());
-    let query = Query {
-        search,
+    let page = page::Page {
         sort: sort(paging.sort_by().unwrap_or_default()),
         descending: paging.descending(),
-        skip: paging.skip() as u64,
-        take: paging.size() as u64,
+        filter: search,
+        offset: paging.skip() as u64,
+        limit: paging.size() as u64,
     };
     // One snapshot of counts and rows.
-    let found = call.app.db.read(move |c| store::list(&*c.unchecked_transaction()?, &query)).await?;
+    let found = call.app.db.read(move |c| store::list(&*c.unchecked_transaction()?, &page)).await?;
     let total = usize::try_from(found.total).unwrap_or(usize::MAX);
     wire::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
 }
@@ -305,14 +307,15 @@ fn sort(by: &str) -> Sort {
 }
 
 fn header(activity: Activity) -> Header {
-    let created = wire::date(activity.created);
     // A clock that was set back meanwhile makes no time negative.
-    let took = activity.ended.map(|ended| time_span::write((ended - activity.created).try_into().unwrap_or_default()));
+    let until_end = |from: OffsetDateTime| {
+        activity.ended.map(|ended| time_span::write((ended - from).try_into().unwrap_or_default()))
+    };
+    let (execution, total) = (activity.executed.and_then(until_end), until_end(activity.created));
     Header {
         id: activity.id,
-        // What is written so far is executed as soon as it is created.
-        executed: Some(created.clone()),
-        created,
+        executed: activity.executed.map(wire::date),
+        created: wire::date(activity.created),
         status: activity.status.into(),
         target_type: activity.target_type.into(),
         target_operation_type: activity.operation.into(),
@@ -324,8 +327,8 @@ fn header(activity: Activity) -> Header {
         initiated_by_name: activity.by_name,
         objects_to_process: activity.to_process,
         objects_processed: activity.processed,
-        execution_time: took.clone(),
-        total_activity_time: took,
+        execution_time: execution,
+        total_activity_time: total,
         connected_system_run_type: "NotSet".into(),
         totals: Totals::default(),
         child_activity_count: activity.children,

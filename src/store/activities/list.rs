@@ -1,187 +1,158 @@
-//! Reading activities: one, its parts, and any page of the list in any order, searched or not.
+//! Reads of activities: one, its children, and any page of the list in any order, searched or not.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::cut::{Cut, Subjects, TARGETS, TYPES};
-use super::id::{self, Id};
+use super::fold;
 use crate::error::{Error, Result};
-use crate::store::columns::optional_date;
+use crate::store::columns::{date, optional_date, optional_uuid, uuid};
+use crate::store::page::{Found, Page};
 
-/// An activity as it is read.
+/// Stored activity.
 #[derive(Debug, Clone)]
-pub struct Activity {
-    /// The id.
+pub(crate) struct Activity {
     pub id: Uuid,
-    /// When it was recorded.
     pub created: OffsetDateTime,
-    /// When it ended, if it has.
+    pub executed: Option<OffsetDateTime>,
     pub ended: Option<OffsetDateTime>,
-    /// How it stands.
     pub status: String,
-    /// The kind of what it was done to.
     pub target_type: String,
-    /// What was done.
     pub operation: String,
-    /// The name of what it was done to.
     pub target_name: Option<String>,
-    /// Where that is.
+    /// Place of the target, if its name does not identify it.
     pub target_context: Option<String>,
-    /// One line of what happened.
     pub message: Option<String>,
-    /// What deserves attention.
     pub warning: Option<String>,
-    /// Why it failed.
     pub error: Option<String>,
-    /// The kind of who caused it.
     pub by_type: String,
-    /// The id of who caused it.
     pub by_id: Option<String>,
-    /// The name of who caused it, at that time.
+    /// Name of the initiator at that time.
     pub by_name: Option<String>,
-    /// The connected system.
     pub system: Option<i64>,
-    /// How many things were asked for.
     pub to_process: i64,
-    /// How many of them were done.
     pub processed: i64,
-    /// What it is a part of.
     pub parent: Option<Uuid>,
-    /// How many parts it has.
+    /// Number of children.
     pub children: i64,
 }
 
-/// What a list is sorted by; equal ones by their ids.
+/// Sort key of the list; equal rows are in the order in which they were recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
-    /// When it was created. What is written so far is executed as soon as it is created.
+pub(crate) enum Sort {
     Created,
-    /// The name of the status.
     Status,
-    /// The target's type.
     Type,
-    /// The target's name, ignoring case; those without come first.
+    /// Name of the target, ignoring case; rows without one come first.
     Target,
 }
 
-/// Which part of the list is wanted.
-#[derive(Debug, Clone)]
-pub struct Query {
-    /// A text that one of the searched ones contains, ignoring case.
-    pub search: Option<String>,
-    /// The order.
-    pub sort: Sort,
-    /// The order turned round.
-    pub descending: bool,
-    /// Activities before the page.
-    pub skip: u64,
-    /// Activities of the page.
-    pub take: u64,
+impl Sort {
+    fn column(self) -> &'static str {
+        match self {
+            Sort::Created => "created",
+            Sort::Status => "status",
+            Sort::Type => "target_type",
+            Sort::Target => "target_folded",
+        }
+    }
 }
 
-/// A page of the list.
-#[derive(Debug)]
-pub struct Found {
-    /// The page.
-    pub items: Vec<Activity>,
-    /// How many there are on all pages.
-    pub total: u64,
-}
-
-const ROW: &str = "SELECT l.tick, l.tail, l.ended, l.status, s.target_type, l.operation, s.target_name,
-        s.target_context, l.message, l.warning_message, l.error_message, s.initiated_by_type, s.initiated_by_id,
-        s.initiated_by_name, s.connected_system_id, l.objects_to_process, l.objects_processed, p.tick, p.tail,
-        (SELECT count(*) FROM activity_log c WHERE c.parent = l.tick)
-    FROM activity_log l JOIN activity_subjects s ON s.id = l.subject LEFT JOIN activity_log p ON p.tick = l.parent
-    WHERE l.tick = ?1";
+const SELECT: &str = "SELECT id, created, executed, ended, status, target_type, target_operation, target_name,
+        target_context, message, warning_message, error_message, initiated_by_type, initiated_by_id, initiated_by_name,
+        connected_system_id, objects_to_process, objects_processed, parent_id,
+        (SELECT count(*) FROM activities c WHERE c.parent_id = a.id)
+    FROM activities a";
 
 impl Activity {
     fn from_row(r: &Row<'_>) -> rusqlite::Result<Self> {
-        let id = Id { tick: r.get(0)?, tail: r.get(1)? };
-        let parent: Option<(i64, i64)> = r.get::<_, Option<i64>>(17)?.zip(r.get(18)?);
         Ok(Activity {
-            id: id.uuid(),
-            created: id.created(),
-            ended: optional_date(r, 2)?,
-            status: r.get(3)?,
-            target_type: r.get(4)?,
-            operation: r.get(5)?,
-            target_name: r.get(6)?,
-            target_context: r.get(7)?,
-            message: r.get(8)?,
-            warning: r.get(9)?,
-            error: r.get(10)?,
-            by_type: r.get(11)?,
-            by_id: r.get(12)?,
-            by_name: r.get(13)?,
-            system: r.get(14)?,
-            to_process: r.get(15)?,
-            processed: r.get(16)?,
-            parent: parent.map(|(tick, tail)| Id { tick, tail }.uuid()),
+            id: uuid(r, 0)?,
+            created: date(r, 1)?,
+            executed: optional_date(r, 2)?,
+            ended: optional_date(r, 3)?,
+            status: r.get(4)?,
+            target_type: r.get(5)?,
+            operation: r.get(6)?,
+            target_name: r.get(7)?,
+            target_context: r.get(8)?,
+            message: r.get(9)?,
+            warning: r.get(10)?,
+            error: r.get(11)?,
+            by_type: r.get(12)?,
+            by_id: r.get(13)?,
+            by_name: r.get(14)?,
+            system: r.get(15)?,
+            to_process: r.get(16)?,
+            processed: r.get(17)?,
+            parent: optional_uuid(r, 18)?,
             children: r.get(19)?,
         })
     }
 }
 
 /// One activity, or "not found".
-pub fn get(c: &Connection, id: Uuid) -> Result<Activity> {
-    let row = match Id::read(id) {
-        Some(own) => c.prepare_cached(ROW)?.query_row([own.tick], Activity::from_row).optional()?,
-        None => None,
-    };
-    row.filter(|a| a.id == id).ok_or_else(|| Error::not_found("activity", id))
+pub(crate) fn get(c: &Connection, id: Uuid) -> Result<Activity> {
+    let mut statement = c.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
+    let row = statement.query_row([id.to_string()], Activity::from_row).optional()?;
+    row.ok_or_else(|| Error::not_found("activity", id))
 }
 
-/// The parts of an activity, oldest first, or "not found".
-pub fn children(c: &Connection, id: Uuid) -> Result<Vec<Activity>> {
-    const SQL: &str = "SELECT tick FROM activity_log WHERE parent = ?1 ORDER BY tick";
-    let tick = id::tick(get(c, id)?.created);
-    let mut statement = c.prepare_cached(SQL)?;
-    let ticks = statement.query_map([tick], |r| r.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    fetch(c, &ticks)
-}
-
-/// A page of the activities that are no part of another.
-pub fn list(c: &Connection, query: &Query) -> Result<Found> {
-    let by_subject = matches!(query.sort, Sort::Type | Sort::Target);
-    let subjects = match &query.search {
-        None if !by_subject => None,
-        search => Some(Subjects::read(c, search.as_deref())?),
-    };
-    let total = match &subjects {
-        Some(subjects) => subjects.total(),
-        None => all(c)?,
-    };
-    let (skip, end) = (query.skip.min(total), query.skip.saturating_add(query.take).min(total));
-    if skip == end {
-        return Ok(Found { items: Vec::new(), total });
-    }
-    // The order that is turned round is the same list seen from its end.
-    let range = if query.descending { total - end..total - skip } else { skip..end };
-    let cut = match (query.sort, subjects) {
-        (Sort::Created, subjects) => Cut::by_age(subjects, total, range),
-        (Sort::Status, subjects) => Cut::by_status(c, subjects, range)?,
-        (Sort::Type, Some(subjects)) => Cut::by_subject(c, &subjects, TYPES, range)?,
-        (Sort::Target, Some(subjects)) => Cut::by_subject(c, &subjects, TARGETS, range)?,
-        (Sort::Type | Sort::Target, None) => Cut::default(),
-    };
-    let mut ticks = cut.ticks(c)?;
-    if query.descending {
-        ticks.reverse();
-    }
-    Ok(Found { items: fetch(c, &ticks)?, total })
-}
-
-/// How long the whole list is.
-fn all(c: &Connection) -> Result<u64> {
-    const SQL: &str = "SELECT ifnull(sum(listed), 0) FROM activity_counts";
-    let total: i64 = c.prepare_cached(SQL)?.query_row([], |r| r.get(0))?;
-    Ok(u64::try_from(total).unwrap_or_default())
-}
-
-fn fetch(c: &Connection, ticks: &[i64]) -> Result<Vec<Activity>> {
-    let mut statement = c.prepare_cached(ROW)?;
-    let rows = ticks.iter().map(|tick| statement.query_row([tick], Activity::from_row));
+/// Children of an activity, oldest first, or "not found".
+pub(crate) fn children(c: &Connection, id: Uuid) -> Result<Vec<Activity>> {
+    get(c, id)?;
+    let mut statement = c.prepare_cached(&format!("{SELECT} WHERE parent_id = ?1 ORDER BY created, seq"))?;
+    let rows = statement.query_map([id.to_string()], Activity::from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Page of the activities at the top level.
+pub(crate) fn list(c: &Connection, page: &Page<Sort>) -> Result<Found<Activity>> {
+    match page.filter.as_deref() {
+        Some(text) => search(c, page, &fold(text)),
+        None => Ok(Found { items: unfiltered(c, page)?, total: count(c)? }),
+    }
+}
+
+/// Number of activities at the top level.
+pub(crate) fn count(c: &Connection) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM activities WHERE parent_id IS NULL";
+    let total: i64 = c.prepare_cached(SQL)?.query_row([], |r| r.get(0))?;
+    Ok(total.unsigned_abs())
+}
+
+/// Reads a page along the index of its sort key, which skips the offset without reading rows.
+fn unfiltered(c: &Connection, page: &Page<Sort>) -> Result<Vec<Activity>> {
+    let (key, direction) = (page.sort.column(), page.direction());
+    let sql =
+        format!("{SELECT} WHERE parent_id IS NULL ORDER BY {key} {direction}, seq {direction} LIMIT ?1 OFFSET ?2");
+    let mut statement = c.prepare_cached(&sql)?;
+    let rows = statement.query_map(page.bounds(), Activity::from_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Reads a page of the rows that contain the text. One scan in the order of the table finds the page and the total:
+/// along an index each row would be a page of the file at a random place.
+fn search(c: &Connection, page: &Page<Sort>, text: &str) -> Result<Found<Activity>> {
+    let mut found = Found { items: Vec::new(), total: 0 };
+    // NUL separates the searched texts and is in none of them.
+    if text.contains('\0') {
+        return Ok(found);
+    }
+    let (key, direction) = (page.sort.column(), page.direction());
+    let hits = format!(
+        "SELECT seq FROM activities NOT INDEXED WHERE parent_id IS NULL AND instr(searched, ?1) > 0
+            ORDER BY {key} {direction}, seq {direction}"
+    );
+    let mut hits = c.prepare_cached(&hits)?;
+    let mut hits = hits.query([text])?;
+    let mut row = c.prepare_cached(&format!("{SELECT} WHERE seq = ?1"))?;
+    let wanted = page.offset..page.offset.saturating_add(page.limit);
+    while let Some(hit) = hits.next()? {
+        if wanted.contains(&found.total) {
+            found.items.push(row.query_row([hit.get::<_, i64>(0)?], Activity::from_row)?);
+        }
+        found.total += 1;
+    }
+    Ok(found)
 }

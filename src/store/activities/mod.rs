@@ -1,27 +1,19 @@
-//! Activities: what happened, who did it and how it ended. Written in the transaction of the change they tell of.
-//!
-//! Five tables hold together, and only the functions here write them: the log with a row for each, the subjects that
-//! rows have in common, their counts, and the list in short. `jim check` holds them against each other.
+//! Activities: what was done, by whom and with which result. Written in the transaction of the change they record.
 
-pub mod blocks;
-mod cut;
-mod id;
-pub mod list;
+pub(crate) mod list;
 pub mod retention;
-mod subjects;
 
 use std::borrow::Borrow;
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::timestamp::to_text;
 use crate::db::Tx;
 use crate::error::Result;
-use id::Id;
 
-/// What was done.
+/// Operation on a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// Created.
@@ -32,11 +24,11 @@ pub enum Operation {
     Delete,
     /// Emptied of its objects.
     Clear,
-    /// Its hierarchy was imported.
+    /// Import of a hierarchy.
     ImportHierarchy,
-    /// Its schema was imported.
+    /// Import of a schema.
     ImportSchema,
-    /// Put back to its default.
+    /// Reset to the default.
     Revert,
 }
 
@@ -54,21 +46,21 @@ impl Operation {
     }
 }
 
-/// To what it was done.
+/// Target of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// A connected system or a part of it: its id, unless the activity tells of its beginning or end, and its name.
+    /// Connected system or a part of it: its id, unless it was just created or deleted, and its name.
     System(Option<i64>, &'a str),
-    /// A service setting by its display name.
+    /// Service setting by its display name.
     ServiceSetting(&'a str),
-    /// A certificate by its name.
+    /// Certificate by its name.
     Certificate(&'a str),
-    /// The history, of which the oldest part goes.
+    /// Retention of the history.
     History,
 }
 
 impl<'a> Target<'a> {
-    /// Its type, its name, the connected system.
+    /// Type, name and connected system.
     fn columns(self) -> (&'static str, Option<&'a str>, Option<i64>) {
         match self {
             Target::System(id, name) => ("ConnectedSystem", Some(name), id),
@@ -79,107 +71,85 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Who caused it.
+/// Initiator of an activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Initiator {
-    /// Somebody with an API key.
+    /// Caller with an API key.
     Key {
-        /// The API key's id.
+        /// Id of the key.
         id: Uuid,
-        /// The key's name at that time.
+        /// Name of the key at that time.
         name: String,
     },
     /// The server itself.
     System,
 }
 
-/// How it ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// One line of what happened.
-    pub message: Option<String>,
-    /// What deserves attention although it succeeded.
-    pub warning: Option<String>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// How many things were asked for.
-    pub to_process: usize,
-    /// How many of them were done.
-    pub processed: usize,
-}
-
-impl Outcome {
-    /// Done, told in one line.
-    pub fn done(message: impl Into<String>) -> Self {
-        Outcome { message: Some(message.into()), ..Outcome::default() }
-    }
-
-    /// An update of these.
-    pub fn changed<S: Borrow<str>>(what: &[S]) -> Self {
-        Outcome::done(match what.is_empty() {
-            true => "Nothing changed".to_owned(),
-            false => format!("Changed: {}", what.join(", ")),
-        })
-    }
-
-    fn status(&self) -> Status {
-        match (&self.error, &self.warning) {
-            (Some(_), _) => Status::FailedWithError,
-            (None, Some(_)) => Status::CompleteWithWarning,
-            (None, None) => Status::Complete,
+impl Initiator {
+    /// Type, id and name.
+    fn columns(&self) -> (&'static str, Option<String>, Option<&str>) {
+        match self {
+            Initiator::Key { id, name } => ("ApiKey", Some(id.to_string()), Some(name)),
+            Initiator::System => ("System", None, None),
         }
     }
 }
 
-/// How an activity stands, in the order of the names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Was stopped.
-    Cancelled,
-    /// Succeeded.
-    Complete,
-    /// Parts of it failed.
-    CompleteWithError,
-    /// Succeeded, and something deserves attention.
-    CompleteWithWarning,
-    /// Failed as a whole.
-    FailedWithError,
-    /// Has not ended.
-    InProgress,
+/// Result of an activity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Summary in one line.
+    pub message: Option<String>,
+    /// Warning although it succeeded.
+    pub warning: Option<String>,
+    /// Reason of the failure.
+    pub error: Option<String>,
+    /// Number of objects that were asked for.
+    pub to_process: usize,
+    /// Number of objects that were done.
+    pub processed: usize,
 }
 
-impl Status {
-    /// All of them, in the order of the names.
-    pub const ALL: [(Status, &'static str); 6] = [
-        (Status::Cancelled, "Cancelled"),
-        (Status::Complete, "Complete"),
-        (Status::CompleteWithError, "CompleteWithError"),
-        (Status::CompleteWithWarning, "CompleteWithWarning"),
-        (Status::FailedWithError, "FailedWithError"),
-        (Status::InProgress, "InProgress"),
-    ];
+impl Outcome {
+    /// Success with a summary.
+    pub fn done(message: impl Into<String>) -> Self {
+        Outcome { message: Some(message.into()), ..Outcome::default() }
+    }
 
-    fn name(self) -> &'static str {
-        Status::ALL.iter().find(|(status, _)| *status == self).map_or("", |(_, name)| name)
+    /// Success that names the changed fields.
+    pub fn changed<S: Borrow<str>>(what: &[S]) -> Self {
+        Outcome::done(if what.is_empty() {
+            "Nothing changed".to_owned()
+        } else {
+            format!("Changed: {}", what.join(", "))
+        })
+    }
+
+    fn status(&self) -> &'static str {
+        match (&self.error, &self.warning) {
+            (Some(_), _) => "FailedWithError",
+            (None, Some(_)) => "CompleteWithWarning",
+            (None, None) => "Complete",
+        }
     }
 }
 
-/// An activity to be recorded, with what most do not need to say.
+/// Activity to be recorded.
 #[derive(Debug, Clone)]
 pub struct New<'a> {
-    /// What was done.
+    /// Operation.
     pub operation: Operation,
-    /// To what.
+    /// Target.
     pub target: Target<'a>,
-    /// Where the target is, if its name does not tell.
+    /// Place of the target, if its name does not identify it.
     pub context: Option<&'a str>,
-    /// By whom.
+    /// Initiator.
     pub by: &'a Initiator,
-    /// When it was created.
+    /// Creation.
     pub at: OffsetDateTime,
-    /// The activity that it is a part of.
+    /// Activity of which this one is a child.
     pub parent: Option<Uuid>,
-    /// How it ended; `None` while it has not.
+    /// Result; `None` while it is in progress.
     pub outcome: Option<&'a Outcome>,
 }
 
@@ -195,112 +165,121 @@ pub fn record(
     insert(tx, &New { operation, target, context: None, by, at: now, parent: None, outcome: Some(outcome) })
 }
 
-/// Records the start of something that takes its time.
+/// Records the start of an operation that takes its time.
 pub fn open(tx: &Tx<'_>, operation: Operation, target: Target<'_>, by: &Initiator) -> Result<Uuid> {
     let now = OffsetDateTime::now_utc();
     insert(tx, &New { operation, target, context: None, by, at: now, parent: None, outcome: None })
 }
 
-/// Records an activity, at the next free tick.
+/// Records an activity.
 pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
-    const SQL: &str = "INSERT INTO activity_log (tick, tail, parent, subject, operation, status, ended,
-            message, warning_message, error_message, objects_to_process, objects_processed)
-        VALUES (:tick, :tail, :parent, :subject, :operation, :status, :ended, :message, :warning, :error, :to_process,
-            :processed)";
-    let mut id = Id::new(new.at);
-    let mut taken = tx.prepare_cached("SELECT 1 FROM activity_log WHERE tick = ?1")?;
-    while taken.exists([id.tick])? {
-        id.tick += 1;
-    }
-    let parent = new.parent.and_then(Id::read).map(|parent| parent.tick);
-    let subject = subjects::Subject::new(new.target, new.context, new.by);
-    let subject = subjects::count_up(tx, &subject, parent.is_none())?;
-    let status = new.outcome.map_or(Status::InProgress, Outcome::status);
+    const SQL: &str = "INSERT INTO activities (id, parent_id, created, executed, ended, status, target_type,
+            target_operation, target_name, target_context, message, warning_message, error_message, initiated_by_type,
+            initiated_by_id, initiated_by_name, connected_system_id, objects_to_process, objects_processed,
+            target_folded, searched)
+        VALUES (:id, :parent, :created, :created, :ended, :status, :type, :operation, :name, :context, :message,
+            :warning, :error, :by_type, :by_id, :by_name, :system, :to_process, :processed, :folded, :searched)";
+    let id = Uuid::now_v7();
+    let created = to_text(new.at);
+    let (target_type, target_name, system) = new.target.columns();
+    let (by_type, by_id, by_name) = new.by.columns();
     let nothing = Outcome::default();
     let outcome = new.outcome.unwrap_or(&nothing);
+    let searched = [target_name, new.context, by_name, Some(target_type)].map(Option::unwrap_or_default);
     tx.prepare_cached(SQL)?.execute(named_params! {
-        ":tick": id.tick,
-        ":tail": id.tail,
-        ":parent": parent,
-        ":subject": subject,
+        ":id": id.to_string(),
+        ":parent": new.parent.map(|parent| parent.to_string()),
+        ":created": created,
+        ":ended": new.outcome.map(|_| &created),
+        ":status": new.outcome.map_or("InProgress", Outcome::status),
+        ":type": target_type,
         ":operation": new.operation.name(),
-        ":status": status.name(),
-        ":ended": new.outcome.map(|_| to_text(id.created())),
+        ":name": target_name,
+        ":context": new.context,
+        ":message": outcome.message,
+        ":warning": outcome.warning,
+        ":error": outcome.error,
+        ":by_type": by_type,
+        ":by_id": by_id,
+        ":by_name": by_name,
+        ":system": system,
+        ":to_process": outcome.to_process as i64,
+        ":processed": outcome.processed as i64,
+        ":folded": target_name.map(fold),
+        // No text of a caller contains NUL, so that nothing is found across two of them.
+        ":searched": fold(&searched.join("\0")),
+    })?;
+    Ok(id)
+}
+
+/// Case-folded text, beyond ASCII too.
+fn fold(text: &str) -> String {
+    // By way of capitals, of which letters with two small forms have one.
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// Closes what [`open`] began, or updates the result of a closed activity.
+pub fn close(tx: &Tx<'_>, id: Uuid, outcome: &Outcome) -> Result<()> {
+    const SQL: &str = "UPDATE activities SET ended = :now, status = :status, message = :message,
+            warning_message = :warning, error_message = :error, objects_to_process = :to_process,
+            objects_processed = :processed
+        WHERE id = :id";
+    tx.prepare_cached(SQL)?.execute(named_params! {
+        ":id": id.to_string(),
+        ":now": to_text(OffsetDateTime::now_utc()),
+        ":status": outcome.status(),
         ":message": outcome.message,
         ":warning": outcome.warning,
         ":error": outcome.error,
         ":to_process": outcome.to_process as i64,
         ":processed": outcome.processed as i64,
     })?;
-    if parent.is_none() {
-        blocks::insert(tx, blocks::Entry { tick: id.tick, subject, status: status as u8 })?;
-    }
-    Ok(id.uuid())
+    Ok(())
 }
 
-/// Closes what [`open`] began, or tells how far something went on that has ended before.
-pub fn close(tx: &Tx<'_>, id: Uuid, outcome: &Outcome) -> Result<()> {
-    const SQL: &str = "UPDATE activity_log SET ended = :now, status = :status, message = :message,
-            warning_message = :warning, error_message = :error, objects_to_process = :to_process,
-            objects_processed = :processed
-        WHERE tick = :tick AND tail = :tail RETURNING parent IS NULL";
-    let Some(Id { tick, tail }) = Id::read(id) else { return Ok(()) };
-    let status = outcome.status();
-    let values = named_params! {
-        ":tick": tick,
-        ":tail": tail,
-        ":now": to_text(OffsetDateTime::now_utc()),
-        ":status": status.name(),
-        ":message": outcome.message,
-        ":warning": outcome.warning,
-        ":error": outcome.error,
-        ":to_process": outcome.to_process as i64,
-        ":processed": outcome.processed as i64,
-    };
-    let listed: Option<bool> = tx.prepare_cached(SQL)?.query_row(values, |r| r.get(0)).optional()?;
-    match listed {
-        Some(true) => blocks::set_status(tx, tick, status as u8),
-        _ => Ok(()),
-    }
-}
-
-/// Closes what a crash left open. Returns how many there were.
+/// Closes what a crash left in progress. Returns the number of activities.
 pub fn close_orphans(tx: &Tx<'_>) -> Result<usize> {
-    const SQL: &str = "UPDATE activity_log SET ended = ?1, status = 'FailedWithError', error_message = 'server stopped'
-        WHERE status = 'InProgress' RETURNING tick, parent IS NULL";
-    let mut statement = tx.prepare(SQL)?;
-    let rows = statement.query_map([to_text(OffsetDateTime::now_utc())], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    let closed: Vec<(i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
-    for (tick, listed) in &closed {
-        if *listed {
-            blocks::set_status(tx, *tick, Status::FailedWithError as u8)?;
-        }
-    }
-    Ok(closed.len())
+    const SQL: &str = "UPDATE activities SET ended = ?1, status = 'FailedWithError', error_message = 'server stopped'
+        WHERE status = 'InProgress'";
+    Ok(tx.execute(SQL, [to_text(OffsetDateTime::now_utc())])?)
 }
 
-/// One line of the record, for people.
+/// Short form of an activity, for people.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// When it was created.
+    /// Creation.
     pub created: String,
-    /// How it stands.
+    /// Status.
     pub status: String,
-    /// What was done.
+    /// Operation.
     pub operation: String,
-    /// To what.
+    /// Name of the target.
     pub target: Option<String>,
-    /// The message or the error.
+    /// Message or error.
     pub message: Option<String>,
 }
 
 /// The newest activities, newest first.
 pub fn latest(c: &Connection, count: usize) -> Result<Vec<Line>> {
     const SQL: &str = "SELECT created, status, target_operation, target_name, coalesce(error_message, message)
-        FROM activities ORDER BY tick DESC LIMIT ?1";
+        FROM activities ORDER BY seq DESC LIMIT ?1";
     let mut statement = c.prepare(SQL)?;
     let rows = statement.query_map([count as i64], |r| {
         Ok(Line { created: r.get(0)?, status: r.get(1)?, operation: r.get(2)?, target: r.get(3)?, message: r.get(4)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn case_is_folded_beyond_ascii() {
+        for (a, b) in [("HR", "hr"), ("ÄÖÜ", "äöü"), ("ΟΔΟΣ", "οδος"), ("Straße", "STRASSE"), ("ДА", "да")]
+        {
+            assert_eq!(fold(a), fold(b));
+        }
+        assert_ne!(fold("a"), fold("ä"));
+    }
 }

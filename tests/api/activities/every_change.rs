@@ -247,7 +247,7 @@ async fn g1_one_activity_for_each_change_and_none_for_what_is_refused() {
 async fn g1_no_change_without_its_activity() {
     let world = World::start().await;
     let admin = world.app.admin();
-    world.refuse(&["activity_log"], true);
+    world.refuse(&["activities"], true);
     let (dump, before) = (world.app.dump(), world.count().await);
     for w in world.writes().iter().filter(|w| w.leaves.is_some()) {
         let answer = admin.send(w.method, &w.path, text(&w.body)).await;
@@ -255,7 +255,7 @@ async fn g1_no_change_without_its_activity() {
         assert_eq!(world.app.dump(), dump, "{} {}", w.method, w.template);
     }
     assert_eq!(world.count().await, before);
-    world.refuse(&["activity_log"], false);
+    world.refuse(&["activities"], false);
     world.app.is_sound();
     admin.delete(&format!("{SYSTEMS}/{}", world.other)).await.expect_status(200);
     assert_eq!(world.count().await, before + 1);

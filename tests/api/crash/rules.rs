@@ -27,13 +27,14 @@ const BREAKS: [(&str, &str); 9] = [
         "one row",
     ),
     ("DELETE FROM connected_systems WHERE id = 3", "one activity"),
-    ("DELETE FROM activity_log WHERE operation = 'Create'", "one activity"),
+    ("DELETE FROM activities WHERE target_operation = 'Create'", "one activity"),
     (
-        "INSERT INTO activity_log (tick, tail, subject, operation, status, ended)
-            SELECT tick + 1, tail, subject, operation, status, ended FROM activity_log WHERE operation = 'Create' LIMIT 1",
+        "INSERT INTO activities (id, created, ended, status, target_type, target_operation, initiated_by_type, searched)
+            SELECT 'another', created, ended, status, target_type, target_operation, initiated_by_type, searched
+            FROM activities WHERE target_operation = 'Create' LIMIT 1",
         "one activity",
     ),
-    ("DELETE FROM activity_log WHERE operation = 'ImportHierarchy'", "imported"),
+    ("DELETE FROM activities WHERE target_operation = 'ImportHierarchy'", "imported"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
