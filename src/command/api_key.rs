@@ -72,7 +72,7 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
     let done = act(&db, &hasher, action).await;
     let without = ops::lacks_administrator(&db).await?;
     // A refused request leaves the database in one file too.
-    db.settle().await?;
+    db.checkpoint().await?;
     let mut out = std::io::stdout().lock();
     for line in done? {
         writeln!(out, "{}", line.expose()).map_err(|e| Exit::io(format!("cannot write: {e}")))?;

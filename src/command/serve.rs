@@ -157,7 +157,7 @@ impl Server {
         drop::<oneshot::Sender<()>>(end);
         let _ = housekeeping.await;
         housekeeping::finish(&self.app).await;
-        if let Err(e) = self.app.db.settle().await {
+        if let Err(e) = self.app.db.checkpoint().await {
             tracing::warn!(error = e.chain(), "the write-ahead file was not merged; the next start does it");
         }
     }

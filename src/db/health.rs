@@ -1,38 +1,37 @@
-//! Whether the storage takes changes: sound, in trouble that may pass, or damaged for good. What every failed
-//! statement says about that is decided here. Nothing here touches the file; the writer does what follows.
+//! State of the storage: sound, in trouble that may pass, or damaged for good. Every failed statement is judged here.
+//! Nothing here touches the file; the writer acts on the state.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use rusqlite::{ErrorCode, ffi};
 
 use super::fault::not_ready;
 use crate::error::{Error, Result};
 
-/// How the storage is.
+/// State of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// It takes changes.
+    /// Changes are accepted.
     Sound,
     /// The disk is full or fails. Changes are refused until one of the writer's own has reached the disk.
     Troubled {
-        /// Since when.
         since: Instant,
-        /// The system could not say what has reached the disk: only what is read anew can be believed.
+        /// An fsync failed: only what is read from the disk again can be trusted.
         reopen: bool,
     },
-    /// The file is not what was written. Until the server ends nothing is written any more.
+    /// The file is not what was written. Nothing is written until the server ends.
     Damaged,
 }
 
-/// What the writer is at.
+/// Activity of the writer.
 const IDLE: u8 = 0;
 const WAITS: u8 = 1;
 const WRITES: u8 = 2;
 
-/// The condition of one database. Shared by all who use it.
+/// Shared state of one database.
 pub(super) struct Health {
     path: PathBuf,
     condition: Mutex<Condition>,
@@ -45,7 +44,7 @@ impl Health {
     }
 
     pub fn condition(&self) -> Condition {
-        *self.lock()
+        *self.condition.lock()
     }
 
     /// Refuses a change while it would not be kept.
@@ -56,9 +55,9 @@ impl Health {
         }
     }
 
-    /// Learns from a failure. Returns whether the condition became another one.
+    /// Judges a failure. Returns whether the state changed.
     pub fn notice(&self, error: &Error) -> bool {
-        let mut condition = self.lock();
+        let mut condition = self.condition.lock();
         let next = match (*condition, Fault::of(error)) {
             (Condition::Damaged, _) | (_, None) => return false,
             (_, Some(Fault::Damage)) => {
@@ -84,9 +83,9 @@ impl Health {
         changed
     }
 
-    /// The file is damaged, for good.
+    /// Marks the file as damaged, for good.
     pub fn damaged(&self, how: &str) {
-        *self.lock() = Condition::Damaged;
+        *self.condition.lock() = Condition::Damaged;
         tracing::error!(
             database = %self.path.display(),
             error = how,
@@ -95,44 +94,40 @@ impl Health {
         );
     }
 
-    /// The database was opened anew and found sound.
+    /// Notes that the database was reopened and found sound.
     pub fn reopened(&self) {
-        if let Condition::Troubled { reopen, .. } = &mut *self.lock() {
+        if let Condition::Troubled { reopen, .. } = &mut *self.condition.lock() {
             *reopen = false;
         }
     }
 
-    /// A change of the writer's own has reached the disk.
+    /// Notes that a page reached the disk.
     pub fn healed(&self) {
-        let mut condition = self.lock();
+        let mut condition = self.condition.lock();
         if let Condition::Troubled { since, .. } = *condition {
             *condition = Condition::Sound;
             tracing::warn!(seconds = since.elapsed().as_secs(), "the disk takes changes again");
         }
     }
 
-    /// Notes what the writer is at until what is returned is dropped.
+    /// Guard of a write: waiting for the lock of the database, then holding it.
     pub fn at_work(&self) -> AtWork<'_> {
         self.writer.store(WAITS, Ordering::Release);
         AtWork(&self.writer)
     }
 
-    /// Whether the writer has the database to itself, so that it is being written.
+    /// Whether the writer holds the lock of the database.
     pub fn is_writing(&self) -> bool {
         self.writer.load(Ordering::Acquire) == WRITES
     }
 
-    /// Whether the writer waits for somebody else to let go of the database.
+    /// Whether the writer waits for a lock of another program.
     pub fn waits_for_others(&self) -> bool {
         self.writer.load(Ordering::Acquire) == WAITS
     }
-
-    fn lock(&self) -> MutexGuard<'_, Condition> {
-        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// The writer at work: first it waits for the lock of the database, then it holds it.
+/// Guard of a write, see [`Health::at_work`].
 pub(super) struct AtWork<'a>(&'a AtomicU8);
 
 impl AtWork<'_> {
@@ -147,10 +142,10 @@ impl Drop for AtWork<'_> {
     }
 }
 
-/// What a failure says about the storage.
+/// Meaning of a failure for the storage.
 enum Fault {
     Damage,
-    /// `unsure` if the system failed to bring to the disk what it had taken.
+    /// `unsure` if an fsync failed.
     Disk {
         unsure: bool,
     },

@@ -43,12 +43,12 @@ pub use lock::FileLock;
 pub use rusqlite::Connection;
 pub use version::{APPLICATION_ID, OLDEST, VERSION};
 
-/// How long a write waits for its turn before it is refused with "busy".
+/// Timeout of a write in the queue, after which it is refused with "busy".
 const WRITER_WAIT: Duration = Duration::from_secs(5);
-/// How long it takes at most to say whether the storage is ready.
+/// Timeout of the readiness check.
 const READY_WAIT: Duration = Duration::from_secs(1);
-/// How long a merge that was asked for waits for readers.
-const SETTLE_WAIT: Duration = Duration::from_secs(5);
+/// How long a requested checkpoint waits for readers.
+const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
 
 /// A transaction of the writer.
 pub type Tx<'a> = Transaction<'a>;
@@ -75,7 +75,7 @@ impl Inner {
         self.noticed(self.readers.read(f))
     }
 
-    /// Learns from a failed read; the writer is woken to see to it.
+    /// Judges a failed read and wakes the writer if the state changed.
     fn noticed<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(e) = &result
             && self.health.notice(e)
@@ -88,7 +88,7 @@ impl Inner {
 }
 
 impl Drop for Inner {
-    /// Waits until the writer has closed the file, so that the lock is not free before.
+    /// Waits until the writer has closed the file; the lock is released after that.
     fn drop(&mut self) {
         drop(self.readers.close());
         drop(self.jobs.take());
@@ -102,19 +102,19 @@ const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const ABANDONED: u8 = 2;
 
-/// The place of a job in the queue. Dropped, the job is not begun any more.
-struct Place(Arc<AtomicU8>);
+/// Cancels a queued job when it is dropped, unless it was started.
+struct Ticket(Arc<AtomicU8>);
 
-impl Place {
-    /// Takes the job out of the queue, unless it was begun.
-    fn leave(&self) -> bool {
+impl Ticket {
+    /// Cancels the job, unless it was started.
+    fn cancel(&self) -> bool {
         self.0.compare_exchange(QUEUED, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
-impl Drop for Place {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        self.leave();
+        self.cancel();
     }
 }
 
@@ -130,11 +130,10 @@ impl Db {
         Ok((Db::new(path, connection, lock)?, accepted))
     }
 
-    /// Whether there is no file yet. What must not be used, or lies in a place that is not fit for it, is refused.
-    /// Writes nothing.
-    pub fn is_yet_to_be_made(path: &Path) -> Result<bool, OpenFault> {
+    /// Whether there is a file. Rejects one that must not be used, and an unsafe place. Writes nothing.
+    pub fn exists(path: &Path) -> Result<bool, OpenFault> {
         place::inspect_place(path)?;
-        place::inspect_file(path)
+        place::exists(path)
     }
 
     /// Refuses a place without a database. Writes nothing.
@@ -171,7 +170,7 @@ impl Db {
         (length(&self.inner.path), length(&place::sidecar(&self.inner.path, "wal")))
     }
 
-    /// Runs a closure on a reading connection, off the async threads.
+    /// Runs a closure on one snapshot, on a reading connection and off the async threads.
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -183,26 +182,9 @@ impl Db {
         read.await.map_err(|e| Error::internal("a reading closure failed", e))?
     }
 
-    /// Runs a closure that reads a handful of rows by their keys, at once if a connection is free: handing it to
-    /// another thread would take longer than the reading. Never for lists.
-    pub async fn read_few<T, F>(&self, f: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
-    {
-        let Ok(_permit) = self.inner.permits.try_acquire() else { return self.read(f).await };
-        match self.inner.readers.try_read(f) {
-            Ok(result) => self.inner.noticed(result),
-            Err(f) => {
-                drop(_permit);
-                self.read(f).await
-            }
-        }
-    }
-
-    /// Runs a closure that only reads on the writer's connection, in turn with the changes. It runs while changes are
+    /// Runs a closure that only reads on the writer's connection, in order with the changes. It runs while changes are
     /// refused too.
-    pub async fn read_in_turn<T, F>(&self, f: F) -> Result<T>
+    pub async fn read_on_writer<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -220,8 +202,7 @@ impl Db {
         self.change(|writer| writer.in_transaction(f)).await
     }
 
-    /// Like [`Db::write`], for a transaction of many pages: they stay in the write-ahead file for now, so that the
-    /// answer does not wait until they are moved.
+    /// Like [`Db::write`], for a transaction of many pages: they are not checkpointed before the answer.
     pub async fn write_large<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -230,22 +211,15 @@ impl Db {
         self.change(|writer| writer.in_large_transaction(f)).await
     }
 
-    /// Merges the write-ahead file into the database and gives the memory of the page cache back. The writer does so
-    /// by itself when it has been quiet for a while.
-    pub async fn settle(&self) -> Result<()> {
-        self.change(|writer| writer.settle(SETTLE_WAIT).map(drop)).await
+    /// Checkpoints the write-ahead log and shrinks the page cache. The writer does so by itself when it is idle.
+    pub async fn checkpoint(&self) -> Result<()> {
+        self.change(|writer| writer.checkpoint(CHECKPOINT_WAIT).map(drop)).await
     }
 
-    /// Whether changes are taken, as far as is known without trying.
-    pub fn takes_changes(&self) -> bool {
-        self.inner.health.takes_changes().is_ok()
-    }
-
-    /// Whether a change would reach the disk right now. Says so within about a second, however long a change that is
-    /// being written takes.
+    /// Whether a change would reach the disk right now. Answers within about a second, even during a long write.
     pub async fn is_writable(&self) -> bool {
         let health = &self.inner.health;
-        if !self.takes_changes() {
+        if health.takes_changes().is_err() {
             return false;
         }
         if health.is_writing() {
@@ -254,11 +228,11 @@ impl Db {
         match tokio::time::timeout(READY_WAIT, self.change(Writer::prove)).await {
             Ok(proof) => proof.is_ok(),
             // The changes before it are under way, unless the first of them waits for another program.
-            Err(_) => self.takes_changes() && !health.waits_for_others(),
+            Err(_) => health.takes_changes().is_ok() && !health.waits_for_others(),
         }
     }
 
-    /// Has the writer do something that writes, unless the storage takes no changes.
+    /// Runs a writing job, unless the storage accepts no changes.
     async fn change<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -280,7 +254,7 @@ impl Db {
         let state = Arc::new(AtomicU8::new(QUEUED));
         let (started, start) = oneshot::channel();
         let (reply, answer) = oneshot::channel();
-        let place = Place(state.clone());
+        let ticket = Ticket(state.clone());
         let job: Job = Box::new(move |writer| {
             if state.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_err() {
                 return;
@@ -296,7 +270,7 @@ impl Db {
             let _ = reply.send(result);
         });
         self.inner.jobs.as_ref().ok_or_else(closing)?.send(job).map_err(|_| writer_gone())?;
-        if tokio::time::timeout(WRITER_WAIT, start).await.is_err() && place.leave() {
+        if tokio::time::timeout(WRITER_WAIT, start).await.is_err() && ticket.cancel() {
             return Err(Error::Unavailable { why: "the database is busy", source: None });
         }
         answer.await.map_err(|_| writer_gone())?

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::connect::connect;
 use super::fault::OpenFault;
-use super::place::{folder_of, inspect_file, is_unreliable_fs, put};
+use super::place::{exists, folder_of, is_unreliable_fs, put};
 use super::pragmas;
 use super::upgrade::{self, Step};
 
@@ -38,7 +38,7 @@ fn open_checked(path: &Path) -> Result<Connection, OpenFault> {
             "{name} may not honour locks or fsync; prefer a local file system"
         );
     }
-    if inspect_file(path)? {
+    if !exists(path)? {
         make(path)?;
     }
     let connection = connect(path)?;

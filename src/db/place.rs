@@ -23,10 +23,10 @@ pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
 
 /// Refuses a place without a database, with its whole path.
 pub(super) fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
-    match inspect_file(path)? {
-        true => Err(OpenFault::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))),
-        false => Ok(()),
+    if exists(path)? {
+        return Ok(());
     }
+    Err(OpenFault::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())))
 }
 
 /// Refuses a folder in which everybody may replace what others have put there.
@@ -45,8 +45,8 @@ pub(super) fn refuse_everybodys(folder: &Path) -> Result<(), OpenFault> {
     Ok(())
 }
 
-/// Whether the file is yet to be made. Links and stray write-ahead files are refused.
-pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
+/// Whether the file exists. Links and stray write-ahead files are refused.
+pub(super) fn exists(path: &Path) -> Result<bool, OpenFault> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -61,7 +61,7 @@ pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
                     stray.display(),
                     path.display()
                 ))),
-                None => Ok(true),
+                None => Ok(false),
             };
         }
         Err(e) => return Err(OpenFault::io(&format!("cannot look at {}", path.display()), e)),
@@ -81,7 +81,7 @@ pub(super) fn inspect_file(path: &Path) -> Result<bool, OpenFault> {
     if meta.len() == 0 {
         return Err(OpenFault::Damaged(format!("{} is empty; remove it to start anew", path.display())));
     }
-    Ok(false)
+    Ok(true)
 }
 
 /// The name of a file system on other machines: a write-ahead log needs memory shared by all who open the file.

@@ -1,9 +1,9 @@
-//! The connections that read. They cannot write, and all of them can be closed at once.
+//! The reading connections: a pool that cannot write and can be closed as a whole.
 
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::time::Duration;
 
+use parking_lot::{RwLock, RwLockWriteGuard};
 use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
@@ -19,7 +19,7 @@ const CACHE: i64 = -1_000;
 /// How long a read waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// The connections of one database. Whoever reads holds the lock for reading, so that who closes them waits.
+/// Pool of one database. A read holds the lock for reading, so that closing waits for it.
 pub(super) struct Readers {
     pool: RwLock<Option<Pool<SqliteConnectionManager>>>,
 }
@@ -29,35 +29,22 @@ impl Readers {
         Ok(Readers { pool: RwLock::new(Some(pool(path)?)) })
     }
 
-    /// Runs a closure on a connection.
+    /// Runs a closure on one snapshot.
     pub fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner);
+        let pool = self.pool.read();
         let connection = pool.as_ref().ok_or_else(|| not_ready(None))?.get().map_err(|e| not_ready(Some(e.into())))?;
-        f(&connection)
+        f(&*connection.unchecked_transaction()?)
     }
 
-    /// Runs a closure if a connection is free, else gives it back.
-    pub fn try_read<T, F: FnOnce(&Connection) -> Result<T>>(&self, f: F) -> std::result::Result<Result<T>, F> {
-        let pool = match self.pool.try_read() {
-            Ok(pool) => pool,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(f),
-        };
-        match pool.as_ref().and_then(Pool::try_get) {
-            Some(connection) => Ok(f(&connection)),
-            None => Err(f),
-        }
-    }
-
-    /// Waits until nobody reads and closes all. Who wants to read waits until what is returned is dropped.
+    /// Closes all connections once no read is running. Reads wait until the result is dropped.
     pub fn close(&self) -> Closed<'_> {
-        let mut pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool.write();
         *pool = None;
         Closed(pool)
     }
 }
 
-/// No connection is open.
+/// Guard while no reading connection is open.
 pub(super) struct Closed<'a>(RwLockWriteGuard<'a, Option<Pool<SqliteConnectionManager>>>);
 
 impl Closed<'_> {

@@ -80,7 +80,7 @@ async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
 async fn readiness_is_proved_by_a_page_that_is_written() {
     let (dir, db) = open();
     let size = || std::fs::metadata(dir.path().join("jim.db-wal")).map_or(0, |m| m.len());
-    db.settle().await.expect("settles");
+    db.checkpoint().await.expect("checkpointed");
     assert_eq!(size(), 0);
     assert!(db.is_writable().await);
     assert!(size() > 4096, "{}", size());
@@ -151,7 +151,7 @@ async fn b9_pragmas_version_and_compile_options_are_exact() {
     // What is set for a while is set back.
     assert!(db.is_writable().await);
     db.write_large(|_| Ok(())).await.expect("writes");
-    db.settle().await.expect("settles");
+    db.checkpoint().await.expect("checkpointed");
     assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
     let options = db.read(|c| Ok(pragmas::compile_options(c)?)).await.expect("reads");
     assert!(options.iter().any(|o| o == "THREADSAFE=1"), "{options:?}");

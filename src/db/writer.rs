@@ -1,5 +1,5 @@
-//! The one writer: a thread with the only connection that writes, which carries out jobs in turn, tidies up when it is
-//! quiet, and brings a storage in trouble back.
+//! The writer: a thread with the only writing connection. It runs jobs in order, checkpoints when it is idle and
+//! retries while the storage is in trouble.
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
@@ -15,27 +15,26 @@ use super::version::APPLICATION_ID;
 use super::{place, pragmas};
 use crate::error::Result;
 
-/// How long nothing must have been written before the writer tidies up.
-const QUIET: Duration = Duration::from_secs(1);
-/// How often a storage in trouble is tried.
-const TRY_AGAIN: Duration = Duration::from_secs(5);
-/// For how long a change that has reached the disk proves that the next one would.
+/// Idle time before the writer checkpoints.
+const IDLE: Duration = Duration::from_secs(1);
+/// Interval of retries while the storage is in trouble.
+const RETRY: Duration = Duration::from_secs(5);
+/// Time for which a committed change proves that the next one would commit too.
 const PROVEN: Duration = Duration::from_secs(1);
-/// How long a proof waits for another program to let go of the database.
+/// Busy timeout of a readiness check.
 const PROOF_WAIT: Duration = Duration::from_millis(500);
 /// The page cache of a large transaction and of all others, as SQLite counts it: KiB, negative.
 const LARGE_CACHE: i64 = -8_192;
 const CACHE: i64 = -2_000;
-/// A disk that was full is full still with less room than this: now and then SQLite gets a page in where it has written
-/// before, and nothing comes of it.
+/// Free space below which a full disk counts as full still: SQLite may fit a single page where it has written before.
 const ROOM: u64 = 256 * 1024;
 
-/// Something for the writer to do.
+/// Job of the writer.
 pub(super) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
 
 pub(super) struct Writer {
     path: PathBuf,
-    // None if the database could not be opened anew.
+    // None if the database could not be reopened.
     connection: Option<Connection>,
     readers: Arc<Readers>,
     pub health: Arc<Health>,
@@ -48,14 +47,14 @@ impl Writer {
     }
 
     pub fn run(mut self, queue: &mpsc::Receiver<Job>) {
-        let mut settled = true;
+        let mut checkpointed = true;
         let mut tried = None;
         loop {
             let wait = match self.health.condition() {
                 Condition::Troubled { .. } => {
-                    Some(tried.map_or(TRY_AGAIN, |at: Instant| TRY_AGAIN.saturating_sub(at.elapsed())))
+                    Some(tried.map_or(RETRY, |at: Instant| RETRY.saturating_sub(at.elapsed())))
                 }
-                Condition::Sound if !settled => Some(QUIET),
+                Condition::Sound if !checkpointed => Some(IDLE),
                 _ => None,
             };
             let next = match wait {
@@ -64,11 +63,11 @@ impl Writer {
             };
             match next {
                 Ok(job) => {
-                    settled = false;
-                    self.carry_out(job);
+                    checkpointed = false;
+                    self.run_job(job);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) if self.health.takes_changes().is_ok() => {
-                    settled = self.tidy_up();
+                    checkpointed = self.checkpoint_idle();
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
@@ -79,36 +78,36 @@ impl Writer {
                     // After a failed synchronisation at once, else when the trouble has lasted for a while.
                     let due = match tried {
                         None => reopen,
-                        Some(at) => at.elapsed() >= TRY_AGAIN,
+                        Some(at) => at.elapsed() >= RETRY,
                     };
                     let first = tried.is_none();
                     if due {
-                        self.try_again(reopen);
+                        self.retry(reopen);
                     }
                     if due || first {
                         tried = Some(Instant::now());
                     }
                 }
-                Condition::Damaged => self.leave_as_it_is(),
+                Condition::Damaged => self.stop_writing(),
             }
         }
         if self.health.condition() == Condition::Damaged {
-            self.leave_as_it_is();
+            self.stop_writing();
         }
         if let Some(Err((_, e))) = self.connection.take().map(Connection::close) {
             tracing::warn!(error = %e, "the database did not close cleanly");
         }
     }
 
-    fn carry_out(&mut self, job: Job) {
-        // A panicking closure drops its reply, which its caller sees; its transaction rolls back as it unwinds.
+    fn run_job(&mut self, job: Job) {
+        // A panicking job drops its reply, which its caller sees; its transaction rolls back as it unwinds.
         let run = std::panic::AssertUnwindSafe(|| job(self));
         if std::panic::catch_unwind(run).is_err() {
-            tracing::error!("a writing closure panicked; its transaction was rolled back");
+            tracing::error!("write job panicked; transaction rolled back");
         }
     }
 
-    /// The connection, for reading in turn with the changes.
+    /// The connection, for reads in order with the changes.
     pub fn connection(&self) -> Result<&Connection> {
         self.connection.as_ref().ok_or_else(|| not_ready(None))
     }
@@ -122,7 +121,7 @@ impl Writer {
         work.holds();
         let value = f(&transaction)?;
         transaction.commit()?;
-        // From the first change on the write-ahead file is known to be this database's.
+        // From the first change on the write-ahead log is known to belong to this database.
         if let Err(e) = pragmas::checkpoint_on_close(connection, true) {
             tracing::warn!(error = %e, "the write-ahead file may be left when the server stops");
         }
@@ -155,25 +154,25 @@ impl Writer {
         result
     }
 
-    /// Merges the write-ahead file into the database and gives the memory of the page cache back. Waits for readers
-    /// for so long; returns whether it is merged.
-    pub fn settle(&self, wait: Duration) -> Result<bool> {
+    /// Checkpoints the write-ahead log and shrinks the page cache. Waits for readers for so long; returns whether the
+    /// log is empty.
+    pub fn checkpoint(&self, wait: Duration) -> Result<bool> {
         let connection = self.connection()?;
         let work = self.health.at_work();
         work.holds();
         connection.busy_timeout(wait)?;
-        let merged = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
+        let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get::<_, i64>(0));
         connection.busy_timeout(pragmas::BUSY)?;
         connection.execute_batch("PRAGMA shrink_memory")?;
-        let merged = merged? == 0;
-        if merged {
-            // Nothing is left in it: closing only takes the files away.
+        let complete = busy? == 0;
+        if complete {
+            // The log is empty: closing only removes the files.
             pragmas::checkpoint_on_close(connection, true)?;
         }
-        Ok(merged)
+        Ok(complete)
     }
 
-    /// Shows that a transaction can be opened and, unless one was written just now, that a page of it reaches the disk.
+    /// Proves that a transaction can be opened and, unless one was written just now, that a page reaches the disk.
     pub fn prove(&mut self) -> Result<()> {
         self.connection()?.busy_timeout(PROOF_WAIT)?;
         let lately = self.written.is_some_and(|at| at.elapsed() < PROVEN);
@@ -182,28 +181,28 @@ impl Writer {
         proof
     }
 
-    /// Writes the mark by which the file is known over itself: a page that changes nothing and has to reach the disk.
+    /// Rewrites the application id: a page that changes nothing and has to reach the disk.
     fn write_a_page(&mut self) -> Result<()> {
         self.in_transaction(|tx| Ok(tx.pragma_update(None, "application_id", APPLICATION_ID)?))?;
         self.written = Some(Instant::now());
         Ok(())
     }
 
-    /// What a quiet moment is for. Returns whether nothing is left to do.
-    fn tidy_up(&self) -> bool {
-        // Whoever reads is not waited for: changes would wait too.
-        match self.settle(Duration::ZERO) {
-            Ok(merged) => merged,
+    /// Checkpoints while idle. Returns whether nothing is left to do.
+    fn checkpoint_idle(&self) -> bool {
+        // Readers are not waited for: changes would wait too.
+        match self.checkpoint(Duration::ZERO) {
+            Ok(complete) => complete,
             Err(e) => {
-                tracing::warn!(error = e.chain(), "the write-ahead file was not merged");
+                tracing::warn!(error = e.chain(), "the write-ahead log was not checkpointed");
                 self.health.notice(&e);
                 true
             }
         }
     }
 
-    /// Tries whether the trouble is over.
-    fn try_again(&mut self, reopen: bool) {
+    /// Checks whether the trouble is over.
+    fn retry(&mut self, reopen: bool) {
         if !has_room(&self.path) {
             return;
         }
@@ -225,7 +224,7 @@ impl Writer {
         }
     }
 
-    /// Closes every connection and opens the database anew, which reads from the disk what has reached it.
+    /// Reopens the database, which reads from the disk what has reached it.
     fn reopen(&mut self) -> std::result::Result<(), OpenFault> {
         let mut readers = self.readers.close();
         if let Some(Err((_, e))) = self.connection.take().map(Connection::close) {
@@ -238,8 +237,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Nothing more is written, not even what closing the file would write.
-    fn leave_as_it_is(&self) {
+    /// Keeps closing from writing to a damaged file.
+    fn stop_writing(&self) {
         if let Some(connection) = &self.connection
             && let Err(e) = pragmas::checkpoint_on_close(connection, false)
         {
@@ -248,10 +247,10 @@ impl Writer {
     }
 }
 
-/// Whether the file system has room for more than a page or two. One that does not say has.
+/// Whether the file system has room for more than a page or two. If it is unknown: yes.
 fn has_room(path: &std::path::Path) -> bool {
     let Ok(found) = rustix::fs::statvfs(place::folder_of(path)) else { return true };
-    // The system keeps some back that only root may use.
+    // Some blocks are reserved for root.
     let free = if rustix::process::geteuid().is_root() { found.f_bfree } else { found.f_bavail };
     found.f_blocks == 0 || free.saturating_mul(found.f_frsize) >= ROOM
 }

@@ -238,7 +238,7 @@ async fn publish(app: &App, id: Uuid) {
     let keys = app.keys.clone();
     let known = app
         .db
-        .read_in_turn(move |c| {
+        .read_on_writer(move |c| {
             keys.replace(id, api_keys::find(c, id)?.map(|key| record(&key)));
             Ok(())
         })

@@ -154,8 +154,10 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
     // The key may have been changed while argon2 ran. It is read and cached on the writer, which also publishes
     // changes, so that neither can overtake the other.
     let keys = app.keys.clone();
-    let known =
-        app.db.read_in_turn(move |c| Ok(api_keys::find(c, id)?.map(|key| keys.remember(digest, record(&key))))).await?;
+    let known = app
+        .db
+        .read_on_writer(move |c| Ok(api_keys::find(c, id)?.map(|key| keys.remember(digest, record(&key)))))
+        .await?;
     if known.is_some() && !app.hasher.is_current(&key.hash, kid) {
         tokio::spawn(rehash(app.clone(), presented, id, key.hash));
     }

@@ -51,11 +51,9 @@ pub struct Listed {
 /// All systems, in the order of their ids.
 pub async fn list(db: &Db) -> Result<Vec<Listed>> {
     db.read(|c| {
-        // One snapshot for both.
-        let tx = c.unchecked_transaction()?;
-        let selected = schema::selected_types(&tx)?;
+        let selected = schema::selected_types(c)?;
         let listed = |system: System| Listed { selected_types: selected.get(&system.id).copied().unwrap_or(0), system };
-        Ok(systems::list(&tx)?.into_iter().map(listed).collect())
+        Ok(systems::list(c)?.into_iter().map(listed).collect())
     })
     .await
 }
@@ -63,17 +61,15 @@ pub async fn list(db: &Db) -> Result<Vec<Listed>> {
 /// One system with its schema, which can be thousands of rows.
 pub async fn get(db: &Db, id: i64) -> Result<Detail> {
     db.read(move |c| {
-        // One snapshot of all of it.
-        let tx = c.unchecked_transaction()?;
-        let bare = Detail::bare(&tx, id)?;
-        Ok(Detail { types: schema::list(&tx, id)?, ..bare })
+        let bare = Detail::bare(c, id)?;
+        Ok(Detail { types: schema::list(c, id)?, ..bare })
     })
     .await
 }
 
 /// One system, provided that it has no schema.
 pub async fn get_without_schema(db: &Db, id: i64) -> Result<Option<Detail>> {
-    db.read_few(move |c| {
+    db.read(move |c| {
         let detail = Detail::bare(c, id)?;
         Ok((!schema::exists(c, id)?).then_some(detail))
     })
@@ -82,7 +78,7 @@ pub async fn get_without_schema(db: &Db, id: i64) -> Result<Option<Detail>> {
 
 /// The object types of a system, in no particular order; none if it is gone.
 pub async fn types(db: &Db, id: i64) -> Result<Vec<ListedType>> {
-    db.read(move |c| schema::list(&*c.unchecked_transaction()?, id)).await
+    db.read(move |c| schema::list(c, id)).await
 }
 
 impl Detail {

@@ -24,14 +24,7 @@ pub struct Preview {
 
 /// Counts what goes with a system. Changes nothing.
 pub async fn preview(app: &App, id: i64) -> Result<Preview> {
-    let (system, counts) = app
-        .db
-        .read(move |c| {
-            // One snapshot for all counts.
-            let tx = c.unchecked_transaction()?;
-            Ok((systems::get(&tx, id)?, deletion::counts(&tx, id)?))
-        })
-        .await?;
+    let (system, counts) = app.db.read(move |c| Ok((systems::get(c, id)?, deletion::counts(c, id)?))).await?;
     let is_busy = app.imports.is_running(id);
     let mut warnings = Vec::new();
     if is_busy {
@@ -74,6 +67,6 @@ pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
 
 /// Keeps imports from starting on a system from which something goes.
 async fn quiet(app: &App, id: i64) -> Result<RunLock> {
-    app.db.read_few(move |c| systems::active(c, id).map(drop)).await?;
+    app.db.read(move |c| systems::active(c, id).map(drop)).await?;
     run::lock(app, id)
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::authenticate;
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::clock;
 
 /// How often memory is looked through.
@@ -24,13 +24,11 @@ pub async fn run(app: App, mut ended: oneshot::Receiver<()>) {
         if stored.is_some_and(|at| now.saturating_sub(at) < STORE) {
             continue;
         }
-        if !app.db.takes_changes() {
-            // Told of where it was noticed; what is noted in memory waits.
-            continue;
-        }
         match store(app).await {
             Ok(false) => {}
             Ok(true) => stored = Some(now),
+            // Logged where it was noticed; what is noted in memory waits.
+            Err(Error::Unavailable { .. }) => {}
             Err(e) => tracing::warn!(error = e.chain(), "uses of API keys or the time were not stored"),
         }
     }

@@ -46,10 +46,8 @@ const CONTRADICTS: &str = "Must not be false for what becomes an external id or 
 /// All object types of a system with their attributes.
 pub async fn list(app: &App, system: i64) -> Result<Vec<ListedType>> {
     let listed = app.db.read(move |c| {
-        // One snapshot of all of them.
-        let tx = c.unchecked_transaction()?;
-        connected_systems::require(&tx, system)?;
-        schema::list(&tx, system)
+        connected_systems::require(c, system)?;
+        schema::list(c, system)
     });
     listed.await
 }

@@ -34,11 +34,9 @@ pub struct Bulk {
 /// All partitions of a system with their containers.
 pub async fn list(app: &App, system: i64) -> Result<Vec<Branch>> {
     let listed = app.db.read(move |c| {
-        // One snapshot for all of them.
-        let tx = c.unchecked_transaction()?;
-        connected_systems::require(&tx, system)?;
-        let branch = |partition: StoredPartition| Ok(Branch { nodes: hierarchy::nodes(&tx, partition.id)?, partition });
-        hierarchy::partitions(&tx, system)?.into_iter().map(branch).collect()
+        connected_systems::require(c, system)?;
+        let branch = |partition: StoredPartition| Ok(Branch { nodes: hierarchy::nodes(c, partition.id)?, partition });
+        hierarchy::partitions(c, system)?.into_iter().map(branch).collect()
     });
     listed.await
 }

@@ -41,9 +41,9 @@ pub struct Restored {
 /// Nothing was changed.
 pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartError> {
     let place = config.database.as_path();
-    let free = Db::is_yet_to_be_made(place)?;
+    let exists = Db::exists(place)?;
     let lock = FileLock::take(place)?;
-    if !free || !Db::is_yet_to_be_made(place)? {
+    if exists || Db::exists(place)? {
         return Err(StartError::Configuration(format!(
             "{} exists; nothing was changed. A restore never replaces a database: move it away first, or name another \
              place with [database] path",

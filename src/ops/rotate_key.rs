@@ -30,7 +30,7 @@ pub struct Rotation {
 /// # Errors
 /// Nothing was changed, unless the disk failed half way; then everything still opens.
 pub async fn run(config: &Config) -> Result<Rotation, StartError> {
-    Db::is_yet_to_be_made(&config.database)?;
+    Db::exists(&config.database)?;
     Db::refuse_missing(&config.database)?;
     refuse_handed_over(&config.keyring)?;
     let lock = FileLock::take(&config.database)?;
@@ -46,7 +46,7 @@ pub async fn run(config: &Config) -> Result<Rotation, StartError> {
     let new = !known.contains(&kid);
     let resealed = db.write(move |tx| reseal(tx, &keyring, new)).await?;
     // No value under the old key may remain in the database's files, not even in the write-ahead log.
-    db.settle().await?;
+    db.checkpoint().await?;
     Ok(Rotation { kid, resealed: (resealed, sealed.len()), keys, finished })
 }
 

@@ -49,14 +49,14 @@ pub struct Files {
 /// Opens database and keyring. Both are created if both are missing; a keyring is never created for an old database.
 pub async fn open_files(config: &Config) -> Result<Files, StartError> {
     // A foreign or damaged file is refused before anything is written.
-    Db::is_yet_to_be_made(&config.database)?;
+    Db::exists(&config.database)?;
     let lock = FileLock::take(&config.database)?;
     // The keyring comes first: a database that it does not open must not be touched, and a crash between the two leaves
     // a keyring without a database, which the next start adopts. It is created only where a database can be too.
-    let keyring = if Db::is_yet_to_be_made(&config.database)? && !config.keyring.exists() {
-        Keyring::create(&config.keyring).map_err(|error| OpenFault::Io(error.to_string()))?
-    } else {
+    let keyring = if Db::exists(&config.database)? || config.keyring.exists() {
         Keyring::load(&config.keyring).map_err(|error| StartError::Configuration(error.to_string()))?
+    } else {
+        Keyring::create(&config.keyring).map_err(|error| OpenFault::Io(error.to_string()))?
     };
     let (db, known) =
         Db::open(&config.database, lock, |c| belong_together(&secrets::checks_of(&config.database, c)?, &keyring))?;

@@ -220,8 +220,7 @@ pub async fn list(call: Call) -> Result<Response> {
         offset: paging.skip() as u64,
         limit: paging.size() as u64,
     };
-    // One snapshot of counts and rows.
-    let found = call.app.db.read(move |c| store::list(&*c.unchecked_transaction()?, &page)).await?;
+    let found = call.app.db.read(move |c| store::list(c, &page)).await?;
     let total = usize::try_from(found.total).unwrap_or(usize::MAX);
     wire::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
 }
@@ -236,7 +235,7 @@ pub async fn list(call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
-    wire::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
+    wire::ok(&detail(call.app.db.read(move |c| store::get(c, id)).await?))
 }
 
 /// Lists the activities below an activity.
@@ -249,7 +248,7 @@ pub async fn get(call: Call) -> Result<Response> {
 )]
 pub async fn children(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
-    let children = call.app.db.read(move |c| store::children(&*c.unchecked_transaction()?, id)).await?;
+    let children = call.app.db.read(move |c| store::children(c, id)).await?;
     wire::ok(&children.into_iter().map(header).collect::<Vec<_>>())
 }
 
@@ -289,7 +288,7 @@ pub async fn items(call: Call) -> Result<Response> {
 async fn no_run(call: &Call) -> Error {
     let found = async {
         let id = call.guid(0, WHAT)?;
-        call.app.db.read_few(move |c| store::get(c, id)).await
+        call.app.db.read(move |c| store::get(c, id)).await
     };
     match found.await {
         Ok(_) => Error::BadRequest("this activity is not the run of a run profile".to_owned()),

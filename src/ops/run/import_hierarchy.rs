@@ -87,10 +87,8 @@ fn plan_aside(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
 
 async fn load(db: &Db, id: i64) -> Result<Stored> {
     db.read(move |c| {
-        // One snapshot: the revision belongs to exactly these rows.
-        let tx = c.unchecked_transaction()?;
-        let revision = systems::get(&tx, id)?.hierarchy_revision;
-        Ok(Stored { revision, tree: hierarchy::load(&tx, id)? })
+        let revision = systems::get(c, id)?.hierarchy_revision;
+        Ok(Stored { revision, tree: hierarchy::load(c, id)? })
     })
     .await
 }
