@@ -1,128 +1,101 @@
-//! The lock of a database: a file of its own beside it, which is held by the process that uses the database and never
-//! removed.
-#![expect(clippy::disallowed_methods, reason = "the lock file and /proc/locks")]
+//! The lock of a database: a file of its own beside it, locked by the process that uses the database and never removed.
+//! It contains the process id of the holder.
+#![expect(clippy::disallowed_methods, reason = "the lock file")]
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
-
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use super::fault::OpenFault;
 
-/// How often the system's list of locks is read until a holder is found in it: the list changes while it is read, and
-/// what was there all the time may be missing from one reading.
-const LOOKS: usize = 20;
-
-/// Holds the lock of a database file until it is dropped or the process ends, however it ends.
+/// Lock on a database, held until it is dropped or the process ends.
 pub struct FileLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for FileLock {
+    /// Clears the process id, before the file is closed and with it the lock released.
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
 }
 
 impl FileLock {
-    /// Takes the lock of the database at `path`, or says who holds it. Creates the lock file beside it.
+    /// Takes the lock of the database at `path`, or names the holder. Creates the lock file beside it.
     pub fn take(path: &Path) -> Result<FileLock, OpenFault> {
-        let lock_path = path.with_added_extension("lock");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-            .open(&lock_path)
-            .map_err(|e| OpenFault::io(&format!("cannot open {}", lock_path.display()), e))?;
-        if !lock(&file, &lock_path)? {
-            return Err(held(path, holder(&mut file)));
-        }
-        // For people: who holds it. The lock itself is the system's.
-        let wrote = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
-        wrote
-            .and_then(|_| writeln!(file, "{}", std::process::id()))
-            .map_err(|e| OpenFault::io(&format!("cannot write {}", lock_path.display()), e))?;
-        Ok(FileLock { _file: file })
+        let lock_path = lock_path(path);
+        let file = open(&lock_path, true).map_err(|e| cannot("open", &lock_path, &e))?;
+        lock(file, &lock_path)?.map_err(|pid| held(path, pid))
     }
 
-    /// Looks whether somebody holds the lock, writing nothing: the lock is taken if it is free and its file exists.
+    /// Takes the lock if its file exists and it is free.
     pub(super) fn look(path: &Path) -> Result<Look, OpenFault> {
-        let lock_path = path.with_added_extension("lock");
-        let mut file = match File::open(&lock_path) {
+        let lock_path = lock_path(path);
+        let file = match open(&lock_path, false) {
             Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Look::Absent),
-            Err(e) => return Err(OpenFault::io(&format!("cannot open {}", lock_path.display()), e)),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Look::Absent),
+            Err(e) => return Err(cannot("open", &lock_path, &e)),
         };
-        match lock(&file, &lock_path)? {
-            true => Ok(Look::Taken(FileLock { _file: file })),
-            false => Ok(Look::Held(holder(&mut file))),
-        }
+        Ok(lock(file, &lock_path)?.map_or_else(Look::Held, Look::Taken))
     }
 
-    /// Refuses a database that is there and that somebody holds. Makes and writes nothing.
+    /// Rejects a database that another process holds. Creates nothing.
     pub fn refuse_held(path: &Path) -> Result<(), OpenFault> {
         match FileLock::look(path)? {
-            Look::Held(who) => Err(held(path, who)),
+            Look::Held(pid) => Err(held(path, pid)),
             Look::Taken(_) | Look::Absent => Ok(()),
         }
     }
 }
 
-/// What a look at the lock found.
+/// Result of a look at the lock.
 pub(super) enum Look {
     /// There is no lock file: no server was ever here.
     Absent,
-    /// It was free, and is held now.
+    /// It was free and is held now.
     Taken(FileLock),
-    /// A process holds it, whose id is known or not.
+    /// A process holds it, with its id if that is known.
     Held(Option<u32>),
 }
 
-fn held(path: &Path, who: Option<u32>) -> OpenFault {
-    let who = who.map_or("another process".to_owned(), |pid| format!("process {pid}"));
-    OpenFault::Locked(format!("{} is in use by {who}", path.display()))
+fn lock_path(path: &Path) -> PathBuf {
+    path.with_added_extension("lock")
 }
 
-/// Whether the lock could be taken; another process has it otherwise.
-fn lock(file: &File, path: &Path) -> Result<bool, OpenFault> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        // A file system that knows no locks, or has no more of them.
-        Err(e) => Err(OpenFault::io(&format!("cannot lock {}", path.display()), std::io::Error::from(e))),
+fn open(lock_path: &Path, create: bool) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(create).truncate(false).mode(0o600).custom_flags(flags);
+    options.open(lock_path)
+}
+
+/// Locks the file and writes our process id into it; the inner error is the id of the holder.
+fn lock(mut file: File, lock_path: &Path) -> Result<Result<FileLock, Option<u32>>, OpenFault> {
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.take(32).read_to_string(&mut text);
+            return Ok(Err(text.lines().next().and_then(|line| line.parse().ok())));
+        }
+        // A file system without locks, or one that has no more of them.
+        Err(TryLockError::Error(e)) => return Err(cannot("lock", lock_path, &e)),
     }
+    // Written over what a crash left: a reader never meets an empty file.
+    let line = format!("{}\n", std::process::id());
+    let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(line.as_bytes()));
+    written.and_then(|()| file.set_len(line.len() as u64)).map_err(|e| cannot("write", lock_path, &e))?;
+    Ok(Ok(FileLock { file }))
 }
 
-/// The process that holds the lock. Who only looks does not write its id into the file, so that the one there may be
-/// that of an earlier server: the system's list of locks decides.
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    let _ = file.take(32).read_to_string(&mut text);
-    let noted = text.trim().parse().ok();
-    let meta = file.metadata().ok()?;
-    let (major, minor) = (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev()));
-    let device = format!("{major:02x}:{minor:02x}");
-    found_again(|| holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &device, meta.ino(), noted))
+fn cannot(what: &str, lock_path: &Path, e: &std::io::Error) -> OpenFault {
+    OpenFault::io(&format!("cannot {what} {}", lock_path.display()), e)
 }
 
-/// What one of several looks finds.
-fn found_again(mut look: impl FnMut() -> Option<u32>) -> Option<u32> {
-    (0..LOOKS).find_map(|_| look())
-}
-
-/// Finds who holds a lock in lines such as `1: FLOCK  ADVISORY  WRITE 4711 fd:00:1234 0 EOF`. Some file systems show
-/// another device there than to programs; then the process that was noted must hold one on a file of this number.
-fn holder_in(locks: &str, device: &str, inode: u64, noted: Option<u32>) -> Option<u32> {
-    let held = locks.lines().filter_map(|line| {
-        let mut words = line.split_whitespace().skip(1).filter(|w| *w != "->");
-        let (kind, _, _, pid, place) = (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
-        let (on, number) = place.rsplit_once(':')?;
-        let pid: u32 = pid.parse().ok().filter(|pid| *pid > 0)?;
-        (kind == "FLOCK" && !line.contains("->") && number.parse() == Ok(inode)).then_some((on, pid))
-    });
-    let held: Vec<(&str, u32)> = held.collect();
-    let exact = held.iter().find(|(on, _)| *on == device).map(|(_, pid)| *pid);
-    exact.or(noted.filter(|noted| held.iter().any(|(_, pid)| pid == noted)))
+fn held(path: &Path, pid: Option<u32>) -> OpenFault {
+    let who = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+    OpenFault::Locked(format!("{} is in use by {who}", path.display()))
 }
 
 #[cfg(test)]
@@ -130,42 +103,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_holder_is_the_real_one_or_none() {
-        let locks = "1: FLOCK  ADVISORY  WRITE 11 fe:00:500 0 EOF\n\
-                     2: POSIX  ADVISORY  WRITE 12 fe:01:500 0 EOF\n\
-                     3: FLOCK  ADVISORY  WRITE 13 fe:01:500 0 EOF\n\
-                     3: -> FLOCK  ADVISORY  WRITE 14 fe:01:500 0 EOF\n\
-                     4: FLOCK  ADVISORY  WRITE 0 fe:02:600 0 EOF\n";
-        assert_eq!(holder_in(locks, "fe:01", 500, Some(99)), Some(13));
-        assert_eq!(holder_in(locks, "fe:00", 500, None), Some(11));
-        assert_eq!(holder_in(locks, "00:2a", 500, Some(11)), Some(11), "a device of another name");
-        assert_eq!(holder_in(locks, "00:2a", 500, Some(99)), None);
-        assert_eq!(holder_in(locks, "fe:02", 600, Some(600)), None, "a process that cannot be seen from here");
-        assert_eq!(holder_in("", "fe:00", 500, Some(11)), None);
-    }
-
-    #[test]
-    fn who_is_missing_from_one_reading_is_looked_for_again() {
-        let mut readings = ["", "3: FLOCK  ADVISORY  WRITE 13 fe:01:500 0 EOF"].into_iter();
-        assert_eq!(found_again(|| holder_in(readings.next()?, "fe:01", 500, None)), Some(13));
-        let mut looks = 0;
-        let nobody = found_again(|| {
-            looks += 1;
-            None
-        });
-        assert_eq!((nobody, looks), (None, LOOKS));
-    }
-
-    #[test]
-    fn who_looks_is_named_and_not_who_was_there_before() {
+    fn the_present_holder_is_named_and_not_an_earlier_one() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("jim.db");
         assert!(matches!(FileLock::look(&path), Ok(Look::Absent)));
-        std::fs::write(path.with_added_extension("lock"), "1\n").expect("a stale id");
+        std::fs::write(path.with_added_extension("lock"), "4294967295\n").expect("a stale id");
         let looking = FileLock::look(&path).expect("looks");
         assert!(matches!(looking, Look::Taken(_)));
-        let Err(OpenFault::Locked(told)) = FileLock::take(&path) else { panic!("it is held") };
-        assert!(told.ends_with(&format!("in use by process {}", std::process::id())), "{told}");
+        let Err(OpenFault::Locked(text)) = FileLock::take(&path) else { panic!("it is held") };
+        assert!(text.ends_with(&format!("in use by process {}", std::process::id())), "{text}");
         assert!(matches!(FileLock::refuse_held(&path), Err(OpenFault::Locked(_))));
         drop(looking);
         FileLock::refuse_held(&path).expect("free");

@@ -9,7 +9,6 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use time::OffsetDateTime;
 
 use super::manifest::Manifest;
@@ -171,7 +170,7 @@ fn open_folder(path: &Path) -> std::io::Result<File> {
 
 fn lock_folder(path: &Path) -> std::io::Result<File> {
     let folder = open_folder(path)?;
-    flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    folder.try_lock()?;
     Ok(folder)
 }
 
