@@ -144,12 +144,6 @@ CREATE TABLE keyring_checks (
     value BLOB NOT NULL
 ) STRICT;
 
--- The last moment that a server on this file saw, one row. Keys that had expired by then stay expired.
-CREATE TABLE clock (
-    id        INTEGER PRIMARY KEY CHECK (id = 1),
-    last_seen TEXT    NOT NULL
-) STRICT;
-
 -- Settings of the service that differ from their defaults, which are part of the program.
 CREATE TABLE service_settings (
     key   TEXT PRIMARY KEY,

@@ -95,7 +95,7 @@ async fn act(db: &Db, hasher: &Hasher, action: Action) -> Result<Vec<Secret>, Ex
             Ok(vec![ops::create_stored(db, hasher, fields).await?])
         }
         Action::List => {
-            let (keys, now) = (db.read(api_keys::list).await?, ops::stored_now(db).await?);
+            let (keys, now) = (db.read(api_keys::list).await?, OffsetDateTime::now_utc());
             let head = columns("ID", "PREFIX", "STATE", "EXPIRES", "LAST USED", "ROLES", "NAME");
             let lines = keys.iter().map(|key| line(key, now));
             Ok(std::iter::once(head).chain(lines).map(Secret::new).collect())

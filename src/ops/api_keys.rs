@@ -13,9 +13,7 @@ use crate::db::{Db, Tx};
 use crate::domain::role::ADMINISTRATOR;
 use crate::error::{Error, Result};
 use crate::security::api_key;
-use crate::security::clock::{self, Clock};
 use crate::security::secret::Secret;
-use crate::store;
 use crate::store::api_keys::{self, ApiKey};
 
 /// Lifetime of the operator's key from the environment.
@@ -89,17 +87,12 @@ fn audit(what: &'static str, id: Uuid, caller: &Caller) {
 
 /// Deletes a key of a database that no server uses.
 pub async fn delete_stored(db: &Db, id: Uuid) -> Result<()> {
-    delete_at(db, id, stored_now(db).await?).await
-}
-
-/// Time for the expiry of keys in a database that no server uses.
-pub async fn stored_now(db: &Db) -> Result<OffsetDateTime> {
-    Ok(Clock::new(clock::system(), db.read(store::clock::last_seen).await?).now().at)
+    delete_at(db, id, OffsetDateTime::now_utc()).await
 }
 
 /// Whether a database that no server uses has keys, but no usable Administrator key.
 pub async fn lacks_administrator(db: &Db) -> Result<bool> {
-    lacks_administrator_at(db, stored_now(db).await?).await
+    lacks_administrator_at(db, OffsetDateTime::now_utc()).await
 }
 
 /// The same as of `now`.

@@ -24,7 +24,7 @@ use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
 use crate::store::secrets::{self, MasterKey};
-use crate::store::{self, activities, service_settings};
+use crate::store::{activities, service_settings};
 
 /// Start errors, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -115,11 +115,7 @@ pub async fn start_with(
     if orphans > 0 {
         tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
     }
-    let clock = Clock::new(source, db.read(store::clock::last_seen).await?);
-    if let Some(behind) = clock.behind() {
-        let seconds = behind.as_secs();
-        tracing::warn!(seconds, "the system's clock is behind what an earlier run saw; keys expire by the later time");
-    }
+    let clock = Clock::new(source);
     if let Some(key) = infrastructure_key {
         api_keys::infrastructure(db, hasher, key.expose(), clock.now().at).await?;
     }

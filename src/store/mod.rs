@@ -5,7 +5,6 @@
 pub mod activities;
 pub mod api_keys;
 pub mod certificates;
-pub mod clock;
 mod columns;
 pub mod connected_systems;
 pub mod contents;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bars;
 use crate::support::key_text::{unknown_id, with_crc, wrong_secret};
-use crate::support::program::{HANG, Place};
+use crate::support::program::HANG;
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
 
 const USERINFO: &str = "/api/v1/userinfo";
@@ -268,81 +268,4 @@ async fn k7_a_refusal_does_not_tell_where_a_key_is_wrong() {
         (mean, times.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / (n - 1.0) / n)
     });
     bars::figure("K7", format!("t = {:.2} over {} pairs", (first.0 - last.0) / (first.1 + last.1).sqrt(), 40));
-}
-
-/// Summer time is no change of UTC, and no other time is read.
-#[tokio::test(flavor = "multi_thread")]
-async fn k9_what_has_expired_stays_expired_whatever_the_clock_says() {
-    const DAYS: i64 = 86_400;
-    let clock = Clocks::default();
-    let app = TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
-    let keys = "/api/v1/apikeys";
-    let until = async |name: &str, end: time::OffsetDateTime| {
-        let body = json!({ "name": name, "roleIds": 2, "expiresAt": jim::http::wire::date(end) });
-        let made = app.admin().post(keys, &body).await.expect_status(201);
-        made["key"].as_str().expect("a key").to_owned()
-    };
-    let status = async |app: &TestApp, key: &str| app.stranger().with_key(key).get(SYSTEMS).await.status;
-    let hour = until("an hour", clock.wall() + time::Duration::HOUR).await;
-    let years = until("until 2030 or later", clock.wall() + time::Duration::days(5 * 365)).await;
-    let told = async || app.app.clock.jumped();
-    assert_eq!((status(&app, &hour).await, status(&app, &years).await, told().await), (200, 200, None));
-    let runs = app.app.keys.argon2_runs();
-
-    // Back: nothing changes for keys, caches and windows, and the hour goes on.
-    clock.set(-2 * DAYS);
-    assert_eq!((status(&app, &hour).await, told().await), (200, Some(-2 * DAYS)));
-    clock.pass(Duration::from_secs(3_599));
-    assert_eq!(status(&app, &hour).await, 200);
-    clock.pass(Duration::from_secs(1));
-    assert_eq!((status(&app, &hour).await, status(&app, &years).await), (401, 200));
-    assert_eq!(app.app.keys.argon2_runs(), runs);
-
-    // Also after a restart, with the clock still behind, and with it right again.
-    let app = app.restart_with(Setup { clock: Some(Clocks::behind(2 * DAYS)), ..Setup::default() }).await;
-    assert!(app.app.clock.behind().is_some());
-    assert_eq!((status(&app, &hour).await, status(&app, &years).await), (401, 200));
-    let clock = Clocks::default();
-    let app = app.restart_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await;
-    assert_eq!((status(&app, &hour).await, status(&app, &years).await), (401, 200));
-
-    // Forward by decades: what ends in between has ended, and stays so when the clock comes back.
-    clock.set(20 * 365 * DAYS);
-    assert_eq!((status(&app, &years).await, admin_status(&app).await), (401, 200));
-    clock.set(-20 * 365 * DAYS);
-    assert_eq!((status(&app, &years).await, admin_status(&app).await), (401, 200));
-    jim::ops::housekeeping::look(&app.app);
-    let operators = "jim_operator-chose-this-key-0123456789".to_owned();
-    let again = Setup { infrastructure_key: Some(operators.clone()), ..Setup::default() };
-    let app = app.restart_with(again).await;
-    assert_eq!((status(&app, &years).await, admin_status(&app).await), (401, 200));
-    // The way back works, although the day it lives is counted from then.
-    assert_eq!(status(&app, &operators).await, 200);
-}
-
-async fn admin_status(app: &TestApp) -> u16 {
-    app.admin().get(SYSTEMS).await.status
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn k9_a_crash_forgets_no_expiry_that_was_stored_and_a_start_tells_of_the_clock() {
-    let (place, key) = Place::used();
-    let c = rusqlite::Connection::open(place.path("jim.db")).expect("the database opens");
-    let seen: String = c.query_row("SELECT last_seen FROM clock", [], |r| r.get(0)).expect("a stop stores the moment");
-    assert!(seen.starts_with("20") && seen.ends_with('Z'), "{seen}");
-    // As if the clock had been set back by two days since.
-    let ahead = jim::store::to_text(time::OffsetDateTime::now_utc() + time::Duration::days(2));
-    c.execute("UPDATE clock SET last_seen = ?1", [&ahead]).expect("an update");
-    drop(c);
-    let server = place.serve();
-    server.log_line("the system's clock is behind");
-    let client = server.client(&key);
-    let tomorrow = jim::http::wire::date(time::OffsetDateTime::now_utc() + time::Duration::DAY);
-    let made = client.post("/api/v1/apikeys", &json!({ "name": "a", "expiresAt": tomorrow })).await.expect_status(201);
-    let made = made["key"].as_str().expect("a key").to_owned();
-    server.client(&made).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
-    server.kill();
-    let server = place.serve();
-    server.client(&made).get(USERINFO).await.expect_error(401, "UNAUTHORISED");
-    server.client(&key).get(USERINFO).await.expect_status(200);
 }

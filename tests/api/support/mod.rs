@@ -89,24 +89,12 @@ impl Default for Clocks {
 }
 
 impl Clocks {
-    /// Clocks of which the system's is behind by so many seconds.
-    pub fn behind(seconds: i64) -> Clocks {
-        let clocks = Clocks::default();
-        clocks.set(-seconds);
-        clocks
-    }
-
     /// Time passes.
     pub fn pass(&self, time: Duration) {
         let ms = i64::try_from(time.as_millis()).expect("a short time");
         for hand in self.hands.iter() {
             hand.fetch_add(ms, Ordering::SeqCst);
         }
-    }
-
-    /// Somebody sets the system's clock; negative is back.
-    pub fn set(&self, seconds: i64) {
-        self.hands[0].fetch_add(seconds * 1_000, Ordering::SeqCst);
     }
 
     /// What the system's clock shows.
@@ -124,7 +112,7 @@ impl Clocks {
             let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
             assert!(broken.is_none(), "{}", broken.unwrap_or_default());
             let elapsed = Duration::from_millis(self.hands[1].load(Ordering::SeqCst).unsigned_abs());
-            clock::Reading { wall: self.wall(), elapsed }
+            clock::Now { at: self.wall(), elapsed }
         })
     }
 }
