@@ -39,18 +39,18 @@ CREATE TABLE setting_values (
     CHECK (needs_reentry = 0 OR sealed IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
--- A naming context. dn_print stands for the normalised DN: two spellings of one name have the same, and no two rows
+-- A naming context. dn_hash stands for the normalised DN: two spellings of one name have the same, and no two rows
 -- of a system may. The name itself is read from external_id, which costs less than keeping it twice.
 CREATE TABLE partitions (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     system_id   INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
     external_id TEXT    NOT NULL,
-    dn_print    BLOB    NOT NULL CHECK (length(dn_print) = 16),
+    dn_hash     BLOB    NOT NULL CHECK (length(dn_hash) = 16),
     id_kind     INTEGER CHECK (id_kind IN (1, 2, 3)),   -- objectGUID, entryUUID, nsUniqueId
     id_value    BLOB    CHECK (length(id_value) = 16),
     hidden      INTEGER NOT NULL CHECK (hidden IN (0, 1)),
     selected    INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),
-    UNIQUE (system_id, dn_print),
+    UNIQUE (system_id, dn_hash),
     CHECK ((id_kind IS NULL) = (id_value IS NULL))
 ) STRICT;
 

@@ -1,4 +1,4 @@
-//! Copies of the whole database: making one beside a running server or alone, and bringing one back into place.
+//! Copies of the whole database: made beside a running server or alone, and moved into place.
 //!
 //! The database itself is read by SQLite only. What a copy is wrapped in, and whether it may be used, is decided in
 //! `ops`.
@@ -15,12 +15,12 @@ use super::check::Inspection;
 use super::fault::OpenFault;
 use super::place;
 
-/// Copies what is being looked at into a new file, as it is at one moment, and brings that safely to the disk.
+/// Copies one snapshot into a new file and syncs it.
 pub fn copy(source: &Inspection, target: &Path) -> Result<(), OpenFault> {
     copy_of(source.connection(), target)
 }
 
-/// The same of what a connection sees.
+/// The same for a connection.
 pub(super) fn copy_of(source: &Connection, target: &Path) -> Result<(), OpenFault> {
     let cannot = |e: &dyn std::fmt::Display| OpenFault::Io(format!("cannot write {}: {e}", target.display()));
     let name = target.to_str().ok_or_else(|| cannot(&"the path is not UTF-8"))?;
@@ -37,23 +37,23 @@ pub(super) fn copy_of(source: &Connection, target: &Path) -> Result<(), OpenFaul
     File::open(target).and_then(|f| f.sync_all()).map_err(|e| cannot(&e))
 }
 
-/// Refuses a folder in which everybody could replace a backup.
+/// Rejects a folder in which everybody could replace a backup.
 pub fn inspect_folder(folder: &Path) -> Result<(), OpenFault> {
     place::refuse_everybodys(folder)
 }
 
-/// A copy on its way to the place of a database, under another name beside it. Dropped, it is gone.
+/// Copy beside the place of a database, under another name. Removed when dropped.
 pub struct Incoming<'a> {
     part: PathBuf,
     place: &'a Path,
 }
 
 impl<'a> Incoming<'a> {
-    /// Writes what a reader gives beside `place`, safely to the disk. Whoever calls it holds the lock of `place`.
+    /// Writes the content of a reader beside `place` and syncs it. The caller holds the lock of `place`.
     pub fn receive(place: &'a Path, from: &mut impl Read) -> Result<Incoming<'a>, OpenFault> {
         let incoming = Incoming { part: place.with_added_extension("part"), place };
         let cannot = |e: std::io::Error| OpenFault::io(&format!("cannot write {}", incoming.part.display()), e);
-        // What an earlier attempt left, which the lock says is over.
+        // Left by an interrupted attempt; we hold the lock.
         let _ = std::fs::remove_file(&incoming.part);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&incoming.part);
         let mut file = made.map_err(cannot)?;
@@ -61,12 +61,11 @@ impl<'a> Incoming<'a> {
         Ok(incoming)
     }
 
-    /// Where it lies for now.
     pub fn path(&self) -> &Path {
         &self.part
     }
 
-    /// Gives it the name of the database.
+    /// Renames it to the database.
     pub fn put_in_place(self) -> Result<(), OpenFault> {
         place::put(&self.part, self.place)
             .map_err(|e| OpenFault::io(&format!("cannot make {}", self.place.display()), e))

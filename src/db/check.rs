@@ -1,4 +1,4 @@
-//! Looking at a database file without changing it, beside a running server or alone.
+//! Read-only inspection of a database file, beside a running server or alone.
 
 use std::path::Path;
 
@@ -10,10 +10,9 @@ use super::fault::OpenFault;
 use super::lock::{FileLock, Look};
 use super::place;
 
-/// A database that is being looked at.
+/// Open inspection of a database.
 pub struct Inspection {
     connection: Connection,
-    /// Who else uses it.
     pub beside: Option<Beside>,
     // Keeps a server from starting in the middle of the check.
     _lock: Option<FileLock>,
@@ -22,7 +21,7 @@ pub struct Inspection {
 /// Rule that SQL constraints cannot state: its text and a query for the offenders.
 pub type Rule = (&'static str, &'static str);
 
-/// Another process that uses a database, with its id if it is known.
+/// Another process that uses the database, with its id if that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beside(pub Option<u32>);
 
@@ -33,8 +32,7 @@ impl Inspection {
         Inspection::beside(path)
     }
 
-    /// Opens the file for reading for longer than a look. Beside a server no lock is taken; alone the lock is, under
-    /// the name of this process, so that a server that is started meanwhile can say what keeps it from starting.
+    /// The same, but alone the lock file is created if it is missing.
     pub fn hold(path: &Path) -> Result<Inspection, OpenFault> {
         place::refuse_missing(path)?;
         match FileLock::take(path) {
@@ -73,7 +71,6 @@ impl Inspection {
         Ok(Inspection { connection, beside, _lock: lock })
     }
 
-    /// The reading connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -9,30 +9,25 @@ use super::timestamp::to_text;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 
-/// One key with its roles.
+/// API key with its roles.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
-    /// Public id.
     pub id: Uuid,
     /// Unique ignoring case.
     pub name: String,
-    /// Optional text.
     pub description: Option<String>,
     /// Its first characters, for people.
     pub key_prefix: String,
     /// PHC string of argon2id.
     pub hash: String,
-    /// The master key behind the pepper of the hash.
+    /// Master key from which the pepper of the hash was derived.
     pub pepper_kid: u32,
-    /// When it was made.
     pub created_at: OffsetDateTime,
-    /// `None` is for ever.
+    /// `None`: never.
     pub expires_at: Option<OffsetDateTime>,
-    /// When it was last accepted; up to a minute late.
+    /// Stored up to a minute late.
     pub last_used_at: Option<OffsetDateTime>,
-    /// From where.
     pub last_used_from_ip: Option<String>,
-    /// Switched on.
     pub is_enabled: bool,
     /// Made from the operator's environment.
     pub is_infrastructure: bool,
@@ -67,17 +62,16 @@ fn from_row(r: &Row<'_>) -> rusqlite::Result<ApiKey> {
     })
 }
 
-/// The key of that id.
 pub fn find(c: &Connection, id: Uuid) -> Result<Option<ApiKey>> {
     Ok(c.prepare_cached(BY_ID)?.query_row([id.to_string()], from_row).optional()?)
 }
 
-/// The key of that id, or "not found".
+/// One key, or "not found".
 pub fn get(c: &Connection, id: Uuid) -> Result<ApiKey> {
     find(c, id)?.ok_or_else(|| Error::not_found("API key", id))
 }
 
-/// The id of the key that is found by one of these, tried in turn.
+/// Id of the key with one of these lookups, tried in order.
 pub fn by_lookups(c: &Connection, lookups: &[Vec<u8>]) -> Result<Option<Uuid>> {
     let mut statement = c.prepare_cached(BY_LOOKUP)?;
     for lookup in lookups {
@@ -106,7 +100,7 @@ pub fn name_taken(c: &Connection, name: &str, except: Option<Uuid>) -> Result<bo
     Ok(c.prepare_cached(SQL)?.exists((name.to_lowercase(), except.map(|id| id.to_string())))?)
 }
 
-/// Stores a new key. `lookup` is what it is found by.
+/// Stores a new key. `lookup` is its search value.
 pub fn insert(tx: &Tx<'_>, key: &ApiKey, lookup: &[u8]) -> Result<()> {
     const SQL: &str = "INSERT INTO api_keys (id, name, name_folded, description, key_prefix, lookup, hash, pepper_kid,
             created_at, expires_at, is_enabled, is_infrastructure)
@@ -128,7 +122,7 @@ pub fn insert(tx: &Tx<'_>, key: &ApiKey, lookup: &[u8]) -> Result<()> {
     set_roles(tx, key.id, &key.roles)
 }
 
-/// Stores what an update may change: name, description, expiry, switch and roles.
+/// Stores name, description, expiry, enabled flag and roles.
 pub fn update(tx: &Tx<'_>, key: &ApiKey) -> Result<()> {
     const SQL: &str =
         "UPDATE api_keys SET name = ?2, name_folded = ?3, description = ?4, expires_at = ?5, is_enabled = ?6
@@ -153,32 +147,31 @@ fn set_roles(tx: &Tx<'_>, id: Uuid, roles: &[i64]) -> Result<()> {
     Ok(())
 }
 
-/// Replaces the hash of a key and what it is found by, unless the hash is another one by now.
+/// Replaces hash and lookup of a key, unless the hash has changed meanwhile.
 pub fn rehash(tx: &Tx<'_>, id: Uuid, old: &str, hash: &str, kid: u32, lookup: &[u8]) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET hash = ?3, pepper_kid = ?4, lookup = ?5 WHERE id = ?1 AND hash = ?2";
     tx.prepare_cached(SQL)?.execute((id.to_string(), old, hash, kid, lookup))?;
     Ok(())
 }
 
-/// Removes a key.
 pub fn delete(tx: &Tx<'_>, id: Uuid) -> Result<()> {
     tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.to_string()])?;
     Ok(())
 }
 
-/// How many enabled, unexpired keys hold this role at `now`.
+/// Number of enabled, unexpired keys with this role.
 pub fn usable_holders(c: &Connection, role: i64, now: OffsetDateTime) -> Result<i64> {
     const SQL: &str = "SELECT count(*) FROM api_keys k JOIN api_key_roles r ON r.key_id = k.id
         WHERE r.role_id = ?1 AND k.is_enabled = 1 AND (k.expires_at IS NULL OR k.expires_at > ?2)";
     Ok(c.prepare_cached(SQL)?.query_row((role, to_text(now)), |r| r.get(0))?)
 }
 
-/// How many keys hold this role.
+/// Number of keys with this role.
 pub fn holders(c: &Connection, role: i64) -> Result<i64> {
     Ok(c.prepare_cached("SELECT count(*) FROM api_key_roles WHERE role_id = ?1")?.query_row([role], |r| r.get(0))?)
 }
 
-/// Notes when and from where a key was last accepted.
+/// Stores the last use of a key.
 pub fn used(tx: &Tx<'_>, id: Uuid, at: OffsetDateTime, from: &str) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET last_used_at = ?2, last_used_from_ip = ?3 WHERE id = ?1";
     tx.prepare_cached(SQL)?.execute((id.to_string(), to_text(at), from))?;

@@ -9,40 +9,32 @@ use super::timestamp::to_text;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 
-/// One certificate, without its DER form.
+/// Certificate without its DER form.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// Public id.
     pub id: Uuid,
     /// For people; need not be unique.
     pub name: String,
     /// SHA-1 in upper-case hexadecimal, unique.
     pub thumbprint: String,
-    /// Whom it is for.
     pub subject: String,
-    /// Who signed it.
     pub issuer: String,
-    /// In upper-case hexadecimal.
+    /// Upper-case hexadecimal.
     pub serial_number: String,
-    /// When it begins to count.
     pub valid_from: OffsetDateTime,
-    /// When it ends.
     pub valid_to: OffsetDateTime,
-    /// Whether it may vouch for others.
+    /// Certificate authority.
     pub is_authority: bool,
-    /// The file that must still hold it; none if it was uploaded.
+    /// File that must still hold it; `None` if it was uploaded.
     pub file_path: Option<String>,
-    /// Switched on.
     pub is_enabled: bool,
-    /// When it was added.
     pub created_at: OffsetDateTime,
-    /// The name of the API key that added it.
+    /// Name of the API key that added it.
     pub created_by: Option<String>,
-    /// What people wrote about it.
     pub notes: Option<String>,
 }
 
-/// In the order in which [`from_row`] reads them.
+/// Columns in the order of [`from_row`].
 macro_rules! columns {
     () => {
         "SELECT id, name, thumbprint, subject, issuer, serial_number, valid_from, valid_to, is_authority, file_path,
@@ -79,44 +71,42 @@ pub fn list(c: &Connection) -> Result<Vec<Certificate>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The certificate of that id, or "not found".
+/// One certificate, or "not found".
 pub fn get(c: &Connection, id: Uuid) -> Result<Certificate> {
     let found = c.prepare_cached(BY_ID)?.query_row([id.to_string()], from_row).optional()?;
     found.ok_or_else(|| Error::not_found("certificate", id))
 }
 
-/// The DER form of the certificate of that id.
+/// DER form of a certificate.
 pub fn der(c: &Connection, id: Uuid) -> Result<Vec<u8>> {
     const SQL: &str = "SELECT der FROM certificates WHERE id = ?1";
     let found = c.prepare_cached(SQL)?.query_row([id.to_string()], |r| r.get(0)).optional()?;
     found.ok_or_else(|| Error::not_found("certificate", id))
 }
 
-/// The DER forms of the certificates that are for this subject, by its text.
+/// DER forms of the certificates of a subject, by its text.
 pub fn of_subject(c: &Connection, subject: &str) -> Result<Vec<Vec<u8>>> {
     let mut statement = c.prepare_cached("SELECT der FROM certificates WHERE subject = ?1")?;
     let rows = statement.query_map([subject], |r| r.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Those that are switched on, with their DER forms.
+/// Enabled certificates with their DER forms.
 pub fn in_use(c: &Connection) -> Result<Vec<(Certificate, Vec<u8>)>> {
     let mut statement = c.prepare_cached(IN_USE)?;
     let rows = statement.query_map([], |r| Ok((from_row(r)?, r.get(14)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many there are.
 pub fn count(c: &Connection) -> Result<i64> {
     Ok(c.prepare_cached("SELECT count(*) FROM certificates")?.query_row([], |r| r.get(0))?)
 }
 
-/// Whether one with this thumbprint is stored.
+/// Whether a certificate with this thumbprint is stored.
 pub fn is_stored(c: &Connection, thumbprint: &str) -> Result<bool> {
     Ok(c.prepare_cached("SELECT 1 FROM certificates WHERE thumbprint = ?1")?.exists([thumbprint])?)
 }
 
-/// Stores a new certificate.
 pub fn insert(tx: &Tx<'_>, certificate: &Certificate, der: &[u8]) -> Result<()> {
     const SQL: &str = "INSERT INTO certificates (id, name, thumbprint, der, subject, issuer, serial_number, valid_from,
             valid_to, is_authority, file_path, is_enabled, created_at, created_by, notes)
@@ -142,7 +132,7 @@ pub fn insert(tx: &Tx<'_>, certificate: &Certificate, der: &[u8]) -> Result<()> 
     Ok(())
 }
 
-/// Stores what may be changed: name, notes and the switch.
+/// Stores name, notes and enabled flag.
 pub fn update(tx: &Tx<'_>, certificate: &Certificate) -> Result<()> {
     const SQL: &str = "UPDATE certificates SET name = ?2, notes = ?3, is_enabled = ?4 WHERE id = ?1";
     let c = certificate;
@@ -150,7 +140,6 @@ pub fn update(tx: &Tx<'_>, certificate: &Certificate) -> Result<()> {
     Ok(())
 }
 
-/// Removes a certificate.
 pub fn delete(tx: &Tx<'_>, id: Uuid) -> Result<()> {
     tx.prepare_cached("DELETE FROM certificates WHERE id = ?1")?.execute([id.to_string()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Reading columns whose values are more than numbers and texts.
+//! Conversions of columns that SQLite keeps as text.
 
 use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
@@ -7,28 +7,24 @@ use uuid::Uuid;
 
 use super::timestamp::from_text;
 
-/// A text without the copy that `get::<String>` makes.
+/// Text without the copy that `get::<String>` makes.
 pub(super) fn text<'r>(r: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
     Ok(r.get_ref(column)?.as_str()?)
 }
 
-/// A point in time.
 pub(super) fn date(r: &Row<'_>, column: usize) -> rusqlite::Result<OffsetDateTime> {
     from_text(text(r, column)?)
 }
 
-/// A point in time that may be null.
 pub(super) fn optional_date(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<OffsetDateTime>> {
     r.get_ref(column)?.as_str_or_null()?.map(from_text).transpose()
 }
 
-/// A public id.
 pub(super) fn uuid(r: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     Uuid::parse_str(text(r, column)?)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(e)))
 }
 
-/// A public id that may be null.
 pub(super) fn optional_uuid(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<Uuid>> {
     if r.get_ref(column)? == ValueRef::Null { Ok(None) } else { uuid(r, column).map(Some) }
 }

@@ -10,34 +10,31 @@ use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::Value;
 use crate::error::{Error, Result};
 
-/// One row.
+/// Connected system without its settings.
 #[derive(Debug, Clone)]
 pub struct System {
     /// Never used twice.
     pub id: i64,
-    /// Display name.
     pub name: String,
-    /// Optional text.
     pub description: Option<String>,
-    /// One of the built-in connectors.
+    /// Built-in connector.
     pub connector_id: i64,
-    /// When it was created.
     pub created: OffsetDateTime,
-    /// When it was last changed by an update or an import.
+    /// Last update or import.
     pub last_updated: Option<OffsetDateTime>,
     /// `Active` or `Deleting`.
     pub status: String,
     /// Whether the connector has accepted the settings as they are.
     pub setting_values_valid: bool,
-    /// Counts accepted settings.
+    /// Number of accepted changes of the settings.
     pub settings_revision: i64,
-    /// Counts changes of partitions and containers.
+    /// Number of changes of partitions and containers.
     pub hierarchy_revision: i64,
-    /// `None` is sequential.
+    /// `None`: sequential.
     pub max_export_parallelism: Option<i64>,
 }
 
-/// In the order in which [`System::from_row`] reads them.
+/// Columns in the order of [`System::from_row`].
 macro_rules! columns {
     () => {
         "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
@@ -48,7 +45,6 @@ const GET: &str = concat!(columns!(), " WHERE id = ?1");
 const LIST: &str = concat!(columns!(), " ORDER BY id");
 
 impl System {
-    /// Whether it is about to go.
     pub fn is_deleting(&self) -> bool {
         self.status == "Deleting"
     }
@@ -70,7 +66,7 @@ impl System {
     }
 }
 
-/// The system of that id, or "not found".
+/// One system, or "not found".
 pub fn get(c: &Connection, id: i64) -> Result<System> {
     let row = c.prepare_cached(GET)?.query_row([id], System::from_row).optional()?;
     row.ok_or_else(|| Error::not_found("connected system", id))
@@ -166,7 +162,6 @@ pub fn delete(tx: &Tx<'_>, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// The stored settings of a system.
 pub fn settings(c: &Connection, id: i64) -> Result<Settings> {
     const SQL: &str = "SELECT setting_id, text_value, int_value, flag_value, sealed, needs_reentry
         FROM setting_values WHERE system_id = ?1";
@@ -186,7 +181,7 @@ pub fn settings(c: &Connection, id: i64) -> Result<Settings> {
     Ok(Settings(rows.collect::<rusqlite::Result<_>>()?))
 }
 
-/// Stores one value, in place of what was there.
+/// Stores or replaces one value.
 pub fn set_value(tx: &Tx<'_>, system: i64, setting: i64, value: &StoredValue) -> Result<()> {
     const SQL: &str = "INSERT OR REPLACE INTO setting_values
             (system_id, setting_id, text_value, int_value, flag_value, sealed, needs_reentry)
@@ -208,14 +203,13 @@ pub fn set_value(tx: &Tx<'_>, system: i64, setting: i64, value: &StoredValue) ->
     Ok(())
 }
 
-/// Forgets one value.
 pub fn clear_value(tx: &Tx<'_>, system: i64, setting: i64) -> Result<()> {
     const SQL: &str = "DELETE FROM setting_values WHERE system_id = ?1 AND setting_id = ?2";
     tx.prepare_cached(SQL)?.execute((system, setting))?;
     Ok(())
 }
 
-/// Marks every stored secret of a system as one that must be sent again.
+/// Marks every secret of a system as one that must be entered again.
 pub fn require_reentry(tx: &Tx<'_>, system: i64) -> Result<()> {
     const SQL: &str = "UPDATE setting_values SET needs_reentry = 1 WHERE system_id = ?1 AND sealed IS NOT NULL";
     tx.prepare_cached(SQL)?.execute([system])?;

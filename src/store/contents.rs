@@ -16,7 +16,6 @@ pub struct Contents {
     pub rows: Vec<(String, i64)>,
 }
 
-/// Reads the contents.
 pub(crate) fn contents(c: &Connection) -> Result<Contents> {
     const TABLES: &str =
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'

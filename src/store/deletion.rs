@@ -1,21 +1,18 @@
-//! Counting what goes with a connected system.
+//! Counts of the rows that are deleted with a connected system.
 
 use rusqlite::Connection;
 
 use crate::error::Result;
 
-/// How many rows of a system there are.
+/// Row counts of a system.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Partitions.
     pub partitions: i64,
-    /// Containers of all levels.
     pub containers: i64,
-    /// Activities that name the system; they outlive it.
+    /// They outlive the system.
     pub activities: i64,
 }
 
-/// Counts what goes with a system.
 pub fn counts(c: &Connection, system: i64) -> Result<Counts> {
     const SQL: &str = "SELECT
             (SELECT count(*) FROM partitions WHERE system_id = ?1),

@@ -1,4 +1,4 @@
-//! What monitoring wants to know of the database: how much there is, and when imports were last applied.
+//! Figures for monitoring: row counts and the last imports.
 
 use rusqlite::Connection;
 use time::OffsetDateTime;
@@ -6,20 +6,17 @@ use time::OffsetDateTime;
 use super::columns::optional_date;
 use crate::error::Result;
 
-/// How much there is.
+/// Row counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Connected systems.
     pub systems: i64,
-    /// Partitions of all of them.
     pub partitions: i64,
-    /// Containers of all levels.
     pub containers: i64,
-    /// Activities that are no part of another.
+    /// At the top level.
     pub activities: i64,
 }
 
-/// Counts everything. Containers are counted on an index: some milliseconds for half a million.
+/// Counts on indexes: some milliseconds for half a million containers.
 pub fn counts(c: &Connection) -> Result<Counts> {
     const SQL: &str = "SELECT (SELECT count(*) FROM connected_systems), (SELECT count(*) FROM partitions),
         (SELECT count(*) FROM containers), (SELECT count(*) FROM activities WHERE parent_id IS NULL)";
@@ -30,18 +27,15 @@ pub fn counts(c: &Connection) -> Result<Counts> {
     Ok(counts?)
 }
 
-/// When imports of a system were last applied.
+/// Times of the last applied imports of a system.
 #[derive(Debug, Clone, Copy)]
 pub struct LastImports {
-    /// The connected system.
     pub system: i64,
-    /// Of its hierarchy.
     pub hierarchy: Option<OffsetDateTime>,
-    /// Of its schema.
     pub schema: Option<OffsetDateTime>,
 }
 
-/// Of every system when imports were last applied.
+/// Last imports of every system.
 pub fn last_imports(c: &Connection) -> Result<Vec<LastImports>> {
     const SQL: &str = "SELECT id, hierarchy_imported, schema_imported FROM connected_systems ORDER BY id";
     let mut statement = c.prepare_cached(SQL)?;

@@ -14,7 +14,7 @@ use crate::domain::hierarchy::{
 };
 use crate::error::{Error, Result};
 
-/// Everything stored of a system's hierarchy, containers in the order of their rows.
+/// Whole stored hierarchy of a system, containers in the order of their rows.
 pub fn load(c: &Connection, system: i64) -> Result<StoredTree> {
     let partitions = partitions(c, system)?;
     // Partition by partition: the index gives the rows in the order of the table, so that nothing is sorted or
@@ -33,7 +33,7 @@ pub fn load(c: &Connection, system: i64) -> Result<StoredTree> {
     Ok(StoredTree { partitions, containers })
 }
 
-/// The partitions of a system in the order of their rows.
+/// Partitions of a system in the order of their rows.
 pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
     const SQL: &str = "SELECT id, external_id, id_kind, id_value, hidden, selected
         FROM partitions WHERE system_id = ?1 ORDER BY id";
@@ -51,41 +51,35 @@ pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A container as a tree shows it: without the columns that only an import needs.
+/// Container without the columns that only an import needs.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Row.
     pub id: RowId,
-    /// The partition's row.
     pub partition_id: RowId,
-    /// The row above; `None` directly below the partition.
+    /// `None` directly below the partition.
     pub parent_id: Option<RowId>,
-    /// The DN.
+    /// DN.
     pub external_id: Box<str>,
-    /// The name.
     pub name: Box<str>,
-    /// The entry's description.
     pub description: Option<Box<str>>,
-    /// Technical.
     pub hidden: bool,
-    /// Chosen.
     pub selected: bool,
 }
 
-/// In the order in which [`query_nodes`] reads them.
+/// Columns in the order of [`query_nodes`].
 macro_rules! node_columns {
     () => {
         "SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected"
     };
 }
 
-/// The containers of one partition, flat.
+/// Containers of one partition, flat.
 pub fn nodes(c: &Connection, partition: RowId) -> Result<Vec<Node>> {
     const SQL: &str = concat!(node_columns!(), " FROM containers c WHERE c.partition_id = ?1 ORDER BY c.id");
     query_nodes(c, SQL, partition)
 }
 
-/// A container and everything below it.
+/// Container with everything below it, flat.
 pub fn nodes_below(c: &Connection, container: RowId) -> Result<Vec<Node>> {
     const SQL: &str = concat!(
         "WITH RECURSIVE below (id) AS (
@@ -119,7 +113,7 @@ pub fn partition(c: &Connection, system: i64, id: RowId) -> Result<StoredPartiti
     found.ok_or_else(|| Error::not_found("partition", id))
 }
 
-/// The DN of one container of a system, or "not found".
+/// DN of one container of a system, or "not found".
 pub fn container_dn(c: &Connection, system: i64, id: RowId) -> Result<String> {
     const SQL: &str = "SELECT c.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
         WHERE c.id = ?1 AND p.system_id = ?2";
@@ -128,13 +122,11 @@ pub fn container_dn(c: &Connection, system: i64, id: RowId) -> Result<String> {
     rows.next().transpose()?.ok_or_else(|| Error::not_found("container", id))
 }
 
-/// Stores the selection of one partition.
 pub fn select_partition(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
     tx.prepare_cached("UPDATE partitions SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
     touch(tx, system)
 }
 
-/// Stores the selection of one container.
 pub fn select_container(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
     tx.prepare_cached("UPDATE containers SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
     touch(tx, system)
@@ -147,7 +139,7 @@ fn touch(tx: &Tx<'_>, system: i64) -> Result<()> {
     Ok(())
 }
 
-/// Carries out a plan. The rows must be those that it was made from.
+/// Applies a plan to the rows that it was made from.
 pub fn apply(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
     let partitions = insert_partitions(tx, system, seen, plan)?;
     let containers = insert_containers(tx, seen, plan, &partitions)?;
@@ -163,18 +155,18 @@ pub fn apply(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
     touch(tx, system)
 }
 
-/// A fingerprint that no name has and that is different for every row.
+/// Placeholder hash that no DN has, different for every row.
 fn parked(row: RowId) -> [u8; 16] {
     i128::from(row).to_be_bytes()
 }
 
 fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<Vec<RowId>> {
     // Names may have been swapped between partitions: no key stands in the way of another.
-    let mut park = tx.prepare_cached("UPDATE partitions SET dn_print = ?2 WHERE id = ?1")?;
+    let mut park = tx.prepare_cached("UPDATE partitions SET dn_hash = ?2 WHERE id = ?1")?;
     for row in plan.partitions_updated.iter().map(|u| u.row).chain(plan.partitions_removed.iter().copied()) {
         park.execute((row, parked(row)))?;
     }
-    const INSERT: &str = "INSERT INTO partitions (system_id, external_id, dn_print, id_kind, id_value, hidden)
+    const INSERT: &str = "INSERT INTO partitions (system_id, external_id, dn_hash, id_kind, id_value, hidden)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut insert = tx.prepare_cached(INSERT)?;
     let mut rows = Vec::with_capacity(plan.partitions_added.len());
@@ -185,7 +177,7 @@ fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Resu
         rows.push(tx.last_insert_rowid());
     }
     const UPDATE: &str =
-        "UPDATE partitions SET external_id = ?2, dn_print = ?3, id_kind = ?4, id_value = ?5, hidden = ?6
+        "UPDATE partitions SET external_id = ?2, dn_hash = ?3, id_kind = ?4, id_value = ?5, hidden = ?6
         WHERE id = ?1";
     let mut update = tx.prepare_cached(UPDATE)?;
     for changed in &plan.partitions_updated {

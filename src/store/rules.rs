@@ -18,7 +18,7 @@ pub(crate) const RULES: &[Rule] = &[
     ),
     (
         "no import left a name out of the way",
-        "SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_print, 1, 8)) = '0000000000000000'",
+        "SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_hash, 1, 8)) = '0000000000000000'",
     ),
     (
         "an entry has one row",

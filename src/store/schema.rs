@@ -14,36 +14,33 @@ use crate::domain::schema::{
 };
 use crate::error::{Error, Result};
 
-/// An object type as it is listed.
+/// Object type for lists.
 #[derive(Debug, Clone)]
 pub struct ListedType {
-    /// The type with its attributes, in no particular order.
+    /// Type with its attributes, in no particular order.
     pub stored: StoredType,
-    /// When it was first seen.
     pub created: OffsetDateTime,
-    /// Whether contributed values go from the metaverse when a rule no longer applies.
+    /// Whether contributed values are removed from the metaverse when a rule no longer applies.
     pub remove_contributed: bool,
-    /// When each of the attributes was first seen, in their order.
+    /// Creation of each attribute, in their order.
     pub attributes_created: Vec<OffsetDateTime>,
 }
 
-/// An attribute as it is listed.
+/// Attribute for lists.
 #[derive(Debug, Clone)]
 pub struct ListedAttribute {
-    /// The attribute.
     pub stored: StoredAttribute,
-    /// When it was first seen.
     pub created: OffsetDateTime,
 }
 
-/// In the order in which [`attribute_row`] and its callers read them.
+/// Columns in the order of [`attribute_row`] and its callers.
 macro_rules! attribute_columns {
     () => {
         "SELECT id, name, description, class_name, data_type, multi_valued, read_only, selected, is_external,
             is_secondary, created FROM attributes WHERE object_type_id = ?1"
     };
 }
-/// In the order in which [`type_row`] reads them.
+/// Columns in the order of [`type_row`].
 macro_rules! type_columns {
     () => {
         "SELECT id, name, created, selected, remove_contributed FROM object_types WHERE system_id = ?1"
@@ -54,26 +51,26 @@ const ATTRIBUTE: &str = concat!(attribute_columns!(), " AND id = ?2");
 const TYPES: &str = concat!(type_columns!(), " ORDER BY id");
 const TYPE: &str = concat!(type_columns!(), " AND id = ?2");
 
-/// One of the two flags, each of which one attribute of a type may carry.
+/// Flag that one attribute of a type may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flag {
-    /// It names objects for good.
+    /// Identifies objects for good.
     External,
-    /// It names objects while they stay where they are.
+    /// Identifies objects while they are not moved.
     Secondary,
 }
 
-/// Whether a schema was ever imported.
+/// Whether a schema was imported.
 pub fn exists(c: &Connection, system: i64) -> Result<bool> {
     Ok(c.prepare_cached("SELECT 1 FROM object_types WHERE system_id = ?1")?.exists([system])?)
 }
 
-/// Everything stored of a system's schema, for a plan.
+/// Whole stored schema of a system, for a plan.
 pub fn load(c: &Connection, system: i64) -> Result<Vec<StoredType>> {
     Ok(list(c, system)?.into_iter().map(|listed| listed.stored).collect())
 }
 
-/// Everything stored of a system's schema, as it is listed.
+/// Whole stored schema of a system, for lists.
 pub fn list(c: &Connection, system: i64) -> Result<Vec<ListedType>> {
     let mut types = types(c, system)?;
     types.iter_mut().try_for_each(|t| fill(c, t))?;
@@ -99,7 +96,7 @@ pub fn attribute(c: &Connection, object_type: RowId, id: RowId) -> Result<Option
     Ok(c.prepare_cached(ATTRIBUTE)?.query_row((object_type, id), listed).optional()?)
 }
 
-/// Stores what a caller chose for a type; `None` keeps what is there.
+/// Stores the choices for a type; `None` keeps the stored value.
 pub fn update_type(tx: &Tx<'_>, id: RowId, selected: Option<bool>, remove_contributed: Option<bool>) -> Result<()> {
     const SQL: &str = "UPDATE object_types SET selected = coalesce(?2, selected),
         remove_contributed = coalesce(?3, remove_contributed) WHERE id = ?1";
@@ -107,7 +104,7 @@ pub fn update_type(tx: &Tx<'_>, id: RowId, selected: Option<bool>, remove_contri
     Ok(())
 }
 
-/// Stores selection and flags of an attribute. No other of its type may carry a flag that it gets.
+/// Stores selection and flags of an attribute. No other of its type may have a flag that it gets.
 pub fn update_attribute(tx: &Tx<'_>, attribute: &StoredAttribute) -> Result<()> {
     const SQL: &str = "UPDATE attributes SET selected = ?2, is_external = ?3, is_secondary = ?4 WHERE id = ?1";
     let StoredAttribute { id, selected, is_external_id, is_secondary_external_id, .. } = attribute;
@@ -115,7 +112,7 @@ pub fn update_attribute(tx: &Tx<'_>, attribute: &StoredAttribute) -> Result<()> 
     Ok(())
 }
 
-/// Takes a flag from every attribute of a type but one. Returns the names of those that had it.
+/// Clears a flag on all attributes of a type but one. Returns the names of those that had it.
 pub fn clear(tx: &Tx<'_>, flag: Flag, object_type: RowId, but: RowId) -> Result<Vec<String>> {
     let sql = match flag {
         Flag::External => {
@@ -132,7 +129,7 @@ pub fn clear(tx: &Tx<'_>, flag: Flag, object_type: RowId, but: RowId) -> Result<
     Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Carries out a plan of an import.
+/// Applies the plan of an import.
 pub fn apply(tx: &Tx<'_>, system: i64, seen: &SeenSchema, plan: &Plan) -> Result<()> {
     for id in &plan.gone {
         tx.prepare_cached("DELETE FROM object_types WHERE id = ?1")?.execute([id])?;
@@ -198,7 +195,7 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
     Ok(())
 }
 
-/// How many object types of each system are selected; systems without any are not among them.
+/// Number of selected object types of each system that has any.
 pub fn selected_types(c: &Connection) -> Result<HashMap<i64, i64>> {
     const SQL: &str = "SELECT system_id, count(*) FROM object_types WHERE selected = 1 GROUP BY system_id";
     let mut statement = c.prepare_cached(SQL)?;
@@ -251,7 +248,7 @@ fn attribute_row(r: &Row<'_>) -> rusqlite::Result<StoredAttribute> {
     })
 }
 
-/// How the store writes a data type.
+/// Stored number of a data type.
 fn number(data_type: DataType) -> i64 {
     DataType::ALL.iter().zip(1..).find(|(t, _)| **t == data_type).map_or(1, |(_, n)| n)
 }

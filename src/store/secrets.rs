@@ -1,4 +1,4 @@
-//! Which master keys the file was written with, and the sealed values that are under them.
+//! Master keys that the file needs, and the values that are sealed with them.
 
 use std::path::Path;
 
@@ -7,28 +7,28 @@ use rusqlite::Connection;
 use crate::db::{OpenFault, Tx};
 use crate::error::Result;
 
-/// The number of a master key and its check value.
+/// Id of a master key and its check value.
 pub type MasterKey = (u32, Vec<u8>);
 
-/// Every master key that the file needs.
+/// Master keys that the file needs.
 pub fn checks(c: &Connection) -> Result<Vec<MasterKey>> {
     let mut statement = c.prepare("SELECT kid, value FROM keyring_checks ORDER BY kid")?;
     let checks = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
     Ok(checks)
 }
 
-/// The master keys that the file at `path` needs, while it is being opened.
+/// The same while the file at `path` is being opened.
 pub(crate) fn checks_of(path: &Path, c: &Connection) -> Result<Vec<MasterKey>, OpenFault> {
     checks(c).map_err(|e| OpenFault::query(path, "the master keys", &e))
 }
 
-/// Remembers a master key by its check value.
+/// Stores the check value of a master key.
 pub fn add_check(tx: &Tx<'_>, kid: u32, value: &[u8]) -> Result<()> {
     tx.execute("INSERT INTO keyring_checks (kid, value) VALUES (?1, ?2)", (kid, value))?;
     Ok(())
 }
 
-/// Every sealed setting as (system, setting, sealed value).
+/// Sealed settings as (system, setting, sealed value).
 pub fn sealed_settings(c: &Connection) -> Result<Vec<(i64, i64, Vec<u8>)>> {
     const SQL: &str = "SELECT system_id, setting_id, sealed FROM setting_values WHERE sealed IS NOT NULL ORDER BY system_id, setting_id";
     let mut statement = c.prepare(SQL)?;
@@ -36,7 +36,7 @@ pub fn sealed_settings(c: &Connection) -> Result<Vec<(i64, i64, Vec<u8>)>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Replaces the sealed value of a setting by the same secret under another key.
+/// Replaces a sealed value by the same secret under another key.
 pub fn reseal(tx: &Tx<'_>, system: i64, setting: i64, sealed: &[u8]) -> Result<()> {
     const SQL: &str = "UPDATE setting_values SET sealed = ?3 WHERE system_id = ?1 AND setting_id = ?2";
     tx.prepare_cached(SQL)?.execute((system, setting, sealed))?;

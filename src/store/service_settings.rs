@@ -1,4 +1,4 @@
-//! Settings of the service that differ from their defaults. What is acceptable is decided before it comes here.
+//! Settings of the service that differ from their defaults. Values are validated before they are stored.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::db::Tx;
 use crate::error::Result;
 
-/// Every override by its key.
+/// Overrides by key.
 pub fn overrides(c: &Connection) -> Result<BTreeMap<String, String>> {
     let mut statement = c.prepare_cached("SELECT key, value FROM service_settings")?;
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;

@@ -1,4 +1,4 @@
-//! Points in time as the database keeps them: UTC text of one fixed width, which sorts as text.
+//! Timestamps as stored: UTC text of one fixed width, which sorts as text.
 
 use rusqlite::types::Type;
 use time::format_description::BorrowedFormatItem;
@@ -8,7 +8,6 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]Z");
 
-/// For storing.
 pub fn to_text(at: OffsetDateTime) -> String {
     // The format has no part that can fail for a date that exists.
     at.to_offset(UtcOffset::UTC).format(FORMAT).unwrap_or_default()

@@ -13,20 +13,14 @@ use super::timestamp::to_text;
 use crate::db::Tx;
 use crate::error::Result;
 
-/// Operation on a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Created.
     Create,
-    /// Changed in any way.
     Update,
-    /// Deleted.
     Delete,
     /// Emptied of its objects.
     Clear,
-    /// Import of a hierarchy.
     ImportHierarchy,
-    /// Import of a schema.
     ImportSchema,
     /// Reset to the default.
     Revert,
@@ -71,12 +65,10 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Initiator of an activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Initiator {
     /// Caller with an API key.
     Key {
-        /// Id of the key.
         id: Uuid,
         /// Name of the key at that time.
         name: String,
@@ -137,15 +129,11 @@ impl Outcome {
 /// Activity to be recorded.
 #[derive(Debug, Clone)]
 pub struct New<'a> {
-    /// Operation.
     pub operation: Operation,
-    /// Target.
     pub target: Target<'a>,
     /// Place of the target, if its name does not identify it.
     pub context: Option<&'a str>,
-    /// Initiator.
     pub by: &'a Initiator,
-    /// Creation.
     pub at: OffsetDateTime,
     /// Activity of which this one is a child.
     pub parent: Option<Uuid>,
@@ -171,7 +159,6 @@ pub fn open(tx: &Tx<'_>, operation: Operation, target: Target<'_>, by: &Initiato
     insert(tx, &New { operation, target, context: None, by, at: now, parent: None, outcome: None })
 }
 
-/// Records an activity.
 pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
     const SQL: &str = "INSERT INTO activities (id, parent_id, created, executed, ended, status, target_type,
             target_operation, target_name, target_context, message, warning_message, error_message, initiated_by_type,
@@ -247,13 +234,9 @@ pub fn close_orphans(tx: &Tx<'_>) -> Result<usize> {
 /// Short form of an activity, for people.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// Creation.
     pub created: String,
-    /// Status.
     pub status: String,
-    /// Operation.
     pub operation: String,
-    /// Name of the target.
     pub target: Option<String>,
     /// Message or error.
     pub message: Option<String>,

@@ -10,7 +10,7 @@ use crate::support::invariants;
 const BREAKS: [(&str, &str); 9] = [
     ("UPDATE containers SET parent_id = 4711 WHERE id = 2", "reference"),
     (
-        "INSERT INTO partitions (system_id, external_id, dn_print, hidden) VALUES (2, 'dc=other', zeroblob(16), 0);
+        "INSERT INTO partitions (system_id, external_id, dn_hash, hidden) VALUES (2, 'dc=other', zeroblob(16), 0);
          UPDATE containers SET partition_id = (SELECT max(id) FROM partitions)
             WHERE id = (SELECT max(id) FROM containers)",
         "partition",
