@@ -27,7 +27,7 @@ impl<'a> Planner<'a> {
             self.exclude_chain(taken);
             self.exclude_orphans();
             self.states_of_missing();
-            // What was excluded may have freed or blocked further places: no directory needs that followed.
+            // Where excluding entries moved rows onto further entries, nothing is placed: import again.
             if !self.entries_at_kept_rows().is_empty() {
                 for e in 0..self.excluded.len() {
                     self.exclude(e);
