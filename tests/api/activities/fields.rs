@@ -98,7 +98,8 @@ async fn every_field_of_what_was_done_to_a_system() {
         header(merge(own, by.clone()))
     };
     let system = json!({ "connectedSystemId": id });
-    let failed = json!({ "connectedSystemId": id, "errorMessage": refused, "status": "FailedWithError" });
+    let failed =
+        json!({ "connectedSystemId": id, "errorMessage": refused.trim_end_matches('.'), "status": "FailedWithError" });
     let listed = all(&reader).await;
     let mut details = Vec::new();
     for item in &listed {
