@@ -1,4 +1,4 @@
-//! The hook by which tests interfere with a conversation. The product knows only [`()`], which does nothing.
+//! The hook by which tests interfere with a conversation. The product knows only the script `()`, which does nothing.
 
 use super::ber::Answer;
 use super::output::Output;
