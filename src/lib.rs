@@ -50,7 +50,7 @@
 //! 2. The route of [`http::api`] is looked up; the key is verified ([`ops::authenticate`]): argon2 ran once, now a keyed
 //!    digest is enough. No body is read.
 //! 3. [`ops::run::import_hierarchy::run`] reads the system, has its connector check the settings
-//!    ([`connectors::connector`]), takes the lock of the system and opens an activity ([`ops::run`]).
+//!    (`connectors::connector`), takes the lock of the system and opens an activity ([`ops::run`]).
 //! 4. It waits for its turn: a few imports read directories at a time. Then [`connectors::ldap::Access::connect`]
 //!    resolves, checks the address against the operator's list, connects, secures, binds and reads the root entry, which
 //!    says what kind of directory it is; meanwhile the stored rows are loaded.
@@ -75,7 +75,7 @@
 //! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. What an
 //! operation takes and answers is described beside its handler ([`http::description`]). A connector is a folder in
 //! `connectors/`, a row in [`connectors::definitions`], its id in the CHECK of `schema.sql`, and a variant of
-//! [`connectors::connector`]; the compiler lists the rest. A run is a verb in [`ops::run`]. A table is in `schema.sql`,
+//! `connectors::connector`; the compiler lists the rest. A run is a verb in [`ops::run`]. A table is in `schema.sql`,
 //! with the file of its family in `store/`.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

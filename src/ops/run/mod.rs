@@ -1,6 +1,6 @@
 //! Frame of every run: the lock of the system, its turn, the activity, the log, the metrics and the end.
 //!
-//! A verb reads the outside system, plans, and applies its plan through [`Run::apply`]; it never touches activities.
+//! A verb reads the outside system, plans, and applies its plan through `Run::apply`; it never touches activities.
 
 pub mod import_hierarchy;
 pub mod import_schema;
