@@ -1,5 +1,5 @@
-//! An authenticated read of one connected system beside a bare warp route, and beside one that reads a single row of
-//! the same database, all under wrk; and the memory that they hold.
+//! The anonymous `health/live` and an authenticated read of one connected system beside a bare warp route, and beside one
+//! that reads a single row of the same database, all under wrk; and the memory that they hold.
 //!
 //! `cargo bench --bench http -- [--rounds 5] [--seconds 5]`
 #![allow(clippy::disallowed_methods)]
@@ -11,6 +11,8 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use support::{Arguments, MIB, SYSTEMS, Samples, Server, compared, header, row};
 use warp::Filter;
+
+const LIVE: &str = "/api/v1/health/live";
 
 /// The role of the bare server, and the variable that says where its database is.
 const BARE_ROUTE: &str = "--bare-route";
@@ -33,14 +35,16 @@ fn main() {
     let bare = Server::myself_with(BARE_ROUTE, DATABASE, &folder.path().join("jim.db"));
     bare.ask("GET", "/select/1", None, 200);
 
-    let (mut read, mut hello, mut select) = (Samples::default(), Samples::default(), Samples::default());
+    let [mut live, mut read, mut hello, mut select] = std::array::from_fn(|_| Samples::default());
     for _ in 0..rounds {
         // In turns, so that whatever else the machine does meets all.
         hello.add(requests_per_second(&bare, "/hello", seconds));
         select.add(requests_per_second(&bare, "/select/1", seconds));
+        live.add(requests_per_second(&jim, LIVE, seconds));
         read.add(requests_per_second(&jim, &path, seconds));
     }
     let resident = |server: &Server| Samples::of(vec![server.memory("VmRSS") as f64 / MIB]);
+    compared("health/live", "requests/s", &live, "bare warp", &hello);
     compared("authenticated read of a system", "requests/s", &read, "bare warp", &hello);
     compared("authenticated read of a system", "requests/s", &read, "bare warp and one SELECT", &select);
     compared("memory after it", "MiB", &resident(&jim), "bare warp", &resident(&bare));
@@ -48,6 +52,7 @@ fn main() {
     header(&["route", "requests/s", "of bare warp"]);
     row(&["bare warp", &hello.show(0), "1.00"]);
     row(&["bare warp and one SELECT", &select.show(0), &format!("{:.2}", select.median() / hello.median())]);
+    row(&["health/live", &live.show(0), &format!("{:.2}", live.median() / hello.median())]);
     row(&["authenticated read", &read.show(0), &format!("{:.2}", read.median() / hello.median())]);
 }
 
@@ -82,10 +87,11 @@ fn serve_bare_routes() {
     });
 }
 
+/// Anonymous where the path is.
 fn requests_per_second(server: &Server, path: &str, seconds: usize) -> f64 {
     let mut command = Command::new("wrk");
     command.args(["-t1", "-c32", &format!("-d{seconds}s")]);
-    if let Some(key) = &server.key {
+    if let Some(key) = server.key.as_ref().filter(|_| path != LIVE) {
         command.arg("-H").arg(format!("X-Api-Key: {key}"));
     }
     command.arg(format!("http://{}{path}", server.address));

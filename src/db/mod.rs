@@ -182,6 +182,23 @@ impl Db {
         read.await.map_err(|e| Error::internal("a reading closure failed", e))?
     }
 
+    /// Does the same for a handful of rows by their keys, on the async thread if a connection is free: handing it to
+    /// another thread takes longer than the reading. Never for lists.
+    pub async fn read_few<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        let Ok(permit) = self.inner.permits.try_acquire() else { return self.read(f).await };
+        match self.inner.readers.try_read(f) {
+            Ok(result) => self.inner.noticed(result),
+            Err(f) => {
+                drop(permit);
+                self.read(f).await
+            }
+        }
+    }
+
     /// Runs a closure that only reads on the writer's connection, in order with the changes. It runs while changes are
     /// refused too.
     pub async fn read_on_writer<T, F>(&self, f: F) -> Result<T>

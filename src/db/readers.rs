@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{OpenFault, not_ready};
 use super::pragmas;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many connections read at once.
 pub(super) const READERS: u32 = 4;
@@ -34,6 +34,16 @@ impl Readers {
         let pool = self.pool.read();
         let connection = pool.as_ref().ok_or_else(|| not_ready(None))?.get().map_err(|e| not_ready(Some(e.into())))?;
         f(&*connection.unchecked_transaction()?)
+    }
+
+    /// Does the same if a connection is free at once, or gives the closure back.
+    pub fn try_read<T, F>(&self, f: F) -> std::result::Result<Result<T>, F>
+    where
+        F: FnOnce(&Connection) -> Result<T>,
+    {
+        let pool = self.pool.try_read();
+        let Some(connection) = pool.as_deref().and_then(Option::as_ref).and_then(Pool::try_get) else { return Err(f) };
+        Ok(connection.unchecked_transaction().map_err(Error::from).and_then(|snapshot| f(&snapshot)))
     }
 
     /// Closes all connections once no read is running. Reads wait until the result is dropped.

@@ -3,6 +3,7 @@
 //! The order of the checks is that of the contract, 1.3. Path and verb are checked before ([`super::routes`]).
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -48,7 +49,7 @@ pub(super) type Describe = fn(title: &str) -> [Bytes; 3];
 /// A request whose path, method, key and role are accepted.
 pub(crate) struct Call {
     pub(crate) app: App,
-    pub(crate) headers: HeaderMap,
+    pub(super) headers: Arc<HeaderMap>,
     pub(crate) query: Query,
     /// The body, not yet read.
     pub(super) body: BodyStream,
@@ -133,13 +134,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Authenticates the caller and checks its role; `None` on anonymous routes.
-pub(super) async fn authorise(
-    app: &App,
-    access: Access,
-    template: &str,
-    headers: &HeaderMap,
-    arrival: &Arrival,
-) -> Result<Option<Caller>> {
+pub(super) async fn authorise(app: &App, access: Access, template: &str, arrival: &Arrival) -> Result<Option<Caller>> {
+    let headers = &*arrival.headers;
     let mut presented = headers.get_all("x-api-key").iter();
     let shown = match (presented.next(), presented.next()) {
         (Some(one), None) => one.to_str().map_or(Credential::Unreadable, Credential::Key),

@@ -15,8 +15,7 @@ use tokio::runtime::Handle;
 use utoipa::openapi::HttpMethod;
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use warp::path::FullPath;
+use warp::http::{HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::call::{Access, BodyStream, Call, Describe, authorise};
@@ -65,25 +64,18 @@ pub(super) fn serve(app: &App, routes: Vec<Route>, describe: Describe) -> BoxedF
         table.insert(&template, method, Arc::new(Served { app: app.clone(), route, metrics, describe }));
     }
     let (app, table) = (app.clone(), Arc::new(table));
-    warp::method()
-        .and(warp::path::full())
-        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
-        .and(warp::header::headers_cloned())
-        .and(warp::ext::get::<Arrival>())
-        .and(warp::body::stream().map(|body| -> BodyStream { Box::pin(bytes_of(body)) }))
-        .then(move |method: Method, path: FullPath, query, headers: HeaderMap, arrival: Arrival, body| {
-            let work: Work<Response> = match table.find(&method, path.as_str()) {
-                Found::Route(served, parameters) => {
-                    let request = Request { query: Query(query), headers, arrival, body, parameters };
-                    Box::pin(Unaborted(Some(Box::pin(Arc::clone(served).answer(request)))))
-                }
-                missing => {
-                    let response = no_route(&missing);
-                    app.metrics.unmatched(response.status().as_u16());
-                    Box::pin(std::future::ready(response))
-                }
-            };
-            work
+    warp::ext::get::<Arrival>()
+        .and(warp::body::stream())
+        .then(move |arrival: Arrival, body| match table.find(&arrival.method, arrival.uri.path()) {
+            Found::Route(served, parameters) => {
+                let request = Request { arrival, body: Box::pin(bytes_of(body)), parameters };
+                Unaborted(Some(Box::pin(Arc::clone(served).answer(request))))
+            }
+            missing => {
+                let response = no_route(&missing);
+                app.metrics.unmatched(response.status().as_u16());
+                Unaborted(Some(Box::pin(std::future::ready(response))))
+            }
         })
         .boxed()
 }
@@ -106,8 +98,6 @@ struct Served {
 
 /// A request that has found its route.
 struct Request {
-    query: Query,
-    headers: HeaderMap,
     arrival: Arrival,
     body: BodyStream,
     parameters: Vec<String>,
@@ -132,9 +122,11 @@ impl Served {
     }
 
     async fn run(&self, request: Request) -> Result<Response> {
-        let Request { query, headers, arrival, body, parameters } = request;
+        let Request { arrival, body, parameters } = request;
         let Route { template, access, handler, .. } = &self.route;
-        let caller = authorise(&self.app, *access, template, &headers, &arrival).await?;
+        let caller = authorise(&self.app, *access, template, &arrival).await?;
+        let query = Query(arrival.uri.query().unwrap_or_default().to_owned());
+        let headers = arrival.headers;
         handler(Call { app: self.app.clone(), describe: self.describe, headers, query, body, caller, parameters }).await
     }
 }

@@ -181,7 +181,7 @@ pub async fn delete(app: &App, id: Uuid, caller: &Caller) -> Result<()> {
 
 /// An uploaded certificate and its DER form.
 pub async fn download(app: &App, id: Uuid) -> Result<(Certificate, Vec<u8>)> {
-    let found = app.db.read(move |c| Ok((store::get(c, id)?, store::der(c, id)?))).await?;
+    let found = app.db.read_few(move |c| Ok((store::get(c, id)?, store::der(c, id)?))).await?;
     match found.0.file_path {
         None => Ok(found),
         Some(_) => Err(Error::not_found("uploaded certificate", id)),

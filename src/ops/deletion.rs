@@ -67,6 +67,6 @@ pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
 
 /// Keeps imports from starting on a system from which something goes.
 async fn quiet(app: &App, id: i64) -> Result<RunLock> {
-    app.db.read(move |c| systems::active(c, id).map(drop)).await?;
+    app.db.read_few(move |c| systems::active(c, id).map(drop)).await?;
     run::lock(app, id)
 }

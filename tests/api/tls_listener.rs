@@ -107,11 +107,11 @@ async fn h13_http_1_1_over_tls_1_2_and_1_3() {
     assert!(connect(to, &own, "other.example", BOTH).await.is_err());
     assert!(connect(to, &certificate(), "jim.example", BOTH).await.is_err());
     assert!(is_served(to, &own).await);
-    // Refusals that hyper would give without a body, and large bodies that nobody reads, arrive here too.
+    // Refusals of heads that are too large, and large bodies that nobody reads, arrive here too.
     let mut stream = connect(to, &own, "jim.example", BOTH).await.expect("a handshake");
     let answer =
         ask(&mut stream, &format!("GET {LIVE} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(17_000))).await;
-    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("REQUEST_HEADER_FIELDS_TOO_LARGE"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     // Nothing is answered in clear.
     let mut plain = TcpStream::connect(to).await.expect("a connection");
     plain.write_all(get(LIVE).as_bytes()).await.expect("sent");

@@ -235,7 +235,7 @@ pub async fn list(call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
-    wire::ok(&detail(call.app.db.read(move |c| store::get(c, id)).await?))
+    wire::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
 }
 
 /// Lists the activities below an activity.
@@ -288,7 +288,7 @@ pub async fn items(call: Call) -> Result<Response> {
 async fn no_run(call: &Call) -> Error {
     let found = async {
         let id = call.guid(0, WHAT)?;
-        call.app.db.read(move |c| store::get(c, id)).await
+        call.app.db.read_few(move |c| store::get(c, id)).await
     };
     match found.await {
         Ok(_) => Error::BadRequest("this activity is not the run of a run profile".to_owned()),

@@ -188,7 +188,7 @@ pub async fn enabled(call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let id = call.guid(0, WHAT)?;
-    wire::ok(&body(call.app.db.read(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
+    wire::ok(&body(call.app.db.read_few(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
 }
 
 /// Adds a certificate.

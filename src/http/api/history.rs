@@ -186,7 +186,7 @@ fn none<T: ToSchema + Serialize>(call: &Call) -> Result<Response> {
 )]
 pub async fn count(call: Call) -> Result<Response> {
     let id = call.id(0, WHAT)?;
-    let system = call.app.db.read(move |c| connected_systems::get(c, id)).await?;
+    let system = call.app.db.read_few(move |c| connected_systems::get(c, id)).await?;
     wire::ok(&Count { connected_system_id: id, connected_system_name: system.name, change_record_count: 0 })
 }
 

@@ -37,8 +37,8 @@ pub const KINDS: [Kind; 13] = [
     Kind { status: "429", name: "TooManyRequests",
         description: "More requests than a key or an address may make in a minute; `Retry-After` tells when to come back.",
         codes: &[("TOO_MANY_REQUESTS", "Too many requests with this API key; try again in 30 s.")] },
-    Kind { status: "431", name: "RequestHeaderFieldsTooLarge", description: "The head of the request is too large.",
-        codes: &[("REQUEST_HEADER_FIELDS_TOO_LARGE", "The request head is too large.")] },
+    Kind { status: "431", name: "RequestHeaderFieldsTooLarge", description: "The head of the request is too large. Without a body.",
+        codes: &[] },
     Kind { status: "500", name: "InternalError",
         description: "An unexpected fault; `details` names the request for the server's log.",
         codes: &[("INTERNAL_ERROR", "An unexpected error occurred; the server log names the cause.")] },
@@ -66,6 +66,9 @@ impl Kind {
 
     /// Adds what every response of this status has and this one does not say.
     pub fn complete(&self, response: &mut Value) {
+        if self.codes.is_empty() {
+            return;
+        }
         let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/RequestId" } });
         match self.status {
             "405" => headers["Allow"] = json!({ "$ref": "#/components/headers/Allow" }),

@@ -86,8 +86,10 @@ where
     }
     let invited = request.headers().contains_key(header::EXPECT);
     let peer = forwarded::caller(request.headers(), link.peer, |address| house.trusts(address));
-    request.extensions_mut().insert(Arrival { request_id: Arc::clone(&id.text), peer });
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let headers = Arc::new(std::mem::take(&mut parts.headers));
+    let (method, uri, request_id) = (parts.method.clone(), parts.uri.clone(), Arc::clone(&id.text));
+    parts.extensions.insert(Arrival { method, uri, headers, request_id, peer });
     let (body, slot) = Body::new(body);
     let response = match caught(&house.routes, Request::from_parts(parts, body)).await {
         Ok(response) => response,

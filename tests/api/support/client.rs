@@ -106,7 +106,7 @@ fn without(text: &[u8], said: &str) -> Vec<u8> {
 }
 
 /// Which code belongs to which status.
-const CODES: [(u16, &[&str]); 13] = [
+const CODES: [(u16, &[&str]); 12] = [
     (400, &["VALIDATION_ERROR", "BAD_REQUEST"]),
     (401, &["UNAUTHORISED"]),
     (403, &["FORBIDDEN"]),
@@ -117,7 +117,6 @@ const CODES: [(u16, &[&str]); 13] = [
     (413, &["PAYLOAD_TOO_LARGE"]),
     (415, &["UNSUPPORTED_MEDIA_TYPE"]),
     (429, &["TOO_MANY_REQUESTS"]),
-    (431, &["REQUEST_HEADER_FIELDS_TOO_LARGE"]),
     (500, &["INTERNAL_ERROR"]),
     (503, &["SERVICE_UNAVAILABLE"]),
 ];

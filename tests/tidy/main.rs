@@ -2,8 +2,13 @@
 //! a file may be, what every file begins with.
 #![allow(clippy::disallowed_methods)]
 
+mod modules;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use modules::Modules;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -37,37 +42,82 @@ fn code(text: &str) -> String {
     shipped.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-const ROOMS: [&str; 8] = ["http", "ops", "store", "db", "connectors", "security", "domain", "sandbox"];
+/// The rooms from the ground up, each with what it may use of those below it. `error`, `telemetry` and `metrics` are the
+/// ground; `command` and `main` are the program, which may use everything.
+const ROOMS: [(&str, &[&str]); 14] = [
+    ("error", &[]),
+    ("telemetry", &["error"]),
+    ("metrics", &[]),
+    ("domain", &[]),
+    ("security", &["error", "domain"]),
+    ("db", &["error", "domain"]),
+    ("store", &["error", "domain", "db"]),
+    ("connectors", &["error", "domain", "security"]),
+    ("sandbox", &["error", "domain"]),
+    ("config", &["error", "domain", "security", "telemetry"]),
+    ("app", &["error", "metrics", "domain", "security", "db", "store", "connectors"]),
+    ("ops", &["error", "metrics", "domain", "security", "db", "store", "connectors", "config", "app"]),
+    ("http", &["error", "metrics", "domain", "security", "db", "store", "connectors", "app", "ops"]),
+    (
+        "",
+        &[
+            "error",
+            "telemetry",
+            "metrics",
+            "domain",
+            "security",
+            "db",
+            "store",
+            "connectors",
+            "sandbox",
+            "config",
+            "app",
+            "ops",
+            "http",
+        ],
+    ),
+];
 
-/// What each room may use of the others. `error` may be used by all.
-fn may_see(room: &str) -> &'static [&'static str] {
-    match room {
-        "http" => &["ops", "store", "db", "domain", "connectors", "security", "app"],
-        "ops" => &["store", "db", "connectors", "domain", "security", "app", "config", "metrics"],
-        "store" => &["db", "domain"],
-        "security" | "sandbox" => &["domain"],
-        "connectors" => &["domain", "security"],
-        _ => &[],
-    }
+fn modules() -> Modules {
+    let files = sources("src").into_iter().filter(|(path, _)| !is_test(path) || path.ends_with("sample.rs"));
+    let files: Vec<_> = files.collect();
+    let below_src = |path: &PathBuf| path.strip_prefix("src").expect("a source file").to_owned();
+    let paths: Vec<PathBuf> = files.iter().map(|(path, _)| below_src(path)).collect();
+    Modules::read(
+        &paths.iter().zip(&files).map(|(path, (_, text))| (path.as_path(), text.as_str())).collect::<Vec<_>>(),
+    )
 }
 
 #[test]
-fn rooms_look_only_where_they_may() {
+fn rooms_look_down_only() {
+    let room = |module: &modules::Module| match module.first().map(String::as_str) {
+        None | Some("main" | "command") => "",
+        Some(room) => ROOMS.iter().map(|(known, _)| *known).find(|known| *known == room).unwrap_or("no such room"),
+    };
     let mut wrong = Vec::new();
-    for room in ROOMS {
-        for (path, text) in sources(&format!("src/{room}")) {
-            for (n, line) in code(&text).lines().enumerate() {
-                for other in ROOMS.iter().chain(&["app", "config", "metrics", "telemetry"]) {
-                    let looks =
-                        line.contains(&format!("crate::{other}::")) || line.contains(&format!("crate::{other};"));
-                    if looks && *other != room && !may_see(room).contains(other) {
-                        wrong.push(format!("{}:{}: {line}", path.display(), n + 1));
-                    }
-                }
+    for (module, used) in &modules().edges {
+        let (own, allowed) = ROOMS.iter().find(|(name, _)| *name == room(module)).expect("a room of the list");
+        for other in used.iter().map(room).filter(|other| other != own && !other.is_empty()) {
+            if !allowed.contains(&other) {
+                wrong.push(format!("{} uses {other}", module.join("::")));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_module_is_in_a_circle() {
+    let modules = modules();
+    assert!(modules.edges.values().map(BTreeSet::len).sum::<usize>() > 500, "the modules were not read");
+    let circles: Vec<String> = modules.circles().iter().map(|circle| circle.join(" <-> ")).collect();
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn an_impl_stands_in_the_file_of_its_type() {
+    let strayed = modules().strayed_impls();
+    assert!(strayed.is_empty(), "{}", strayed.join("\n"));
 }
 
 #[test]
