@@ -8,8 +8,8 @@
 //! Files from bottom to top: fault, version, pragmas, place and lock, connect, check, backup, upgrade, open, health,
 //! readers, writer.
 
-pub mod backup;
-pub mod check;
+pub(crate) mod backup;
+pub(crate) mod check;
 mod connect;
 mod fault;
 mod health;
@@ -41,7 +41,6 @@ use writer::{Job, Writer};
 pub use fault::OpenFault;
 pub use lock::FileLock;
 pub use rusqlite::Connection;
-pub use version::{APPLICATION_ID, OLDEST, VERSION};
 
 /// Timeout of a write in the queue, after which it is refused with "busy".
 const WRITER_WAIT: Duration = Duration::from_secs(5);

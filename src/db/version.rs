@@ -7,11 +7,11 @@ use rusqlite::Connection;
 use super::fault::OpenFault;
 
 /// "JIM1": marks the file as ours.
-pub const APPLICATION_ID: i32 = 0x4a49_4d31;
+pub(super) const APPLICATION_ID: i32 = 0x4a49_4d31;
 /// Schema version that this program writes.
-pub const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 1;
 /// Oldest schema version that can be upgraded.
-pub const OLDEST: i32 = 1;
+pub(super) const OLDEST: i32 = 1;
 
 /// Schema version of an open file.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i32> {
