@@ -54,7 +54,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("store", &["error", "domain", "db"]),
     ("connectors", &["error", "domain", "security"]),
     ("sandbox", &["error", "domain"]),
-    ("config", &["error", "domain", "security", "telemetry"]),
+    ("config", &["error", "domain", "security", "telemetry", "connectors"]),
     ("app", &["error", "metrics", "domain", "security", "db", "store", "connectors"]),
     ("ops", &["error", "metrics", "domain", "security", "db", "store", "connectors", "config", "app"]),
     ("http", &["error", "metrics", "domain", "security", "db", "store", "connectors", "app", "ops"]),

@@ -6,8 +6,6 @@
 
 mod known;
 mod matching;
-mod missing;
-mod placing;
 mod plan;
 mod report;
 mod warnings;

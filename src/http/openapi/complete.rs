@@ -172,7 +172,7 @@ fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
 /// Joins what utoipa keeps apart where a member is described by its type: the description of the member, and null.
 fn join_inlined(schemas: &mut Value) {
     for (_, schema) in members(schemas) {
-        for (_, property) in members(&mut schema["properties"]) {
+        for property in schema.get_mut("properties").into_iter().flat_map(|all| members(all).map(|(_, one)| one)) {
             if let Some([inlined, described]) = property["allOf"].as_array().map(Vec::as_slice)
                 && described.as_object().is_some_and(|d| d.len() == 2 && d.contains_key("description"))
             {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jim::connectors::ldap::schema::bounds::Bounds;
 use jim::connectors::ldap::schema::definition::{Broken, ClassKind, Definition};
+use jim::connectors::ldap::schema::object_types;
 use jim::connectors::ldap::schema::subschema::{Definitions, model};
 use jim::domain::schema::{DataType, Plurality, SeenAttribute, SeenType, Writability};
 
@@ -105,7 +106,7 @@ fn read(lines: &Lines, auxiliary: bool, bounds: Bounds) -> Option<Vec<SeenType>>
         plurality: Plurality::Single,
         writability: Writability::ReadOnly,
     };
-    let types = model.types(&[added]).ok()?;
+    let types = object_types(&mut model, &[added]).ok()?;
     for seen in &types {
         let folded: BTreeSet<String> = seen.attributes.iter().map(|a| a.name.to_lowercase()).collect();
         assert_eq!(folded.len(), seen.attributes.len(), "each attribute of {} once", seen.name);

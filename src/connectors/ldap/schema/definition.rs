@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::iter::Peekable;
 
-use super::lexer::{Lexer, Quotes, Token, unescape};
+use super::lexer::{Lexer, Quotes, Token};
 
 /// What entries a class is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,26 +157,6 @@ fn read<'a>(text: &'a str, quotes: Quotes, into: &mut Definition<'a>) -> Option<
     }
     // Behind the end there may be a word or two, but nothing of another definition.
     tokens.0.all(|token| matches!(token, Ok(token) if !matches!(token, Token::Open | Token::Close))).then_some(())
-}
-
-impl<'a> Token<'a> {
-    /// As it is spelled, without blanks around it.
-    fn raw(self) -> &'a str {
-        match self {
-            Token::Word(text) | Token::Quoted(text) => text.trim(),
-            Token::Open => "(",
-            Token::Close => ")",
-            Token::Dollar => "$",
-        }
-    }
-
-    /// What it stands for.
-    fn text(self) -> Cow<'a, str> {
-        match self {
-            Token::Quoted(text) => unescape(text),
-            other => Cow::Borrowed(other.raw()),
-        }
-    }
 }
 
 struct Tokens<'a>(Peekable<Lexer<'a>>);

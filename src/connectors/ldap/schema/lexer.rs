@@ -28,6 +28,26 @@ pub enum Token<'a> {
     Word(&'a str),
 }
 
+impl<'a> Token<'a> {
+    /// As it is spelled, without blanks around it.
+    pub fn raw(self) -> &'a str {
+        match self {
+            Token::Word(text) | Token::Quoted(text) => text.trim(),
+            Token::Open => "(",
+            Token::Close => ")",
+            Token::Dollar => "$",
+        }
+    }
+
+    /// What it stands for.
+    pub fn text(self) -> Cow<'a, str> {
+        match self {
+            Token::Quoted(text) => unescape(text),
+            other => Cow::Borrowed(other.raw()),
+        }
+    }
+}
+
 /// A quoted text has no end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unterminated;

@@ -16,6 +16,7 @@ mod resolve;
 pub mod subschema;
 mod types;
 
+pub use resolve::object_types;
 use std::sync::Arc;
 
 use super::failure::EXCEEDS;
@@ -69,7 +70,7 @@ fn schema(
     let chosen = ids::choose(root.kind, shown, |name| model.declared(name).is_some());
     let added: Vec<SeenAttribute> = chosen.added.iter().filter_map(|name| added(&model, name)).collect();
     let named = |name: &str| added.iter().find(|a| a.name.eq_ignore_ascii_case(name)).map(|a| a.name.clone());
-    let types = model.types(&added)?;
+    let types = object_types(&mut model, &added)?;
     model.findings.no_external_id = chosen.external.is_none();
     Ok(SeenSchema {
         types,

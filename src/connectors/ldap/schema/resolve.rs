@@ -9,21 +9,19 @@ use super::model::Model;
 use super::names::Symbol;
 use crate::domain::schema::{Plurality, SeenAttribute, SeenType};
 
-impl Model {
-    /// All object types, each attribute once under the class that names it: the type's own, then its superclasses
-    /// upwards, then auxiliary classes. Those in `added` are in every type; where nothing names them they have no class.
-    ///
-    /// # Errors
-    /// There is too much.
-    pub fn types(&mut self, added: &[SeenAttribute]) -> Result<Vec<SeenType>, Exceeds> {
-        self.settle();
-        let mut walk = Walk::of(self);
-        let offered = self.classes.iter().enumerate().filter(|(_, class)| class.offered);
-        let types = offered.map(|(at, _)| walk.object_type(self, at, added)).collect::<Result<Vec<_>, _>>()?;
-        self.findings.missing_classes = walk.missing_classes.tally;
-        self.findings.missing_attributes = walk.missing_attributes.tally;
-        Ok(types)
-    }
+/// All object types, each attribute once under the class that names it: the type's own, then its superclasses upwards,
+/// then auxiliary classes. Those in `added` are in every type; where nothing names them they have no class.
+///
+/// # Errors
+/// There is too much.
+pub fn object_types(model: &mut Model, added: &[SeenAttribute]) -> Result<Vec<SeenType>, Exceeds> {
+    model.settle();
+    let mut walk = Walk::of(model);
+    let offered = model.classes.iter().enumerate().filter(|(_, class)| class.offered);
+    let types = offered.map(|(at, _)| walk.object_type(model, at, added)).collect::<Result<Vec<_>, _>>()?;
+    model.findings.missing_classes = walk.missing_classes.tally;
+    model.findings.missing_attributes = walk.missing_attributes.tally;
+    Ok(types)
 }
 
 /// Names that are mentioned and not declared, each told once.

@@ -1,6 +1,7 @@
 //! Entries of a schema partition, as Active Directory and Samba show them.
 
 use super::*;
+use crate::connectors::ldap::schema::resolve::object_types;
 use crate::domain::schema::{DataType, SeenType};
 
 type Values<'a> = &'a [(&'a str, &'a str)];
@@ -35,7 +36,7 @@ fn reader(attributes: &[Entry], classes: &[Entry], auxiliary: bool) -> Reader {
 /// Types with their attributes and the classes that name them, and the warnings.
 fn types(attributes: &[Entry], classes: &[Entry], auxiliary: bool) -> (Vec<SeenType>, Vec<String>) {
     let mut model = reader(attributes, classes, auxiliary).finish().expect("within all limits");
-    let types = model.types(&[]).expect("within all limits");
+    let types = object_types(&mut model, &[]).expect("within all limits");
     (types, model.findings.warnings(str::to_owned))
 }
 

@@ -3,6 +3,7 @@
 use super::super::bounds::{Bounds, Exceeds};
 use super::super::model::Model;
 use super::super::subschema::{Definitions, model};
+use super::object_types;
 use crate::domain::schema::{DataType, Plurality, SeenAttribute, Writability};
 
 fn texts(definitions: &[&str]) -> Vec<Vec<u8>> {
@@ -19,7 +20,7 @@ fn read(classes: &[&str], rules: &[&str], bounds: Bounds) -> Result<Model, Excee
 /// Each type with its attributes and the classes that name them, in order, and the warnings.
 fn types(classes: &[&str], rules: &[&str]) -> (Vec<String>, Vec<String>) {
     let mut model = read(classes, rules, Bounds::default()).expect("within all limits");
-    let types = model.types(&[]).expect("within all limits");
+    let types = object_types(&mut model, &[]).expect("within all limits");
     let row = |a: &SeenAttribute| format!(" {}:{}", a.name, a.class_name.as_deref().unwrap_or("-"));
     let line =
         |t: &crate::domain::schema::SeenType| t.name.to_string() + &t.attributes.iter().map(row).collect::<String>();
@@ -156,7 +157,7 @@ fn attributes_that_every_type_gets_are_not_doubled() {
         plurality: Plurality::Single,
         writability: Writability::ReadOnly,
     };
-    let types = model.types(&[added("A"), added("B")]).expect("types");
+    let types = object_types(&mut model, &[added("A"), added("B")]).expect("types");
     let names = |i: usize| types[i].attributes.iter().map(|a| &*a.name).collect::<Vec<_>>().join(" ");
     // What a rule takes away is still there where objects are told apart by it.
     assert_eq!([names(0), names(1), names(2)], ["A B", "b A", "A B"]);
@@ -168,7 +169,9 @@ fn attributes_that_every_type_gets_are_not_doubled() {
 fn every_limit_holds() {
     let classes = ["( 1.1 NAME 'one' MAY ( a $ b ) )", "( 1.2 NAME 'two' SUP one MAY ( b $ c ) )"];
     let outcome = |bounds: Bounds| {
-        read(&classes, &["( 1.2 NOT a )"], bounds).and_then(|mut model| model.types(&[])).map(|types| types.len())
+        read(&classes, &["( 1.2 NOT a )"], bounds)
+            .and_then(|mut model| object_types(&mut model, &[]))
+            .map(|types| types.len())
     };
     let all = Bounds {
         classes: 2,
@@ -199,5 +202,5 @@ fn a_long_chain_is_given_up_before_it_takes_long() {
     let classes: Vec<String> = (0..10_000).map(|i| format!("( 1.{i} NAME 'c{i}' SUP c{} )", i + 1)).collect();
     let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
     let mut model = read(&classes, &[], Bounds::default()).expect("read");
-    assert_eq!(model.types(&[]).expect_err("too much"), Exceeds("superclasses of all classes"));
+    assert_eq!(object_types(&mut model, &[]).expect_err("too much"), Exceeds("superclasses of all classes"));
 }

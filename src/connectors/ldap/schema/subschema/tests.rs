@@ -1,6 +1,7 @@
 //! What attributes are, and what becomes of definitions that cannot be read.
 
 use super::*;
+use crate::connectors::ldap::schema::resolve::object_types;
 use crate::domain::schema::{SeenAttribute, SeenType};
 
 const SYNTAX: &str = "1.3.6.1.4.1.1466.115.121.1";
@@ -21,7 +22,7 @@ fn read(classes: &[&str], attributes: &[&str], auxiliary: bool) -> Model {
 fn attribute(definitions: &[&str]) -> SeenAttribute {
     let name = Definition::parse(definitions[0].as_bytes(), 9_999, 256).expect("good").name().to_owned();
     let class = format!("( 1.1 NAME 'one' MAY {name} )");
-    let mut types = read(&[&class], definitions, false).types(&[]).expect("types");
+    let mut types = object_types(&mut read(&[&class], definitions, false), &[]).expect("types");
     types.remove(0).attributes.remove(0)
 }
 
@@ -90,7 +91,7 @@ fn the_syntax_comes_from_the_superior_and_nothing_else() {
         "( 2.6 NAME 'f' SUP nowhere SYNTAX 1.9.1 )",
     ];
     let mut model = read(&["( 1.1 NAME 'one' MAY ( a $ b $ c $ d $ e $ f ) )"], &attributes, false);
-    let types = model.types(&[]).expect("types");
+    let types = object_types(&mut model, &[]).expect("types");
     assert_eq!(types[0].attributes.len(), 6);
     let warning = "4 attribute types have no syntax that is declared and are taken for text: a, b, c, d";
     assert_eq!(model.findings.warnings(str::to_owned), [warning]);
@@ -108,7 +109,7 @@ fn structural_classes_are_types_and_auxiliary_ones_if_asked_for() {
         "( 1.7 NAME 'oldest' AUXILIARY OBSOLETE )",
     ];
     let names = |auxiliary| {
-        let types = read(&classes, &["( 2.1 NAME 'a' )"], auxiliary).types(&[]).expect("types");
+        let types = object_types(&mut read(&classes, &["( 2.1 NAME 'a' )"], auxiliary), &[]).expect("types");
         types.iter().map(|t: &SeenType| t.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(false), ["structural", "unsaid", "1.5"]);
@@ -124,7 +125,7 @@ fn what_is_broken_is_told_and_the_rest_is_kept() {
     attributes.push(b"( 2.4 NAME '\xff' )".to_vec());
     let definitions = Definitions { classes: &classes, attributes: &attributes, rules: &rules, syntaxes: &[] };
     let mut model = model(definitions, false, Bounds::default()).expect("within all limits");
-    let types = model.types(&[]).expect("types");
+    let types = object_types(&mut model, &[]).expect("types");
     assert_eq!(types.iter().map(|t| &*t.name).collect::<Vec<_>>(), ["good", "fine"]);
     assert_eq!(
         model.findings.warnings(str::to_owned),
@@ -150,7 +151,7 @@ fn what_only_the_server_writes_need_not_be_declared() {
     let class = "( 2.5.17.0 NAME 'subentry' SUP top STRUCTURAL MUST ( cn $ subtreeSpecification ) )";
     let top = "( 2.5.6.0 NAME 'top' ABSTRACT )";
     let mut undeclared = read(&[top, class], &["( 2.5.4.3 NAME 'cn' )"], false);
-    let types = undeclared.types(&[]).expect("types");
+    let types = object_types(&mut undeclared, &[]).expect("types");
     let a = &types[0].attributes[1];
     assert_eq!(
         (&*a.name, a.plurality, a.writability),
@@ -160,6 +161,6 @@ fn what_only_the_server_writes_need_not_be_declared() {
     // What is declared counts.
     let own = "( 2.5.18.6 NAME 'SubtreeSpecification' SYNTAX 1.9.1 )";
     let mut declared = read(&[top, class], &["( 2.5.4.3 NAME 'cn' )", own], false);
-    assert_eq!(declared.types(&[]).expect("types")[0].attributes[1].data_type, DataType::Binary);
+    assert_eq!(object_types(&mut declared, &[]).expect("types")[0].attributes[1].data_type, DataType::Binary);
     assert_eq!(declared.findings.warnings(str::to_owned), [""; 0]);
 }

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::plan::{
+use super::super::report::{Place, Touched};
+use super::super::warnings::{self, Kept, Reason};
+use super::super::{RowId, Verdict};
+use super::{
     Candidate, KeptRow, ParentChange, PartitionRef, PartitionState, Planner, Retarget, RowState, sort_by_place,
 };
-use super::report::{Place, Touched};
-use super::warnings::{self, Kept, Reason};
-use super::{RowId, Verdict};
 use crate::domain::dn::{self, Dn, DnKey};
 
 impl<'a> Planner<'a> {

@@ -5,12 +5,10 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::View;
-use super::plan::{
-    Addition, EntryRef, ParentRef, PartitionRef, PartitionState, Planner, RowState, Update, sort_by_place,
-};
-use super::report::{Moved, Place, Renamed, Touched};
-use super::warnings::Reason;
+use super::super::View;
+use super::super::report::{Moved, Place, Renamed, Touched};
+use super::super::warnings::Reason;
+use super::{Addition, EntryRef, ParentRef, PartitionRef, PartitionState, Planner, RowState, Update, sort_by_place};
 use crate::domain::dn::{self, DnKey};
 
 impl<'a> Planner<'a> {
@@ -348,7 +346,7 @@ enum Hidden {
     No,
 }
 
-/// For each entry which one it is in [`Seen`](super::Seen), what it hangs under, whether it is technical.
+/// For each entry which one it is in [`Seen`](super::super::Seen), what it hangs under, whether it is technical.
 struct Places {
     refs: Vec<EntryRef>,
     above: Vec<Option<At>>,

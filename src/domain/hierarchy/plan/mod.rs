@@ -1,5 +1,8 @@
 //! From what is stored and what was seen to what will change.
 
+mod missing;
+mod placing;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
