@@ -8,18 +8,20 @@
 //!
 //! | room | owns | looks at |
 //! |---|---|---|
-//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store` and `db`, `domain`, `connectors`, `security` |
-//! | [`ops`] | one verb per function: everything that is more than one store call | `store`, `db`, `connectors`, `domain`, `security`, `config`, `metrics` |
+//! | [`http`] | warp, JSON shapes, status codes, the accept loop | `ops`, reads of `store` and `db`, `app`, `domain`, `connectors`, `security`, `metrics` |
+//! | [`app`] | the components of one running server | `store`, `db`, `connectors`, `security`, `domain`, `metrics` |
+//! | [`ops`] | one verb per function: everything that is more than one store call | `app`, `store`, `db`, `connectors`, `domain`, `security`, `config`, `metrics` |
 //! | [`store`] | the tables: SQL | `db`, `domain` |
 //! | [`db`] | the SQLite file, its lock, the one writer, the readers | nothing but `error` |
 //! | [`connectors`] | outside systems: sockets, LDAP, files, the definitions of settings | `domain`, `security` |
-//! | [`security`] | API keys, sealed values, certificates, counts and refusals of callers, the clock | nothing but `error` |
+//! | [`security`] | API keys, sealed values, certificates, counts and refusals of callers | `domain` |
 //! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
 //! | [`sandbox`] | a small LDAP directory in this process, for `jim demo` and the tests | `domain` |
 //!
-//! [`app::App`] ties the components of one server together; [`config`] and [`telemetry`] stand at the door; [`metrics`]
-//! counts, and [`ops::monitoring`] adds what is so at the moment of asking. The commands of the program live beside
-//! `main.rs`. `tests/tidy.rs` holds these directions against the source.
+//! [`error`], [`telemetry`] and [`metrics`] are the ground that all may use; [`config`] stands between the rooms and the
+//! program, whose commands live beside `main.rs`. Inside [`http`], `wire` (JSON) lies below `call` (a request), that
+//! below `api` (the handlers), and the list of routes in `http/mod.rs` on top. `tests/tidy` holds these directions, and
+//! that no two modules use each other, against the parsed source.
 //!
 //! # What is always so
 //!
@@ -37,7 +39,7 @@
 //! - The LDAP library sees only frames that the guard has checked ([`connectors::ldap::guard`]): deep nesting would
 //!   otherwise end the process.
 //! - A secret is a [`security::secret::Secret`] or sealed bytes. Neither can be printed or serialised.
-//! - Key, role, method and path are checked by the one function that makes routes, so that no route can miss a check.
+//! - Path, method, key and role are checked by the one function that runs routes, so that no route can miss a check.
 //! - Everything from outside has a size limit, a time limit and a clear error.
 //! - A storage that failed takes no changes until a page was written and synced again; a damaged one takes none at all.
 //!   Reads go on ([`db`]).
@@ -72,8 +74,9 @@
 //!
 //! # Where to add
 //!
-//! A chapter of the API is one file in `http/`, one module in `tests/api/`, a line per route in [`http::api`]. What an
-//! operation takes and answers is described beside its handler ([`http::description`]). A connector is a folder in
+//! A chapter of the API is one file in `http/api/`, one module in `tests/api/`, a line per route in `http/mod.rs`. Path,
+//! method and answers are described beside the handler, and one struct reads and describes a request
+//! (`http/wire/request.rs`); the document comes from there ([`http::description`]). A connector is a folder in
 //! `connectors/`, a row in [`connectors::definitions`], its id in the CHECK of `schema.sql`, and a variant of
 //! `connectors::connector`; the compiler lists the rest. A run is a verb in [`ops::run`]. A table is in `schema.sql`,
 //! with the file of its family in `store/`.

@@ -50,7 +50,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("metrics", &[]),
     ("domain", &[]),
     ("security", &["error", "domain"]),
-    ("db", &["error", "domain"]),
+    ("db", &["error"]),
     ("store", &["error", "domain", "db"]),
     ("connectors", &["error", "domain", "security"]),
     ("sandbox", &["error", "domain"]),

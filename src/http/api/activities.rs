@@ -10,6 +10,7 @@ use crate::domain::time_span;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::wire;
+use crate::http::wire::body::Errors;
 use crate::http::wire::choice::choice;
 use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
 use crate::http::wire::request::query;
@@ -211,8 +212,11 @@ query! {
     responses((status = 200, description = "One page of activities.", body = Page<Header>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = Paging::from(PagingQuery::read(&call.query)?);
-    let search = SearchQuery::read(&call.query)?.search.map(|text| text.0).filter(|text| !text.is_empty());
+    let mut errors = Errors::default();
+    let paging = Paging::from(PagingQuery::read_with(&call.query, &mut errors).unwrap_or_default());
+    let search = SearchQuery::read_with(&call.query, &mut errors).and_then(|query| query.search);
+    errors.check()?;
+    let search = search.map(|text| text.0).filter(|text| !text.is_empty());
     let page = page::Page {
         sort: sort(paging.sort_by().unwrap_or_default()),
         descending: paging.descending(),

@@ -8,10 +8,11 @@ use warp::reply::Response;
 use super::connected_systems::WHAT;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
+use crate::http::wire::body::Errors;
 use crate::http::wire::choice::choice;
 use crate::http::wire::request::query;
 use crate::http::wire::text::{DateInQuery, Text};
+use crate::http::wire::{self, Query};
 use crate::ops::history as ops;
 use crate::store::connected_systems;
 
@@ -149,8 +150,7 @@ query! {
     ))
 )]
 pub async fn deleted_cso(call: Call) -> Result<Response> {
-    ConnectorSpaceQuery::read(&call.query)?;
-    none::<DeletedConnectorSpaceObject>(&call)
+    none::<DeletedConnectorSpaceObject, _>(&call, ConnectorSpaceQuery::read_with)
 }
 
 /// Lists deleted metaverse objects.
@@ -166,15 +166,21 @@ pub async fn deleted_cso(call: Call) -> Result<Response> {
     ))
 )]
 pub async fn deleted_mvo(call: Call) -> Result<Response> {
-    MetaverseQuery::read(&call.query)?;
-    none::<DeletedMetaverseObject>(&call)
+    none::<DeletedMetaverseObject, _>(&call, MetaverseQuery::read_with)
 }
 
-/// An empty page.
-fn none<T: ToSchema + Serialize>(call: &Call) -> Result<Response> {
-    let query = DeletedQuery::read(&call.query)?;
-    let page = query.page.unwrap_or(1).max(1);
-    let page_size = query.page_size.unwrap_or(PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
+/// An empty page, after both queries were checked.
+fn none<T: ToSchema + Serialize, Q>(
+    call: &Call,
+    read_own: impl Fn(&Query, &mut Errors) -> Option<Q>,
+) -> Result<Response> {
+    let mut errors = Errors::default();
+    read_own(&call.query, &mut errors);
+    let query = DeletedQuery::read_with(&call.query, &mut errors);
+    errors.check()?;
+    let (page, page_size) = query.map_or((None, None), |query| (query.page, query.page_size));
+    let page = page.unwrap_or(1).max(1);
+    let page_size = page_size.unwrap_or(PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     wire::ok(&DeletedObjects { items: Vec::<T>::new(), total_count: 0, page, page_size })
 }
 

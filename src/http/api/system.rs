@@ -47,6 +47,21 @@ struct NoSignIn<'a> {
     error: &'static str,
 }
 
+/// How to sign in.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "the contract reserves it for a later version")]
+struct SignIn {
+    authority: String,
+    client_id: String,
+    scopes: Vec<String>,
+    /// `code`
+    response_type: String,
+    use_pkce: bool,
+    /// `S256`
+    code_challenge_method: String,
+}
+
 #[derive(Serialize, ToSchema)]
 struct Version {
     product: &'static str,
@@ -115,6 +130,7 @@ pub async fn version(_: Call) -> Result<Response> {
     get, path = "/api/v1/auth/config",
     tag = "System", operation_id = "authConfig",
     responses(
+        (status = 200, description = "Reserved for later versions.", body = SignIn),
         (status = 503, description = "Sign-in is not configured; use an API key.", body = NoSignIn),
     )
 )]

@@ -50,6 +50,7 @@ pub struct Page<T: ToSchema = Value> {
 }
 
 query! {
+    #[derive(Default)]
     pub(crate) struct PagingQuery {
         /// Page number from 1; below 1 becomes 1.
         #[param(inline)]

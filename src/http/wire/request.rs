@@ -61,12 +61,21 @@ macro_rules! query {
 
         impl $Name {
             /// Reads all parameters, or names everything that is wrong with them.
+            #[allow(dead_code, reason = "some are read together with another query")]
             $vis fn read(query: &$crate::http::wire::Query) -> $crate::error::Result<Self> {
                 let mut errors = $crate::http::wire::body::Errors::default();
-                $(let $field = query.field(stringify!($field), &mut errors);)*
+                let read = Self::read_with(query, &mut errors);
                 errors.check()?;
-                let read = || Some($Name { $($field: $field?,)* });
-                read().ok_or_else(|| $crate::error::Error::field("query", "Is invalid."))
+                read.ok_or_else(|| $crate::error::Error::field("query", "Is invalid."))
+            }
+
+            /// Reads all parameters beside those of another query, whose errors go into the same answer.
+            $vis fn read_with(
+                query: &$crate::http::wire::Query,
+                errors: &mut $crate::http::wire::body::Errors,
+            ) -> Option<Self> {
+                $(let $field = query.field(stringify!($field), errors);)*
+                Some($Name { $($field: $field?,)* })
             }
         }
     };
