@@ -67,7 +67,13 @@ fn open(lock_path: &Path, create: bool) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(create).truncate(false).mode(0o600).custom_flags(flags);
-    options.open(lock_path)
+    match options.open(lock_path) {
+        // A look needs no more than to read: a check by another account, or on a read-only file system.
+        Err(e) if !create && matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            options.write(false).open(lock_path)
+        }
+        opened => opened,
+    }
 }
 
 /// Locks the file and writes our process id into it; the inner error is the id of the holder.
@@ -82,10 +88,10 @@ fn lock(mut file: File, lock_path: &Path) -> Result<Result<FileLock, Option<u32>
         // A file system without locks, or one that has no more of them.
         Err(TryLockError::Error(e)) => return Err(cannot("lock", lock_path, &e)),
     }
-    // Written over what a crash left: a reader never meets an empty file.
+    // Written over what a crash left: a reader never meets an empty file. On a full disk the holder has no name.
     let line = format!("{}\n", std::process::id());
     let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(line.as_bytes()));
-    written.and_then(|()| file.set_len(line.len() as u64)).map_err(|e| cannot("write", lock_path, &e))?;
+    let _ = written.and_then(|()| file.set_len(line.len() as u64));
     Ok(Ok(FileLock { file }))
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{OpenFault, not_ready};
 use super::pragmas;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How many connections read at once.
 pub(super) const READERS: u32 = 4;
@@ -33,7 +33,7 @@ impl Readers {
     pub fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let pool = self.pool.read();
         let connection = pool.as_ref().ok_or_else(|| not_ready(None))?.get().map_err(|e| not_ready(Some(e.into())))?;
-        f(&*connection.unchecked_transaction()?)
+        snapshot(&connection, f)
     }
 
     /// Does the same if a connection is free at once, or gives the closure back.
@@ -43,7 +43,7 @@ impl Readers {
     {
         let pool = self.pool.try_read();
         let Some(connection) = pool.as_deref().and_then(Option::as_ref).and_then(Pool::try_get) else { return Err(f) };
-        Ok(connection.unchecked_transaction().map_err(Error::from).and_then(|snapshot| f(&snapshot)))
+        Ok(snapshot(&connection, f))
     }
 
     /// Closes all connections once no read is running. Reads wait until the result is dropped.
@@ -51,6 +51,28 @@ impl Readers {
         let mut pool = self.pool.write();
         *pool = None;
         Closed(pool)
+    }
+}
+
+/// Runs a closure in a transaction, by cached statements: parsing BEGIN would cost as much as reading a row.
+fn snapshot<T>(connection: &Connection, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let end = End(connection);
+    let result = f(connection);
+    drop(end);
+    result
+}
+
+/// Ends the transaction when it is dropped, also by a panic.
+struct End<'c>(&'c Connection);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let ended = self.0.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if ended.is_err() {
+            // A statement that is still running, or a disk that fails: nothing was written that could be lost.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
     }
 }
 
@@ -81,6 +103,8 @@ fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenF
         .idle_timeout(Some(Duration::from_secs(30)))
         .max_lifetime(None)
         .connection_timeout(WAIT)
+        // A connection to a file does not go stale; the test would be a query before each read.
+        .test_on_check_out(false)
         .build(manager)
         .map_err(cannot)?;
     pragmas::verify(&*pool.get().map_err(cannot)?)?;

@@ -105,7 +105,7 @@ struct Request {
 
 impl Served {
     async fn answer(self: Arc<Self>, request: Request) -> Response {
-        let mut tally = Tally { metrics: &self.metrics, begun: Instant::now(), status: 500 };
+        let mut tally = Tally { metrics: &self.metrics, begun: Instant::now(), status: None };
         let id = Arc::clone(&request.arrival.request_id);
         let response = self.run(request).await.unwrap_or_else(|e| {
             let (status, code) = error::status_and_code(&e);
@@ -117,7 +117,7 @@ impl Served {
             }
             error::reply(&e, &id)
         });
-        tally.status = response.status().as_u16();
+        tally.status = Some(response.status().as_u16());
         response
     }
 
@@ -135,12 +135,15 @@ impl Served {
 struct Tally<'a> {
     metrics: &'a RouteMetrics,
     begun: Instant,
-    status: u16,
+    status: Option<u16>,
 }
 
 impl Drop for Tally<'_> {
     fn drop(&mut self) {
-        self.metrics.answered(self.status, self.begun.elapsed());
+        let panicked = std::thread::panicking().then_some(500);
+        if let Some(status) = self.status.or(panicked) {
+            self.metrics.answered(status, self.begun.elapsed());
+        }
     }
 }
 

@@ -99,7 +99,8 @@ async fn accept(app: &App, presented: Credential<'_>, from: IpAddr, now: Now) ->
                     retry_after: Some(wait),
                 }));
             }
-            match verify(app, key, digest, now).await? {
+            // Boxed: it is rare and large, and every request would carry its room.
+            match Box::pin(verify(app, key, digest, now)).await? {
                 Ok(record) => record,
                 denied => return Ok(denied),
             }

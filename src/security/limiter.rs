@@ -97,9 +97,12 @@ impl<K: Hash + Eq + Copy> Windows<K> {
         let mut open = self.open.lock();
         if open.len() >= MAX_WINDOWS && !open.contains_key(&key) {
             open.retain(|_, window| !window.is_over(now));
-            // With little freed, the next requests would search all windows again.
+            // With little freed, the next requests would search all windows again: the older half goes, too.
             if open.len() > MAX_WINDOWS / 2 {
-                open.clear();
+                let mut ages: Vec<Duration> = open.values().map(|window| window.opened).collect();
+                let middle = ages.len() / 2;
+                let middle = *ages.select_nth_unstable(middle).1;
+                open.retain(|_, window| window.opened > middle);
             }
         }
         let window = open.entry(key).or_insert(Window { opened: now, count: 0 });

@@ -63,8 +63,9 @@ request! {
     responses((status = 200, description = "All object types.", body = Vec<ObjectType>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
+    let system = call.id(0, WHAT)?;
     let permit = wire::permit(&call.app.large_answers).await?;
-    let types = ops::list(&call.app, call.id(0, WHAT)?).await?;
+    let types = ops::list(&call.app, system).await?;
     wire::stream(Some(permit), || object_types(types)).await
 }
 

@@ -127,18 +127,19 @@ impl<W: Wire> AsyncWrite for Socket<W> {
             None => {
                 let shut = Pin::new(&mut self.wire).poll_shutdown(cx);
                 ready!(self.watched(cx, shut))?;
-                Drain { until: Box::pin(tokio::time::sleep(LINGER_TIME)), left: self.link.linger.load(Relaxed) }
+                let mut left = self.link.linger.load(Relaxed);
+                if left == 0 {
+                    // hyper refused a head by itself if the rest of it is here; otherwise the close is at once.
+                    let mut scratch = [MaybeUninit::uninit(); 1024];
+                    let mut buffer = ReadBuf::uninit(&mut scratch);
+                    match Pin::new(&mut self.wire).poll_read(cx, &mut buffer) {
+                        Poll::Ready(Ok(())) if !buffer.filled().is_empty() => left = LINGER,
+                        _ => return Poll::Ready(Ok(())),
+                    }
+                }
+                Drain { until: Box::pin(tokio::time::sleep(LINGER_TIME)), left }
             }
         };
-        if drain.left == 0 {
-            // hyper refused a head by itself if the rest of it is here, and closes at once otherwise.
-            let mut scratch = [MaybeUninit::uninit(); 1024];
-            let mut buffer = ReadBuf::uninit(&mut scratch);
-            match Pin::new(&mut self.wire).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => drain.left = LINGER,
-                _ => return Poll::Ready(Ok(())),
-            }
-        }
         let done = self.poll_drain(cx, &mut drain);
         self.drain = Some(drain);
         done.map(Ok)

@@ -108,9 +108,13 @@ impl Errors {
         None
     }
 
-    /// The first error with its field.
-    pub(crate) fn first(&self) -> Option<(&str, &str)> {
-        self.0.iter().next().and_then(|(field, texts)| Some((field.as_str(), texts.first()?.as_str())))
+    /// The first error of the fields with these identifiers, and the name of its field.
+    pub(crate) fn first_of(&self, identifiers: &[&str]) -> Option<(String, &str)> {
+        identifiers.iter().find_map(|identifier| {
+            let field = camel_case(identifier);
+            let text = self.0.get(&field)?.first()?.as_str();
+            Some((field, text))
+        })
     }
 
     /// Fails with all errors added so far.
@@ -125,7 +129,7 @@ impl Errors {
 }
 
 impl Body {
-    /// The members of an object inside a body; the last of several with one name counts, and that is an error.
+    /// The members of an object inside a body; the first of several with one name counts, and that is an error.
     pub(crate) fn of_members(members: Vec<(String, Node)>, known: &'static [&'static str]) -> Body {
         let mut body = Body { fields: Vec::new(), errors: Errors::default() };
         for (name, node) in members {
@@ -141,12 +145,15 @@ impl Body {
         let place = camel_case(identifier);
         let sent = self.fields.iter().position(|(known, _)| *known == identifier);
         match sent.map(|at| self.fields.swap_remove(at).1) {
+            // Of a field that was given twice nothing else is said.
+            None | Some(Node::Null) if self.errors.0.contains_key(&place) => T::absent(&place, &mut Errors::default()),
             None | Some(Node::Null) => T::absent(&place, &mut self.errors),
-            Some(node) if has_nul(&node) => {
-                self.errors.add(&place, "Must not contain NUL.");
-                T::absent(&place, &mut Errors::default())
+            Some(node) => {
+                if has_nul(&node) {
+                    self.errors.add(&place, "Must not contain NUL.");
+                }
+                T::read(node, &place, &mut self.errors)
             }
-            Some(node) => T::read(node, &place, &mut self.errors),
         }
     }
 

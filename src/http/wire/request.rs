@@ -173,7 +173,7 @@ pub(crate) fn object<T: Request + Default>(sent: Node) -> Result<T, String> {
     };
     let mut body = Body::of_members(members, T::FIELDS);
     let value = T::read(&mut body);
-    match (body.errors.first(), value) {
+    match (body.errors.first_of(T::FIELDS), value) {
         (Some((field, why)), _) => Err(format!("{field} m{}", why.trim_start_matches('M'))),
         (None, value) => Ok(value.unwrap_or_default()),
     }
@@ -255,6 +255,15 @@ mod tests {
             ("{\"name\":\"x\",\"count\":9223372036854775808}", &["count: Must be an integer."]),
             ("{\"isOn\":\"true\"}", &["isOn: Must be true or false.", "name: Must be 1-200 characters."]),
             ("{\"name\":\"a\\u0000b\"}", &["name: Must not contain NUL."]),
+            ("{\"name\":null,\"Name\":\"x\"}", &["name: Must be given only once."]),
+            (
+                "{\"name\":\"x\",\"parts\":{\"7\":{\"isOn\":\"\\u0000\"},\"x\":{}}}",
+                &[
+                    "parts: Must not contain NUL.",
+                    "parts.7: isOn must not contain NUL.",
+                    "parts.x: Keys of parts are part ids, written as integers.",
+                ],
+            ),
             ("[]", &["body: Must be a JSON object."]),
             ("{\"name\":\"s3cret", &["body: Is not valid JSON (line 1, column 15)."]),
             ("{\"name\":\"\\ud800\"}", &["body: Is not valid JSON (line 1, column 16)."]),

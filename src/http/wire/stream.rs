@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::reply::{Reply, Response};
 
-use super::{ok, with_type};
+use super::with_type;
 use crate::error::{Error, Result};
 
 /// Size of a chunk of a streamed body.
@@ -47,7 +47,11 @@ pub(crate) async fn stream<T: Serialize>(
     permit: Option<Permit>,
     make: impl FnOnce() -> T + Send + 'static,
 ) -> Result<Response> {
-    let Some(permit) = permit else { return ok(&make()) };
+    let Some(permit) = permit else {
+        let whole = tokio::task::spawn_blocking(move || serde_json::to_vec(&make())).await;
+        let whole = whole.map_err(|e| Error::internal("serialising a response panicked", e))?;
+        return Ok(with_type(whole.map_err(|e| Error::internal("a response cannot be written", e))?.into_response()));
+    };
     let (queue, mut chunks) = mpsc::channel(QUEUED_CHUNKS);
     let writing = tokio::task::spawn_blocking(move || {
         let _held = permit;
