@@ -259,29 +259,6 @@ fn the_messages_that_the_readme_explains_are_said() {
     assert!(looked_for >= 8, "{looked_for}");
 }
 
-/// The routes as the description has them; router and description come from one list.
-fn routes() -> Vec<(String, String)> {
-    let description: serde_json::Value = serde_json::from_str(&jim::http::description("x")).expect("JSON");
-    let paths = description["paths"].as_object().expect("paths").iter();
-    let verbs = |item: &serde_json::Value| item.as_object().expect("an item").keys().cloned().collect::<Vec<_>>();
-    paths.flat_map(|(path, item)| verbs(item).into_iter().map(|verb| (path.clone(), verb.to_uppercase()))).collect()
-}
-
-#[test]
-fn every_route_is_in_the_readme() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
-    let routes = routes();
-    for (path, method) in &routes {
-        assert!(readme.contains(&format!("| {method} | `{path}` |")), "{method} {path} is not in README.md");
-    }
-    assert!(routes.len() > 20, "the routes were not found");
-    let rows = readme
-        .lines()
-        .filter(|l| l.starts_with("| ") && (["| `/api/", "| `/swagger", "| `/metrics"].iter().any(|p| l.contains(p))))
-        .count();
-    assert_eq!(rows, routes.len(), "README.md has rows that are no routes");
-}
-
 /// The bars of which a test's name begins with, in capitals.
 fn bars_of(name: &str) -> Vec<String> {
     let mut found = Vec::new();
