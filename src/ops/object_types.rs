@@ -38,7 +38,7 @@ pub struct Bulk {
 }
 
 /// Attributes that an activity names; the rest are counted.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 const LOCKED: &str = "An external id or secondary external id is always selected; clear its flag, or give it to another \
                       attribute, before this one is deselected.";
 const CONTRADICTS: &str = "Must not be false for what becomes an external id or secondary external id.";
@@ -137,8 +137,8 @@ pub async fn update_many(
                     Err(why) => errors.push((*id, why)),
                 }
             }
-            let more = names.len().saturating_sub(MOST_NAMED);
-            names.truncate(MOST_NAMED);
+            let more = names.len().saturating_sub(MAX_NAMED);
+            names.truncate(MAX_NAMED);
             if more > 0 {
                 names.push(format!("and {more} more"));
             }
