@@ -131,7 +131,7 @@ pub fn metrics_alone(app: &App) -> Filter {
     routes::serve(app, vec![show], |title| DESCRIPTION.pieces(title))
 }
 
-/// Every route: method, path template, and the name of its [`Access`].
+/// Every route: method, path template, and who may call it (`Reader`).
 pub fn all_routes() -> impl Iterator<Item = [&'static str; 3]> {
     static ALL: LazyLock<Vec<[String; 3]>> = LazyLock::new(|| {
         let all = chapters().into_iter().chain(docs());
