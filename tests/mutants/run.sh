@@ -135,7 +135,7 @@ for area in "${areas[@]}"; do
         ;;
     hierarchy)
         domain dn hierarchy
-        mutate domain::hierarchy:: 'domain/hierarchy/*.rs'
+        mutate domain::hierarchy:: 'domain/hierarchy/*.rs' 'domain/hierarchy/plan/*.rs'
         ;;
     guard)
         ldap
