@@ -54,7 +54,7 @@ impl Inspection {
         let wal = place::sidecar(path, "wal");
         let settled = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
         let connection = if beside.is_none() && settled {
-            // Nobody else can write: the file is all there is, and SQLite needs no files of its own beside it.
+            // No other process can write: the file is complete, and SQLite needs no files of its own beside it.
             let name = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             Connection::open_with_flags(format!("file:{}?immutable=1", name.replace("%2F", "/")), flags)
@@ -63,7 +63,7 @@ impl Inspection {
             Connection::open_with_flags(path, flags)
         };
         let connection = connection.map_err(|e| OpenFault::sqlite(path, &e))?;
-        // It may be a file that somebody else has put together, and nothing of it belongs in a temporary folder.
+        // The file may come from a stranger, and nothing of it belongs in a temporary folder.
         connection
             .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")
             .map_err(|e| OpenFault::sqlite(path, &e))?;

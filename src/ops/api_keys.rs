@@ -160,7 +160,7 @@ pub async fn infrastructure(db: &Db, hasher: &api_key::Hasher, clear: &str, now:
 }
 
 /// Creates the first key of a database that has none. It is printed before it is stored: after a crash in between the
-/// printed key does not work and the next start prints another. The other order would leave a key that nobody knows.
+/// printed key does not work and the next start prints another. The other order would leave a key that was never printed.
 ///
 /// # Errors
 /// It could not be printed, and was not stored.

@@ -183,7 +183,7 @@ fn sweep(backup: &Path) {
         let random = name.to_str().and_then(|n| n.strip_prefix(&prefix)).unwrap_or_default();
         let ours = random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit());
         let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
-        // While the lock is held here, nobody else can be writing to it.
+        // While the lock is held here, no other process can write to it.
         if ours
             && is_folder
             && let Ok(_locked) = lock_folder(&entry.path())

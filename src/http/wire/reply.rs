@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// A 200 with a JSON body.
 pub fn ok<T: serde::Serialize>(body: &T) -> Result<Response> {
-    // Room for most answers: a buffer that grows from nothing is copied six times.
+    // Room for most answers: a buffer that begins small is copied each time it doubles.
     let mut bytes = Vec::with_capacity(4096);
     serde_json::to_writer(&mut bytes, body).map_err(|e| Error::internal("a response cannot be written", e))?;
     Ok(with_type(bytes.into_response()))
