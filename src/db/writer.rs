@@ -143,11 +143,8 @@ impl Writer {
         };
         set(self, 0, LARGE_CACHE)?;
         let result = self.in_transaction(f);
-        // As this SQLite is built all connections share one account of pages: what is held beyond the smaller cache
-        // would be missing in those of the readers, each of whose pages would be dropped as soon as it was read.
-        let small = set(self, pragmas::CHECKPOINT_PAGES, CACHE)
-            .and_then(|()| Ok(self.connection()?.execute_batch("PRAGMA shrink_memory")?));
-        if let Err(e) = small {
+        // The smaller cache frees the pages beyond it.
+        if let Err(e) = set(self, pragmas::CHECKPOINT_PAGES, CACHE) {
             // What was committed is so, whatever becomes of the caches.
             tracing::warn!(error = %e, "the writer goes on with the settings of a large change");
         }

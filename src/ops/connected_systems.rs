@@ -70,8 +70,11 @@ pub async fn get(db: &Db, id: i64) -> Result<Detail> {
 /// One system, provided that it has no schema.
 pub async fn get_without_schema(db: &Db, id: i64) -> Result<Option<Detail>> {
     db.read_few(move |c| {
-        let detail = Detail::bare(c, id)?;
-        Ok((!schema::exists(c, id)?).then_some(detail))
+        let system = systems::get(c, id)?;
+        if system.has_schema {
+            return Ok(None);
+        }
+        Ok(Some(Detail { settings: systems::settings(c, id)?, system, types: Vec::new() }))
     })
     .await
 }

@@ -32,13 +32,16 @@ pub struct System {
     pub hierarchy_revision: i64,
     /// `None`: sequential.
     pub max_export_parallelism: Option<i64>,
+    /// Whether it has object types.
+    pub has_schema: bool,
 }
 
 /// Columns in the order of [`System::from_row`].
 macro_rules! columns {
     () => {
         "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
-            settings_revision, hierarchy_revision, max_export_parallelism FROM connected_systems"
+            settings_revision, hierarchy_revision, max_export_parallelism,
+            EXISTS (SELECT 1 FROM object_types WHERE system_id = connected_systems.id) FROM connected_systems"
     };
 }
 const GET: &str = concat!(columns!(), " WHERE id = ?1");
@@ -62,6 +65,7 @@ impl System {
             settings_revision: r.get(8)?,
             hierarchy_revision: r.get(9)?,
             max_export_parallelism: r.get(10)?,
+            has_schema: r.get(11)?,
         })
     }
 }

@@ -60,11 +60,6 @@ pub enum Flag {
     Secondary,
 }
 
-/// Whether a schema was imported.
-pub fn exists(c: &Connection, system: i64) -> Result<bool> {
-    Ok(c.prepare_cached("SELECT 1 FROM object_types WHERE system_id = ?1")?.exists([system])?)
-}
-
 /// Whole stored schema of a system, for a plan.
 pub fn load(c: &Connection, system: i64) -> Result<Vec<StoredType>> {
     Ok(list(c, system)?.into_iter().map(|listed| listed.stored).collect())

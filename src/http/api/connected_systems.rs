@@ -1,8 +1,6 @@
 //! Chapter 3: connected systems. A secret's value is in no answer; whether one is stored is.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use warp::reply::Response;
 
@@ -63,8 +61,9 @@ struct ConnectedSystem {
     #[schema(minimum = 1, maximum = 16)]
     max_export_parallelism: Option<i64>,
     /// Current setting values, keyed by setting ID
+    #[serde(serialize_with = "as_object")]
     #[schema(value_type = BTreeMap<SettingId, SettingBody>)]
-    setting_values: BTreeMap<i64, SettingBody>,
+    setting_values: Vec<(i64, SettingBody)>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -352,7 +351,12 @@ impl ConnectedSystem {
     }
 }
 
-fn settings_of(connector: &Definition, mut settings: Settings) -> BTreeMap<i64, SettingBody> {
+/// Writes pairs as an object, in their order.
+fn as_object<S: Serializer>(pairs: &[(i64, SettingBody)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(pairs.iter().map(|(id, body)| (id, body)))
+}
+
+fn settings_of(connector: &Definition, mut settings: Settings) -> Vec<(i64, SettingBody)> {
     let body = |setting: &crate::domain::setting::Setting| {
         let mut body = SettingBody {
             name: setting.name,

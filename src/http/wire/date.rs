@@ -1,6 +1,8 @@
 //! Points in time as the wire writes and reads them.
 
-use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 /// The current time as the wire writes it.
 pub fn now() -> String {
@@ -9,20 +11,11 @@ pub fn now() -> String {
 
 /// A point in time: ISO 8601 UTC, fraction digits only when not zero, at most seven.
 pub fn date(at: OffsetDateTime) -> String {
-    let at = at.to_offset(time::UtcOffset::UTC);
-    let mut text = format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    );
-    let ticks = at.nanosecond() / 100;
-    if ticks > 0 {
-        text.push_str(format!(".{ticks:07}").trim_end_matches('0'));
-    }
+    const FORMAT: &[BorrowedFormatItem<'_>] =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]");
+    // The format has no part that can fail for a date that exists.
+    let mut text = at.to_offset(UtcOffset::UTC).format(FORMAT).unwrap_or_default();
+    text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
     text.push('Z');
     text
 }
@@ -39,7 +32,7 @@ pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
         && (matches!(offset, "" | "Z") || fits(offset.get(1..)?, "00:00"));
     let offset = if offset.is_empty() { "Z" } else { offset };
     let text = has_form.then(|| format!("{local}{offset}"))?;
-    let at = OffsetDateTime::parse(&text, &Iso8601::PARSING).ok()?.checked_to_offset(time::UtcOffset::UTC)?;
+    let at = OffsetDateTime::parse(&text, &Iso8601::PARSING).ok()?.checked_to_offset(UtcOffset::UTC)?;
     (1..=9999).contains(&at.year()).then_some(at)
 }
 
