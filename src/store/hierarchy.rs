@@ -172,7 +172,7 @@ fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Resu
     let mut rows = Vec::with_capacity(plan.partitions_added.len());
     for added in &plan.partitions_added {
         let Some(p) = seen.partitions.get(*added) else { continue };
-        let (kind, value) = id_columns(p.ids.best());
+        let (kind, value) = id_columns(plan.id_of(p.ids, None));
         insert.execute((system, &*p.external_id, p.key.fingerprint(), kind, value, p.hidden))?;
         rows.push(tx.last_insert_rowid());
     }
@@ -199,7 +199,7 @@ fn insert_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]
     for (added, id) in plan.added.iter().zip(first..) {
         let (partition, parent) = place(added, partitions, &rows)?;
         let container = added.entry.of(seen);
-        let (kind, value) = id_columns(container.ids.best());
+        let (kind, value) = id_columns(plan.id_of(container.ids, None));
         insert.execute((
             id,
             partition,

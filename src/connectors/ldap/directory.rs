@@ -39,14 +39,13 @@ impl Directory {
         Ok(seen)
     }
 
-    /// Looks up what a plan would remove, over a new connection if the others were lost. Without a connection nothing
+    /// Looks up what a plan asks for, over a new connection if the others were lost. Without a connection nothing
     /// is known and everything stays. `None` if there is nothing to look up.
     ///
     /// # Errors
     /// A time limit is over.
     pub async fn verify(&mut self, seen: &Seen, plan: &Plan) -> Result<Option<Verdicts>, Failure> {
-        let (candidates, partitions) = (&plan.candidates, &plan.partition_candidates);
-        if candidates.is_empty() && partitions.is_empty() {
+        if !plan.asks() {
             return Ok(None);
         }
         let mut session = match self.open().await {
@@ -56,12 +55,13 @@ impl Directory {
                 tracing::warn!(%failure, "missing containers cannot be looked up");
                 let unclear = |row: RowId| (row, Verdict::Unclear);
                 return Ok(Some(Verdicts {
-                    containers: candidates.iter().map(|c| unclear(c.row)).collect(),
-                    partitions: partitions.iter().map(|(row, _)| unclear(*row)).collect(),
+                    containers: plan.candidates.iter().chain(&plan.doubts).map(|c| unclear(c.row)).collect(),
+                    partitions: plan.partition_candidates.iter().map(|(row, _)| unclear(*row)).collect(),
+                    ..Verdicts::default()
                 }));
             }
         };
-        let verdicts = removal::verify(&self.access, &mut session, &self.root, seen, candidates, partitions).await?;
+        let verdicts = removal::verify(&self.access, &mut session, &self.root, seen, plan).await?;
         session.close().await;
         Ok(Some(verdicts))
     }

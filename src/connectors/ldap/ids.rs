@@ -35,13 +35,7 @@ pub fn id_filter(id: EntryId) -> String {
             let escaped: String = bytes.iter().map(|b| format!("\\{b:02x}")).collect();
             format!("(objectGUID={escaped})")
         }
-        IdKind::EntryUuid => format!("(entryUUID={})", Uuid::from_bytes(id.value)),
-        IdKind::NsUniqueId => {
-            let hex = format!("{:032x}", u128::from_be_bytes(id.value));
-            let groups: Vec<String> =
-                hex.as_bytes().chunks(8).map(|c| String::from_utf8_lossy(c).into_owned()).collect();
-            format!("(nsUniqueId={})", groups.join("-"))
-        }
+        IdKind::EntryUuid | IdKind::NsUniqueId => format!("({})", id.to_string().replacen(' ', "=", 1)),
     }
 }
 

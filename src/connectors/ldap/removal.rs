@@ -5,19 +5,18 @@
 //! 4.1.9); whether this one does so honestly is probed with a name that cannot exist. The Active Directory family
 //! names nothing, but lets accounts read who may list what lies below an entry.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::Access;
 use super::access_list::{Account, grants_list_contents};
 use super::failure::{Failure, Stage};
-use super::ids::id_filter;
+use super::ids::{id_filter, ids};
 use super::root_dse::{Kind, RootDse};
 use super::session::{BaseRead, EVERY_ENTRY, End, Question, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
-use crate::domain::hierarchy::{Candidate, EntryId, IdKind, RowId, Seen, Verdict, Verdicts};
+use crate::domain::hierarchy::{Candidate, EntryId, EntryRef, IdKind, Plan, RowId, Seen, Verdict, Verdicts};
 use crate::security::random;
 
 /// Look-ups of one import; what is beyond is kept.
@@ -55,7 +54,7 @@ struct Inquiry<'a> {
     kind: Kind,
 }
 
-/// Looks up every candidate and returns what the directory said.
+/// Looks up everything that a plan asks for and returns what the directory said.
 ///
 /// # Errors
 /// Only when a time limit is over: any other trouble keeps the rows.
@@ -64,12 +63,12 @@ pub async fn verify(
     session: &mut Session,
     root: &RootDse,
     seen: &Seen,
-    candidates: &[Candidate],
-    partitions: &[(RowId, Arc<str>)],
+    plan: &Plan,
 ) -> Result<Verdicts, Failure> {
     session.enter(Stage::Containers);
     let mut inquiry = Inquiry { access, session, kind: root.kind };
     let mut verdicts = Verdicts::default();
+    let (candidates, partitions) = (&plan.candidates, &plan.partition_candidates);
     let names: Vec<&str> = partitions.iter().map(|(_, dn)| &**dn).collect();
     let answers = inquiry.ask(&names, Question::Presence).await?;
     for ((row, _), answer) in partitions.iter().zip(&answers) {
@@ -79,6 +78,10 @@ pub async fn verify(
     verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
     inquiry.containers(asked, &mut verdicts.containers).await?;
     inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
+    let (asked, beyond) = plan.doubts.split_at(plan.doubts.len().min(MAX_LOOK_UPS));
+    verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
+    inquiry.containers(asked, &mut verdicts.containers).await?;
+    verdicts.left = inquiry.left(seen, &plan.doubles).await?;
     Ok(verdicts)
 }
 
@@ -156,6 +159,19 @@ impl Inquiry<'_> {
             (Said::NamesNothing, Said::NamesNothing) => Verdict::Unprovable,
             _ => Verdict::Unclear,
         }
+    }
+
+    /// Entries that are no longer at the name at which they were seen: nothing is there, or an entry with another id.
+    async fn left(&mut self, seen: &Seen, doubles: &[(EntryRef, EntryId)]) -> Result<HashSet<EntryRef>, Failure> {
+        let names: Vec<&str> = doubles.iter().map(|(entry, _)| &*entry.of(seen).external_id).collect();
+        let answers = self.ask(&names, Question::Ids).await?;
+        let has_left = |answer: &BaseRead, id: EntryId| match &answer.entry {
+            Some(entry) => ids(entry).contradicts(Some(id)),
+            None => is_absent(answer),
+        };
+        let asked = doubles.iter().zip(&answers);
+        let left = asked.filter(|((_, id), answer)| answer.as_ref().is_some_and(|answer| has_left(answer, *id)));
+        Ok(left.map(|((entry, _), _)| *entry).collect())
     }
 
     /// What can be learned about each parent, once per parent.

@@ -13,16 +13,17 @@ mod warnings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::dn::DnKey;
 
 pub use known::Known;
-pub use plan::{
-    Addition, Candidate, EntryRef, ParentRef, PartitionRef, PartitionUpdate, Plan, Policy, Retarget, Update, plan,
-};
+pub use plan::{Addition, Candidate, ParentRef, PartitionRef, PartitionUpdate, Plan, Policy, Retarget, Update, plan};
 pub use report::{Changes, Moved, Renamed, Touched, summary};
 
 /// The key of a stored row. Never used twice.
@@ -46,6 +47,21 @@ pub struct EntryId {
     pub kind: IdKind,
     /// The sixteen bytes that all three kinds come down to.
     pub value: [u8; 16],
+}
+
+impl fmt::Display for EntryId {
+    /// The attribute and its value as directories show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = u128::from_be_bytes(self.value);
+        match self.kind {
+            IdKind::ObjectGuid => write!(f, "objectGUID {}", Uuid::from_u128(value)),
+            IdKind::EntryUuid => write!(f, "entryUUID {}", Uuid::from_u128(value)),
+            IdKind::NsUniqueId => {
+                let [a, b, c, d] = [96, 64, 32, 0].map(|shift| (value >> shift) as u32);
+                write!(f, "nsUniqueId {a:08x}-{b:08x}-{c:08x}-{d:08x}")
+            }
+        }
+    }
 }
 
 /// The immutable ids that an entry shows, the best kind first.
@@ -204,6 +220,25 @@ pub struct Seen {
     pub advice: Advice,
 }
 
+/// Place of a seen container in [`Seen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryRef {
+    partition: u32,
+    container: u32,
+}
+
+impl EntryRef {
+    /// The container itself.
+    pub fn of(self, seen: &Seen) -> &SeenContainer {
+        &seen.partitions[self.partition as usize].containers[self.container as usize]
+    }
+
+    /// Index of its partition.
+    fn partition(self) -> usize {
+        self.partition as usize
+    }
+}
+
 /// What an administrator can change on the directory at hand, to be put into warnings.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Advice {
@@ -239,4 +274,6 @@ pub struct Verdicts {
     pub containers: HashMap<RowId, Verdict>,
     /// For stored partitions that are no longer listed.
     pub partitions: HashMap<RowId, Verdict>,
+    /// Entries that were no longer at their name when it was looked up again: renamed while the directory was read.
+    pub left: HashSet<EntryRef>,
 }

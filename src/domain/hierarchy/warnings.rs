@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{StoredTree, Verdict};
+use super::{EntryId, StoredTree, Verdict};
 
 /// How many DNs a warning names.
 const NAMED: usize = 5;
@@ -24,6 +24,7 @@ pub(super) enum Reason {
     Unclear,
     NotAsked,
     Misplaced,
+    Elsewhere,
 }
 
 impl Reason {
@@ -61,6 +62,10 @@ impl Reason {
             Reason::NotAsked => {
                 format!("{n} kept: more are missing than one import looks up; import again, or {accept}")
             }
+            Reason::Elsewhere => format!(
+                "{n} kept: not read, and an entry elsewhere shows the same immutable id; both are listed until this \
+                 partition can be read as a whole"
+            ),
             Reason::Misplaced => {
                 format!(
                     "{n} left as stored: the parent was not read, or the name was another entry's too; nothing was removed \
@@ -87,6 +92,24 @@ impl Kept {
             format!("{partition}: {}: {}{tail}", reason.text(count, see_all), named.join("; "))
         })
     }
+}
+
+/// One warning for each of the first ids that more than one name shows, and one for the rest.
+pub(super) fn shared_ids<'a>(shared: impl ExactSizeIterator<Item = (EntryId, &'a [&'a str])>) -> Vec<String> {
+    let more = shared.len().saturating_sub(NAMED);
+    let text = |(id, dns): (EntryId, &[&str])| {
+        let named = dns.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
+        let tail = if dns.len() > NAMED { format!("; and {} more", dns.len() - NAMED) } else { String::new() };
+        format!(
+            "{id} is that of {} entries and identifies none of them; they are matched by name: {named}{tail}",
+            dns.len()
+        )
+    };
+    let mut texts: Vec<String> = shared.take(NAMED).map(text).collect();
+    if more > 0 {
+        texts.push(format!("{more} more immutable ids are each that of several entries, which are matched by name"));
+    }
+    texts
 }
 
 pub(super) fn no_ids(partition: &str, advice: &str) -> String {

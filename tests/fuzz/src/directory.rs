@@ -60,6 +60,8 @@ pub struct Node {
     pub hidden: bool,
     technical: bool,
     shown: Shown,
+    /// The entry that it was copied from together with the ids, or itself.
+    source: Uid,
     description: u8,
 }
 
@@ -87,6 +89,8 @@ pub struct Kind {
     pub two_suffixes: bool,
     /// Whether entries are hidden, views are partial, look-ups fail.
     pub rough: bool,
+    /// Whether entries are copied with their ids.
+    pub copies: bool,
 }
 
 /// The whole directory.
@@ -167,7 +171,7 @@ impl Directory {
 
     /// The ids that an entry shows.
     pub fn ids_of(&self, uid: Uid) -> EntryIds {
-        self.nodes.get(&uid).map_or(EntryIds::default(), |n| ids(uid, n.shown))
+        self.nodes.get(&uid).map_or(EntryIds::default(), |n| ids(n.source, n.shown))
     }
 }
 

@@ -77,8 +77,10 @@ struct Merge<'a> {
     misplaced: BTreeSet<usize>,
     /// Seen partitions from which nothing goes, because of such an entry, or of one whose name another one had first.
     incomplete: BTreeSet<usize>,
-    /// The ids of the latter.
-    crowded: BTreeSet<EntryId>,
+    /// The latter.
+    crowded: Vec<&'a SeenContainer>,
+    /// Ids that do not tell who an entry is.
+    unsure: BTreeSet<EntryId>,
     /// Fates that were asked for before.
     known: RefCell<BTreeMap<usize, Fate>>,
 }
@@ -102,7 +104,8 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
         listed: BTreeMap::new(),
         misplaced: BTreeSet::new(),
         incomplete: BTreeSet::new(),
-        crowded: BTreeSet::new(),
+        crowded: Vec::new(),
+        unsure: BTreeSet::new(),
         known: RefCell::default(),
     };
     merge.entries();
@@ -115,21 +118,26 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
 
 impl<'a> Merge<'a> {
     fn entries(&mut self) {
+        let left = |c: &SeenContainer| self.verdicts.left.iter().any(|at| std::ptr::eq(at.of(self.seen), c));
         let all: Vec<(usize, &SeenContainer)> = self
             .seen
             .partitions
             .iter()
             .enumerate()
             .flat_map(|(p, s)| s.containers.iter().map(move |c| (p, c)))
+            .filter(|(_, c)| !left(c))
             .collect();
-        for (i, (p, c)) in all.iter().enumerate() {
-            // An entry with an id counts where it was seen last, one without where it was seen first.
-            let later = all[i + 1..].iter().any(|(_, o)| c.ids.best().is_some() && o.ids.best() == c.ids.best());
-            if later {
-                continue;
-            }
+        // An id at two names is no entry's.
+        let roots = self.seen.partitions.iter().map(|p| (p.ids, &p.key));
+        let shown: Vec<_> = all.iter().map(|(_, c)| (c.ids, &c.key)).chain(roots).collect();
+        for (ids, key) in &shown {
+            let twice = |id: &EntryId| shown.iter().any(|(other, at)| at != key && other.iter().any(|o| o == *id));
+            self.unsure.extend(ids.iter().filter(twice));
+        }
+        for (p, c) in &all {
+            // Of one name the first counts.
             if self.entries.iter().any(|(_, o)| o.key == c.key) {
-                self.crowded.extend(c.ids.iter());
+                self.crowded.push(c);
             } else {
                 self.entries.push((*p, c));
                 self.places.push(path_of(c.key.as_str()));
@@ -138,12 +146,21 @@ impl<'a> Merge<'a> {
     }
 
     fn pair_partitions(&mut self) {
-        for by_id in [true, false] {
+        for way in 0..3 {
             for (row, stored) in self.stored.partitions.iter().enumerate() {
+                let name_is_listed = self.seen.partitions.iter().any(|p| p.key == stored.key);
+                let silent = self.verdicts.partitions.get(&stored.id) != Some(&Verdict::Answers);
                 let same = |i: &usize| {
                     let seen = &self.seen.partitions[*i];
-                    let id = seen.ids.iter().any(|id| Some(id) == stored.entry_id);
-                    !self.listed.values().any(|l| l == i) && if by_id { id } else { seen.key == stored.key }
+                    let name = seen.key == stored.key;
+                    let sure = stored.entry_id.filter(|id| !self.unsure.contains(id));
+                    let id = sure.is_some_and(|sure| seen.ids.iter().any(|id| id == sure));
+                    let fits = match way {
+                        0 => name && !seen.ids.contradicts(stored.entry_id),
+                        1 => id && (name_is_listed || silent),
+                        _ => name,
+                    };
+                    fits && !self.listed.values().any(|l| l == i)
                 };
                 let found = (0..self.seen.partitions.len()).find(same);
                 if let Some(i) = found.filter(|_| !self.listed.contains_key(&row)) {
@@ -154,12 +171,18 @@ impl<'a> Merge<'a> {
     }
 
     fn pair_containers(&mut self) {
-        let same_id = |r: &StoredContainer, e: &SeenContainer| e.ids.iter().any(|id| Some(id) == r.entry_id);
+        let unsure = self.unsure.clone();
+        let sure = |r: &StoredContainer| r.entry_id.filter(|id| !unsure.contains(id));
+        let same_id =
+            |r: &StoredContainer, e: &SeenContainer| sure(r).is_some_and(|own| e.ids.iter().any(|id| id == own));
         let same_dn = |r: &StoredContainer, e: &SeenContainer| r.key() == e.key;
         let by_id_and_dn = |r: &StoredContainer, e: &SeenContainer| same_id(r, e) && same_dn(r, e);
         let by_dn = |r: &StoredContainer, e: &SeenContainer| same_dn(r, e) && !e.ids.contradicts(r.entry_id);
         let ways: [&Way<'_>; 3] = [&by_id_and_dn, &same_id, &by_dn];
-        for way in ways {
+        for (n, way) in ways.into_iter().enumerate() {
+            if n == 2 {
+                self.separate_doubted();
+            }
             for (r, row) in self.stored.containers.iter().enumerate() {
                 let free = |e: &usize| !self.pairs.values().any(|taken| taken == e);
                 let found = (0..self.entries.len()).filter(free).find(|e| way(row, self.entries[*e].1));
@@ -170,10 +193,48 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// An id does not lead a row away from a name that was neither seen nor read in full, unless the topmost such row
+    /// is known to be gone from there.
+    fn separate_doubted(&mut self) {
+        let unread = |row: &usize| {
+            let partition = self.partition_of(*row);
+            match self.listed.get(&partition) {
+                Some(seen) => self.seen.partitions[*seen].view != View::Complete,
+                None => !self.partition_goes(partition),
+            }
+        };
+        let elsewhere = |row: &usize| self.pairs.get(row).is_some_and(|e| self.places[*e] != self.rows[*row]);
+        let doubted: BTreeSet<usize> = (0..self.rows.len())
+            .filter(unread)
+            .filter(elsewhere)
+            .filter(|row| !self.places.contains(&self.rows[*row]))
+            .collect();
+        let mut stay = Vec::new();
+        for row in &doubted {
+            let mut top = *row;
+            while let Some(above) = self.stored.containers[top].parent_id().map(|p| self.row(p)) {
+                if !doubted.contains(&above) {
+                    break;
+                }
+                top = above;
+            }
+            match self.verdicts.containers.get(&self.stored.containers[top].id) {
+                Some(Verdict::Gone) => {}
+                Some(verdict) if self.accept && *verdict != Verdict::Answers => {}
+                _ => stay.push(*row),
+            }
+        }
+        for row in stay {
+            let e = self.pairs.remove(&row).expect("a pair");
+            self.unsure.extend(self.entries[e].1.ids.iter());
+        }
+    }
+
     /// An entry needs a place that no row keeps. The row of one without a place stays, and what was seen at the place
     /// of that row has none either. If that is not all, nothing is placed.
     fn misplaced(&mut self) {
         self.orphans();
+        self.follow_parents();
         let mut taken = self.at_kept_rows();
         if taken.is_empty() {
             return;
@@ -186,9 +247,37 @@ impl<'a> Merge<'a> {
             }
         }
         self.orphans();
+        self.follow_parents();
         if !self.at_kept_rows().is_empty() {
             for e in 0..self.entries.len() {
                 self.exclude(e);
+            }
+        }
+    }
+
+    /// A row is the entry that has its name under what the row hangs under now.
+    fn follow_parents(&mut self) {
+        let mut visited = BTreeSet::new();
+        for row in 0..self.rows.len() {
+            let mut way = Vec::new();
+            let mut next = Some(row);
+            while let Some(r) = next.filter(|r| !self.pairs.contains_key(r) && visited.insert(*r)) {
+                way.push(r);
+                next = self.stored.containers[r].parent_id().map(|p| self.row(p));
+            }
+            for r in way.into_iter().rev() {
+                let gone = matches!(self.judge_of(r), Err(partition) if self.partition_goes(partition));
+                let (place, own) = (self.home(r), self.stored.containers[r].entry_id);
+                let fits = |e: &usize| {
+                    self.places[*e] == place
+                        && !self.misplaced.contains(e)
+                        && !self.pairs.values().any(|taken| taken == e)
+                        && !self.entries[*e].1.ids.contradicts(own)
+                };
+                if let Some(e) = (0..self.entries.len()).find(fits).filter(|_| !gone) {
+                    self.pairs.insert(r, e);
+                    self.known.take();
+                }
             }
         }
     }
@@ -239,7 +328,11 @@ impl<'a> Merge<'a> {
     /// What was seen only under the name of another is not gone.
     fn contested(&mut self) {
         for r in 0..self.stored.containers.len() {
-            let seen = self.stored.containers[r].entry_id.is_some_and(|id| self.crowded.contains(&id));
+            let row = &self.stored.containers[r];
+            let seen = self.crowded.iter().any(|c| match row.entry_id {
+                Some(own) => c.ids.iter().any(|id| id == own),
+                None => c.key == row.key(),
+            });
             if seen && !self.pairs.contains_key(&r) {
                 self.nothing_goes_beside(r);
             }

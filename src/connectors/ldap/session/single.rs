@@ -16,6 +16,8 @@ const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
 const ACCESS_LIST: &str = "nTSecurityDescriptor";
 /// An access list has at most 64 KiB (MS-DTYP 2.4.5); one that is longer is not read.
 const MAX_ACCESS_LIST: usize = 80 * 1024;
+/// An immutable id has 36 characters at most.
+const MAX_ID: usize = 64;
 const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 
 /// The answer to a read of one entry.
@@ -36,18 +38,31 @@ pub struct BaseRead {
 /// What is asked of a single entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Only whether it is there: no attribute (RFC 4511, section 4.5.1.8).
+    /// Only whether it is there.
     Presence,
+    /// Its immutable ids.
+    Ids,
     /// Who may do what with it (`nTSecurityDescriptor`, access list only); the Active Directory family.
     AccessList,
 }
 
 impl Question {
+    fn attributes(self) -> &'static [&'static str] {
+        match self {
+            // No attribute (RFC 4511, section 4.5.1.8).
+            Question::Presence => &["1.1"],
+            Question::Ids => &["objectGUID", "entryUUID", "nsUniqueId"],
+            Question::AccessList => &[ACCESS_LIST],
+        }
+    }
+
     /// Of an entry what was asked for: many are held at a time, and what else they bring is up to the directory.
     fn answered_by(self, entry: Entry) -> Entry {
-        let list = entry.first(ACCESS_LIST).filter(|v| self == Question::AccessList && v.len() <= MAX_ACCESS_LIST);
-        let attributes = list.map(|v| (ACCESS_LIST.to_owned(), vec![v.to_vec()])).into_iter().collect();
-        Entry::new(entry.dn, attributes)
+        let limit = if self == Question::AccessList { MAX_ACCESS_LIST } else { MAX_ID };
+        let first =
+            |name: &&str| Some(((*name).to_owned(), vec![entry.first(name).filter(|v| v.len() <= limit)?.to_vec()]));
+        let attributes = self.attributes().iter().filter_map(first).collect();
+        Entry::new(entry.dn.clone(), attributes)
     }
 }
 
@@ -80,10 +95,7 @@ impl Session {
             return dns.iter().map(|_| Err(End::Lost)).collect();
         }
         self.searching = true;
-        let attributes: &[&str] = match question {
-            Question::Presence => &["1.1"],
-            Question::AccessList => &[ACCESS_LIST],
-        };
+        let attributes = question.attributes();
         let this = &*self;
         let reads: Vec<_> = dns
             .iter()

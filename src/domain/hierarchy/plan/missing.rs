@@ -71,6 +71,11 @@ impl<'a> Planner<'a> {
         }
         let kept = self.under_its_parent(row);
         let RowState::Kept(place) = &kept else { return kept };
+        let there = self.matching.entry_at(place.key.as_str()).filter(|e| !self.excluded[*e]);
+        if let Some(e) = there.filter(|e| self.fits(row, *e)) {
+            self.matching.pair(e, row);
+            return RowState::Matched;
+        }
         // Where the parent went to another partition, the row's own one must tell as well that it is not there.
         let PartitionState::Listed(partition) = home else { return kept };
         let own_tells = match self.partition_state(row) {
@@ -81,7 +86,7 @@ impl<'a> Planner<'a> {
             return kept;
         }
         let name = &self.seen.partitions[partition].external_id;
-        if self.matching.entry_at(place.key.as_str()).is_some_and(|e| !self.excluded[e]) {
+        if there.is_some() {
             self.kept.add(name, Reason::Recreated, &container.external_id);
             return RowState::Gone;
         }
@@ -107,7 +112,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn candidate(&self, row: usize, partition: usize, key: &DnKey, dn: &str) -> Candidate {
+    /// Whether an entry has no row yet and may be that of a row: by its name, under what the row hangs under now.
+    fn fits(&self, row: usize, e: usize) -> bool {
+        let own = self.stored.containers[row].entry_id;
+        self.matching.row_of_entry(e).is_none() && !self.matching.entries[e].seen.ids.contradicts(own)
+    }
+
+    pub(super) fn candidate(&self, row: usize, partition: usize, key: &DnKey, dn: &str) -> Candidate {
         let parent_key = key.parent().unwrap_or_default();
         let parent_dn = Dn::parse(dn).map(|d| d.parent().to_string()).unwrap_or_default();
         Candidate {
@@ -199,7 +210,7 @@ impl<'a> Planner<'a> {
         let mut current = row;
         while let Some(p) = self.parent_row(current) {
             if let Some(e) = self.matching.entry_of_row(p) {
-                return PartitionState::Listed(self.matching.entries[e].partition);
+                return PartitionState::Listed(self.matching.entries[e].partition());
             }
             current = p;
         }

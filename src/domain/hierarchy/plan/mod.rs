@@ -1,15 +1,16 @@
 //! From what is stored and what was seen to what will change.
 
+mod doubts;
 mod missing;
 mod placing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::matching::Matching;
 use super::report::{Changes, Place, Renamed, Touched};
 use super::warnings::{self, Kept};
-use super::{EntryId, RowId, Seen, SeenContainer, StoredTree, Verdict, Verdicts, View};
+use super::{EntryId, EntryIds, EntryRef, RowId, Seen, StoredTree, Verdict, Verdicts, View};
 use crate::domain::dn::DnKey;
 
 /// Rules for removals: the verdicts of the directory and the word of the administrator.
@@ -19,20 +20,6 @@ pub struct Policy {
     pub verdicts: Verdicts,
     /// The administrator vouches for what is missing.
     pub accept_removals: bool,
-}
-
-/// Which seen container is meant, as (partition, container) in [`Seen`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EntryRef {
-    pub(super) partition: u32,
-    pub(super) container: u32,
-}
-
-impl EntryRef {
-    /// The container itself.
-    pub fn of(self, seen: &Seen) -> &SeenContainer {
-        &seen.partitions[self.partition as usize].containers[self.container as usize]
-    }
 }
 
 /// The partition that a container belongs to.
@@ -147,6 +134,12 @@ pub struct Plan {
     pub candidates: Vec<Candidate>,
     /// Stored partitions that are no longer listed and need a look-up.
     pub partition_candidates: Vec<(RowId, Arc<str>)>,
+    /// Containers that could not be read and whose immutable id an entry elsewhere shows, to look up by their names.
+    pub doubts: Vec<Candidate>,
+    /// Entries whose immutable id another name shows as well, to look up again.
+    pub doubles: Vec<(EntryRef, EntryId)>,
+    /// Immutable ids that identify nothing in this import.
+    pub unsure: HashSet<EntryId>,
     /// Partitions once the plan is applied.
     pub total_partitions: usize,
     /// Containers once the plan is applied.
@@ -164,11 +157,24 @@ impl Plan {
             && self.retargeted.is_empty()
             && self.removed.is_empty()
     }
+
+    /// Whether something has to be looked up before the plan is final.
+    pub fn asks(&self) -> bool {
+        !(self.candidates.is_empty()
+            && self.partition_candidates.is_empty()
+            && self.doubts.is_empty()
+            && self.doubles.is_empty())
+    }
+
+    /// The immutable id to store for an entry: the best that it shows, else the one already stored.
+    pub fn id_of(&self, shown: EntryIds, stored: Option<EntryId>) -> Option<EntryId> {
+        shown.iter().chain(stored).find(|id| !self.unsure.contains(id))
+    }
 }
 
 /// Plans an import: pure, and the same result for the same arguments.
 pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
-    let matching = Matching::new(stored, seen);
+    let matching = Matching::new(stored, seen, &policy.verdicts);
     let mut planner = Planner {
         stored,
         seen,
@@ -181,11 +187,14 @@ pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
         kept_by_key: HashMap::new(),
         partition_states: Vec::new(),
         partition_refs: Vec::new(),
+        doubted: Vec::new(),
         kept: Kept::default(),
         plan: Plan::default(),
         matching,
     };
+    planner.shared_ids();
     planner.partitions();
+    planner.doubts();
     planner.place_all();
     planner.ids_below_candidates();
     planner.containers();
@@ -241,6 +250,8 @@ pub(super) struct Planner<'a> {
     pub(super) complete: Vec<bool>,
     /// Unseen rows that stay, by the key they will have.
     pub(super) kept_by_key: HashMap<DnKey, u32>,
+    /// Rows that may be the entry that shows their id elsewhere, or not.
+    pub(super) doubted: Vec<usize>,
     pub(super) kept: Kept,
     pub(super) plan: Plan,
 }
@@ -249,7 +260,7 @@ impl<'a> Planner<'a> {
     fn partitions(&mut self) {
         for row in 0..self.stored.partitions.len() {
             let state = match self.matching.seen_partition_of[row] {
-                Some(i) => PartitionState::Listed(i),
+                Some(i) => self.state_of_listed(row, i),
                 None => self.state_of_unlisted(row),
             };
             self.partition_states.push(state);
@@ -264,6 +275,16 @@ impl<'a> Planner<'a> {
         self.plan.changes.added_partitions.sort_by_key(|p| p.name.to_lowercase());
         self.plan.changes.removed_partitions.sort_by_key(|p| p.name.to_lowercase());
         self.plan.changes.renamed_partitions.sort_by_key(|p| p.new_name.to_lowercase());
+    }
+
+    /// A partition that is listed under another name was renamed, unless its own name still answers.
+    fn state_of_listed(&mut self, row: usize, i: usize) -> PartitionState {
+        let partition = &self.stored.partitions[row];
+        let name_is_listed = self.seen.partitions.iter().any(|p| p.key == partition.key);
+        if !name_is_listed && !self.policy.verdicts.partitions.contains_key(&partition.id) {
+            self.plan.partition_candidates.push((partition.id, partition.external_id.clone()));
+        }
+        PartitionState::Listed(i)
     }
 
     /// A stored partition that is no longer listed goes once it was asked about; without a proof the guard stops the
@@ -300,7 +321,7 @@ impl<'a> Planner<'a> {
 
     fn listed_again(&mut self, i: usize, row: usize) -> PartitionRef {
         let (seen, partition) = (&self.seen.partitions[i], &self.stored.partitions[row]);
-        let entry_id = seen.ids.best().or(partition.entry_id);
+        let entry_id = self.plan.id_of(seen.ids, partition.entry_id);
         if seen.external_id != partition.external_id
             || seen.hidden != partition.hidden
             || entry_id != partition.entry_id

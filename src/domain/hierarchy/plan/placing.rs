@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::View;
 use super::super::report::{Moved, Place, Renamed, Touched};
 use super::super::warnings::Reason;
-use super::{Addition, EntryRef, ParentRef, PartitionRef, PartitionState, Planner, RowState, Update, sort_by_place};
+use super::{Addition, ParentRef, PartitionRef, PartitionState, Planner, RowState, Update, sort_by_place};
 use crate::domain::dn::{self, DnKey};
 
 impl<'a> Planner<'a> {
@@ -35,13 +35,14 @@ impl<'a> Planner<'a> {
         }
         for e in (0..self.excluded.len()).filter(|e| self.excluded[*e]) {
             let entry = &self.matching.entries[e];
-            let partition = &self.seen.partitions[entry.partition].external_id;
+            let partition = &self.seen.partitions[entry.partition()].external_id;
             self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
         }
-        for row in sharing {
+        let doubted = std::mem::take(&mut self.doubted).into_iter().map(|row| (row, Reason::Elsewhere));
+        for (row, reason) in sharing.into_iter().map(|row| (row, Reason::Misplaced)).chain(doubted) {
             if let PartitionState::Listed(partition) = self.partition_state(row) {
                 let partition = &self.seen.partitions[partition].external_id;
-                self.kept.add(partition, Reason::Misplaced, &self.stored.containers[row].external_id);
+                self.kept.add(partition, reason, &self.stored.containers[row].external_id);
             }
         }
     }
@@ -81,8 +82,8 @@ impl<'a> Planner<'a> {
             let entry = &self.matching.entries[e];
             let read = |key: &str| self.matching.entry_at(key);
             let parent = entry.seen.key.parent().unwrap_or_default();
-            let known = !cut[entry.partition]
-                || parent == self.seen.partitions[entry.partition].key.as_str()
+            let known = !cut[entry.partition()]
+                || parent == self.seen.partitions[entry.partition()].key.as_str()
                 || read(parent).is_some()
                 || is_stored(parent);
             // The nearest entry above tells for all: what is above it was looked at before.
@@ -96,7 +97,7 @@ impl<'a> Planner<'a> {
     /// Excludes an entry and returns its row, which stays.
     fn exclude(&mut self, e: usize) -> Option<usize> {
         self.excluded[e] = true;
-        self.complete[self.matching.entries[e].partition] = false;
+        self.complete[self.matching.entries[e].partition()] = false;
         let row = self.matching.unmatch(e)?;
         self.keep_partitions_of(row);
         Some(row)
@@ -169,7 +170,7 @@ impl<'a> Planner<'a> {
     ) {
         let container = &self.stored.containers[row];
         let seen = self.matching.entries[e].seen;
-        let entry_id = seen.ids.best().or(container.entry_id);
+        let entry_id = self.plan.id_of(seen.ids, container.entry_id);
         let parent = container.parent_id().map_or(ParentRef::Root, ParentRef::Row);
         let elsewhere = to.parent != parent || to.partition != PartitionRef::Row(container.partition_id);
         if seen.name != container.name {
@@ -226,8 +227,8 @@ impl<'a> Planner<'a> {
                 None => index_of_new[p as usize].map_or(ParentRef::Root, |i| ParentRef::New(i as usize)),
             },
         };
-        let partition = self.partition_refs[self.matching.entries[e].partition];
-        Addition { entry: places.refs[e], partition, parent, hidden: places.hidden[e] == Hidden::Yes }
+        let partition = self.partition_refs[self.matching.entries[e].partition()];
+        Addition { entry: self.matching.entries[e].at, partition, parent, hidden: places.hidden[e] == Hidden::Yes }
     }
 
     /// Looks up once for each entry what it hangs under. Entries that come one after the other are often children of
@@ -240,7 +241,7 @@ impl<'a> Planner<'a> {
             let found = match last {
                 Some((sibling, key)) if key == parent => above[sibling],
                 _ => {
-                    let suffix = self.seen.partitions[entry.partition].key.as_str();
+                    let suffix = self.seen.partitions[entry.partition()].key.as_str();
                     entry.seen.key.ancestors().take_while(|k| *k != suffix).find_map(|k| self.container_at(k))
                 }
             };
@@ -248,7 +249,7 @@ impl<'a> Planner<'a> {
             above.push(found);
         }
         let hidden = self.hidden(&above);
-        Places { refs: self.entry_refs(), above, hidden }
+        Places { above, hidden }
     }
 
     /// The container that has this key from now on.
@@ -265,7 +266,7 @@ impl<'a> Planner<'a> {
     /// Below a row that was not seen: by every name above, since rows hang where they hung and not where names lead.
     fn hidden_by_name(&self, e: usize) -> Hidden {
         let entry = &self.matching.entries[e];
-        let suffix = self.seen.partitions[entry.partition].key.as_str();
+        let suffix = self.seen.partitions[entry.partition()].key.as_str();
         let technical =
             entry.seen.key.ancestors().take_while(|k| *k != suffix).any(|key| match self.container_at(key) {
                 Some(At::Entry(e)) => self.matching.entries[e as usize].seen.hidden,
@@ -287,7 +288,7 @@ impl<'a> Planner<'a> {
                 if hidden[next] != Hidden::Unknown {
                     break hidden[next];
                 }
-                if entry.seen.hidden || self.seen.partitions[entry.partition].hidden {
+                if entry.seen.hidden || self.seen.partitions[entry.partition()].hidden {
                     break Hidden::Yes;
                 }
                 next = match above[next] {
@@ -299,21 +300,6 @@ impl<'a> Planner<'a> {
             path.drain(..).for_each(|e| hidden[e] = answer);
         }
         hidden
-    }
-
-    fn entry_refs(&self) -> Vec<EntryRef> {
-        // Entries keep the order of `Seen`, so that one walk finds the index of each.
-        let mut refs = Vec::with_capacity(self.matching.entries.len());
-        let mut wanted = self.matching.entries.iter().peekable();
-        for (p, partition) in self.seen.partitions.iter().enumerate() {
-            for (c, container) in partition.containers.iter().enumerate() {
-                if wanted.peek().is_some_and(|e| std::ptr::eq(e.seen, container)) {
-                    refs.push(EntryRef { partition: p as u32, container: c as u32 });
-                    wanted.next();
-                }
-            }
-        }
-        refs
     }
 
     fn parent_dn(&self, parent: ParentRef) -> Option<Arc<str>> {
@@ -346,9 +332,8 @@ enum Hidden {
     No,
 }
 
-/// For each entry which one it is in [`Seen`](super::super::Seen), what it hangs under, whether it is technical.
+/// For each entry what it hangs under, and whether it is technical.
 struct Places {
-    refs: Vec<EntryRef>,
     above: Vec<Option<At>>,
     hidden: Vec<Hidden>,
 }

@@ -116,7 +116,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
             id: first + i as RowId,
             external_id: p.external_id.clone(),
             key: p.key.clone(),
-            entry_id: p.ids.best(),
+            entry_id: plan.id_of(p.ids, None),
             hidden: p.hidden,
             selected: false,
         });
@@ -167,7 +167,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
             assert!(p < i, "a parent comes before its children");
         }
         let ids = added.entry.of(seen).ids;
-        stored.containers.push(row(next + i as RowId, added, ids.best(), false));
+        stored.containers.push(row(next + i as RowId, added, plan.id_of(ids, None), false));
     }
     let ids: HashMap<RowId, RowId> = stored.containers.iter().map(|c| (c.id, c.partition_id)).collect();
     let mut keys = std::collections::HashSet::new();

@@ -64,6 +64,8 @@ fn an_unseen_row_follows_its_parent_to_another_partition() {
         world.seen.partitions[0].view = view;
         world.seen.partitions[1].containers.push(entry("ou=a,o=partners", id(1)));
         world.everything_is(Verdict::Hidden);
+        let a = world.row(1).expect("a").id;
+        world.policy.verdicts.containers.insert(a, Verdict::Gone);
         world.import();
         let (a, b) = (world.row(1).expect("a"), world.row(2).expect("b"));
         assert_eq!((b.parent_id(), b.partition_id), (Some(a.id), a.partition_id));
@@ -115,6 +117,8 @@ fn a_partition_renamed_lists_no_container() {
     let partition = &mut world.seen.partitions[1];
     (partition.external_id, partition.key) = ("o=friends".into(), Dn::parse("o=friends").expect("dn").key());
     partition.containers = vec![entry("ou=p,o=friends", id(50))];
+    assert_eq!(world.plan().partition_candidates.len(), 1, "its old name is looked up");
+    world.everything_is(Verdict::Gone);
     let plan = world.import();
     assert_eq!(plan.changes.renamed_partitions.len(), 1);
     assert_eq!((renamed(&plan), moved(&plan)), (vec![], vec![]));

@@ -13,6 +13,9 @@ impl Directory {
             return self.add(choices);
         }
         let uid = choices.one_of(&uids);
+        if self.kind.copies && choices.once_in(5) {
+            return self.copy(uid, choices);
+        }
         let told = match choices.below(if self.kind.rough { 20 } else { 14 }) {
             0 | 1 => self.rename(uid, choices),
             2 => self.respell(uid),
@@ -54,8 +57,20 @@ impl Directory {
             hidden: false,
             technical: choices.once_in(10),
             shown: self.kind.ids,
+            source: self.next,
             description: 0,
         };
+        self.insert(node)
+    }
+
+    /// Makes an entry of the same ids elsewhere, as a copied suffix or subtree has them.
+    fn copy(&mut self, uid: Uid, choices: &mut Choices<'_>) -> String {
+        let (parent, suffix) = choices.one_of(&self.places());
+        let node = Node { parent, suffix, ..self.nodes[&uid].clone() };
+        format!("{uid} copied: {}", self.insert(node))
+    }
+
+    fn insert(&mut self, node: Node) -> String {
         let uid = self.next;
         self.next += 1;
         self.nodes.insert(uid, node);
@@ -95,10 +110,14 @@ impl Directory {
         self.tried(format!("{uid} respelled"), &[uid], |nodes| nodes.get_mut(&uid).expect("node").name = other)
     }
 
+    /// Everything that an entry may hang under.
+    fn places(&self) -> Vec<(Option<Uid>, usize)> {
+        let nodes = self.nodes.iter().map(|(u, n)| (Some(*u), n.suffix));
+        nodes.chain((0..self.suffixes.len()).filter(|s| self.suffixes[*s].exists).map(|s| (None, s))).collect()
+    }
+
     fn move_to(&mut self, uid: Uid, choices: &mut Choices<'_>) -> String {
-        let mut places: Vec<(Option<Uid>, usize)> = self.nodes.iter().map(|(u, n)| (Some(*u), n.suffix)).collect();
-        places.extend((0..self.suffixes.len()).filter(|s| self.suffixes[*s].exists).map(|s| (None, s)));
-        let (parent, suffix) = choices.one_of(&places);
+        let (parent, suffix) = choices.one_of(&self.places());
         let below = self.below(uid);
         self.tried(format!("{uid} moved"), &[uid], |nodes| {
             for u in below {
@@ -128,6 +147,7 @@ impl Directory {
             let new = self.next;
             self.next += 1;
             node.description = 0;
+            node.source = new;
             self.nodes.insert(new, node);
             for node in self.nodes.values_mut().filter(|n| n.parent == Some(old)) {
                 node.parent = Some(new);

@@ -85,7 +85,7 @@ impl Directory {
         SeenContainer {
             external_id: dn.into(),
             key,
-            ids: ids(uid, node.shown),
+            ids: ids(node.source, node.shown),
             name: name.into(),
             description: (node.description > 0).then(|| format!("text {}", node.description).into()),
             hidden: node.technical,
@@ -99,9 +99,8 @@ impl Directory {
         let is_root = |key: &str| self.suffixes.iter().any(|s| s.exists && s.path.join("\u{1e}") == key);
         let parent = key.parent().unwrap_or_default();
         let parent_shows = is_root(parent) || at(parent).is_some_and(|u| !self.nodes[u].hidden);
-        let answers = |(uid, n): (&Uid, &Node)| {
-            n.suffix == suffix && !n.hidden && ids(*uid, n.shown).iter().any(|i| Some(i) == id)
-        };
+        let answers =
+            |n: &Node| n.suffix == suffix && !n.hidden && ids(n.source, n.shown).iter().any(|i| Some(i) == id);
         match at(key.as_str()).map(|u| &self.nodes[u]) {
             _ if !parent_shows => Verdict::Hidden,
             Some(node) if node.hidden => Verdict::Hidden,
@@ -109,9 +108,20 @@ impl Directory {
             None if self.kind.rough && choices.once_in(8) => {
                 choices.one_of(&[Verdict::Unclear, Verdict::Unprovable, Verdict::NotAsked, Verdict::GoneUnproved])
             }
-            None if self.nodes.iter().any(answers) => Verdict::Answers,
+            None if self.nodes.values().any(answers) => Verdict::Answers,
             None => Verdict::Gone,
         }
+    }
+
+    /// Whether an entry with this id is no longer at a name, as far as it can be told.
+    pub fn has_left(&self, dn: &str, id: EntryId, choices: &mut Choices<'_>) -> bool {
+        let key = key_and_name(dn).expect("a DN").0;
+        let there = |(uid, n): (&Uid, &Node)| {
+            self.path(*uid).is_some_and(|p| p.join("\u{1e}") == key.as_str())
+                && !ids(n.source, n.shown).contradicts(Some(id))
+        };
+        let unclear = self.kind.rough && choices.once_in(8);
+        !unclear && !self.nodes.iter().any(there)
     }
 
     /// What it answers when asked for a naming context that it does not list.

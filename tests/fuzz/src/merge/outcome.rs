@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jim::domain::hierarchy::Verdict;
+use jim::domain::hierarchy::{EntryId, SeenContainer, StoredContainer, Verdict};
 
 use super::super::directory::Path;
 use super::{Expected, Fate, Merge, Outcome, path_of};
@@ -55,7 +55,7 @@ impl Merge<'_> {
             let expected = Expected {
                 row: stored.map(|r| r.id),
                 parent,
-                id: seen.and_then(|s| s.ids.best()).or(stored.and_then(|r| r.entry_id)),
+                id: self.id_of(seen, stored),
                 name: seen.map(|s| &s.name).or(stored.map(|r| &r.name)).expect("one of both").to_string(),
                 selected: stored.is_some_and(|r| r.selected),
                 hidden: seen.map_or(stored.is_some_and(|r| r.hidden), |s| all || s.hidden || technical),
@@ -76,6 +76,13 @@ impl Merge<'_> {
             }
         }
         outcome
+    }
+
+    /// The best id that tells who an entry is; a row that was not seen keeps what it has.
+    fn id_of(&self, seen: Option<&SeenContainer>, stored: Option<&StoredContainer>) -> Option<EntryId> {
+        let stored = stored.and_then(|r| r.entry_id);
+        let Some(seen) = seen else { return stored };
+        seen.ids.iter().chain(stored).find(|id| !self.unsure.contains(id))
     }
 
     /// The place of the nearest row above one that stays.

@@ -24,7 +24,7 @@ impl World {
                 id: *id,
                 external_id: p.external_id.clone(),
                 key: p.key.clone(),
-                entry_id: p.ids.best(),
+                entry_id: plan.id_of(p.ids, None),
                 hidden: p.hidden,
                 selected: false,
             });
@@ -68,7 +68,8 @@ impl World {
                 return Err("a parent is stored after its child".to_owned());
             }
             let ids = added.entry.of(seen).ids;
-            let row = filled(new_rows[i], added, seen, ids.best(), partition(added.partition), &new_rows, false);
+            let row =
+                filled(new_rows[i], added, seen, plan.id_of(ids, None), partition(added.partition), &new_rows, false);
             self.entry_of.insert(row.id, uid_of(added, sight));
             self.stored.containers.push(row);
         }

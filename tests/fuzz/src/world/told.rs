@@ -73,7 +73,8 @@ impl World {
             if homeless || plan.guard.is_some() || self.stored.containers.iter().any(|c| another(&c)) {
                 continue;
             }
-            let known = row.entry_id.is_some_and(|id| ids.iter().any(|i| i == id));
+            // The id of a copy does not say which of them was seen.
+            let known = !self.kind.copies && row.entry_id.is_some_and(|id| ids.iter().any(|i| i == id));
             let at_home = !ids.contradicts(row.entry_id)
                 && self.directory.path(uid).is_some_and(|p| p == path_of(row.key().as_str()));
             let read = sight.uid_of.iter().flatten().any(|u| *u == uid);
