@@ -22,7 +22,10 @@
 #   SLAPD_LIMITS                         slapd's `limits` for cn=limited, for example "size.soft=50 size.hard=50"
 #   SLAPD_EXTRA_SUFFIX                   a third naming context, for example "dc=third"
 #   SLAPD_EXTRA_EMPTY=1                  ... without its root entry
-#   SLAPD_SCHEMA=none|no-classes|no-attributes   who asks finds no schema, or half of it; all may read it otherwise
+#   SLAPD_ROOT=1|refused                 the root of the tree is a naming context too, which may or may not be listed;
+#                                        LDIF of no other one belongs to it
+#   SLAPD_SCHEMA=none|no-classes|no-attributes|unnamed   who asks finds no schema, half of it, or a root entry that does
+#                                        not name it; all may read it otherwise
 # and by start:
 #   SLAPD_DEBUG                          slapd's -d (0); 256 writes a line for each operation to standard error
 set -euo pipefail
@@ -59,12 +62,13 @@ context_of() {
             return
         fi
     done
-    return 1
+    # The root holds whatever no other context does.
+    [[ -n ${SLAPD_ROOT:-} ]]
 }
 
 # Named after the suffix, so that a naming context that is taken away and given back finds its entries again.
 database_folder() {
-    printf '%s/data/%s' "$dir" "$(printf '%s' "${1,,}" | tr -c 'a-z0-9' '-')"
+    printf '%s/data/%s' "$dir" "$(printf '%s' "${1:-root}" | tr 'A-Z' 'a-z' | tr -c 'a-z0-9' '-')"
 }
 
 write_configuration() {
@@ -72,6 +76,7 @@ write_configuration() {
     case ${SLAPD_SCHEMA:-} in
     none) schema='access to dn.base="cn=Subschema" by * none' ;;
     no-classes) schema='access to dn.base="cn=Subschema" attrs=objectClasses by * none' ;;
+    unnamed) schema='access to dn.base="" attrs=subschemaSubentry by * none' ;;
     no-attributes) schema='access to dn.base="cn=Subschema" attrs=attributeTypes by * none' ;;
     esac
     if [[ ${SLAPD_CERT:-good} != none ]]; then
@@ -89,8 +94,8 @@ modulepath /usr/lib/ldap
 moduleload back_mdb
 $tls
 sizelimit 500
-access to dn.base="" by * read
 $schema
+access to dn.base="" by * read
 access to dn.base="cn=Subschema" by * read
 CONF
         for suffix in "${suffixes[@]}"; do
@@ -100,7 +105,7 @@ CONF
 database mdb
 suffix $(quoted "$suffix")
 directory $(quoted "$(database_folder "$suffix")")
-rootdn $(quoted "cn=admin,$suffix")
+rootdn $(quoted "cn=admin${suffix:+,$suffix}")
 rootpw admin
 maxsize 4294967296
 dbnosync
@@ -117,6 +122,7 @@ CONF
                 hidden=$(context_of "$dn") || die "SLAPD_HIDDEN: no naming context holds $dn"
                 [[ $hidden != "$suffix" ]] || echo "access to dn.base=$(quoted "$dn") by * none"
             done <<<"ou=Hidden,$SUFFIX"$'\n'"${SLAPD_HIDDEN:-}"
+            [[ -n $suffix || ${SLAPD_ROOT:-} != refused ]] || echo 'access to dn.base="" by * none'
             echo 'access to * by users read'
         done
     } >"$dir/slapd.conf"
@@ -170,6 +176,9 @@ prepare() {
     if [[ -n ${SLAPD_EXTRA_SUFFIX:-} ]]; then
         suffixes+=("$SLAPD_EXTRA_SUFFIX")
     fi
+    if [[ -n ${SLAPD_ROOT:-} ]]; then
+        suffixes+=("")
+    fi
     for suffix in "${suffixes[@]}"; do
         mkdir -p "$(database_folder "$suffix")"
     done
@@ -179,7 +188,7 @@ prepare() {
     for suffix in "${suffixes[@]}"; do
         folder=$(database_folder "$suffix")
         # The mark is made last: a root entry is not written twice, and not forgotten after an interruption.
-        [[ ! -e $folder/rooted ]] || continue
+        [[ -n $suffix && ! -e $folder/rooted ]] || continue
         [[ $suffix != "${SLAPD_EXTRA_SUFFIX:-}" || ${SLAPD_EXTRA_EMPTY:-} != 1 ]] || continue
         write_root "$suffix" "$dir/root.ldif"
         load "$suffix" "$dir/root.ldif"

@@ -32,9 +32,10 @@ impl Directory {
     /// No partition could be read at all, or a time limit is over.
     pub async fn discover(&mut self, stored: &StoredTree) -> Result<Seen, Failure> {
         let mut session = self.open().await?;
-        let listed = partitions::list(&self.access, &mut session, &self.root).await?;
-        let Discovery { seen, session } =
-            discover(&self.access, session, &self.root, &listed, &Known::new(stored)).await?;
+        let listing = partitions::list(&self.access, &mut session, &self.root).await?;
+        let Discovery { mut seen, session } =
+            discover(&self.access, session, &self.root, &listing.partitions, &Known::new(stored)).await?;
+        seen.warnings.extend(listing.remark);
         self.session = session;
         Ok(seen)
     }

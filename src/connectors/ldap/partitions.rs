@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::Access;
 use super::entry::Entry;
-use super::failure::{EXCEEDS, Failure, Stage};
+use super::failure::{EXCEEDS, Failure, Stage, result_name};
 use super::root_dse::{Kind, MAX_CONTEXTS, RootDse};
-use super::session::{End, PAGE, Scope, Session};
+use super::session::{EVERY_ENTRY, End, PAGE, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
 
 const CROSS_REFERENCES: &str = "(objectClass=crossRef)";
@@ -33,19 +33,32 @@ pub struct Listed {
     pub held: bool,
 }
 
+/// Partitions that a directory lists.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Each once.
+    pub partitions: Vec<Listed>,
+    /// What an administrator should know of the list.
+    pub remark: Option<String>,
+}
+
 /// Lists the partitions, each once.
 ///
 /// # Errors
 /// The list could not be read to its end: half a list would make the other half look like removed.
-pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Result<Vec<Listed>, Failure> {
+pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Result<Listing, Failure> {
     if !root.kind.is_ad_family() {
-        let listed = root.contexts.iter().map(|(dn, key)| Listed {
+        let named = root.contexts.iter().map(|(dn, key)| Listed {
             dn: Arc::from(dn.as_str()),
             key: key.clone(),
             hidden: root.is_technical(key),
             held: true,
         });
-        return Ok(listed.collect());
+        let mut listing = Listing { partitions: named.collect(), remark: None };
+        if root.open_root {
+            below_root(access, session, root, &mut listing).await?;
+        }
+        return Ok(listing);
     }
     session.enter(Stage::Partitions);
     let failure = |why: &str| Failure::new(Stage::Partitions, &access.label(), why);
@@ -70,7 +83,53 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
         }
     };
     access.within(Stage::Partitions, search).await?;
-    if listed.len() > MAX_CONTEXTS { Err(failure(EXCEEDS)) } else { Ok(listed) }
+    if listed.len() > MAX_CONTEXTS {
+        return Err(failure(EXCEEDS));
+    }
+    Ok(Listing { partitions: listed, remark: None })
+}
+
+/// Adds the entries directly below the root of the tree, where the root is a naming context (RFC 4512, section 5.1).
+/// What cannot be listed is remarked on; a stored partition does not go because of it before it was looked up.
+async fn below_root(
+    access: &Access,
+    session: &mut Session,
+    root: &RootDse,
+    listing: &mut Listing,
+) -> Result<(), Failure> {
+    session.enter(Stage::Partitions);
+    let listed: Vec<DnKey> = listing.partitions.iter().map(|p| p.key.clone()).collect();
+    let within = |key: &DnKey| listed.iter().any(|context| key == context || key.is_below(context.as_str()));
+    let mut known = HashSet::new();
+    let partitions = &mut listing.partitions;
+    let search = async {
+        let page = root.paging.then_some(PAGE);
+        let mut take = |entry: Entry| {
+            let Some(key) = Dn::parse(&entry.dn).ok().filter(|dn| !dn.rdns().is_empty()).map(|dn| dn.key()) else {
+                return;
+            };
+            if partitions.len() <= MAX_CONTEXTS
+                && !root.is_technical(&key)
+                && !within(&key)
+                && known.insert(key.clone())
+            {
+                partitions.push(Listed { dn: Arc::from(entry.dn.as_str()), key, hidden: false, held: true });
+            }
+        };
+        let end = session.search_paged("", Scope::OneLevel, EVERY_ENTRY, &["1.1"], page, &mut take).await;
+        match end.outcome {
+            End::Result { code: 0, .. } => Ok(None),
+            End::Result { code, .. } => Ok(Some(result_name(code))),
+            ref other => Err(session.failure(other)),
+        }
+    };
+    let refused = access.within(Stage::Partitions, search).await?;
+    if listing.partitions.len() > MAX_CONTEXTS {
+        return Err(Failure::new(Stage::Partitions, &access.label(), EXCEEDS));
+    }
+    let remark = |why| format!("the entries directly below the root of the tree cannot be listed: {why}");
+    listing.remark = refused.map(remark);
+    Ok(())
 }
 
 /// The partition that a cross-reference stands for; `None` for another forest's and for one that is switched off.

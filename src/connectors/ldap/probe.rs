@@ -11,7 +11,7 @@ use super::Access;
 use super::connect::{Deadline, Transport, Wire, client_config, dial, resolve, secure};
 use super::failure::{Failure, Stage, result_name};
 use super::hierarchy::page_size;
-use super::partitions::{self, Listed};
+use super::partitions::{self, Listed, Listing};
 use super::remedy::explain;
 use super::root_dse::{self, RootDse};
 use super::schema;
@@ -23,6 +23,7 @@ use crate::security::tls::Witness;
 
 /// Partitions whose own entry is read; more are listed without.
 const MAX_PARTITIONS: usize = 100;
+const NO_PARTITION: &str = "the directory lists no partition";
 
 /// The stages in the order in which they are tried.
 pub const STAGES: [&str; 8] = ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
@@ -197,11 +198,11 @@ impl Probe<'_> {
 
     async fn partitions(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
         let begun = Instant::now();
-        let listed = match partitions::list(self.access, session, root).await {
-            Ok(listed) => listed,
+        let Listing { partitions, remark } = match partitions::list(self.access, session, root).await {
+            Ok(listing) => listing,
             failed => return self.note(begun, failed, |_| None).map(|_| ()),
         };
-        let contexts = match self.contexts(session, &listed).await {
+        let contexts = match self.contexts(session, &partitions).await {
             Ok(contexts) => contexts,
             failed => return self.note(begun, failed, |_| None).map(|_| ()),
         };
@@ -211,14 +212,23 @@ impl Probe<'_> {
         if let Some(directory) = &mut self.report.directory {
             directory.naming_contexts = contexts;
         }
+        let tried = count.min(MAX_PARTITIONS);
         let outcome = match unreadable {
-            _ if count == 0 => Ok("the directory lists no partition".to_owned()),
+            // A success would promise an import that finds nothing.
+            _ if count == 0 => {
+                let why = remark.iter().map(|remark| format!("; {remark}")).collect::<String>();
+                Err(Failure::new(Stage::Partitions, session.label(), format!("{NO_PARTITION}{why}")))
+            }
             Some(why) if readable == 0 => {
                 let why = format!("none of {count} partitions can be read: {why}");
                 Err(Failure::new(Stage::Partitions, session.label(), why))
             }
+            _ if count > tried => {
+                Ok(format!("{readable} of the first {tried} of {count} can be read; the others were not tried"))
+            }
             _ => Ok(format!("{readable} of {count} can be read")),
         };
+        let outcome = outcome.map(|text| [Some(text), remark].into_iter().flatten().collect::<Vec<_>>().join("; "));
         self.note(begun, outcome, |remark| Some(remark.clone())).map(|_| ())
     }
 

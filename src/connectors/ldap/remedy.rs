@@ -6,7 +6,7 @@ use super::connect::{NOT_ALLOWED, NOT_ALLOWED_CODE};
 use super::failure::{Failure, Stage};
 
 /// Reasons of the closed list that are no LDAP results, with their names and remedies.
-const REASONS: [(&str, &str, &str); 14] = [
+const REASONS: [(&str, &str, &str); 16] = [
     ("name not found", "nameNotFound", "Check the spelling of Host and that this machine's name server knows it."),
     (
         NOT_ALLOWED,
@@ -61,6 +61,16 @@ const REASONS: [(&str, &str, &str); 14] = [
     ("answer not understood", "answerNotUnderstood", "Check that Host and Port lead to an LDAP server."),
     ("answer exceeds the limit", "answerExceedsLimit", "Check that Host and Port lead to the right directory."),
     ("none of", "noPartitionReadable", "Grant the account read on the partitions' own entries."),
+    (
+        "the directory lists no partition",
+        "noPartition",
+        "Grant the account read on namingContexts of the root entry, and on the entries at the top of the tree.",
+    ),
+    (
+        "the server shows no schema",
+        "noSchema",
+        "Grant the account read on subschemaSubentry of the root entry; the hierarchy can be imported without it.",
+    ),
 ];
 
 /// The name of a failure and what to do about it.

@@ -80,7 +80,7 @@ pub async fn verify(
     inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
     let (asked, beyond) = plan.doubts.split_at(plan.doubts.len().min(MAX_LOOK_UPS));
     verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
-    inquiry.containers(asked, &mut verdicts.containers).await?;
+    inquiry.doubts(asked, &mut verdicts.containers).await?;
     verdicts.left = inquiry.left(seen, &plan.doubles).await?;
     Ok(verdicts)
 }
@@ -159,6 +159,22 @@ impl Inquiry<'_> {
             (Said::NamesNothing, Said::NamesNothing) => Verdict::Unprovable,
             _ => Verdict::Unclear,
         }
+    }
+
+    /// Asks for rows by their names alone: their ids answer from elsewhere. A name that another entry has by now is not
+    /// theirs.
+    async fn doubts(&mut self, doubts: &[Candidate], verdicts: &mut HashMap<RowId, Verdict>) -> Result<(), Failure> {
+        let by_name = |c: &Candidate| Candidate { entry_id: None, ..c.clone() };
+        self.containers(&doubts.iter().map(by_name).collect::<Vec<_>>(), verdicts).await?;
+        let there: Vec<_> = doubts.iter().filter(|c| verdicts.get(&c.row) == Some(&Verdict::Answers)).collect();
+        let names: Vec<&str> = there.iter().map(|c| c.dn.as_str()).collect();
+        let answers = self.ask(&names, Question::Ids).await?;
+        for (candidate, answer) in there.iter().zip(answers) {
+            if answer.and_then(|a| a.entry).is_some_and(|entry| ids(&entry).contradicts(candidate.entry_id)) {
+                verdicts.insert(candidate.row, Verdict::Gone);
+            }
+        }
+        Ok(())
     }
 
     /// Entries that are no longer at the name at which they were seen: nothing is there, or an entry with another id.

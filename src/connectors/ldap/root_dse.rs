@@ -57,6 +57,9 @@ pub struct RootDse {
     pub paging: bool,
     /// The listed naming contexts: DN as sent and its normal form, each once.
     pub contexts: Vec<(String, DnKey)>,
+    /// Whether the root of the tree is a naming context itself, or none is listed: then what lies directly below the
+    /// root has to be looked for.
+    pub open_root: bool,
     /// The configuration naming context of the Active Directory family.
     pub configuration: Option<String>,
     /// Its schema naming context.
@@ -98,6 +101,7 @@ impl RootDse {
             vendor: None,
             paging: true,
             contexts,
+            open_root: false,
             configuration: None,
             schema: None,
             subschema: None,
@@ -122,7 +126,13 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
     let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
     let text = |name: &str| entry.first_text(name).map(str::to_owned).filter(|t| !t.trim().is_empty());
     let (mut contexts, mut known, mut unreadable) = (Vec::new(), HashSet::new(), 0);
-    for dn in entry.texts("namingContexts").filter(|dn| !dn.trim().is_empty()) {
+    let mut open_root = entry.get("namingContexts").is_empty();
+    for dn in entry.texts("namingContexts") {
+        if dn.trim().is_empty() {
+            // RFC 4512, section 5.1: a server that holds the root of the tree lists an empty name.
+            open_root = true;
+            continue;
+        }
         match Dn::parse(dn).map(|dn| dn.key()) {
             Ok(key) => {
                 if known.insert(key.clone()) {
@@ -146,6 +156,7 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
         vendor: vendor(&entry).map(|text| session.clean(&text)),
         paging: has("supportedControl", PAGED_RESULTS),
         contexts,
+        open_root,
         configuration,
         schema,
         subschema: text("subschemaSubentry"),

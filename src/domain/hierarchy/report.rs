@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::{Seen, View};
 use crate::domain::dn;
 
 /// An element that appeared or vanished.
@@ -88,13 +89,24 @@ impl Changes {
     }
 }
 
-/// The one-line account of an import.
-pub fn summary(changes: &Changes) -> String {
-    if changes.any() {
+/// The one-line account of an import, with what it could not read.
+pub fn summary(changes: &Changes, seen: &Seen) -> String {
+    let mut text = if changes.any() {
         format!("{} added, {} removed, {} updated", changes.added(), changes.removed(), changes.updated())
     } else {
         "No changes detected".to_owned()
+    };
+    let count = |is: fn(&View) -> bool| seen.partitions.iter().filter(|p| is(&p.view)).count();
+    let in_part = count(|view| matches!(view, View::Incomplete(_)));
+    let unread = count(|view| matches!(view, View::Failed(_)));
+    for (count, what) in [(in_part, "read in part"), (unread, "not read")] {
+        match count {
+            0 => {}
+            1 => text.push_str(&format!("; 1 partition was {what}")),
+            n => text.push_str(&format!("; {n} partitions were {what}")),
+        }
     }
+    text
 }
 
 /// The order of reported containers: parents before children, then by name. Made for each comparison, because a place

@@ -65,7 +65,7 @@ async fn import(run: Run, connector: Connector, options: Options) -> Result<Repo
     }
     let remarks = directory.close()?;
     if options.preview {
-        return Ok(report(planned, &stored.tree, remarks, "Preview: "));
+        return Ok(report(planned, &stored.tree, &seen, remarks, "Preview: "));
     }
     run.apply(move |tx| {
         let (applied, tree) = apply(tx, system.id, stored, &seen, &policy, planned)?;
@@ -73,7 +73,7 @@ async fn import(run: Run, connector: Connector, options: Options) -> Result<Repo
             systems::hierarchy_imported(tx, system.id, system.settings_revision)?;
         }
         let warnings = applied.warnings.clone();
-        let report = report(applied, &tree, remarks, "");
+        let report = report(applied, &tree, &seen, remarks, "");
         let (message, stopped, total) = (report.summary.clone(), report.stopped.clone(), report.total_containers);
         Ok((report, Summary { message, warnings, stopped, total }))
     })
@@ -115,7 +115,7 @@ fn apply(
     Ok((planned, tree))
 }
 
-fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -> Report {
+fn report(plan: Plan, stored: &StoredTree, seen: &Seen, remarks: Vec<String>, prefix: &str) -> Report {
     let stopped = plan.guard;
     let prefix = if stopped.is_some() { "Not applied: " } else { prefix };
     let (total_partitions, total_containers) = match stopped {
@@ -128,7 +128,7 @@ fn report(plan: Plan, stored: &StoredTree, remarks: Vec<String>, prefix: &str) -
         stopped,
         total_partitions,
         total_containers,
-        summary: format!("{prefix}{}", summary(&plan.changes)),
+        summary: format!("{prefix}{}", summary(&plan.changes, seen)),
         changes: plan.changes,
         warnings,
     }

@@ -1,7 +1,9 @@
 //! Chapter 6 against a real OpenLDAP.
 
 mod changes;
+mod copies;
 mod limits;
+mod roots;
 mod texts;
 mod tls;
 mod whole;

@@ -51,7 +51,8 @@ impl<'a> Case<'a> {
         let tree = self.tree().await;
         let again = self.import(query).await;
         assert_eq!(told(&again), [""; 0], "a second import");
-        assert_eq!(again["summary"], "No changes detected");
+        let summary = again["summary"].as_str().unwrap_or_default();
+        assert!(summary.starts_with("No changes detected"), "{summary}");
         assert_eq!(self.tree().await, tree);
         told(&result)
     }
@@ -185,6 +186,8 @@ pub fn told(result: &Value) -> Vec<String> {
     assert_eq!(result["hasSelectedItemsRemoved"], selected, "{result}");
     let summary = result["summary"].as_str().expect("a summary");
     let bare = summary.rsplit(": ").next().unwrap_or_default();
+    // What could not be read stands behind.
+    let bare = bare.split_once("; ").map_or(bare, |(changes, _)| changes);
     let expected = match lines.is_empty() {
         true => "No changes detected".to_owned(),
         false => format!("{added} added, {removed} removed, {updated} updated"),

@@ -4,7 +4,7 @@
 //! test adds one. Changes are made as the administrator, whom neither limits nor access rules bind.
 use ldap3::Scope;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,6 +33,8 @@ pub enum SchemaAccess {
     Nothing,
     NoClasses,
     NoAttributes,
+    /// The root entry does not name the schema; other entries do.
+    Unnamed,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,10 @@ pub struct Setup {
     pub extra_suffix: Option<String>,
     /// The third naming context has no root entry.
     pub extra_empty: bool,
+    /// The root of the tree is a naming context too.
+    pub open_root: bool,
+    /// No account may list what is directly below that root.
+    pub root_refused: bool,
     /// Entries that no account may read, beside [`HIDDEN_DN`].
     pub hidden: Vec<String>,
     /// slapd's limits for [`LIMITED_DN`], for example `size.soft=50 size.hard=50`.
@@ -98,6 +104,11 @@ impl Slapd {
     /// The file with the CA that issued the server's certificate. It stays the same over restarts.
     pub fn ca_pem(&self) -> PathBuf {
         self.daemon.folder().join("ca.pem")
+    }
+
+    /// Where its configuration and data are.
+    pub fn folder(&self) -> &Path {
+        self.daemon.folder()
     }
 
     /// What slapd has said: one line for each connection, operation and result, with the account and the search.
@@ -202,6 +213,7 @@ impl Slapd {
             SchemaAccess::Nothing => "none",
             SchemaAccess::NoClasses => "no-classes",
             SchemaAccess::NoAttributes => "no-attributes",
+            SchemaAccess::Unnamed => "unnamed",
         };
         let environment = [
             ("SLAPD_SCHEMA", schema),
@@ -209,6 +221,16 @@ impl Slapd {
             ("SLAPD_HIDDEN", lines.as_str()),
             ("SLAPD_LIMITS", setup.limits.as_deref().unwrap_or_default()),
             ("SLAPD_EXTRA_SUFFIX", setup.extra_suffix.as_deref().unwrap_or_default()),
+            (
+                "SLAPD_ROOT",
+                if !setup.open_root {
+                    ""
+                } else if setup.root_refused {
+                    "refused"
+                } else {
+                    "1"
+                },
+            ),
             ("SLAPD_EXTRA_EMPTY", if setup.extra_empty { "1" } else { "" }),
         ];
         self.daemon.prepare(&self.port().to_string(), &new, &environment);

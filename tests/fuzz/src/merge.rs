@@ -79,7 +79,9 @@ struct Merge<'a> {
     incomplete: BTreeSet<usize>,
     /// The latter.
     crowded: Vec<&'a SeenContainer>,
-    /// Ids that do not tell who an entry is.
+    /// Ids that are shown at two names.
+    shared: BTreeSet<EntryId>,
+    /// Those, and others that do not tell who an entry is.
     unsure: BTreeSet<EntryId>,
     /// Fates that were asked for before.
     known: RefCell<BTreeMap<usize, Fate>>,
@@ -105,6 +107,7 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
         misplaced: BTreeSet::new(),
         incomplete: BTreeSet::new(),
         crowded: Vec::new(),
+        shared: BTreeSet::new(),
         unsure: BTreeSet::new(),
         known: RefCell::default(),
     };
@@ -132,8 +135,9 @@ impl<'a> Merge<'a> {
         let shown: Vec<_> = all.iter().map(|(_, c)| (c.ids, &c.key)).chain(roots).collect();
         for (ids, key) in &shown {
             let twice = |id: &EntryId| shown.iter().any(|(other, at)| at != key && other.iter().any(|o| o == *id));
-            self.unsure.extend(ids.iter().filter(twice));
+            self.shared.extend(ids.iter().filter(twice));
         }
+        self.unsure = self.shared.clone();
         for (p, c) in &all {
             // Of one name the first counts.
             if self.entries.iter().any(|(_, o)| o.key == c.key) {
@@ -211,13 +215,18 @@ impl<'a> Merge<'a> {
             .collect();
         let mut stay = Vec::new();
         for row in &doubted {
-            let mut top = *row;
-            while let Some(above) = self.stored.containers[top].parent_id().map(|p| self.row(p)) {
-                if !doubted.contains(&above) {
-                    break;
-                }
-                top = above;
+            let mut way = vec![*row];
+            while let Some(above) = self.parent(way[way.len() - 1]).filter(|above| doubted.contains(above)) {
+                way.push(above);
             }
+            // What only went along with a parent that moved is no question.
+            let stays_below = |r: &usize| {
+                let above = self.parent(*r)?;
+                let (is, above_is) = (&self.places[self.pairs[r]], &self.places[*self.pairs.get(&above)?]);
+                let own = self.rows[*r].strip_suffix(self.rows[above].as_slice());
+                (own == is.strip_suffix(above_is.as_slice())).then_some(())
+            };
+            let Some(top) = way.into_iter().rev().find(|r| stays_below(r).is_none()) else { continue };
             match self.verdicts.containers.get(&self.stored.containers[top].id) {
                 Some(Verdict::Gone) => {}
                 Some(verdict) if self.accept && *verdict != Verdict::Answers => {}
@@ -277,6 +286,11 @@ impl<'a> Merge<'a> {
                 if let Some(e) = (0..self.entries.len()).find(fits).filter(|_| !gone) {
                     self.pairs.insert(r, e);
                     self.known.take();
+                    // Name and id agree again.
+                    let ids = self.entries[e].1.ids;
+                    if ids.iter().any(|id| Some(id) == own) {
+                        self.unsure.retain(|id| self.shared.contains(id) || !ids.iter().any(|i| i == *id));
+                    }
                 }
             }
         }
@@ -341,6 +355,10 @@ impl<'a> Merge<'a> {
 
     fn row(&self, id: RowId) -> usize {
         self.stored.containers.iter().position(|r| r.id == id).expect("a row")
+    }
+
+    fn parent(&self, row: usize) -> Option<usize> {
+        self.stored.containers[row].parent_id().map(|p| self.row(p))
     }
 
     fn partition_of(&self, row: usize) -> usize {

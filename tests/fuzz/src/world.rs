@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jim::domain::dn::key_and_name;
-use jim::domain::hierarchy::{Policy, RowId, SeenPartition, StoredContainer, StoredTree, Verdicts, View, plan};
+use jim::domain::hierarchy::{
+    Policy, RowId, SeenPartition, StoredContainer, StoredTree, Verdict, Verdicts, View, plan,
+};
 
 use super::choices::Choices;
 use super::directory::{Directory, Kind, Shown, Sight, Uid};
@@ -179,10 +181,14 @@ impl World {
             let own = self.row(doubt.row)?.partition_id;
             let own = self.stored.partitions.iter().find(|p| p.id == own).ok_or("no partition")?;
             let read = |p: &SeenPartition| p.key == own.key && p.view == View::Complete;
-            if sight.seen.partitions.iter().any(read) || doubt.entry_id.is_some() {
+            if sight.seen.partitions.iter().any(read) {
                 return Err(format!("{} is doubted without a reason", doubt.dn));
             }
-            let verdict = self.directory.verdict(&doubt.dn, None, sight.suffix_of[doubt.partition], choices);
+            let mut verdict = self.directory.verdict(&doubt.dn, None, sight.suffix_of[doubt.partition], choices);
+            let id = doubt.entry_id.ok_or("a doubt without an id")?;
+            if verdict == Verdict::Answers && self.directory.has_left(&doubt.dn, id, choices) {
+                verdict = Verdict::Gone;
+            }
             verdicts.containers.insert(doubt.row, verdict);
         }
         for (entry, id) in &first.doubles {

@@ -94,7 +94,7 @@ fn added(model: &Model, name: &str) -> Option<SeenAttribute> {
 
 /// The ids that the root entry of the first visible partition shows; none if it cannot be read.
 async fn shown_ids(access: &Access, session: &mut Session, root: &RootDse) -> Result<EntryIds, Failure> {
-    let listed = partitions::list(access, session, root).await?;
+    let listed = partitions::list(access, session, root).await?.partitions;
     let Some(partition) = listed.iter().find(|p| p.held && !p.hidden) else { return Ok(EntryIds::default()) };
     let wanted = ["entryUUID", "nsUniqueId"];
     let read = access.within(Stage::Schema, session.read(&partition.dn, EVERY_ENTRY, &wanted)).await?;

@@ -9,12 +9,15 @@ use super::definition::{ClassKind, Definition};
 use super::model::{Model, NewAttribute, NewClass, NewRule};
 use super::types::of_syntax;
 use super::unreadable;
-use crate::connectors::ldap::Access;
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{Failure, Stage};
 use crate::connectors::ldap::root_dse::RootDse;
 use crate::connectors::ldap::session::{BaseRead, EVERY_ENTRY, End, Session};
+use crate::connectors::ldap::{Access, partitions};
 use crate::domain::schema::{DataType, Plurality, Writability};
+
+/// Naming contexts that are asked for their schema.
+const MAX_ASKED: usize = 10;
 
 const CLASSES: &str = "objectClasses";
 const ATTRIBUTES: &str = "attributeTypes";
@@ -49,7 +52,11 @@ pub struct Definitions<'a> {
 
 /// Reads the entry.
 pub(super) async fn entry(access: &Access, session: &mut Session, root: &RootDse) -> Result<Entry, Failure> {
-    let dn = root.subschema.as_deref().ok_or_else(|| unreadable(access, "the root entry names no schema"))?;
+    let named = match &root.subschema {
+        Some(dn) => Some(dn.clone()),
+        None => named_by_partition(access, session, root).await?,
+    };
+    let dn = &*named.ok_or_else(|| unreadable(access, "the server shows no schema: no entry names its own"))?;
     let wanted = [CLASSES, ATTRIBUTES, RULES, SYNTAXES];
     let mut answer = access.within(Stage::Schema, session.read(dn, "(objectClass=subschema)", &wanted)).await?;
     if answer.code == 0 && answer.entry.is_none() && !answer.skipped {
@@ -65,6 +72,22 @@ pub(super) async fn entry(access: &Access, session: &mut Session, root: &RootDse
             Err(session.failure(&End::Result { code, matched, diagnostic }))
         }
     }
+}
+
+/// The schema that the entry of a naming context names, where the root entry names none (RFC 4512, section 4.2).
+async fn named_by_partition(access: &Access, session: &mut Session, root: &RootDse) -> Result<Option<String>, Failure> {
+    let listed = partitions::list(access, session, root).await?.partitions;
+    session.enter(Stage::Schema);
+    for partition in listed.iter().filter(|p| p.held && !p.hidden).take(MAX_ASKED) {
+        let read = session.read(&partition.dn, EVERY_ENTRY, &["subschemaSubentry"]);
+        let entry = access.within(Stage::Schema, read).await?.entry;
+        if let Some(dn) =
+            entry.as_ref().and_then(|e| e.first_text("subschemaSubentry")).filter(|t| !t.trim().is_empty())
+        {
+            return Ok(Some(dn.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// What the entry declares.

@@ -141,7 +141,11 @@ async fn what_cannot_be_read_to_its_end_is_a_failure() {
         assert_eq!(read(&root(Kind::OpenLdap), answers).await, Err(reason.to_owned()));
     }
     let unnamed = RootDse { subschema: None, schema: None, ..root(Kind::OpenLdap) };
-    assert_eq!(read(&unnamed, vec![]).await, Err("the root entry names no schema".to_owned()));
+    let none = Err("the server shows no schema: no entry names its own".to_owned());
+    assert_eq!(read(&unnamed, vec![answer("dc=x", vec![entry("dc=x", &[])])]).await, none);
+    let named = entry("dc=x", &[("subschemaSubentry", &["cn=Other"])]);
+    let found = read(&unnamed, vec![answer("dc=x", vec![named]), answer("cn=Other", subschema())]).await;
+    assert!(found.is_ok(), "{found:?}");
     let unnamed = RootDse { kind: Kind::AdLds, ..unnamed };
     assert_eq!(read(&unnamed, vec![]).await, Err("the root entry names no schema".to_owned()));
     let poor = Limits { kept: 20, ..Limits::default() };

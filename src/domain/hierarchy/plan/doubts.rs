@@ -27,10 +27,7 @@ impl Planner<'_> {
         let in_doubt: Vec<bool> = (0..self.states.len()).map(|row| self.may_still_exist(row)).collect();
         let mut separated = Vec::new();
         for row in (0..in_doubt.len()).filter(|row| in_doubt[*row]) {
-            let mut top = row;
-            while let Some(above) = self.parent_row(top).filter(|above| in_doubt[*above]) {
-                top = above;
-            }
+            let Some(top) = self.topmost(row, &in_doubt) else { continue };
             let Some(e) = self.matching.entry_of_row(row) else { continue };
             match self.policy.verdicts.containers.get(&self.stored.containers[top].id) {
                 Some(Verdict::Gone) => continue,
@@ -40,12 +37,38 @@ impl Planner<'_> {
             }
             separated.push((row, e));
         }
-        for (row, e) in &separated {
+        for (_, e) in &separated {
             self.matching.unmatch(*e);
             self.plan.unsure.extend(self.matching.entries[*e].seen.ids.iter());
         }
         self.match_by_name(separated.iter().map(|(_, e)| *e));
         self.doubted = separated.into_iter().map(|(row, _)| row).collect();
+    }
+
+    /// The highest row in doubt at and above this one. `None` if the rows only went along with a parent that certainly
+    /// moved.
+    fn topmost(&self, row: usize, in_doubt: &[bool]) -> Option<usize> {
+        let chain = std::iter::successors(Some(row), |r| self.parent_row(*r).filter(|above| in_doubt[*above]));
+        chain.filter(|r| !self.went_along(*r)).last()
+    }
+
+    /// Whether the entry of a row has the row's own name under the entry of the row above.
+    fn went_along(&self, row: usize) -> bool {
+        let entry_of = |row: usize| Some(self.matching.entries[self.matching.entry_of_row(row)?].seen);
+        let Some(above) = self.parent_row(row) else { return false };
+        let (Some(is), Some(above_is)) = (entry_of(row), entry_of(above)) else { return false };
+        let (was, above_was) = (self.stored.containers[row].key(), self.stored.containers[above].key());
+        was.as_str().strip_suffix(above_was.as_str()) == is.key.as_str().strip_suffix(above_is.key.as_str())
+    }
+
+    /// Trusts the ids of an entry again: its name under the row above leads to the same row.
+    pub(super) fn no_doubt(&mut self, row: usize, e: usize) {
+        let ids = self.matching.entries[e].seen.ids;
+        if ids.iter().any(|id| Some(id) == self.stored.containers[row].entry_id) {
+            ids.iter().filter(|id| !self.matching.shared.contains_key(id)).for_each(|id| {
+                self.plan.unsure.remove(&id);
+            });
+        }
     }
 
     /// Whether an entry elsewhere has the id of a row whose own name was neither seen nor read in full.
@@ -60,15 +83,14 @@ impl Planner<'_> {
         self.matching.entries[e].seen.key != key && self.matching.entry_at(key.as_str()).is_none()
     }
 
-    /// Question for a row by its name; without an id, which would answer from elsewhere.
+    /// Question for a row by its name.
     fn doubt(&self, row: usize, e: usize) -> Candidate {
         let partition = match self.partition_state(row) {
             PartitionState::Listed(partition) => partition,
             _ => self.matching.entries[e].partition(),
         };
         let container = &self.stored.containers[row];
-        let candidate = self.candidate(row, partition, &container.key(), &container.external_id);
-        Candidate { entry_id: None, ..candidate }
+        self.candidate(row, partition, &container.key(), &container.external_id)
     }
 
     /// Pairs entries with rows of their names.

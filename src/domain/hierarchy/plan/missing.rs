@@ -74,6 +74,7 @@ impl<'a> Planner<'a> {
         let there = self.matching.entry_at(place.key.as_str()).filter(|e| !self.excluded[*e]);
         if let Some(e) = there.filter(|e| self.fits(row, *e)) {
             self.matching.pair(e, row);
+            self.no_doubt(row, e);
             return RowState::Matched;
         }
         // Where the parent went to another partition, the row's own one must tell as well that it is not there.

@@ -38,7 +38,9 @@ impl<'a> Planner<'a> {
             let partition = &self.seen.partitions[entry.partition()].external_id;
             self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
         }
-        let doubted = std::mem::take(&mut self.doubted).into_iter().map(|row| (row, Reason::Elsewhere));
+        let doubted = std::mem::take(&mut self.doubted).into_iter();
+        let doubted = doubted.filter(|row| self.matching.entry_of_row(*row).is_none());
+        let doubted: Vec<_> = doubted.map(|row| (row, Reason::Elsewhere)).collect();
         for (row, reason) in sharing.into_iter().map(|row| (row, Reason::Misplaced)).chain(doubted) {
             if let PartitionState::Listed(partition) = self.partition_state(row) {
                 let partition = &self.seen.partitions[partition].external_id;

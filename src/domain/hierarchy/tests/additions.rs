@@ -10,7 +10,7 @@ fn a_new_partition_lists_its_containers_parents_first() {
     assert_eq!(names(&plan.changes.added_containers), ["A", "B", "a"]);
     assert_eq!(names(&plan.changes.added_partitions), [BASE]);
     assert_eq!(stored.containers.len(), 3);
-    assert_eq!(summary(&plan.changes), "4 added, 0 removed, 0 updated");
+    assert_eq!(summary(&plan.changes, &world.seen), "4 added, 0 removed, 0 updated");
 }
 
 #[test]

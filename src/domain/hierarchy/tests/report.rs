@@ -42,15 +42,15 @@ fn a_summary_counts_partitions_and_containers() {
         renamed_containers: renamed(3),
         moved_containers: vec![],
     };
-    assert_eq!(summary(&changes), "3 added, 5 removed, 4 updated");
+    assert_eq!(summary(&changes, &Seen::default()), "3 added, 5 removed, 4 updated");
     let moved =
         Moved { external_id: BASE.into(), name: "a".into(), old_parent: None, new_parent: None, was_selected: true };
     changes.moved_containers = vec![moved.clone(); 2];
-    assert_eq!(summary(&changes), "3 added, 5 removed, 6 updated");
+    assert_eq!(summary(&changes, &Seen::default()), "3 added, 5 removed, 6 updated");
     assert!(changes.any() && !changes.selected_removed());
     changes.removed_containers[1].was_selected = true;
     assert!(changes.selected_removed());
-    assert_eq!(summary(&Changes::default()), "No changes detected");
+    assert_eq!(summary(&Changes::default(), &Seen::default()), "No changes detected");
     let one = || vec![moved.clone()];
     for only in [
         Changes { added_partitions: touched(1), ..Changes::default() },
@@ -113,4 +113,16 @@ fn missing_ids_are_told_of_what_was_read() {
     });
     assert_eq!(failed, ["dc=example,dc=com: down; this partition stays as it was"]);
     assert!(told(&|p| p.containers.clear()).is_empty());
+}
+
+#[test]
+fn what_was_not_read_as_a_whole_is_in_the_summary() {
+    let mut world = with_second_partition();
+    world.seen.partitions[0].view = View::Incomplete("cut".to_owned());
+    assert_eq!(summary(&world.import().changes, &world.seen), "No changes detected; 1 partition was read in part");
+    world.seen.partitions[1].view = View::Failed("down".to_owned());
+    let all = "No changes detected; 1 partition was read in part; 1 partition was not read";
+    assert_eq!(summary(&world.import().changes, &world.seen), all);
+    world.seen.partitions[1].view = View::Incomplete("cut".to_owned());
+    assert_eq!(summary(&world.import().changes, &world.seen), "No changes detected; 2 partitions were read in part");
 }

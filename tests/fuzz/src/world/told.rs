@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jim::domain::dn::key_and_name;
-use jim::domain::hierarchy::{Plan, RowId, SeenPartition, StoredContainer, View};
+use jim::domain::hierarchy::{EntryId, Plan, RowId, SeenPartition, StoredContainer, View};
 
 use super::super::directory::Sight;
 use super::super::merge::{Expected, Outcome, path_of};
@@ -73,8 +73,14 @@ impl World {
             if homeless || plan.guard.is_some() || self.stored.containers.iter().any(|c| another(&c)) {
                 continue;
             }
-            // The id of a copy does not say which of them was seen.
-            let known = !self.kind.copies && row.entry_id.is_some_and(|id| ids.iter().any(|i| i == id));
+            // An id at two names does not say which of them was seen.
+            let shown = |id: EntryId| {
+                let all = sight.seen.partitions.iter().flat_map(|p| &p.containers);
+                let names: BTreeSet<&str> =
+                    all.filter(|c| c.ids.iter().any(|i| i == id)).map(|c| c.key.as_str()).collect();
+                names.len()
+            };
+            let known = row.entry_id.is_some_and(|id| ids.iter().any(|i| i == id) && shown(id) < 2);
             let at_home = !ids.contradicts(row.entry_id)
                 && self.directory.path(uid).is_some_and(|p| p == path_of(row.key().as_str()));
             let read = sight.uid_of.iter().flatten().any(|u| *u == uid);
