@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
-use warp::http::HeaderMap;
 use warp::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use warp::http::{HeaderMap, Uri};
 
 use super::wire::arrival::Arrival;
 use super::wire::body::{self, Errors, Request};
@@ -50,6 +50,7 @@ pub(super) type Describe = fn(title: &str) -> [Bytes; 3];
 pub(crate) struct Call {
     pub(crate) app: App,
     pub(super) headers: Arc<HeaderMap>,
+    pub(super) uri: Uri,
     pub(crate) query: Query,
     /// The body, not yet read.
     pub(super) body: BodyStream,

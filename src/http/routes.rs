@@ -12,7 +12,8 @@ use bytes::{Buf, Bytes};
 use futures_util::{Stream, TryStreamExt};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
-use utoipa::openapi::HttpMethod;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{HttpMethod, RefOr};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, Method, StatusCode, header};
@@ -20,9 +21,9 @@ use warp::reply::Response;
 
 use super::call::{Access, BodyStream, Call, Describe, authorise};
 use super::wire::arrival::Arrival;
-use super::wire::{Query, error};
+use super::wire::{Query, error, shown};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Faults, Result};
 use crate::metrics::RouteMetrics;
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -33,6 +34,8 @@ pub(crate) struct Route {
     /// `{...}` stands for one segment, which becomes a parameter.
     pub(super) template: String,
     pub(super) access: Access,
+    /// Names of the parameters of the query.
+    query: Vec<String>,
     handler: Box<dyn Fn(Call) -> Work<Result<Response>> + Send + Sync>,
 }
 
@@ -51,7 +54,25 @@ impl Route {
             Some(HttpMethod::Delete) => Method::DELETE,
             _ => Method::GET,
         };
-        Route { method, template: P::path(), access, handler: Box::new(move |call| Box::pin(handler(call))) }
+        let parameters = P::operation().parameters.unwrap_or_default().into_iter();
+        let in_query = |parameter| match parameter {
+            RefOr::T(Parameter { name, parameter_in: ParameterIn::Query, .. }) => Some(name),
+            _ => None,
+        };
+        let query = parameters.filter_map(in_query).collect();
+        Route { method, template: P::path(), access, query, handler: Box::new(move |call| Box::pin(handler(call))) }
+    }
+
+    /// Refuses names in the query of a change that the operation does not know: a misspelt `preview` must not import.
+    fn check_query(&self, query: &Query) -> Result<()> {
+        if self.method == Method::GET {
+            return Ok(());
+        }
+        let mut faults = Faults::new();
+        for name in query.names().filter(|name| !self.query.iter().any(|known| known.eq_ignore_ascii_case(name))) {
+            faults.insert(shown(&name), vec!["Is no parameter of this operation.".to_owned()]);
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }
 }
 
@@ -126,8 +147,10 @@ impl Served {
         let Route { template, access, handler, .. } = &self.route;
         let caller = authorise(&self.app, *access, template, &arrival).await?;
         let query = Query(arrival.uri.query().unwrap_or_default().to_owned());
-        let headers = arrival.headers;
-        handler(Call { app: self.app.clone(), describe: self.describe, headers, query, body, caller, parameters }).await
+        self.route.check_query(&query)?;
+        let (headers, uri) = (arrival.headers, arrival.uri);
+        handler(Call { app: self.app.clone(), describe: self.describe, headers, uri, query, body, caller, parameters })
+            .await
     }
 }
 

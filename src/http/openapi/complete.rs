@@ -39,9 +39,16 @@ pub(super) fn completed(described: OpenApi, routes: &[Route]) -> Value {
     always_there(&mut whole["components"]["schemas"]);
     dictionaries(&mut whole["components"]["schemas"]);
     drop_unused(&mut whole);
+    let paths = whole["paths"].to_string();
+    let used = errors::KINDS.iter().filter(|kind| paths.contains(&format!("#/components/responses/{}\"", kind.name)));
     let components = &mut whole["components"];
-    components["responses"] = errors::KINDS.iter().map(|kind| (kind.name.to_owned(), kind.response())).collect();
+    components["responses"] = used.map(|kind| (kind.name.to_owned(), kind.response())).collect();
+    let responses = components["responses"].to_string();
     components["headers"] = headers();
+    if let Some(headers) = components["headers"].as_object_mut() {
+        let reference = |name: &str| format!("#/components/headers/{name}\"");
+        headers.retain(|name, _| paths.contains(&reference(name)) || responses.contains(&reference(name)));
+    }
     components["securitySchemes"] = json!({
         "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key",
             "description": "An API key: `jim_...`. It is kept in this page only and forgotten when the page is left." },
@@ -69,6 +76,9 @@ fn complete(path: &str, access: Access, operation: &mut Value) {
     parameters(path, operation);
     let role = security(access, operation);
     let has_body = operation.get("requestBody").is_some();
+    if has_body {
+        optional_body(operation);
+    }
     // A key is counted wherever it is sent.
     let is_counted = role.is_some() || path.starts_with("/api/v1/") && !path.starts_with("/api/v1/health");
     let mut wanted = vec!["400", "431", "500", "503"];
@@ -101,9 +111,27 @@ fn complete(path: &str, access: Access, operation: &mut Value) {
             headers["Content-Disposition"] = json!({ "$ref": "#/components/headers/ContentDisposition" });
         }
         response["headers"] = headers;
+        let content = response.get_mut("content").into_iter().flat_map(members);
+        for (_, content) in content.filter(|(kind, _)| *kind != "application/json") {
+            // Bytes, which utoipa takes for a list of numbers.
+            if content["schema"]["type"] == "array" {
+                content["schema"] = json!({ "type": "string", "format": "binary" });
+            }
+        }
     }
     if let Some(responses) = responses.as_object_mut() {
         responses.sort_keys();
+    }
+}
+
+/// A body that may be left out is not required; null is no other way to leave it out.
+fn optional_body(operation: &mut Value) {
+    for (_, content) in members(&mut operation["requestBody"]["content"]) {
+        let body =
+            content["schema"]["oneOf"].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null")).cloned();
+        if let Some(body) = body {
+            content["schema"] = body;
+        }
     }
 }
 
@@ -164,10 +192,13 @@ fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
     };
     operation["security"] = match role {
         None => json!([]),
-        Some("") => json!([{ "apiKey": [] }]),
-        Some(role) if access == Access::Scraper => json!([{ "apiKey": [role] }, { "bearer": [role] }]),
-        Some(role) => json!([{ "apiKey": [role] }]),
+        Some(_) if access == Access::Scraper => json!([{ "apiKey": [] }, { "bearer": [] }]),
+        Some(_) => json!([{ "apiKey": [] }]),
     };
+    if let Some(role) = role.filter(|role| !role.is_empty()) {
+        // Scopes are for OAuth2 and OpenID Connect; checkers warn of others.
+        operation["x-required-role"] = json!(role);
+    }
     let description = operation["description"].as_str().unwrap_or_default();
     operation["description"] = json!(format!("{description}\n\n{text}").trim_start());
     role

@@ -25,7 +25,8 @@ use crate::error::Result;
 #[derive(OpenApi)]
 #[openapi(
     info(description = include_str!("introduction.md")),
-    servers((url = "/", description = "This server")),
+    // Relative to the document, so that it also holds below a path of a proxy.
+    servers((url = "../..", description = "This server")),
     components(schemas(error::Envelope, SortDirection, DateInQuery)),
     tags(
         (name = "Connected systems", description = "The directories and files that identities come from and go to"),
@@ -56,6 +57,7 @@ impl Description {
         let mut info = whole.as_object_mut().and_then(|members| members.shift_remove("info")).unwrap_or_default();
         if let Some(members) = info.as_object_mut() {
             members.shift_remove("title");
+            members.shift_remove("license");
         }
         if let Some(members) = whole.as_object_mut() {
             members.shift_remove("openapi");

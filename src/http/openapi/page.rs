@@ -4,7 +4,7 @@
 //! where everything else of this origin could find it. It has no script and no style of its own in it, so that its
 //! policy can forbid them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
@@ -16,8 +16,9 @@ use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::wire::shown;
 
-/// The page. Its links are absolute, because it lies at two places.
+/// The page. `{root}` leads to the root of the server, from whichever place it is shown at.
 const PAGE: &str = include_str!("page.html");
+const START: &str = include_str!("page.js");
 /// What the page loads.
 const FILES: [&str; 6] = [
     "swagger-ui.css",
@@ -30,28 +31,15 @@ const FILES: [&str; 6] = [
 /// Everything from this server, pictures also from within the style sheet, and styles that scripts set.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
 
-static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::from("/api/openapi/v1.json")
-        .use_base_layout()
-        .deep_linking(true)
-        .doc_expansion("list")
-        .default_models_expand_depth(0)
-        .display_request_duration(true)
-        .filter(true)
-        .persist_authorization(false)
-        // The default asks a server of somebody else.
-        .validator_url("none");
-    Arc::new(config)
-});
-
 /// Shows the interactive page.
 #[utoipa::path(
     get, path = "/swagger",
     tag = "Description", operation_id = "explore",
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
-pub(crate) async fn swagger(_: Call) -> Result<Response> {
-    answer(Bytes::from_static(PAGE.as_bytes()), "text/html; charset=utf-8")
+pub(crate) async fn swagger(call: Call) -> Result<Response> {
+    let depth = call.uri.path().matches('/').count().saturating_sub(1);
+    answer(Bytes::from(PAGE.replace("{root}", &"../".repeat(depth))), "text/html; charset=utf-8")
 }
 
 /// Shows the interactive page, too.
@@ -76,7 +64,10 @@ pub(crate) async fn reference(call: Call) -> Result<Response> {
 pub(crate) async fn file(call: Call) -> Result<Response> {
     let missing = || Error::not_found("file", shown(call.parameter(0)));
     let name = FILES.iter().find(|name| **name == call.parameter(0)).ok_or_else(missing)?;
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
+    if *name == "swagger-initializer.js" {
+        return answer(Bytes::from_static(START.as_bytes()), "text/javascript; charset=utf-8");
+    }
+    let file = utoipa_swagger_ui::serve(name, Arc::new(Config::default()));
     let file = file.map_err(|e| Error::internal("the page's file", e.to_string()))?.ok_or_else(missing)?;
     let bytes = match file.bytes {
         std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),

@@ -1,7 +1,7 @@
 //! Texts and points in time of a request, each with its limits and its schema.
 
 use time::OffsetDateTime;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -114,7 +114,7 @@ impl Field for DateInQuery {
 
 impl PartialSchema for DateInQuery {
     fn schema() -> RefOr<Schema> {
-        let either = OneOfBuilder::new().item(formatted(KnownFormat::DateTime)).item(formatted(KnownFormat::Date));
+        let either = AnyOfBuilder::new().item(formatted(KnownFormat::DateTime)).item(formatted(KnownFormat::Date));
         Schema::from(either.description(Some("A point in time, or a date alone"))).into()
     }
 }

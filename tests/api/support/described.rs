@@ -35,8 +35,9 @@ pub fn holds(method: &str, path: &str, answer: &Answer) {
         _ if is_nothing => &DESCRIPTION["components"]["responses"]["NotFound"],
         Some((_, operation)) => &operation["responses"][&status],
         None => match (answer.status, items.is_empty()) {
-            (405, false) => &DESCRIPTION["components"]["responses"]["MethodNotAllowed"],
-            (405, true) if method == "TRACE" => &DESCRIPTION["components"]["responses"]["MethodNotAllowed"],
+            // Not described, since no operation answers it: an error as all others.
+            (405, false) => &DESCRIPTION["components"]["responses"]["BadRequest"],
+            (405, true) if method == "TRACE" => &DESCRIPTION["components"]["responses"]["BadRequest"],
             (400, _) => &DESCRIPTION["components"]["responses"]["BadRequest"],
             _ => panic!("{place}: nothing like it is described"),
         },
