@@ -23,7 +23,8 @@ pub fn copy(source: &Inspection, target: &Path) -> Result<(), OpenFault> {
 /// The same for a connection.
 pub(super) fn copy_of(source: &Connection, target: &Path) -> Result<(), OpenFault> {
     let cannot = |e: &dyn std::fmt::Display| OpenFault::Io(format!("cannot write {}: {e}", target.display()));
-    let name = target.to_str().ok_or_else(|| cannot(&"the path is not UTF-8"))?;
+    let name = place::plain(target);
+    let name = name.to_str().ok_or_else(|| cannot(&"the path is not UTF-8"))?;
     // SQLite would make it readable for others; it takes an empty file for a new one.
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target);
     drop(made.map_err(|e| cannot(&e))?);

@@ -55,12 +55,12 @@ impl Inspection {
         let settled = std::fs::metadata(&wal).map_or(true, |m| m.len() == 0);
         let connection = if beside.is_none() && settled {
             // No other process can write: the file is complete, and SQLite needs no files of its own beside it.
-            let name = utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC).to_string();
+            let name = utf8_percent_encode(&place::plain(path).to_string_lossy(), NON_ALPHANUMERIC).to_string();
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             Connection::open_with_flags(format!("file:{}?immutable=1", name.replace("%2F", "/")), flags)
         } else {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            Connection::open_with_flags(path, flags)
+            Connection::open_with_flags(place::plain(path), flags)
         };
         let connection = connection.map_err(|e| OpenFault::sqlite(path, &e))?;
         // The file may come from a stranger, and nothing of it belongs in a temporary folder.

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::OpenFault;
+use super::place::plain;
 use super::{pragmas, version};
 
 /// Prepared statements kept by the writing connection.
@@ -15,7 +16,7 @@ const STATEMENTS: usize = 64;
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenFault> {
     let failed = |e: rusqlite::Error| OpenFault::sqlite(path, &e);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let writer = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let writer = Connection::open_with_flags(plain(path), flags).map_err(failed)?;
     pragmas::checkpoint_on_close(&writer, false).map_err(failed)?;
     verify(path, &writer)?;
     pragmas::set(&writer).map_err(failed)?;

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::connect::connect;
 use super::fault::OpenFault;
-use super::place::{exists, folder_of, is_unreliable_fs, put};
+use super::place::{exists, folder_of, is_unreliable_fs, plain, put};
 use super::pragmas;
 use super::upgrade::{self, Step};
 
@@ -62,7 +62,7 @@ fn make(path: &Path) -> Result<(), OpenFault> {
     let io = |e: std::io::Error| OpenFault::io(&format!("cannot make {}", path.display()), e);
     // Left by an interrupted attempt; we hold the lock.
     let _ = std::fs::remove_file(&part);
-    let made = Connection::open(&part).map_err(failed).and_then(|mut new| {
+    let made = Connection::open(plain(&part)).map_err(failed).and_then(|mut new| {
         upgrade::create(&mut new).map_err(failed)?;
         new.close().map_err(|(_, e)| failed(e))
     });

@@ -117,6 +117,11 @@ pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The name under which SQLite opens the file: one that begins with `file:` is otherwise a URI, and `:memory:` no file.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
+}
+
 /// The folder that a file lies in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -125,6 +130,16 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_looks_like_a_uri_is_the_name_of_a_file() {
+        let there = std::env::temp_dir().join("jim.db");
+        assert_eq!(plain(&there), there);
+        for name in ["file:jim.db?mode=memory", ":memory:", "jim.db"] {
+            let plain = plain(Path::new(name));
+            assert!(plain.to_str().is_some_and(|p| p.starts_with("./") && p.ends_with(name)), "{}", plain.display());
+        }
+    }
 
     #[test]
     fn file_systems_are_told_apart() {

@@ -9,6 +9,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{OpenFault, not_ready};
+use super::place::plain;
 use super::pragmas;
 use crate::error::Result;
 
@@ -87,7 +88,7 @@ impl Closed<'_> {
 }
 
 fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenFault> {
-    let manager = SqliteConnectionManager::file(path)
+    let manager = SqliteConnectionManager::file(plain(path))
         .with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_init(|c| {
             pragmas::set(c)?;

@@ -65,7 +65,7 @@ fn keep_a_copy(path: &Path, connection: &Connection, version: i32) -> Result<Pat
     // What an earlier attempt left, which the lock says is over.
     let _ = std::fs::remove_file(&part);
     let made = backup::copy_of(connection, &part).and_then(|()| {
-        let c = Connection::open_with_flags(&part, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let c = Connection::open_with_flags(place::plain(&part), OpenFlags::SQLITE_OPEN_READ_ONLY);
         let broken = c.and_then(|c| Ok((fault(&c, "PRAGMA integrity_check(1)")?, fault(&c, REFERENCES)?)));
         match broken.map_err(|e| OpenFault::sqlite(&part, &e))? {
             (None, None) => Ok(()),
