@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use self::reader::Reader;
-use self::source::{RawValues, read_environment, read_file};
+use self::source::{KEYS, RawValues, read_argument, read_environment, read_file, variable};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
 use crate::telemetry::LogFormat;
@@ -86,11 +86,16 @@ impl Config {
         }
     }
 
-    /// Reads the named file, or `./jim.toml` if it is there, and lets the environment override it.
+    /// Reads the named file, or `./jim.toml` if it is there, and lets the environment override it, and the address of an
+    /// argument both.
     ///
     /// # Errors
     /// One text with every problem and its fix, a line each.
-    pub fn load(named: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, String> {
+    pub fn load(
+        named: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        listen: Option<SocketAddr>,
+    ) -> Result<Config, String> {
         let mut problems = Vec::new();
         let mut given = RawValues::new();
         let file = chosen(named);
@@ -103,6 +108,9 @@ impl Config {
             }
         }
         let unknown_variables = read_environment(environment, &mut given);
+        if let Some(listen) = listen {
+            read_argument(listen, &mut given);
+        }
         let folder = file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let config = Reader { given, folder, problems: &mut problems }.config(unknown_variables);
         if problems.is_empty() {
@@ -116,6 +124,11 @@ impl Config {
 pub fn chosen(named: Option<&Path>) -> Option<&Path> {
     let default = Path::new(DEFAULT_FILE);
     named.or_else(|| default.exists().then_some(default))
+}
+
+/// Environment variables that override a key of the file, with section and key.
+pub fn variables() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    KEYS.iter().map(|(section, key)| (variable(section, key), *section, *key))
 }
 
 /// Names and paths come from the file and may hold line breaks, which would look like another problem.

@@ -19,7 +19,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An identity-synchronisation server in one binary and one SQLite file.
 #[derive(Parser)]
-#[command(name = "jim", version, after_help = help::JIM)]
+#[command(name = "jim", version, after_help = help::jim())]
 struct Arguments {
     /// Configuration file; ./jim.toml is read if it is there and none is named.
     #[arg(long, global = true, value_name = "FILE")]
@@ -32,7 +32,7 @@ struct Arguments {
 enum Command {
     /// Serve the API until SIGINT or SIGTERM (default).
     #[command(after_help = help::SERVE)]
-    Serve,
+    Serve(serve::Arguments),
     /// Show what jim does, on a directory and a database of its own that are gone afterwards.
     #[command(after_help = help::DEMO)]
     Demo(demo::Arguments),
@@ -69,14 +69,18 @@ enum Command {
     /// Print the manual page.
     #[command(after_help = help::MAN)]
     Man,
+    /// Print the version.
+    #[command(after_help = help::VERSION)]
+    Version,
 }
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
+        Err(told) if told.use_stderr() => return Exit::arguments(&told),
         Err(told) => {
             let _ = told.print();
-            return ExitCode::from(if told.use_stderr() { 64 } else { 0 });
+            return ExitCode::SUCCESS;
         }
     };
     restrict_access();
@@ -87,8 +91,8 @@ fn main() -> ExitCode {
     };
     let config = arguments.config;
     let result = runtime.block_on(async move {
-        match arguments.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::run(config.as_deref()).await,
+        match arguments.command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
+            Command::Serve(arguments) => serve::run(config.as_deref(), arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::ApiKey { action } => api_key::run(config.as_deref(), action).await,
             Command::Check => check::run(config.as_deref()).await,
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
             Command::RotateKey => rotate_key::run(config.as_deref()).await,
             Command::Completions { shell } => manual::completions(Arguments::command(), shell),
             Command::Man => manual::page(&Arguments::command()),
+            Command::Version => manual::version(),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -23,9 +23,23 @@ pub enum LogFormat {
 /// Libraries whose warnings contain a peer's input too: an answer that arrives after its timeout.
 const MUTED: [&str; 2] = ["ldap3", "lber"];
 
-/// Whether a text is a valid filter.
-pub fn is_filter(text: &str) -> bool {
-    EnvFilter::builder().parse(text).is_ok()
+/// Levels of the log, for an error message.
+pub const LEVELS: &str = "error, warn, info, debug, trace";
+/// What is logged where a filter sets no level for everything.
+pub const DEFAULT_FILTER: &str = "info";
+
+/// Effective filter of a text: levels, alone or of parts. The library takes any other word for the name of a part, and
+/// would then log that part alone: a misspelt level must not silence the audit lines.
+pub fn effective_filter(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let level = |part: &str| part.trim().parse::<Level>().is_ok();
+    let valid = |part: &&str| part.rsplit_once('=').map_or_else(|| level(part), |(_, of_part)| level(of_part));
+    if !parts.iter().all(valid) {
+        return None;
+    }
+    let for_all = parts.iter().any(|part| level(part));
+    let filter = if for_all { parts } else { [&[DEFAULT_FILTER], parts.as_slice()].concat() }.join(",");
+    EnvFilter::builder().parse(&filter).is_ok().then_some(filter)
 }
 
 /// Starts logging. Called once.
@@ -163,6 +177,28 @@ mod tests {
         assert_eq!(told("trace"), [2, 2, 2, 2, 2]);
         assert_eq!(told("info,jim::http=debug"), [0, 1, 2, 2, 2]);
         assert_eq!(told("error"), [0, 0, 0, 0, 2]);
+    }
+
+    #[test]
+    fn only_levels_make_a_filter_and_everything_else_keeps_its_level() {
+        for (text, effective) in [
+            ("info", "info"),
+            (" WARN ", "WARN"),
+            ("", "info"),
+            (" , ", "info"),
+            ("info,jim=debug", "info,jim=debug"),
+            (" info , jim::http=trace ,", "info,jim::http=trace"),
+            ("jim=debug", "info,jim=debug"),
+            ("jimm=debug", "info,jimm=debug"),
+            ("[{key}]=trace", "info,[{key}]=trace"),
+        ] {
+            assert_eq!(effective_filter(text).as_deref(), Some(effective), "{text:?}");
+        }
+        for text in
+            ["warning", "verbose", "information", "off", "jim", "info,jim", "info,jim=loud", "jim=", "info warn"]
+        {
+            assert_eq!(effective_filter(text), None, "{text:?}");
+        }
     }
 
     #[test]

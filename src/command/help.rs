@@ -1,24 +1,58 @@
 //! Text below the help of each command: examples and exit codes.
 
-/// Below `jim --help`.
-pub const JIM: &str = "\
-Without a command, jim serves.
+use std::fmt::Write as _;
 
-Examples:
+/// Exit codes with their meanings, as in README.
+pub const EXIT_CODES: [(u8, &str); 8] = [
+    (0, "done"),
+    (64, "the arguments are wrong, such as a folder for a backup that is not empty"),
+    (65, "the database or the backup is damaged, of another program or of a newer version; it was not touched"),
+    (69, "the address cannot be listened on, for example because it is in use"),
+    (74, "the disk or the system refuses"),
+    (75, "another process holds the database"),
+    (77, "refused: it would leave no Administrator key"),
+    (78, "the configuration or the keyring is wrong, or a restore would replace a database"),
+];
+
+/// Files beside each other in the folder of the database, for the manual.
+pub const FILES: [(&str, &str); 7] = [
+    ("./jim.toml", "the configuration that is read if it is there and --config names none"),
+    ("jim.db", "the database, everything but the keyring; [database] path"),
+    ("jim.db-wal, jim.db-shm", "the write-ahead log of SQLite, a part of the database while it is there"),
+    ("jim.db.version-N", "the database as it was before an upgrade from version N"),
+    ("jim.db.lock", "held by the running server, names its process; never removed"),
+    ("jim.db.part", "what is being made, or was when an upgrade or a restore was cut short; the next one removes it"),
+    ("jim.keys", "the keyring, readable by its owner only and in no backup; [keys] path"),
+];
+
+/// Variables that stand for no key of the configuration.
+pub const VARIABLES: [(&str, &str); 2] = [
+    (
+        "JIM_INFRASTRUCTURE_API_KEY",
+        "at the start of a server an Administrator key for 24 hours; 32 characters, begins with jim_",
+    ),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "set by a service manager: jim.keys is read there if it exists and [keys] path is not set",
+    ),
+];
+
+/// Examples of the whole program.
+pub const EXAMPLES: &str = "\
   jim demo                                  see what it does; nothing stays behind
   jim                                       serve, with jim.db and jim.keys in this folder
+  jim serve --listen 127.0.0.1:8080         on another port
   jim --config /etc/jim/jim.toml check      is everything sound?
-  JIM_SERVER_LISTEN=127.0.0.1:8080 jim      every key of jim.toml can be set like this
+  JIM_LOG_FORMAT=json jim                   every key of jim.toml can be set like this";
 
-Exit codes:
-  0   done
-  64  the arguments are wrong, such as a folder for a backup that is not empty
-  65  the database or the backup is damaged, of another program or of a newer version; it was not touched
-  69  the address cannot be listened on, for example because it is in use
-  74  the disk or the system refuses
-  75  another process holds the database
-  77  refused: it would leave no Administrator key
-  78  the configuration or the keyring is wrong, or a restore would replace a database";
+/// Below `jim --help`.
+pub fn jim() -> String {
+    let head = format!("Without a command, jim serves.\n\nExamples:\n{EXAMPLES}\n\nExit codes:");
+    EXIT_CODES.iter().fold(head, |mut text, (code, meaning)| {
+        let _ = write!(text, "\n  {code:<4}{meaning}");
+        text
+    })
+}
 
 /// Below `jim serve --help`.
 pub const SERVE: &str = "\
@@ -27,6 +61,7 @@ SIGTERM and SIGINT end it in order; SIGHUP reads the TLS certificate again.
 
 Examples:
   jim serve
+  jim serve --listen 127.0.0.1:8080
   jim serve --config /etc/jim/jim.toml
   JIM_LOG_FORMAT=json jim serve 2>>jim.log";
 
@@ -85,3 +120,8 @@ pub const MAN: &str = "\
 Examples:
   jim man | man -l -
   jim man > /usr/local/share/man/man1/jim.1";
+
+/// Below `jim version --help`.
+pub const VERSION: &str = "\
+Example:
+  jim version";

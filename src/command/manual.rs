@@ -1,11 +1,19 @@
-//! `jim completions` and `jim man`: generated from the same arguments as the help.
+//! `jim completions`, `jim man` and `jim version`: generated from the same arguments and texts as the help.
 
 use std::io::{self, Write};
 
 use clap::Command;
 use clap_mangen::Man;
 
-use super::Exit;
+use jim::config::variables;
+
+use super::{Exit, help};
+
+/// Prints what `--version` prints.
+pub fn version() -> Result<(), Exit> {
+    say!("jim {}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
 
 /// Prints the completion script of a shell.
 pub fn completions(mut command: Command, shell: clap_complete::Shell) -> Result<(), Exit> {
@@ -32,8 +40,34 @@ fn roff(command: &Command) -> io::Result<Vec<u8>> {
     for sub in command.get_subcommands() {
         describe(sub, "jim", &mut text)?;
     }
-    page.render_extra_section(&mut text)?;
+    writeln!(text, ".SH \"EXAMPLES\"\n.nf\n{}\n.fi", escaped(help::EXAMPLES))?;
+    let codes = help::EXIT_CODES.iter().map(|(code, meaning)| (code.to_string(), (*meaning).to_owned()));
+    list("EXIT STATUS", codes, &mut text)?;
+    let variables =
+        variables().map(|(name, section, key)| (name, format!("in place of [{section}] {key} in jim.toml")));
+    list("ENVIRONMENT", variables.chain(owned(&help::VARIABLES)), &mut text)?;
+    list("FILES", owned(&help::FILES), &mut text)?;
     Ok(text)
+}
+
+fn owned(pairs: &'static [(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+    pairs.iter().map(|(term, meaning)| ((*term).to_owned(), (*meaning).to_owned()))
+}
+
+/// Writes a section with a term and its meaning in each paragraph.
+fn list(section: &str, terms: impl Iterator<Item = (String, String)>, text: &mut Vec<u8>) -> io::Result<()> {
+    writeln!(text, ".SH \"{section}\"")?;
+    for (term, meaning) in terms {
+        writeln!(text, ".TP\n\\fB{}\\fR\n{}", escaped(&term), escaped(&meaning))?;
+    }
+    Ok(())
+}
+
+/// Escapes text of our own, in which a line begins with no control character of roff but a full stop.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let line = |line: &str| if line.starts_with('.') { format!("\\&{line}") } else { line.to_owned() };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Describes a command and its subcommands.

@@ -21,6 +21,7 @@ pub mod restore;
 pub mod rotate_key;
 pub mod serve;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -72,7 +73,18 @@ impl Exit {
         Exit { code: 78, message: message.into() }
     }
 
-    /// Prints the message to standard error.
+    /// Prints what is wrong with the arguments, with the usage below it.
+    pub fn arguments(fault: &clap::Error) -> ExitCode {
+        use std::io::Write as _;
+        let text = fault.render().to_string();
+        // Where a command is missing the library shows the help alone.
+        let message =
+            text.strip_prefix("error: ").map_or_else(|| format!("a command is missing\n\n{text}"), str::to_owned);
+        let _ = write!(std::io::stderr(), "jim: {}", plain::lines(&message));
+        ExitCode::from(64)
+    }
+
+    /// Prints the message to standard error, each line with the name of the program.
     pub fn report(self) -> ExitCode {
         for line in self.message.lines() {
             use std::io::Write as _;
@@ -138,6 +150,11 @@ static READ: OnceLock<Option<PathBuf>> = OnceLock::new();
 
 /// Reads the configuration; the error lists every problem.
 pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
+    load_config_with(named, None)
+}
+
+/// Reads the configuration under the address of an argument, if there is one.
+pub fn load_config_with(named: Option<&Path>, listen: Option<SocketAddr>) -> Result<Config, Exit> {
     let read = chosen(named).map(Path::to_owned);
     let _ = READ.set(read.map(|file| std::path::absolute(&file).unwrap_or(file)));
     // An unreadable variable must not count as absent: another database would be used.
@@ -149,7 +166,7 @@ pub fn load_config(named: Option<&Path>) -> Result<Config, Exit> {
             Err(_) => Err(Exit::configuration(format!("{name}: is not valid UTF-8"))),
         })
         .collect();
-    Config::load(named, environment?.into_iter()).map_err(Exit::configuration)
+    Config::load(named, environment?.into_iter(), listen).map_err(Exit::configuration)
 }
 
 /// Installs the signal handlers and returns a future that resolves on SIGINT or SIGTERM.

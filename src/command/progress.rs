@@ -32,9 +32,9 @@ impl Progress {
             while let Err(RecvTimeoutError::Timeout) = waiting.recv_timeout(wait) {
                 let seconds = begun.elapsed().as_secs();
                 let _ = if live {
-                    write!(std::io::stderr(), "\r\x1b[2K{what}, {seconds} s")
+                    write!(std::io::stderr(), "\r\x1b[2Kjim: {what}, {seconds} s")
                 } else {
-                    writeln!(std::io::stderr(), "{what}, {seconds} s so far")
+                    writeln!(std::io::stderr(), "jim: {what}, {seconds} s so far")
                 };
                 (wait, shown) = (if live { TERMINAL_INTERVAL } else { LOG_INTERVAL }, true);
             }

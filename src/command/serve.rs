@@ -17,11 +17,19 @@ use jim::telemetry;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
-use super::{Exit, load_config, stop_signal};
+use super::{Exit, load_config_with, stop_signal};
+
+/// Options of the server.
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// Where the API listens, instead of what file and environment say.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+}
 
 /// Serves until a signal.
-pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
-    let config = load_config(named)?;
+pub async fn run(named: Option<&Path>, arguments: Arguments) -> Result<(), Exit> {
+    let config = load_config_with(named, arguments.listen)?;
     telemetry::start(config.log_format, &config.log_filter);
     for name in &config.unknown_variables {
         tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
@@ -107,7 +115,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
     });
     listening.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => Exit::address(format!(
-            "{address} is in use; stop what listens there, or choose another with [server] listen"
+            "{address} is in use; stop what listens there, or choose another with --listen or [server] listen"
         )),
         _ => Exit::address(format!("cannot listen on {address}: {e}")),
     })

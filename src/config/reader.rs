@@ -8,7 +8,7 @@ use super::source::{RawValue, RawValues};
 use super::{Config, Limits, handed_over};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
-use crate::telemetry::{LogFormat, is_filter};
+use crate::telemetry::{DEFAULT_FILTER, LEVELS, LogFormat, effective_filter};
 
 /// Raw values, the base folder of paths in the file, and the errors found so far.
 pub(super) struct Reader<'a> {
@@ -64,7 +64,7 @@ impl Reader<'_> {
     }
 
     fn log_format(&mut self) -> LogFormat {
-        match self.text("log", "format").as_deref() {
+        match self.text("log", "format").as_deref().map(str::trim) {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
             Some(_) => {
@@ -75,11 +75,12 @@ impl Reader<'_> {
     }
 
     fn log_filter(&mut self) -> String {
-        let filter = self.text("log", "filter").unwrap_or_else(|| "info".to_owned());
-        if !is_filter(&filter) {
-            self.error("log", "filter", "is not a filter such as info or jim=debug");
-        }
-        filter
+        let text = self.text("log", "filter").unwrap_or_default();
+        effective_filter(&text).unwrap_or_else(|| {
+            let text = format!("is {text:?}, but must be one of {LEVELS}, also by part: info,jim=debug");
+            self.error("log", "filter", &text);
+            DEFAULT_FILTER.to_owned()
+        })
     }
 
     fn tls(&mut self) -> Option<(PathBuf, PathBuf)> {
@@ -227,6 +228,7 @@ impl Reader<'_> {
         let given = self.given.get(&(section, key))?;
         match &given.value {
             RawValue::List(texts) => Some(texts.clone()),
+            RawValue::Text(text) if given.from_environment && text.trim().is_empty() => Some(Vec::new()),
             RawValue::Text(text) if given.from_environment => {
                 Some(text.split(',').map(|t| t.trim().to_owned()).collect())
             }
@@ -271,8 +273,30 @@ impl Reader<'_> {
             self.error(section, key, "must not be empty");
             return None;
         }
+        if let Some(why) = no_path(&text) {
+            self.error(section, key, &format!("is {text:?}, but {why}"));
+            return None;
+        }
         let from_environment = self.given.get(&(section, key)).is_some_and(|g| g.from_environment);
         Some(if from_environment { PathBuf::from(text) } else { self.folder.join(text) })
+    }
+}
+
+/// Why a text is not taken for a path: it was written for a shell or for another program, and the file that it names
+/// would be another one than was meant.
+fn no_path(text: &str) -> Option<&'static str> {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let lower = text.to_ascii_lowercase();
+    if text.contains(char::is_control) {
+        Some("a path must not hold control characters")
+    } else if text.trim() != text {
+        Some("a path must not begin or end with a blank")
+    } else if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
+        Some("a path is written here without quotes around it")
+    } else if ["file:", "sqlite:", ":memory:"].iter().any(|start| lower.starts_with(start)) {
+        Some("must be a plain path, not a URL")
+    } else {
+        None
     }
 }
 

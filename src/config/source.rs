@@ -1,6 +1,7 @@
 //! Raw values of file and environment, before validation: the known keys, and the place of each value.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -109,6 +110,17 @@ pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut RawValues, proble
     }
 }
 
+/// Name of the environment variable of a key.
+pub(super) fn variable(section: &str, key: &str) -> String {
+    format!("JIM_{}_{}", section.to_uppercase(), key.to_uppercase())
+}
+
+/// Reads the argument of an address, which overrides file and environment.
+pub(super) fn read_argument(listen: SocketAddr, given: &mut RawValues) {
+    let value = RawValue::Text(listen.to_string());
+    given.insert(("server", "listen"), Given { value, origin: "--listen".to_owned(), from_environment: true });
+}
+
 /// Reads the environment, which overrides the file; returns the unknown `JIM_*` variables.
 pub(super) fn read_environment(
     environment: impl Iterator<Item = (String, String)>,
@@ -116,7 +128,7 @@ pub(super) fn read_environment(
 ) -> Vec<String> {
     let mut unknown = Vec::new();
     for (name, value) in environment.filter(|(n, _)| n.starts_with("JIM_") && n != INFRASTRUCTURE_KEY) {
-        let wanted = |(s, k): &&(&str, &str)| format!("JIM_{}_{}", s.to_uppercase(), k.to_uppercase()) == name;
+        let wanted = |(section, key): &&(&str, &str)| variable(section, key) == name;
         match KEYS.iter().find(wanted) {
             Some(key) => {
                 given.insert(*key, Given { value: RawValue::Text(value), origin: name, from_environment: true });

@@ -8,7 +8,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     std::fs::write(&file, text).expect("write");
     let environment: Vec<(String, String)> =
         environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-    Config::load(Some(&file), environment.into_iter())
+    Config::load(Some(&file), environment.into_iter(), None)
 }
 
 #[test]
@@ -47,6 +47,76 @@ fn the_environment_wins_and_unknown_variables_are_only_noted() {
 }
 
 #[test]
+fn a_misspelt_level_is_refused_with_the_list_of_levels() {
+    for level in ["warning", "verbose", "off", "jim", "info,jim=loud"] {
+        for (text, environment) in
+            [(format!("[log]\nfilter = {level:?}\n"), None), (String::new(), Some(("JIM_LOG_FILTER", level)))]
+        {
+            let problem = load(&text, environment.as_slice()).expect_err(level);
+            assert!(problem.contains("must be one of error, warn, info, debug, trace"), "{problem}");
+            assert!(problem.contains("filter") || problem.starts_with("JIM_LOG_FILTER is"), "{problem}");
+        }
+    }
+    for (level, effective) in [(" debug ", "debug"), ("", "info"), ("  ", "info"), ("jim=debug", "info,jim=debug")] {
+        let config = load("[log]\nfilter = \"warn\"\n", &[("JIM_LOG_FILTER", level)]).expect("good");
+        assert_eq!(config.log_filter, effective, "{level:?}");
+    }
+    assert_eq!(load("", &[("JIM_LOG_FORMAT", " json ")]).expect("good").log_format, LogFormat::Json);
+}
+
+#[test]
+fn what_is_no_plain_path_is_refused_by_the_name_of_its_variable() {
+    for path in [
+        "\"jim.db\"",
+        "'jim.db'",
+        "jim.db\"",
+        "jim.db\n",
+        "jim\u{1b}.db",
+        " jim.db",
+        "jim.db ",
+        "\tjim.db",
+        "file:jim.db",
+        "FILE:///srv/jim.db?mode=ro",
+        "sqlite:jim.db",
+        "sqlite:///jim.db",
+        ":memory:",
+    ] {
+        for name in ["JIM_DATABASE_PATH", "JIM_KEYS_PATH", "JIM_FILES_ROOT", "JIM_LDAP_TRUST_DIR"] {
+            let problem = load("", &[(name, path)]).expect_err(path);
+            assert!(problem.starts_with(&format!("{name} is ")) && problem.lines().count() == 1, "{problem}");
+        }
+        let problem = load(&format!("[database]\npath = {}\n", toml::Value::from(path)), &[]).expect_err(path);
+        assert!(problem.contains("jim.toml:2: [database] path is "), "{problem}");
+    }
+    // An apostrophe, a blank or a colon within a name is none of that.
+    for path in ["o'brien.db", "my jim.db", "jim:1.db", "profile:x"] {
+        assert_eq!(load("", &[("JIM_DATABASE_PATH", path)]).expect("good").database, Path::new(path));
+    }
+}
+
+#[test]
+fn an_empty_list_variable_is_an_empty_list() {
+    let text = "[ldap]\nallow = [\"10.0.0.0/8\"]\n[server]\ntrusted_proxies = [\"10.0.0.1\"]\n";
+    for empty in ["", "  "] {
+        let environment = [("JIM_LDAP_ALLOW", empty), ("JIM_SERVER_TRUSTED_PROXIES", empty)];
+        let config = load(text, &environment).expect("good");
+        assert_eq!(config.allowed_directories, Policy::default());
+        assert!(config.trusted_proxies.is_empty());
+    }
+}
+
+#[test]
+fn the_address_of_the_arguments_wins_and_is_checked_as_any_other() {
+    let load = |listen: &str| {
+        let environment = [("JIM_SERVER_LISTEN".to_owned(), "127.0.0.1:1".to_owned())];
+        Config::load(None, environment.into_iter(), Some(listen.parse().expect("an address")))
+    };
+    assert_eq!(load("127.0.0.1:2").expect("good").listen.port(), 2);
+    let problem = load("0.0.0.0:2").expect_err("refused");
+    assert!(problem.starts_with("--listen is not a loopback address"), "{problem}");
+}
+
+#[test]
 fn the_files_folder_exists_and_holds_nothing_of_our_own() {
     assert_eq!(load("", &[]).expect("good").files_root, None);
     let outer = tempfile::tempdir().expect("folder");
@@ -75,7 +145,7 @@ fn the_files_folder_exists_and_holds_nothing_of_our_own() {
 
 #[test]
 fn a_named_file_must_exist() {
-    let missing = Config::load(Some(Path::new("/nonexistent/jim.toml")), std::iter::empty());
+    let missing = Config::load(Some(Path::new("/nonexistent/jim.toml")), std::iter::empty(), None);
     assert!(missing.expect_err("refused").contains("/nonexistent/jim.toml"));
 }
 

@@ -171,7 +171,7 @@ fn place() -> Place {
 }
 
 fn load(file: &Path) -> Result<Config, String> {
-    Config::load(Some(file), std::iter::empty())
+    Config::load(Some(file), std::iter::empty(), None)
 }
 
 /// Every line of the problems says where: a line of the file, or a key.

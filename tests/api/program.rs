@@ -4,6 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jim::config::variables;
 use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -90,10 +91,13 @@ async fn either_signal_ends_it_with_0_after_the_requests_in_progress() {
 #[test]
 fn wrong_arguments_are_64_and_questions_are_0() {
     let place = Place::new();
+    assert_eq!(place.run(&["version"]).told(), place.run(&["--version"]).told());
     for wrong in [
         &["colour"][..],
         &["serve", "--colour"],
         &["serve", "extra"],
+        &["serve", "--listen", "somewhere"],
+        &["serve", "--listen", "8080"],
         &["--config"],
         &["api-key"],
         &["api-key", "create"],
@@ -102,9 +106,12 @@ fn wrong_arguments_are_64_and_questions_are_0() {
         &["demo", "--listen", "somewhere"],
         &["demo", "--listen", "0.0.0.0:0"],
     ] {
-        place.run(wrong).refused(64);
+        let told = place.run(wrong).refused(64);
+        assert!(told.starts_with("jim: ") && !told.starts_with("jim: error"), "{told}");
     }
-    for question in [&["--help"][..], &["--version"], &["demo", "--help"], &["api-key", "create", "--help"]] {
+    for question in
+        [&["--help"][..], &["--version"], &["version"], &["demo", "--help"], &["api-key", "create", "--help"]]
+    {
         assert!(place.run(question).told().contains("jim"), "{question:?}");
     }
     assert!(place.names().is_empty(), "{:?}", place.names());
@@ -134,7 +141,16 @@ fn every_command_has_examples_and_a_place_in_the_manual() {
         .collect();
     assert!(commands.len() >= 9 && top.contains("Exit codes:"), "{top}");
     let page = place.run(&["man"]).told();
-    assert!(page.contains(".TH jim 1") && page.contains("SH COMMANDS") && page.contains("Exit codes:"));
+    assert!(page.contains(".TH jim 1") && page.contains("SH COMMANDS"));
+    for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+        assert!(page.contains(&format!(".SH \"{section}\"\n")), "{section}");
+    }
+    for (name, _, _) in variables() {
+        assert!(page.contains(&name), "{name} is not in the manual");
+    }
+    for held in ["JIM_INFRASTRUCTURE_API_KEY", "jim.keys", "\\fB78\\fR"] {
+        assert!(page.contains(held), "{held} is not in the manual");
+    }
     for command in commands {
         let help = place.run(&[command, "--help"]).told();
         let example = help.lines().skip_while(|l| !l.starts_with("Example")).nth(1).unwrap_or_default();
@@ -240,6 +256,49 @@ fn paths_of_the_file_are_relative_to_it_and_others_to_the_working_folder() {
     assert_eq!(Process::start(place.command(&["--config", "conf/my.toml"])).stop_when_up(), Some(0));
     assert!(place.path("here/c.db").exists() && place.path("here/c.keys").exists());
     assert!(!place.path("jim.db").exists() && !place.path("jim.keys").exists());
+}
+
+#[test]
+fn an_argument_says_where_to_listen_over_file_and_environment() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = holder.local_addr().expect("an address").to_string();
+    let place = Place::bare().with("JIM_SERVER_LISTEN", &taken);
+    place.write("jim.toml", format!("[server]\nlisten = {taken:?}\n"));
+    let server = Process::start(place.command(&["serve", "--listen", "127.0.0.1:0"]));
+    assert_ne!(server.address().to_string(), taken);
+    assert_eq!(server.stop().code, Some(0));
+    let told = place.run(&["serve", "--listen", "0.0.0.0:0"]).refused(78);
+    assert!(told.starts_with("jim: --listen is not a loopback address"), "{told}");
+}
+
+#[test]
+fn what_names_no_plain_file_is_refused_before_anything_is_written() {
+    for path in ["\"jim.db\"", "jim.db ", "file:jim.db", "sqlite:///jim.db", ":memory:", "jim\n.db"] {
+        let place = Place::new().with("JIM_DATABASE_PATH", path);
+        for command in [&["serve"][..], &["check"], &["api-key", "create", "--name", "x"]] {
+            let told = place.run(command).refused(78);
+            assert!(told.starts_with("jim: JIM_DATABASE_PATH is "), "{told}");
+        }
+        assert!(place.names().is_empty(), "{path}: {:?}", place.names());
+    }
+    // A name is a name to SQLite, whatever it looks like.
+    let (place, _) = Place::used();
+    place.run(&["backup", "file:copy?mode=memory"]).told();
+    assert!(place.path("file:copy?mode=memory/jim.db").exists(), "{:?}", place.names());
+}
+
+#[test]
+fn a_misspelt_level_stops_the_start_and_an_empty_one_is_the_usual() {
+    for level in ["warning", "verbose"] {
+        let place = Place::new().with("JIM_LOG_FILTER", level);
+        let told = place.run(&["serve"]).refused(78);
+        assert!(told.contains("JIM_LOG_FILTER") && told.contains("error, warn, info, debug, trace"), "{told}");
+        assert!(place.names().is_empty());
+    }
+    for level in ["", " info ", "jim=info"] {
+        let place = Place::new().with("JIM_LOG_FILTER", level);
+        assert!(place.serve().stop().err.contains("serving"), "{level:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
