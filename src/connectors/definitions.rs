@@ -29,6 +29,7 @@ pub mod file_setting {
     pub const OBJECT_TYPE_COLUMN: i64 = 103;
     pub const OBJECT_TYPE: i64 = 104;
     pub const CULTURE: i64 = 105;
+    pub const STOP_ON_FIRST_ERROR: i64 = 106;
     pub const DELIMITER: i64 = 107;
     pub const MULTI_VALUE_DELIMITER: i64 = 108;
 }
@@ -261,7 +262,7 @@ static FILE_SETTINGS: [Setting; 8] = [
     text(103, "Object Type Column", General, "Column that names each row's type"),
     text(104, "Object Type", General, "One fixed type name; wins over Object Type Column"),
     text(105, "Culture", General, "How numbers and dates are read; none means invariant"),
-    switch(106, "Stop On First Error", Import, false, "Stop at the first bad row"),
+    switch(file_setting::STOP_ON_FIRST_ERROR, "Stop On First Error", Import, false, "Stop at the first bad row"),
     preset(untrimmed(text(107, "Delimiter", General, "Column separator")), ","),
     preset(untrimmed(text(108, "Multi-Value Delimiter", General, "Separates values in a cell")), "|"),
 ];

@@ -5,6 +5,8 @@ use std::io::{self, Cursor, ErrorKind, Read};
 
 use csv::StringRecord;
 
+use crate::domain::text::UTF_8_MARK;
+
 /// How many bytes are read of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -40,7 +42,6 @@ pub(super) enum Fault {
 /// What the file is followed by. It would stand in a row of its own, unless a quote was left open.
 const END: &[u8] = b"\n\0";
 const BUFFER: usize = 64 << 10;
-const UTF_8_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 type Source<R> = io::Chain<Cursor<Vec<u8>>, R>;
 
@@ -48,7 +49,6 @@ type Source<R> = io::Chain<Cursor<Vec<u8>>, R>;
 pub(super) struct Rows<R> {
     csv: csv::Reader<Bounded<Source<R>>>,
     record: StringRecord,
-    number: u64,
 }
 
 impl<R: Read> Rows<R> {
@@ -62,23 +62,40 @@ impl<R: Read> Rows<R> {
         if start == UTF_8_MARK {
             start.clear();
         }
-        let bounded = Bounded { source: Cursor::new(start).chain(file), read: 0, until: 0, over: false, ended: false };
+        let source = Cursor::new(start).chain(file);
+        let bounded = Bounded { source, read: 0, until: 0, over: false, ended: false, lines: Lines::default() };
         let csv = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER)
             .from_reader(bounded);
-        Ok(Rows { csv, record: StringRecord::new(), number: 0 })
+        Ok(Rows { csv, record: StringRecord::new() })
     }
 
-    /// The next row, which has to end before that many bytes of the file; none at its end. Nothing follows a fault.
-    pub(super) fn next(&mut self, until: u64) -> Result<Option<&StringRecord>, Fault> {
-        self.csv.get_mut().until = until;
-        self.number += 1;
+    /// The next row, which has to end before that many bytes of the file, with its number; none at its end. The number is
+    /// that of the line in which the row begins. Nothing follows a fault.
+    pub(super) fn next(&mut self, until: u64) -> Result<Option<(&StringRecord, u64)>, (Fault, u64)> {
+        let bounded = self.csv.get_mut();
+        bounded.until = until;
+        bounded.lines.first = None;
+        let begun = bounded.lines.line;
+        let read = self.read();
+        let end = if read.is_ok() { self.position() } else { u64::MAX };
+        let lines = &mut self.csv.get_mut().lines;
+        lines.pass(end);
+        let number = lines.first.unwrap_or(begun);
+        match read {
+            Ok(there) => Ok(there.then_some((&self.record, number))),
+            Err(fault) => Err((fault, number)),
+        }
+    }
+
+    /// Reads the next row; false at the end of the file.
+    fn read(&mut self) -> Result<bool, Fault> {
         match self.csv.read_record(&mut self.record) {
             Ok(true) => {}
-            Ok(false) => return Ok(None),
+            Ok(false) => return Ok(false),
             Err(e) => {
                 return Err(match e.into_kind() {
                     csv::ErrorKind::Io(_) if self.csv.get_ref().over => Fault::Limit,
@@ -91,23 +108,68 @@ impl<R: Read> Rows<R> {
         if self.csv.get_ref().ended {
             let last = self.record.iter().next_back().unwrap_or_default().as_bytes();
             if self.record.len() == 1 && last == b"\0" {
-                return Ok(None);
+                return Ok(false);
             }
             if last.ends_with(END) {
                 return Err(Fault::OpenQuote);
             }
         }
-        Ok(Some(&self.record))
+        Ok(true)
     }
 
-    /// The number of the row that was asked for last. The header is row 1.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// The bytes of the file up to the end of that row.
+    /// The bytes of the file up to the end of the last row.
     pub(super) fn position(&self) -> u64 {
         self.csv.position().byte()
+    }
+}
+
+/// Counts lines as far as rows were read. The library takes what it was given before it asks for more, so that only the
+/// last piece has to be kept.
+struct Lines {
+    /// The line of the next byte.
+    line: u64,
+    after_return: bool,
+    /// The line of the first byte of the row.
+    first: Option<u64>,
+    piece: Vec<u8>,
+    /// Bytes of the file before the piece, and of the piece that were counted.
+    before: u64,
+    counted: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines { line: 1, after_return: false, first: None, piece: Vec::new(), before: 0, counted: 0 }
+    }
+}
+
+impl Lines {
+    /// Counts as far as this byte of the file, or to the end of the piece.
+    fn pass(&mut self, until: u64) {
+        let wanted = usize::try_from(until.saturating_sub(self.before)).unwrap_or(usize::MAX).min(self.piece.len());
+        for byte in self.piece.get(self.counted..wanted).unwrap_or_default() {
+            match byte {
+                b'\n' if self.after_return => self.after_return = false,
+                b'\n' | b'\r' => {
+                    self.line += 1;
+                    self.after_return = *byte == b'\r';
+                }
+                _ => {
+                    self.after_return = false;
+                    self.first.get_or_insert(self.line);
+                }
+            }
+        }
+        self.counted = self.counted.max(wanted);
+    }
+
+    /// Takes the next piece, once everything before it was read.
+    fn take(&mut self, piece: &[u8]) {
+        self.pass(u64::MAX);
+        self.before += self.piece.len() as u64;
+        self.counted = 0;
+        self.piece.clear();
+        self.piece.extend_from_slice(piece);
     }
 }
 
@@ -118,6 +180,7 @@ struct Bounded<R> {
     until: u64,
     over: bool,
     ended: bool,
+    lines: Lines,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -140,11 +203,13 @@ impl<R: Read> Read for Bounded<R> {
         }
         self.read += count as u64;
         if count > 0 {
+            self.lines.take(into.get(..count).unwrap_or_default());
             return Ok(count);
         }
         self.ended = true;
         let Some(end) = into.get_mut(..END.len()) else { return Ok(0) };
         end.copy_from_slice(END);
+        self.lines.take(END);
         Ok(END.len())
     }
 }

@@ -20,6 +20,8 @@ pub struct FileSettings {
     pub(super) delimiter: u8,
     /// Not empty.
     pub(super) value_delimiter: Option<String>,
+    /// Whether a bad row ends the import; it is left out otherwise.
+    pub(super) stop: bool,
 }
 
 /// Direction of use, as far as reading a schema cares.
@@ -65,6 +67,7 @@ impl FileSettings {
             culture,
             delimiter: delimiter(values.text(id::DELIMITER))?,
             value_delimiter: value_delimiter.map(str::to_owned),
+            stop: values.flag(id::STOP_ON_FIRST_ERROR),
         })
     }
 

@@ -14,7 +14,12 @@ pub(super) fn values(changes: &[(i64, &str)]) -> Values {
         if text.is_empty() {
             values.0.remove(setting)
         } else {
-            values.0.insert(*setting, Value::Text((*text).to_owned()))
+            let value = if *setting == id::STOP_ON_FIRST_ERROR {
+                Value::Flag(*text == "true")
+            } else {
+                Value::Text((*text).to_owned())
+            };
+            values.0.insert(*setting, value)
         };
     }
     values

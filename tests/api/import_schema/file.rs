@@ -254,7 +254,8 @@ async fn files_that_are_no_tables_are_refused_and_change_nothing() {
         (&b""[..], " is empty"),
         (b"\xEF\xBB\xBF\r\n\n", " is empty"),
         (b"id,,name\n", ": column 2 has no name"),
-        (b"id,name\n1,Anna\n2\n", ": row 3 has 1 column, but the header has 2"),
+        (b"sep=;\nid;name\n", ": row 1 is \"sep=;\""),
+        (b"#TYPE System.Object\n\"id\"\n", ": row 1 is \"#TYPE System.Object\""),
         (b"id,name\n1,\"Anna\n", ": row 2 opens a quote that is never closed"),
         (b"id,name\n1,M\xFCller\n", ": row 2 is not UTF-8"),
         (b"\xFF\xFEi\0d\0\n\0", ": row 1 begins as UTF-16 does"),
@@ -274,6 +275,19 @@ async fn files_that_are_no_tables_are_refused_and_change_nothing() {
     }
     assert_eq!(files.seen().await, [("person".to_owned(), lines(&["id Integer", "name String"]))]);
     files.app.is_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_row_is_a_warning_until_the_first_is_to_end_the_import() {
+    let files = Files::start().await;
+    files.write("id,name\n1\n\n2,Ben,x\n(2 rows affected)\n");
+    files.import().await.expect_status(200);
+    assert_eq!(files.seen().await, [("person".to_owned(), lines(&["id Integer", "name String"]))]);
+    let (status, warning, _) = files.activities().pop().expect("an activity");
+    assert_eq!(status, "CompleteWithWarning");
+    assert!(warning.is_some_and(|w| w.contains(": 2 rows were skipped, the first since row 4 has 3 columns")));
+    files.app.set(files.id, &json!({ "106": { "checkboxValue": true } })).await.expect_status(200);
+    files.refused("File Path \"people.csv\": row 4 has 3 columns, but the header has 2", true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

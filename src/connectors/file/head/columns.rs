@@ -19,9 +19,83 @@ pub(super) struct Columns {
     seen: Vec<(Arc<str>, Column)>,
 }
 
+/// Why a row is none of the data.
+pub(super) enum Misfit {
+    /// It has more cells than the header has columns.
+    Wide(String),
+    /// A program wrote it below the data.
+    Closing(String),
+}
+
+/// Rows that were left out.
+#[derive(Default)]
+pub(super) struct BadRows {
+    count: usize,
+    wide: bool,
+    first: Option<String>,
+}
+
+impl BadRows {
+    /// Takes note of one, or fails where the first one ends the import.
+    pub(super) fn note(&mut self, misfit: Misfit, number: u64, settings: &FileSettings) -> Result<(), String> {
+        let (wide, why) = match misfit {
+            Misfit::Wide(why) => (true, why),
+            Misfit::Closing(why) => (false, why),
+        };
+        let why = format!("row {number} {why}");
+        if settings.stop {
+            return Err(format!(": {why}; with Stop On First Error off, such rows are skipped"));
+        }
+        self.count += 1;
+        self.wide |= wide;
+        self.first.get_or_insert(why);
+        Ok(())
+    }
+}
+
+/// Whether a line is what database clients and old systems write below the data: `(2 rows affected)`, `(2 rows)`, or the
+/// mark of the end of a file (0x1A).
+fn is_closing(line: &str) -> bool {
+    let inner = line.strip_prefix('(').and_then(|l| l.strip_suffix(')')).and_then(|l| l.split_once(' '));
+    let counts = inner.is_some_and(|(number, words)| {
+        number.parse::<u64>().is_ok() && words.chars().all(|c| c.is_alphabetic() || c == ' ')
+    });
+    counts || line == "\u{1a}"
+}
+
+/// Why a first row is not a header but what a program writes above one.
+fn no_header(row: &StringRecord) -> Option<String> {
+    let first = row.iter().next()?.trim_start();
+    let starts = |text: &str| first.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    if starts("#TYPE ") {
+        return Some(format!(
+            ": row 1 is {:?}, which PowerShell's Export-Csv writes above the header; export with -NoTypeInformation, or \
+             remove that line",
+            short(first)
+        ));
+    }
+    // Split at the character that it names, it is two cells.
+    let named = row.len() == 1 && first.chars().count() <= "sep=;".len();
+    let split = row.len() == 2 && first.len() == "sep=".len() && row.iter().nth(1).is_some_and(str::is_empty);
+    (starts("sep=") && (named || split)).then(|| {
+        format!(
+            ": row 1 is {:?}, which only Excel reads; remove that line and set Delimiter to what it names",
+            short(first)
+        )
+    })
+}
+
+/// The beginning of a text, for a message.
+fn short(text: &str) -> String {
+    text.trim_end().chars().take(100).collect()
+}
+
 impl Columns {
     /// Names are compared and kept without the blanks around them.
     pub(super) fn named(header: &StringRecord) -> Result<Columns, String> {
+        if let Some(why) = no_header(header) {
+            return Err(why);
+        }
         if header.len() > MAX_COLUMNS {
             return Err(format!(" has {} columns, but at most {MAX_COLUMNS} are read", header.len()));
         }
@@ -33,6 +107,12 @@ impl Columns {
             }
             if name.chars().count() > MAX_NAME {
                 return Err(format!(": the name of column {number} has more than {MAX_NAME} characters"));
+            }
+            if name.contains('\t') {
+                return Err(format!(
+                    ": the name of column {number}, {:?}, holds a tab; is Delimiter right?",
+                    short(name)
+                ));
             }
             if name.contains(char::is_control) {
                 return Err(format!(": the name of column {number} holds a control character; save the file as UTF-8"));
@@ -55,31 +135,56 @@ impl Columns {
             (Some(field), None) => Ok(field),
             (Some(_), Some(_)) => Err(format!(" has several columns {name:?}, so that none can be Object Type Column")),
             (None, _) => {
-                let first: Vec<String> = self.seen.iter().take(5).map(|(n, _)| format!("{n:?}")).collect();
-                let more = if self.seen.len() > first.len() { " and others" } else { "" };
                 let hint = if self.places.len() == 1 { "; is Delimiter right?" } else { "" };
-                let names = first.join(", ");
-                Err(format!(" has no column {name:?} for Object Type Column, but {names}{more}{hint}"))
+                Err(format!(" has no column {name:?} for Object Type Column, but {}{hint}", self.header()))
             }
         }
     }
 
-    /// A header that was not split is one name, which holds what stands between the names.
+    /// What speaks against the first row as a header, with the remedy.
     pub(super) fn doubt(&self) -> Option<String> {
-        let (name, _) = self.seen.first().filter(|_| self.places.len() == 1)?;
-        let held = name.chars().find(|c| matches!(c, ',' | ';' | '\t' | '|'))?;
-        Some(format!(" has one column, whose name holds {held:?}; is Delimiter right?"))
+        const HELD: [char; 3] = [',', ';', '|'];
+        let header = self.header();
+        if let (Some((name, _)), 1) = (self.seen.first(), self.places.len())
+            && let Some(held) = name.chars().find(|c| HELD.contains(c))
+        {
+            // A header that was not split is one name, which holds what stands between the names.
+            return Some(format!(" has one column, {header}, whose name holds {held:?}; is Delimiter right?"));
+        }
+        let (name, _) = self.seen.iter().find(|(name, _)| name.contains('"'))?;
+        Some(format!(
+            ": the name {name:?} holds a quote; the header was read as {header}; a quote stands only around a whole name, \
+             directly behind Delimiter"
+        ))
     }
 
-    /// A row has a cell for each column, or who knows which cell is whose.
-    pub(super) fn check(&self, row: &StringRecord, number: u64) -> Result<(), String> {
+    /// The first names of the header, for a message.
+    fn header(&self) -> String {
+        let first: Vec<String> = self.seen.iter().take(5).map(|(n, _)| format!("{n:?}")).collect();
+        let more = if self.seen.len() > first.len() { " and others" } else { "" };
+        format!("{}{more}", first.join(", "))
+    }
+
+    /// Why a row is none of the data. One that is too short has empty cells at its end.
+    pub(super) fn misfit(&self, row: &StringRecord) -> Option<Misfit> {
         let (wanted, found) = (self.places.len(), row.len());
-        if found == wanted {
-            Ok(())
-        } else {
-            let found = count(found, "column");
-            Err(format!(": row {number} has {found}, but the header has {wanted}"))
+        if found > wanted {
+            return Some(Misfit::Wide(format!("has {}, but the header has {wanted}", count(found, "column"))));
         }
+        let (Some(only), 1) = (row.iter().next(), found) else { return None };
+        is_closing(only.trim()).then(|| Misfit::Closing(format!("is {:?}, which is no data", only.trim())))
+    }
+
+    /// What is said of rows that were left out.
+    pub(super) fn skipped(&self, bad: &BadRows) -> Option<String> {
+        let first = bad.first.as_ref()?;
+        let (rows, were) = (count(bad.count, "row"), if bad.count == 1 { "was" } else { "were" });
+        let header = if bad.wide {
+            format!("; the header was read as {}: is the first row the header, and is Delimiter right?", self.header())
+        } else {
+            String::new()
+        };
+        Some(format!(": {rows} {were} skipped, the first since {first}{header}"))
     }
 
     /// Takes note of a row.

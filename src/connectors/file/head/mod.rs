@@ -10,7 +10,7 @@ use super::rows::{Fault, Limits, Rows};
 use super::settings::{FileSettings, Types};
 use crate::domain::schema::{SeenSchema, SeenType};
 
-use columns::Columns;
+use columns::{BadRows, Columns};
 use type_names::TypeNames;
 
 mod columns;
@@ -23,7 +23,7 @@ const ROWS: u64 = 50;
 /// the file's name.
 pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) -> Result<SeenSchema, String> {
     let mut rows = Rows::new(file, settings.delimiter).map_err(|fault| told(&fault, 1, limits.header))?;
-    let header = next(&mut rows, limits.header)?.ok_or(" is empty, but its first row has to name the columns")?;
+    let (header, _) = next(&mut rows, limits.header)?.ok_or(" is empty, but its first row has to name the columns")?;
     let mut columns = Columns::named(header)?;
     let mut types = match &settings.types {
         Types::Fixed(_) => None,
@@ -31,13 +31,17 @@ pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) ->
     };
     let mut seen = SeenSchema { complete: true, ..SeenSchema::default() };
     seen.warnings.extend(columns.doubt().map(|doubt| settings.fault(&doubt)));
-    let mut ended = false;
-    for number in 2..ROWS + 2 {
-        let Some(row) = next(&mut rows, limits.head)? else {
+    let (mut bad, mut good, mut ended) = (BadRows::default(), 0, false);
+    for _ in 0..ROWS {
+        let Some((row, number)) = next(&mut rows, limits.head)? else {
             ended = true;
             break;
         };
-        columns.check(row, number)?;
+        if let Some(misfit) = columns.misfit(row) {
+            bad.note(misfit, number, settings)?;
+            continue;
+        }
+        good += 1;
         columns.note(row, settings);
         if let Some(types) = &mut types {
             types.note(row, number)?;
@@ -45,10 +49,15 @@ pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) ->
     }
     if let Some(types) = &mut types
         && !ended
-        && let Some(stop) = search(&mut rows, &columns, types, limits)?
+        && let Some(stop) = search(&mut rows, &columns, types, &mut bad, settings, limits)?
     {
         seen.complete = false;
         seen.warnings.push(settings.fault(&stop));
+    }
+    if let Some(skipped) = columns.skipped(&bad) {
+        // A header that no row fits may be none, and what it lacks is not known to be gone.
+        seen.complete &= good > 0;
+        seen.warnings.push(settings.fault(&skipped));
     }
     let attributes = columns.attributes();
     let names = match (&settings.types, types) {
@@ -61,39 +70,39 @@ pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) ->
     Ok(seen)
 }
 
-/// Looks on for names of types. What stops it short of the end is told; rows behind the head spoil no import.
+/// Looks on for names of types. What stops it short of the end is told; only a bad row that is to end the import does.
 fn search<R: Read>(
     rows: &mut Rows<R>,
     columns: &Columns,
     types: &mut TypeNames,
+    bad: &mut BadRows,
+    settings: &FileSettings,
     limits: &Limits,
 ) -> Result<Option<String>, String> {
     const UNSEEN: &str = "object types that only later rows name were not seen";
     loop {
         let until = limits.search.min(rows.position() + limits.row);
-        let number = rows.number() + 1;
         let stop = match rows.next(until) {
             Ok(None) => return Ok(None),
-            Ok(Some(row)) => match columns.check(row, number) {
-                Ok(()) => {
-                    types.note(row, number)?;
-                    continue;
+            Ok(Some((row, number))) => {
+                match columns.misfit(row) {
+                    Some(misfit) => bad.note(misfit, number, settings)?,
+                    None => types.note(row, number)?,
                 }
-                Err(why) => why,
-            },
-            Err(Fault::Limit) if until == limits.search => {
+                continue;
+            }
+            Err((Fault::Limit, _)) if until == limits.search => {
                 return Ok(Some(format!(" was read as far as {}; {UNSEEN}", size(until))));
             }
-            Err(Fault::Limit) => format!(": row {number} is longer than {}", size(limits.row)),
-            Err(fault) => told(&fault, number, until),
+            Err((Fault::Limit, number)) => format!(": row {number} is longer than {}", size(limits.row)),
+            Err((fault, number)) => told(&fault, number, until),
         };
         return Ok(Some(format!("{stop}; {UNSEEN}")));
     }
 }
 
-fn next<R: Read>(rows: &mut Rows<R>, until: u64) -> Result<Option<&StringRecord>, String> {
-    let number = rows.number() + 1;
-    rows.next(until).map_err(|fault| told(&fault, number, until))
+fn next<R: Read>(rows: &mut Rows<R>, until: u64) -> Result<Option<(&StringRecord, u64)>, String> {
+    rows.next(until).map_err(|(fault, number)| told(&fault, number, until))
 }
 
 fn told(fault: &Fault, row: u64, until: u64) -> String {

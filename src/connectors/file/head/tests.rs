@@ -100,8 +100,12 @@ fn files_at_fault_are_told_with_row_and_column() {
         (b"   \nid\n", &[], ": column 1 has no name"),
         (long.as_bytes(), &[], ": the name of column 1 has more than 256 characters"),
         (wide.as_bytes(), &[], " has 10001 columns, but at most 10000"),
-        (b"id,name\n1,Anna\n2\n", &[], ": row 3 has 1 column, but the header has 2"),
-        (b"id,name\n1,Anna,x\n", &[], ": row 2 has 3 columns, but the header has 2"),
+        (b"sep=;\nid;name\n", &[], ": row 1 is \"sep=;\", which only Excel reads; remove that line"),
+        (b"SEP=,\nid,name\n", &[], ": row 1 is \"SEP=\", which only Excel reads"),
+        (b"#TYPE System.Object\n\"id\",\"name\"\n", &[], ": row 1 is \"#TYPE System.Object\", which PowerShell's"),
+        (b"id\tname\n1\tAnna\n", &[], ": the name of column 1, \"id\\tname\", holds a tab; is Delimiter right?"),
+        (b"\n\"id\",\"\nname\"\r\n\n\n\"1,Anna\n", &[], ": row 6 opens a quote that is never closed"),
+        (b"\nid,\"name\"\r\n1,\"A\r\nB\"\r\n\r\n\"2,Ben\n", &[], ": row 6 opens a quote that is never closed"),
         (b"id,name\n\"1,Anna\n2,Ben\n", &[], ": row 2 opens a quote that is never closed"),
         (b"id,name\n1,\"Anna\n2,Ben", &[], ": row 2 opens a quote that is never closed"),
         (b"id,\"name\n1,Anna", &[], ": row 1 opens a quote"),
@@ -133,9 +137,73 @@ fn files_at_fault_are_told_with_row_and_column() {
 
 #[test]
 fn a_header_that_was_not_split_is_doubted() {
-    let seen = seen("id;name\n1;Anna\n", &[]).expect("schema");
-    assert_eq!(seen.warnings, ["File Path \"people.csv\" has one column, whose name holds ';'; is Delimiter right?"]);
-    assert!(seen.complete);
+    let file = "File Path \"people.csv\"";
+    let of_one = |name: &str, held: char| {
+        format!("{file} has one column, {name:?}, whose name holds {held:?}; is Delimiter right?")
+    };
+    for (text, delimiter, warning) in [
+        ("id;name\n1;Anna\n", ",", of_one("id;name", ';')),
+        ("id|name\n1|Anna\n", ",", of_one("id|name", '|')),
+        ("id,name\n1,Anna\n", ";", of_one("id,name", ',')),
+        (
+            "id, \"full name\"\n1,Anna\n",
+            ",",
+            format!(
+                "{file}: the name \"\\\"full name\\\"\" holds a quote; the header was read as \"id\", \"\\\"full \
+                 name\\\"\"; a quote stands only around a whole name, directly behind Delimiter"
+            ),
+        ),
+    ] {
+        let seen = seen(text, &[(id::DELIMITER, delimiter)]).expect("schema");
+        assert_eq!((seen.warnings, seen.complete), (vec![warning], true), "{text:?}");
+    }
+}
+
+const STOP: [(i64, &str); 1] = [(id::STOP_ON_FIRST_ERROR, "true")];
+
+#[test]
+fn a_short_row_has_empty_cells_at_its_end() {
+    for changes in [&[][..], &STOP] {
+        let seen = seen("id,day,name\n1\n2,2026-11-21\n,,Anna\n", changes).expect("schema");
+        let found: Vec<DataType> = seen.types[0].attributes.iter().map(|a| a.data_type).collect();
+        assert_eq!(found, [DataType::Integer, DataType::DateTime, DataType::String]);
+        assert!(seen.warnings.is_empty() && seen.complete, "{:?}", seen.warnings);
+    }
+}
+
+#[test]
+fn a_bad_row_is_skipped_and_counted_or_ends_the_import_by_the_number_of_its_line() {
+    for (text, count, first, wide) in [
+        ("id,n\n1,Anna,x\n2,Ben\n", "1 row was", "row 2 has 3 columns, but the header has 2", true),
+        ("id,n\r\n1,\"An\r\nna\"\r\n\r\n2,b,c\r\n3,d,e,f\r\n", "2 rows were", "row 5 has 3 columns", true),
+        ("id,n\r1,a\r\r2,b,c\r", "1 row was", "row 4 has 3 columns", true),
+        ("\u{feff}\n\nid,n\n1,Anna\n\n(2 rows affected)\n", "1 row was", "row 6 is \"(2 rows affected)\"", false),
+        ("id,n\n1,Anna\n(1 row affected)", "1 row was", "row 3 is \"(1 row affected)\"", false),
+        ("id,n\n1,Anna\n(2 Zeilen betroffen)\n", "1 row was", "row 3 is", false),
+        ("id,n\r\n1,Anna\r\n\u{1a}", "1 row was", "row 3 is \"\\u{1a}\", which is no data", false),
+        ("id\n1\n(1 rows)\n", "1 row was", "row 3 is \"(1 rows)\"", false),
+    ] {
+        let good = seen(text, &[]).expect(text);
+        assert_eq!(good.types[0].attributes[0].data_type, DataType::Integer, "{text:?}");
+        let [warning] = good.warnings.as_slice() else { panic!("{:?}", good.warnings) };
+        assert!(warning.contains(&format!(": {count} skipped, the first since {first}")), "{warning}");
+        assert_eq!(warning.contains("the header was read as \"id\""), wide, "{warning}");
+        assert!(good.complete || !text.contains("Ben"));
+        let why = seen(text, &STOP).expect_err(text);
+        assert!(why.contains(&format!(": {first}")) && why.contains("Stop On First Error"), "{why}");
+    }
+    // A parenthesis alone is none, nor is a line of that kind among other cells.
+    for text in ["id,n\n(a),b\n", "id,n\n(2 rows affected),b\n", "id,n\n(x y)\n"] {
+        assert!(seen(text, &STOP).expect(text).warnings.is_empty(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_header_that_no_row_fits_takes_nothing_away() {
+    let title = seen("Export of today\nid,name\n1,Anna\n", &[]).expect("schema");
+    assert!(!title.complete);
+    let [warning] = title.warnings.as_slice() else { panic!("{:?}", title.warnings) };
+    assert!(warning.contains("2 rows were skipped") && warning.contains("read as \"Export of today\""), "{warning}");
 }
 
 #[test]
@@ -174,8 +242,7 @@ fn bad_rows_behind_the_head_only_end_the_search() {
     let small = Limits { header: 100, head: 1_000, row: 300, search: 2_000 };
     let long = format!("61,{}\n", "x".repeat(400));
     for (bad, wanted) in [
-        (&b"61\n"[..], ": row 62 has 1 column, but the header has 2; object types"),
-        (b"61,\xFF\n", ": row 62 is not UTF-8; save the file as UTF-8; object types"),
+        (&b"61,\xFF\n"[..], ": row 62 is not UTF-8; save the file as UTF-8; object types"),
         (b"61,\"person\n", ": row 62 opens a quote that is never closed; object types"),
         (long.as_bytes(), ": row 62 is longer than 300 bytes; object types"),
         (&b"61,person\n".repeat(200), " was read as far as 2000 bytes; object types"),
@@ -191,6 +258,18 @@ fn bad_rows_behind_the_head_only_end_the_search() {
         let fixed = read(file.as_slice(), &settings(&[]), &small).expect(wanted);
         assert!(fixed.complete && fixed.warnings.is_empty(), "{wanted}");
     }
+}
+
+#[test]
+fn bad_rows_behind_the_head_are_skipped_too() {
+    let good: String = (0..60).map(|n| format!("{n},person\n")).collect();
+    let text = format!("id,kind\n{good}60,a,b\n61\n62,late\n(62 rows affected)\n");
+    let by_kind = seen(&text, &BY_KIND).expect("schema");
+    assert_eq!((types(&by_kind), by_kind.complete), (vec!["late", "person"], true));
+    assert!(by_kind.warnings.iter().any(|w| w.contains("1 row names no object type")), "{:?}", by_kind.warnings);
+    assert!(by_kind.warnings.iter().any(|w| w.contains("2 rows were skipped, the first since row 62 has 3")));
+    let why = seen(&text, &[&BY_KIND[..], &STOP].concat()).expect_err("stops");
+    assert!(why.starts_with(": row 62 has 3 columns, but the header has 2"), "{why}");
 }
 
 /// Counts what is read of a pattern without end, or of one that ends after so many bytes.
