@@ -61,9 +61,9 @@ pub enum Error {
         /// The limit in seconds.
         seconds: u64,
     },
-    /// The body is of a kind that is not read here.
-    #[error("the request body must be application/json")]
-    MediaType,
+    /// The body is of a kind that is not read here; the text says which is.
+    #[error("{0}")]
+    MediaType(&'static str),
     /// An outside system failed; the text says stage, target and reason and may be shown.
     #[error("{0}")]
     External(String),

@@ -9,13 +9,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
-use warp::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use warp::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use warp::http::{HeaderMap, Uri};
 
 use super::wire::arrival::Arrival;
 use super::wire::body::{self, Errors, Request};
 use super::wire::{Query, no_body, shown};
 use crate::app::App;
+use crate::domain::text::without_mark;
 use crate::error::{Error, Result};
 use crate::ops::Caller;
 use crate::ops::authenticate::{self, Credential};
@@ -95,10 +96,11 @@ impl Call {
     /// The same where a request may do without a body, or where the operation finds further errors.
     pub(crate) async fn read_if_any<T: Request>(&mut self) -> Result<Option<(Option<T>, Errors)>> {
         let bytes = self.collect_body().await?;
+        let bytes = without_mark(&bytes);
         if bytes.is_empty() {
             return Ok(None);
         }
-        let mut body = body::parse(&bytes, T::FIELDS)?;
+        let mut body = body::parse(bytes, T::FIELDS)?;
         Ok(Some((T::read(&mut body), body.errors)))
     }
 
@@ -107,7 +109,7 @@ impl Call {
         if declared.is_some_and(|n| n > MAX_BODY as u64) {
             return Err(Error::TooLarge { limit: MAX_BODY });
         }
-        let is_json = is_json(&self.headers);
+        let unread = unread(&self.headers);
         let collect = async {
             let mut bytes = BytesMut::new();
             while let Some(chunk) = self.body.next().await {
@@ -115,8 +117,8 @@ impl Call {
                 if bytes.len() + chunk.len() > MAX_BODY {
                     return Err(Error::TooLarge { limit: MAX_BODY });
                 }
-                if !is_json && !chunk.is_empty() {
-                    return Err(Error::MediaType);
+                if let Some(why) = unread.filter(|_| !chunk.is_empty()) {
+                    return Err(Error::MediaType(why));
                 }
                 bytes.extend_from_slice(&chunk);
             }
@@ -125,6 +127,35 @@ impl Call {
         let slow = Error::TooSlow { seconds: BODY_TIMEOUT.as_secs() };
         tokio::time::timeout(BODY_TIMEOUT, collect).await.unwrap_or(Err(slow))
     }
+}
+
+/// Why a body of this kind is not read.
+fn unread(headers: &HeaderMap) -> Option<&'static str> {
+    if !is_json(headers) {
+        Some("the request body must be application/json")
+    } else if is_encoded(headers) {
+        Some("the request body must come without Content-Encoding, which is not undone here")
+    } else if !is_utf_8(headers) {
+        Some("the request body must be UTF-8, whatever charset Content-Type names")
+    } else {
+        None
+    }
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let mut encodings = values.flat_map(|value| value.to_str().unwrap_or("unreadable").split(',')).map(str::trim);
+    encodings.any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
+}
+
+fn is_utf_8(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parameters = value.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    parameters.all(|(name, value)| {
+        let charset = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || ["utf-8", "utf8"].iter().any(|u| charset.eq_ignore_ascii_case(u))
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

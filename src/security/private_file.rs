@@ -8,6 +8,8 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+use crate::domain::text::UTF_8_MARK;
+
 pub enum ReadError {
     Missing,
     /// The reason and its remedy.
@@ -45,6 +47,9 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Rea
     // Allocated at full size: a string that grows leaves copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(meta.len().min(most) as usize + 1024));
     Read::by_ref(&mut file).take(most).read_to_string(&mut text).map_err(cannot)?;
+    if text.as_bytes().starts_with(UTF_8_MARK) {
+        text.drain(..UTF_8_MARK.len());
+    }
     Ok(text)
 }
 
@@ -73,6 +78,9 @@ mod tests {
         std::fs::write(&path, "text").expect("write");
         mode(&path, 0o600);
         assert_eq!(read(&path, "keyring", 4).ok().map(|text| text.to_string()).as_deref(), Some("text"));
+        std::fs::write(&path, "\u{feff}text").expect("write");
+        assert_eq!(read(&path, "keyring", 8).ok().map(|text| text.to_string()).as_deref(), Some("text"));
+        std::fs::write(&path, "text").expect("write");
         mode(&path, 0o400);
         assert_eq!(refusal(&path, 4), None);
         for loose in [0o640, 0o604, 0o620, 0o601] {

@@ -9,6 +9,7 @@ pub mod listener;
 pub mod stored;
 mod verifier;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
+use crate::domain::text::without_mark;
 use files::CertificateFiles;
 use stored::{Stored, StoredCertificate};
 use verifier::{Fixed, Trusting};
@@ -80,15 +82,9 @@ impl ClientTrust {
             if !meta.is_file() || meta.len() > MAX_TRUSTED {
                 return Err(format!("{} is no file, or too long for certificates to trust", file.display()));
             }
-            let certificates = CertificateDer::pem_file_iter(&file).map_err(|_| bad())?;
-            let before = own.len();
-            for certificate in certificates {
-                let certificate = certificate.map_err(|_| bad())?;
+            for certificate in certificates_of(&file, MAX_TRUSTED).ok_or_else(bad)? {
                 RootCertStore::empty().add(certificate.clone()).map_err(|_| bad())?;
                 own.push(certificate);
-            }
-            if own.len() == before {
-                return Err(bad());
             }
         }
         Ok(ClientTrust {
@@ -216,6 +212,16 @@ fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
+/// The certificates of a PEM file, of which no more than `most` bytes are read; none if it holds none or is not PEM.
+fn certificates_of(file: &Path, most: u64) -> Option<Vec<CertificateDer<'static>>> {
+    let mut bytes = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "certificates")]
+    let opened = std::fs::File::open(file);
+    opened.ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(&bytes)).collect();
+    found.ok().filter(|found| !found.is_empty())
+}
+
 fn all_roots(own: Vec<CertificateDer<'static>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(own);
@@ -266,6 +272,7 @@ fn client(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::security::test_certificate::Certificate;
 
     #[test]
     fn a_bad_file_is_named_and_others_are_left_alone() {
@@ -283,6 +290,10 @@ mod tests {
             assert!(error.contains(name), "{error}");
             std::fs::remove_file(path).expect("remove");
         }
+        let certificate = Certificate::for_names(&["a"]).expect("a certificate");
+        std::fs::write(folder.path().join("d.pem"), format!("\u{feff}{}", certificate.pem())).expect("write");
+        let trust = ClientTrust::load(Some(folder.path())).expect("behind its byte-order mark");
+        assert_eq!(trust.own.iter().map(|own| own.to_vec()).collect::<Vec<_>>(), [certificate.der().to_vec()]);
         assert!(ClientTrust::load(Some(&folder.path().join("missing"))).is_err());
         assert!(ClientTrust::load(None).is_ok());
     }

@@ -138,7 +138,12 @@ async fn a_body_is_json_unless_it_says_otherwise() {
     let table = [
         (Some("application/json"), 200),
         (Some("Application/JSON; charset=utf-8"), 200),
+        (Some("application/json;charset=\"UTF-8\""), 200),
+        (Some("application/json; x=y; Charset=utf8"), 200),
         (Some("application/merge-patch+json"), 200),
+        (Some("application/json; charset=iso-8859-1"), 415),
+        (Some("application/json; charset=utf-16"), 415),
+        (Some("application/json; charset="), 415),
         (None, 200),
         (Some("text/plain"), 415),
         (Some("text/json-not"), 415),
@@ -159,6 +164,17 @@ async fn a_body_is_json_unless_it_says_otherwise() {
             assert_eq!(answer.status().as_u16(), expected, "{kind:?} {body:?}");
         }
     }
+    for (encoding, status) in
+        [("identity", 200), ("", 200), ("gzip", 415), ("br", 415), ("identity, gzip", 415), ("x-gzip", 415)]
+    {
+        let headers = [("Content-Type", "application/json"), ("Content-Encoding", encoding)];
+        let answer = app.admin().send_with("PUT", &path, Some(r#"{"name":"HR"}"#.to_owned()), &headers).await;
+        assert_eq!(answer.status, status, "{encoding:?}");
+    }
+    let json = [("Content-Type", "application/json")];
+    let marked = |text: &str| Some(format!("\u{feff}{text}"));
+    app.admin().send_with("PUT", &path, marked(r#"{"name":"HR"}"#), &json).await.expect_status(200);
+    app.admin().send_with("PUT", &path, marked(""), &json).await.expect_error(400, "VALIDATION_ERROR");
     let form = [("Content-Type", "text/plain")];
     let refused = app.admin().send_with("PUT", &path, Some("x".to_owned()), &form).await;
     refused.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");

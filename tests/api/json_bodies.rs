@@ -101,7 +101,7 @@ async fn h11_values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
         (r#"{'name':'s3cr3t'}"#, "body"),
         (r#"{"name":NaN}"#, "body"),
         ("{\"name\":\"s3cr3t\n\"}", "body"),
-        ("\u{feff}{\"name\":\"s3cr3t\"}", "body"),
+        ("\u{feff}\u{feff}{\"name\":\"s3cr3t\"}", "body"),
         ("", "body"),
         ("null", "body"),
         ("[]", "body"),

@@ -32,7 +32,7 @@ pub const KINDS: [Kind; 13] = [
         codes: &[("CONFLICT", "An import is already running on this system.")] },
     Kind { status: "413", name: "PayloadTooLarge", description: "The body is larger than 2 MiB.",
         codes: &[("PAYLOAD_TOO_LARGE", "The request body is larger than 2097152 bytes.")] },
-    Kind { status: "415", name: "UnsupportedMediaType", description: "The body is not JSON.",
+    Kind { status: "415", name: "UnsupportedMediaType", description: "The body is not JSON in UTF-8, or it is compressed.",
         codes: &[("UNSUPPORTED_MEDIA_TYPE", "The request body must be application/json.")] },
     Kind { status: "429", name: "TooManyRequests",
         description: "More requests than a key or an address may make in a minute; `Retry-After` tells when to come back.",

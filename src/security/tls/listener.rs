@@ -7,11 +7,12 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use time::OffsetDateTime;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{Error, ServerConfig};
 
+use super::certificates_of;
 use crate::security::certificate::Certificate;
 use crate::security::private_file::{self, ReadError};
 
@@ -63,11 +64,8 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
     if !meta.is_file() || meta.len() > MAX_FILE {
         return Err(format!("{at} is no file, or too long for a TLS certificate; name the right file"));
     }
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
-    let chain = match chain {
-        Ok(chain) if !chain.is_empty() => chain,
-        _ => return Err(format!("the TLS certificate {at} holds no certificate in PEM form")),
-    };
+    let chain = certificates_of(certificate, MAX_FILE)
+        .ok_or_else(|| format!("the TLS certificate {at} holds no certificate in PEM form"))?;
     let text = private_file::read(key, "TLS key", MAX_FILE).map_err(|fault| match fault {
         ReadError::Missing => format!("the TLS key {} is missing", key.display()),
         ReadError::Wrong(text) => text,
