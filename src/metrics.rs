@@ -1,12 +1,17 @@
-//! Metrics of a running server: requests by route and status, imports by outcome. Numbers, templates and ids only; no
-//! name, address or key may appear here.
+//! Metrics of a running server: requests by route and status, imports by system and outcome. Numbers, templates and ids
+//! only; no name, address or key may appear here. Every series whose labels are known is there from the start: what is
+//! not there is no 0 to an alert.
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// Buckets in seconds, until the head of the answer is ready.
@@ -41,14 +46,16 @@ pub struct Metrics {
     request_seconds: HistogramVec,
     imports: IntCounterVec,
     import_seconds: HistogramVec,
+    /// Connected systems that have series.
+    systems: Arc<Mutex<BTreeSet<i64>>>,
 }
 
-/// The counters of one route. They appear with its first answer and are looked up once: a look-up hashes the labels.
+/// The counters of one route, looked up once: a look-up hashes the labels.
 pub(crate) struct RouteMetrics {
     metrics: Metrics,
     labels: [String; 2],
     ok: OnceLock<IntCounter>,
-    seconds: OnceLock<Histogram>,
+    seconds: Histogram,
 }
 
 impl RouteMetrics {
@@ -61,8 +68,7 @@ impl RouteMetrics {
         } else {
             requests(&status.to_string()).inc();
         }
-        let seconds = || self.metrics.request_seconds.with_label_values(&[method, route]);
-        self.seconds.get_or_init(seconds).observe(took.as_secs_f64());
+        self.seconds.observe(took.as_secs_f64());
     }
 }
 
@@ -72,12 +78,15 @@ pub struct Figures {
     /// Single values: name, help, value.
     pub gauges: Vec<(&'static str, &'static str, f64)>,
     /// Values that only grow: name, help, value.
-    pub counters: Vec<(&'static str, &'static str, u64)>,
-    /// Connected system, what was imported, and the seconds since 1970 of the last import that was applied.
-    pub last_imports: Vec<(i64, Imported, f64)>,
+    pub counters: Vec<(&'static str, &'static str, f64)>,
+    /// Every import that there can be: connected system, what is imported, and the seconds since 1970 of the last one
+    /// that was applied, or 0. `None` if it is not known now which there are.
+    pub imports: Option<Vec<(i64, Imported, f64)>>,
 }
 
 impl Imported {
+    const ALL: [Imported; 2] = [Imported::Hierarchy, Imported::Schema];
+
     fn label(self) -> &'static str {
         match self {
             Imported::Hierarchy => "hierarchy",
@@ -87,6 +96,8 @@ impl Imported {
 }
 
 impl Ending {
+    const ALL: [Ending; 3] = [Ending::Complete, Ending::Warning, Ending::Failed];
+
     fn label(self) -> &'static str {
         match self {
             Ending::Complete => "complete",
@@ -113,7 +124,7 @@ impl Default for Metrics {
             registry.register(Box::new(made.clone())).expect(VALID);
             made
         };
-        Metrics {
+        let made = Metrics {
             requests: counters("jim_http_requests_total", "Requests answered.", &["method", "route", "status"]),
             request_seconds: histograms(
                 "jim_http_request_duration_seconds",
@@ -121,18 +132,40 @@ impl Default for Metrics {
                 &REQUEST_BUCKETS,
                 &["method", "route"],
             ),
-            imports: counters("jim_imports_total", "Imports by how they ended.", &["kind", "outcome"]),
-            import_seconds: histograms("jim_import_duration_seconds", "Time of imports.", &IMPORT_BUCKETS, &["kind"]),
+            imports: counters(
+                "jim_imports_total",
+                "Imports by how they ended.",
+                &["connected_system", "kind", "outcome"],
+            ),
+            import_seconds: histograms(
+                "jim_import_duration_seconds",
+                "Time of imports.",
+                &IMPORT_BUCKETS,
+                &["connected_system", "kind"],
+            ),
+            systems: Arc::default(),
             registry,
+        };
+        for status in ["404", "405"] {
+            made.requests.with_label_values(&["any", "unmatched", status]);
         }
+        made
     }
 }
 
 impl Metrics {
-    /// The counters of a route, by its template.
-    pub(crate) fn route(&self, method: &str, route: &str) -> RouteMetrics {
-        let labels = [method.to_owned(), route.to_owned()];
-        RouteMetrics { metrics: self.clone(), labels, ok: OnceLock::new(), seconds: OnceLock::new() }
+    /// The counters of a route, by its template, with those of the statuses that its answers are known to have.
+    pub(crate) fn route<'a>(&self, method: &str, route: &str, statuses: impl Iterator<Item = &'a str>) -> RouteMetrics {
+        for status in statuses {
+            self.requests.with_label_values(&[method, route, status]);
+        }
+        let seconds = self.request_seconds.with_label_values(&[method, route]);
+        RouteMetrics {
+            metrics: self.clone(),
+            labels: [method.to_owned(), route.to_owned()],
+            ok: OnceLock::new(),
+            seconds,
+        }
     }
 
     /// Counts a request without a route. Path and method are no labels: a caller could create any number of them.
@@ -141,13 +174,42 @@ impl Metrics {
     }
 
     /// Counts an import that has an activity.
-    pub fn imported(&self, what: Imported, ending: Ending, took: Duration) {
-        self.imports.with_label_values(&[what.label(), ending.label()]).inc();
-        self.import_seconds.with_label_values(&[what.label()]).observe(took.as_secs_f64());
+    pub fn imported(&self, system: i64, what: Imported, ending: Ending, took: Duration) {
+        let mut systems = self.systems.lock();
+        systems.insert(system);
+        let (system, kind) = (system.to_string(), what.label());
+        self.imports.with_label_values(&[&*system, kind, ending.label()]).inc();
+        self.import_seconds.with_label_values(&[&*system, kind]).observe(took.as_secs_f64());
+    }
+
+    /// Adds the series of imports that there can be and removes those of systems that are gone.
+    fn keep(&self, imports: &[(i64, Imported, f64)]) {
+        let present: BTreeSet<i64> = imports.iter().map(|(system, _, _)| *system).collect();
+        let mut systems = self.systems.lock();
+        for gone in systems.difference(&present).map(i64::to_string) {
+            for kind in Imported::ALL.map(Imported::label) {
+                // An error says that there was no such series.
+                let _ = self.import_seconds.remove_label_values(&[&*gone, kind]);
+                for ending in Ending::ALL.map(Ending::label) {
+                    let _ = self.imports.remove_label_values(&[&*gone, kind, ending]);
+                }
+            }
+        }
+        for (system, what, _) in imports {
+            let (system, kind) = (system.to_string(), what.label());
+            self.import_seconds.with_label_values(&[&*system, kind]);
+            for ending in Ending::ALL.map(Ending::label) {
+                self.imports.with_label_values(&[&*system, kind, ending]);
+            }
+        }
+        *systems = present;
     }
 
     /// All metrics in Prometheus' text format 0.0.4.
     pub fn text(&self, figures: &Figures) -> String {
+        if let Some(imports) = &figures.imports {
+            self.keep(imports);
+        }
         let mut families = self.registry.gather();
         families.extend(current(figures));
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()
@@ -163,7 +225,7 @@ fn current(figures: &Figures) -> Vec<MetricFamily> {
         registry.register(Box::new(gauge)).expect(VALID);
     }
     for (name, help, value) in &figures.counters {
-        let counter = prometheus::IntCounter::new(*name, *help).expect(VALID);
+        let counter = Counter::new(*name, *help).expect(VALID);
         counter.inc_by(*value);
         registry.register(Box::new(counter)).expect(VALID);
     }
@@ -172,9 +234,9 @@ fn current(figures: &Figures) -> Vec<MetricFamily> {
     let build = Gauge::with_opts(build).expect(VALID);
     build.set(1.0);
     registry.register(Box::new(build)).expect(VALID);
-    let last = Opts::new("jim_last_successful_import_timestamp_seconds", "When an import was last applied.");
+    let last = Opts::new("jim_last_successful_import_timestamp_seconds", "When an import was last applied; 0: never.");
     let last = GaugeVec::new(last, &["connected_system", "kind"]).expect(VALID);
-    for (system, what, at) in &figures.last_imports {
+    for (system, what, at) in figures.imports.iter().flatten() {
         last.with_label_values(&[system.to_string().as_str(), what.label()]).set(*at);
     }
     registry.register(Box::new(last)).expect(VALID);

@@ -3,6 +3,7 @@
 //! [`Table::find`] is pure. A path that fits no route is 404, a verb that the path does not know is 405.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,6 +37,8 @@ pub(crate) struct Route {
     pub(super) access: Access,
     /// Names of the parameters of the query.
     query: Vec<String>,
+    /// Statuses of its answers: those of its description, and those of every route.
+    statuses: BTreeSet<String>,
     handler: Box<dyn Fn(Call) -> Work<Result<Response>> + Send + Sync>,
 }
 
@@ -54,13 +57,16 @@ impl Route {
             Some(HttpMethod::Delete) => Method::DELETE,
             _ => Method::GET,
         };
-        let parameters = P::operation().parameters.unwrap_or_default().into_iter();
+        let operation = P::operation();
         let in_query = |parameter| match parameter {
             RefOr::T(Parameter { name, parameter_in: ParameterIn::Query, .. }) => Some(name),
             _ => None,
         };
-        let query = parameters.filter_map(in_query).collect();
-        Route { method, template: P::path(), access, query, handler: Box::new(move |call| Box::pin(handler(call))) }
+        let query = operation.parameters.unwrap_or_default().into_iter().filter_map(in_query).collect();
+        let mut statuses: BTreeSet<String> = operation.responses.responses.into_keys().collect();
+        statuses.extend(["401", "403", "429", "500"].map(str::to_owned));
+        let handler = Box::new(move |call| Box::pin(handler(call)) as Work<Result<Response>>);
+        Route { method, template: P::path(), access, query, statuses, handler }
     }
 
     /// Refuses names in the query of a change that the operation does not know: a misspelt `preview` must not import.
@@ -80,7 +86,8 @@ impl Route {
 pub(super) fn serve(app: &App, routes: Vec<Route>, describe: Describe) -> BoxedFilter<(Response,)> {
     let mut table = Table::default();
     for route in routes {
-        let metrics = app.metrics.route(route.method.as_str(), &route.template);
+        let metrics =
+            app.metrics.route(route.method.as_str(), &route.template, route.statuses.iter().map(String::as_str));
         let (method, template) = (route.method.clone(), route.template.clone());
         table.insert(&template, method, Arc::new(Served { app: app.clone(), route, metrics, describe }));
     }

@@ -31,17 +31,18 @@ pub fn counts(c: &Connection) -> Result<Counts> {
 #[derive(Debug, Clone, Copy)]
 pub struct LastImports {
     pub system: i64,
+    pub connector: i64,
     pub hierarchy: Option<OffsetDateTime>,
     pub schema: Option<OffsetDateTime>,
 }
 
 /// Last imports of every system.
 pub fn last_imports(c: &Connection) -> Result<Vec<LastImports>> {
-    const SQL: &str = "SELECT id, hierarchy_imported, schema_imported FROM connected_systems ORDER BY id";
+    const SQL: &str = "SELECT id, connector_id, hierarchy_imported, schema_imported FROM connected_systems ORDER BY id";
     let mut statement = c.prepare_cached(SQL)?;
     let rows = statement.query_map([], |r| {
-        let (hierarchy, schema) = (optional_date(r, 1)?, optional_date(r, 2)?);
-        Ok(LastImports { system: r.get(0)?, hierarchy, schema })
+        let (hierarchy, schema) = (optional_date(r, 2)?, optional_date(r, 3)?);
+        Ok(LastImports { system: r.get(0)?, connector: r.get(1)?, hierarchy, schema })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use prometheus_parse::{Scrape, Value};
+use serde_json::json;
 
 use crate::support::program::Place;
 use crate::support::{Client, SYSTEMS, TestApp, sample};
@@ -85,9 +86,11 @@ async fn amounts_sizes_and_imports_are_told() {
     let admin = app.admin();
     let empty = metrics(&admin).await;
     assert_eq!((empty["jim_connected_systems{}"], empty["jim_containers{}"]), (0.0, 0.0));
-    assert!(!empty.keys().any(|name| name.starts_with("jim_last_successful_import")), "nothing was imported");
+    assert!(!empty.keys().any(|name| name.contains("connected_system=")), "there is no system");
     assert_eq!(empty["jim_argon2_runs_total{}"], app.app.keys.argon2_runs() as f64);
     assert!(empty["process_resident_memory_bytes{}"] > 1e6 && empty["process_open_fds{}"] > 3.0);
+    let cpu = |seen: &Samples| seen["process_cpu_seconds_total{}"];
+    assert!(cpu(&empty) > 0.0 && cpu(&empty) < 3600.0);
     let version = format!("jim_build_info{{version={:?}}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(empty[&version], 1.0);
     let file = std::fs::metadata(app.database()).expect("the database").len();
@@ -98,6 +101,7 @@ async fn amounts_sizes_and_imports_are_told() {
     app.import(id, "?preview=true").await.expect_status(200);
     app.import_schema(id).await.expect_status(200);
     let seen = metrics(&admin).await;
+    assert!(cpu(&seen) >= cpu(&empty));
     assert_eq!(seen["jim_connected_systems{}"], 1.0);
     assert_eq!(seen["jim_partitions{}"], report["totalPartitions"].as_f64().expect("a number"));
     assert_eq!(seen["jim_containers{}"], report["totalContainers"].as_f64().expect("a number"));
@@ -109,7 +113,8 @@ async fn amounts_sizes_and_imports_are_told() {
     };
     // A preview leaves no activity and is not counted.
     assert_eq!((imports("hierarchy"), imports("schema")), (1.0, 1.0));
-    assert_eq!(seen["jim_import_duration_seconds{kind=\"hierarchy\"}"], 1.0);
+    let took = format!("jim_import_duration_seconds{{connected_system=\"{id}\",kind=\"hierarchy\"}}");
+    assert_eq!(seen[&took], 1.0);
     let last = |seen: &Samples, kind: &str| {
         let name = format!("jim_last_successful_import_timestamp_seconds{{connected_system=\"{id}\",kind={kind:?}}}");
         seen[&name]
@@ -121,13 +126,84 @@ async fn amounts_sizes_and_imports_are_told() {
     drop(sandbox);
     app.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
     let failed = metrics(&admin).await;
-    assert_eq!(failed["jim_imports_total{kind=\"hierarchy\",outcome=\"failed\"}"], 1.0);
+    assert_eq!(failed[&import(id, "hierarchy", "failed")], 1.0);
     assert_eq!(last(&failed, "hierarchy"), last(&seen, "hierarchy"));
     // It is known after a restart too; counters begin anew.
     let app = app.restart().await;
     let anew = metrics(&app.admin()).await;
     assert_eq!(last(&anew, "hierarchy"), last(&seen, "hierarchy"));
-    assert!(!anew.keys().any(|name| name.starts_with("jim_imports_total")));
+    assert!(anew.iter().all(|(name, count)| !name.starts_with("jim_imports_total") || *count == 0.0));
+}
+
+fn import(system: i64, kind: &str, outcome: &str) -> String {
+    format!("jim_imports_total{{connected_system=\"{system}\",kind={kind:?},outcome={outcome:?}}}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_known_series_is_there_from_the_start_and_goes_with_its_system() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let body = json!({ "name": "Files", "connectorDefinitionId": 1 });
+    let file = admin.post(SYSTEMS, &body).await.expect_status(201)["id"].as_i64().expect("an id");
+    let ldap = app.create_system("Directory").await;
+    let seen = metrics(&admin).await;
+    for outcome in ["complete", "warning", "failed"] {
+        assert_eq!(seen[&import(ldap, "hierarchy", outcome)], 0.0);
+        assert_eq!((seen[&import(ldap, "schema", outcome)], seen[&import(file, "schema", outcome)]), (0.0, 0.0));
+        assert!(!seen.contains_key(&import(file, "hierarchy", outcome)), "a file has no hierarchy");
+    }
+    for kind in ["hierarchy", "schema"] {
+        let of = format!("{{connected_system=\"{ldap}\",kind={kind:?}}}");
+        for name in ["jim_import_duration_seconds", "jim_last_successful_import_timestamp_seconds"] {
+            assert_eq!(seen[&format!("{name}{of}")], 0.0, "{name} {kind}");
+        }
+    }
+    for (method, path, status) in [
+        ("GET", "/api/v1/health/ready", 503),
+        ("PUT", "/api/v1/service-settings/<key>", 200),
+        ("DELETE", "/api/v1/apikeys/<apiKeyId>", 204),
+        ("POST", "/api/v1/apikeys", 201),
+        ("POST", "/api/v1/apikeys", 500),
+        ("any", "unmatched", 404),
+    ] {
+        assert_eq!(seen.get(&requests(method, path, status)), Some(&0.0), "{method} {path} {status}");
+    }
+    admin.send("DELETE", &format!("{SYSTEMS}/{ldap}"), None).await.expect_status(200);
+    let seen = metrics(&admin).await;
+    assert!(!seen.keys().any(|name| name.contains(&format!("connected_system=\"{ldap}\""))));
+    assert_eq!(seen[&import(file, "schema", "failed")], 0.0);
+}
+
+/// The names of series in an expression, with the labels that they must have.
+fn selectors(expression: &str) -> Vec<(String, Vec<String>)> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (at, _) in expression.match_indices("jim_").chain(expression.match_indices("process_")) {
+        let name: String = expression[at..].chars().take_while(|c| is_name(*c)).collect();
+        let behind = &expression[at + name.len()..];
+        let labels = behind.strip_prefix('{').and_then(|l| l.split_once('}')).map_or("", |(labels, _)| labels);
+        found.push((name, labels.split(',').filter(|l| !l.is_empty()).map(str::to_owned).collect()));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_alerts_of_the_page_name_series_that_a_fresh_server_has() {
+    let app = TestApp::start().await;
+    app.create_system("Directory").await;
+    let seen = metrics(&app.admin()).await;
+    let text = include_str!("../../README.md").split("Worth an alert").nth(1).expect("alerts");
+    let text = text.split("\n#").next().expect("a chapter");
+    let expressions: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let wanted: Vec<_> = expressions.iter().flat_map(|e| selectors(e)).collect();
+    assert!(wanted.len() >= 2, "{expressions:?}");
+    for (name, labels) in wanted {
+        let fits = |series: &&String| {
+            series.split('{').next() == Some(name.as_str())
+                && labels.iter().all(|label| series.contains(label.as_str()))
+        };
+        assert!(seen.keys().any(|series| fits(&series)), "{name} {labels:?} is not there");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

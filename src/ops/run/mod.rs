@@ -161,7 +161,7 @@ impl Run {
     async fn finish<T>(self, result: Result<T>) -> Result<T> {
         let Some((activity, (_, counted))) = self.activity.zip(self.kind.recorded()) else { return result };
         let ending = if result.is_ok() { self.ending.get().copied() } else { None };
-        self.app.metrics.imported(counted, ending.unwrap_or(Ending::Failed), self.begun.elapsed());
+        self.app.metrics.imported(self.system.id, counted, ending.unwrap_or(Ending::Failed), self.begun.elapsed());
         if let Err(error) = &result {
             let text = match error {
                 Error::Internal { .. } | Error::Damaged { .. } => {
