@@ -10,6 +10,7 @@ use self::reader::Reader;
 use self::source::{KEYS, RawValues, read_argument, read_environment, read_file, variable};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
+use crate::domain::text::one_line;
 use crate::telemetry::LogFormat;
 
 /// File that is read if it exists and no other is named.
@@ -116,7 +117,8 @@ impl Config {
         if problems.is_empty() {
             return Ok(config);
         }
-        Err(problems.iter().map(|problem| on_one_line(problem)).collect::<Vec<_>>().join("\n"))
+        // Names and paths come from the file and may hold line breaks, which would look like another problem.
+        Err(problems.iter().map(|problem| one_line(problem)).collect::<Vec<_>>().join("\n"))
     }
 }
 
@@ -129,18 +131,6 @@ pub fn chosen(named: Option<&Path>) -> Option<&Path> {
 /// Environment variables that override a key of the file, with section and key.
 pub fn variables() -> impl Iterator<Item = (String, &'static str, &'static str)> {
     KEYS.iter().map(|(section, key)| (variable(section, key), *section, *key))
-}
-
-/// Names and paths come from the file and may hold line breaks, which would look like another problem.
-fn on_one_line(problem: &str) -> String {
-    problem.chars().fold(String::new(), |mut line, c| {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-        line
-    })
 }
 
 /// The folder in which a service manager hands over credentials.

@@ -60,7 +60,7 @@ where
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_timer(SystemTime).with_ansi(ansi);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => layer.boxed(),
-        LogFormat::Json => layer.json().boxed(),
+        LogFormat::Json => layer.json().with_span_list(false).boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(EnvFilter::new(filter)).with_filter(ours))
 }

@@ -1,9 +1,40 @@
 //! What is so of text wherever it is shown: in answers, in logs, in a terminal.
 
+use std::borrow::Cow;
+
 /// Line and paragraph separators and marks that turn the direction of text: no control characters to Unicode, but
 /// able to make a line read as something else.
 pub fn turns_text(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes control characters but line ends, and what changes the direction of text.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c != '\n' && is_hidden(c))
+}
+
+/// Escapes line ends too: what is one entry of a list or of a log stays one line.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_hidden)
+}
+
+fn escaped(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hides) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if hides(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control() || turns_text(c)
 }
 
 /// The byte-order mark that programs of Windows put before UTF-8.
@@ -17,4 +48,16 @@ pub fn without_mark(bytes: &[u8]) -> &[u8] {
 /// `1 attribute`, `2 attributes`.
 pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_is_shown() {
+        assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}c\u{9b}d\r\t"), "a\\nb\\u{1b}[31m\\u{202e}c\\u{9b}d\\r\\t");
+        assert_eq!(lines("a\nb\u{7f}"), "a\nb\\u{7f}");
+        assert_eq!(one_line("Größe 東京 😀"), "Größe 東京 😀");
+    }
 }

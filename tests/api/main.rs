@@ -33,6 +33,7 @@ mod ids;
 mod import_errors;
 mod import_faults;
 mod import_hierarchy;
+mod import_log;
 mod import_races;
 mod import_schema;
 mod json_bodies;

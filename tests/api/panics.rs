@@ -214,8 +214,8 @@ async fn behind_the_work(mine: &Mine) {
         ),
         ("certificate changed", patch("changed"), patch("again")),
         ("certificate deleted", deleted(&certificates[0]), deleted(&certificates[1])),
-        ("hierarchy imported", hierarchy(), hierarchy()),
-        ("schema imported", schema(), schema()),
+        ("hierarchy import ended", hierarchy(), hierarchy()),
+        ("schema import ended", schema(), schema()),
         ("a connection test failed", tested(), tested()),
         // Where an error is turned into its answer, outside the task of the handler.
         ("request refused", Request::new("GET", &gone, None, 404), Request::new("GET", &gone, None, 404)),

@@ -3,6 +3,7 @@
 //! What was not read completely is said to be so; nothing here concludes anything from an absence.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use futures_util::StreamExt;
 use parking_lot::Mutex;
@@ -12,6 +13,7 @@ use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, Stage, result_name};
 use super::ids::ids;
 use super::partitions::Listed;
+use super::progress::logged;
 use super::root_dse::{Kind, RootDse};
 use super::session::{EVERY_ENTRY, End, PAGE, Scope, SearchEnd, Session};
 use crate::domain::dn::{DnKey, key_and_name};
@@ -218,7 +220,12 @@ async fn search(
     loop {
         let size = sizes.next().flatten();
         let mut too_much = false;
-        let mut take = |entry: Entry| match container(entry, known) {
+        let entries = AtomicU64::new(0);
+        let come = |entry| {
+            entries.fetch_add(1, Relaxed);
+            container(entry, known)
+        };
+        let mut take = |entry: Entry| match come(entry) {
             // Once there is too much, the rest is only counted until the answer ends.
             Some(c) if inside(&c.key) => {
                 if access.budget.keep(kept_bytes(&c)) {
@@ -236,7 +243,7 @@ async fn search(
                 _ => Ok(end),
             }
         };
-        let mut end = access.within(Stage::Containers, searched).await?;
+        let mut end = access.within(Stage::Containers, logged(base, &entries, searched)).await?;
         if too_much {
             end.outcome = End::Guard(EXCEEDS);
         }

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod limits;
 pub mod partitions;
 pub mod probe;
+mod progress;
 mod pump;
 mod remedy;
 pub mod removal;

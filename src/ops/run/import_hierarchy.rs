@@ -65,7 +65,9 @@ async fn import(run: Run, connector: Connector, options: Options) -> Result<Repo
     }
     let remarks = directory.close()?;
     if options.preview {
-        return Ok(report(planned, &stored.tree, &seen, remarks, "Preview: "));
+        let report = report(planned, &stored.tree, &seen, remarks, "Preview: ");
+        tracing::info!(items = report.total_containers, "hierarchy preview ended: {}", report.summary);
+        return Ok(report);
     }
     run.apply(move |tx| {
         let (applied, tree) = apply(tx, system.id, stored, &seen, &policy, planned)?;

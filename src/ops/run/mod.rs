@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{Caller, connector_of};
@@ -16,6 +17,7 @@ use crate::app::{App, RunLock};
 use crate::connectors::connector::{Connector, Verb};
 use crate::connectors::resources::Resources;
 use crate::db::Tx;
+use crate::domain::text::one_line;
 use crate::error::{Error, Result};
 use crate::metrics::{Ending, Imported};
 use crate::store::activities::{self, Operation, Outcome, Target};
@@ -42,6 +44,8 @@ pub(super) struct Run {
     /// Start of the work, after the wait for its turn.
     begun: Instant,
     ending: Arc<OnceLock<Ending>>,
+    /// Name and id of the system and the id of the request, on each line of the log.
+    span: Span,
 }
 
 /// Result of a run, as activity, log and metrics record it.
@@ -97,8 +101,15 @@ async fn start(app: &App, system: System, kind: Kind, caller: &Caller) -> Result
             Some(app.db.write(move |tx| activities::open(tx, operation, Target::System(Some(id), &name), &by)).await?)
         }
     };
+    // Of the highest level, or a filter that shows only warnings would show them without it.
+    let span = tracing::error_span!(
+        "import",
+        connected_system.id = system.id,
+        connected_system.name = &*one_line(&system.name),
+        request.id = &*caller.request
+    );
     let (app, system, begun) = (app.clone(), Arc::new(system), Instant::now());
-    Ok(Run { app, system, kind, activity, lock, turn: None, begun, ending: Arc::default() })
+    Ok(Run { app, system, kind, activity, lock, turn: None, begun, ending: Arc::default(), span })
 }
 
 impl Run {
@@ -108,15 +119,17 @@ impl Run {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send,
     {
-        let mut run = self.clone();
+        let (mut run, span) = (self.clone(), self.span.clone());
         // A task of its own: a panic of the LDAP library over what a directory sent is one failed run.
-        let task = tokio::spawn(async move {
+        let task = async move {
             run.turn = run.app.imports.turn().await.map(Arc::new);
             run.begun = Instant::now();
+            tracing::info!("{} started", run.kind.name());
             work(run).await
-        });
+        };
+        let task = tokio::spawn(task.instrument(span.clone()));
         let result = task.await.unwrap_or_else(|panic| Err(Error::internal("an import panicked", panic)));
-        self.finish(result).await
+        self.finish(result).instrument(span).await
     }
 
     /// Lock and turn of the run, for work that may outlast it.
@@ -139,16 +152,15 @@ impl Run {
         };
         let (value, summary) = self.app.db.write_large(change).await?;
         for warning in &summary.warnings {
-            // As a field, which is written escaped: it holds names as the outside system has them.
-            tracing::warn!(connected_system.id = self.system.id, warning = warning.as_str(), "warning of an import");
+            // It holds names as the outside system has them.
+            tracing::warn!(warning = &*one_line(warning), "warning of an import");
         }
         tracing::info!(
-            connected_system.id = self.system.id,
             read_ms = read.as_millis() as u64,
             write_ms = (self.begun.elapsed() - read).as_millis() as u64,
             items = summary.total,
             applied = summary.stopped.is_none(),
-            "{} imported: {}",
+            "{} ended: {}",
             self.kind.name(),
             summary.message
         );
@@ -159,17 +171,14 @@ impl Run {
 
     /// Counts the run, and closes its activity if it failed.
     async fn finish<T>(self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            tracing::warn!(error = &*one_line(&shown(error)), "{} failed", self.kind.name());
+        }
         let Some((activity, (_, counted))) = self.activity.zip(self.kind.recorded()) else { return result };
         let ending = if result.is_ok() { self.ending.get().copied() } else { None };
         self.app.metrics.imported(self.system.id, counted, ending.unwrap_or(Ending::Failed), self.begun.elapsed());
         if let Err(error) = &result {
-            let text = match error {
-                Error::Internal { .. } | Error::Damaged { .. } => {
-                    "an unexpected error occurred; the server log names the cause".to_owned()
-                }
-                shown => shown.to_string(),
-            };
-            self.fail(activity, text).await;
+            self.fail(activity, shown(error)).await;
         }
         result
     }
@@ -196,9 +205,20 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
-            Kind::ImportHierarchy | Kind::PreviewHierarchy => "hierarchy",
-            Kind::ImportSchema => "schema",
+            Kind::ImportHierarchy => "hierarchy import",
+            Kind::PreviewHierarchy => "hierarchy preview",
+            Kind::ImportSchema => "schema import",
         }
+    }
+}
+
+/// Text of an error in activities; the log has the cause where the request is answered.
+fn shown(error: &Error) -> String {
+    match error {
+        Error::Internal { .. } | Error::Damaged { .. } => {
+            "an unexpected error occurred; the server log names the cause".to_owned()
+        }
+        shown => shown.to_string(),
     }
 }
 

@@ -179,7 +179,9 @@ async fn a_long_day(format: &str) {
     let mut said = vec![("backup".to_owned(), day.place.run(&["backup", "copy"]))];
     let Day { place, server, mut wanted, secrets, answers, .. } = day;
     let done = server.stop();
-    for told in ["hierarchy imported", "schema imported", "audit: API key created", "request refused", "serving"] {
+    for told in
+        ["hierarchy import ended", "schema import ended", "audit: API key created", "request refused", "serving"]
+    {
         assert!(done.err.contains(told), "the log was not listened to: no {told}");
     }
     let lines = done.err.lines().count();
