@@ -30,7 +30,7 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
         return Err(Exit::damaged("the database is damaged; restore it from a backup"));
     }
     if !report.misconfigured.is_empty() {
-        return Err(Exit::configuration("keyring and database do not belong together, or their modes are too open"));
+        return Err(Exit::configuration("the keyring cannot be used with the database; FAULT says why"));
     }
     Ok(())
 }

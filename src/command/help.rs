@@ -42,7 +42,7 @@ pub const EXAMPLES: &str = "\
   jim demo                                  see what it does; nothing stays behind
   jim                                       serve, with jim.db and jim.keys in this folder
   jim serve --listen 127.0.0.1:8080         on another port
-  jim --config /etc/jim/jim.toml check      is everything sound?
+  jim check                                 is everything sound?
   JIM_LOG_FORMAT=json jim                   every key of jim.toml can be set like this";
 
 /// Below `jim --help`.
@@ -85,29 +85,33 @@ Examples:
 pub const CHECK: &str = "\
 Ends with 65 if something is damaged, and with 78 if the keyring does not fit the database.
 
-Example:
-  jim check";
+Examples:
+  jim check
+  runuser -u jim -- jim --config /etc/jim/jim.toml check      of a service, as its account";
 
 /// Below `jim backup --help`.
 pub const BACKUP: &str = "\
 Under the name DIR there is a whole, checked backup afterwards, or none. Copy jim.keys to another place by yourself.
 
-Example:
-  jim backup /var/backups/jim/$(date +%F)";
+Examples:
+  jim backup ../backups/$(date +%F)
+  runuser -u jim -- jim --config /etc/jim/jim.toml backup /var/lib/jim-backup/$(date +%F)";
 
 /// Below `jim restore --help`.
 pub const RESTORE: &str = "\
 The database must not be there: move what is left of it away first, and put the keyring in its place.
 
-Example:
-  mv jim.db jim.db.old && jim restore /var/backups/jim/2026-04-05 && jim check";
+Examples:
+  mv jim.db jim.db.old && jim restore ../backups/2026-04-05 && jim check
+  runuser -u jim -- jim --config /etc/jim/jim.toml restore /var/lib/jim-backup/2026-04-05";
 
 /// Below `jim rotate-key --help`.
 pub const ROTATE_KEY: &str = "\
 Cut short at any point, everything still opens, and the next run finishes. Copy jim.keys anew afterwards.
 
-Example:
-  systemctl stop jim && jim rotate-key && systemctl start jim";
+Examples:
+  jim rotate-key
+  systemctl stop jim && runuser -u jim -- jim --config /etc/jim/jim.toml rotate-key && systemctl start jim";
 
 /// Below `jim completions --help`.
 pub const COMPLETIONS: &str = "\

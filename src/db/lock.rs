@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::fault::OpenFault;
@@ -26,6 +26,7 @@ impl FileLock {
     pub fn take(path: &Path) -> Result<FileLock, OpenFault> {
         let lock_path = lock_path(path);
         let file = open(&lock_path, true).map_err(|e| cannot("open", &lock_path, &e))?;
+        leave_to_owner(&file, path);
         lock(file, &lock_path)?.map_err(|pid| held(path, pid))
     }
 
@@ -73,6 +74,16 @@ fn open(lock_path: &Path, create: bool) -> std::io::Result<File> {
             options.write(false).open(lock_path)
         }
         opened => opened,
+    }
+}
+
+/// Gives the lock file to the account of the database where root made it: the server of that account would not start.
+fn leave_to_owner(file: &File, database: &Path) {
+    if let Ok(meta) = std::fs::metadata(database)
+        && rustix::process::geteuid().is_root()
+    {
+        // What cannot be given away stays root's; only a later start is the worse for it, and says why.
+        let _ = fchown(file, Some(meta.uid()), Some(meta.gid()));
     }
 }
 

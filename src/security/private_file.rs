@@ -19,12 +19,19 @@ pub enum ReadError {
 /// Reads the file, which messages call `what` ("keyring").
 ///
 /// # Errors
-/// The file is missing, belongs to another user than this process and root, has mode bits for group or others, is longer
+/// The file is missing, belongs to another account than this process and root, has mode bits for group or others, is longer
 /// than `most` bytes, or is not text.
 pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, ReadError> {
     let at = path.display();
     let wrong = |text: String| Err(ReadError::Wrong(text));
-    let cannot = |e: std::io::Error| ReadError::Wrong(format!("cannot read the {what} {at}: {e}"));
+    let ours = rustix::process::geteuid().as_raw();
+    let cannot = |e: std::io::Error| {
+        let owner = std::fs::metadata(path).ok().map(|meta| meta.uid()).filter(|owner| *owner != ours);
+        let whose = owner.filter(|_| e.kind() == ErrorKind::PermissionDenied).map_or_else(String::new, |owner| {
+            format!("; it belongs to the account {}, and this runs as {}", account(owner), account(ours))
+        });
+        ReadError::Wrong(format!("cannot read the {what} {at}: {e}{whose}"))
+    };
     // Without NONBLOCK, opening a pipe would block.
     #[expect(clippy::disallowed_methods, reason = "the keyring, or the listener's key")]
     let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
@@ -37,9 +44,12 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Rea
     if meta.mode() & 0o077 != 0 {
         return wrong(format!("the {what} {at} can be read by others; run: chmod 600 {at}"));
     }
-    let ours = rustix::process::geteuid().as_raw();
     if meta.uid() != ours && meta.uid() != 0 {
-        return wrong(format!("the {what} {at} belongs to another user; run: chown {ours} {at}"));
+        return wrong(format!(
+            "the {what} {at} belongs to the account {}; {}",
+            account(meta.uid()),
+            as_owner(meta.uid())
+        ));
     }
     if !meta.is_file() || meta.len() > most {
         return wrong(format!("{at} is no file, or too long for a {what}; name the right file"));
@@ -51,6 +61,35 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Rea
         text.drain(..UTF_8_MARK.len());
     }
     Ok(text)
+}
+
+/// Name of an account, or its number where that is not known.
+fn account(uid: u32) -> String {
+    name(uid).unwrap_or_else(|| uid.to_string())
+}
+
+/// Remedy for a file of another account. The file stays whose it is: a service whose keyring was given to
+/// another account does not start again.
+fn as_owner(uid: u32) -> String {
+    match name(uid) {
+        Some(name) => format!("run this as that account: sudo -u {name} jim ..., or runuser -u {name} -- jim ..."),
+        None => format!("run this as that account: setpriv --reuid={uid} --clear-groups jim ..."),
+    }
+}
+
+/// Name of a local account.
+fn name(uid: u32) -> Option<String> {
+    /// Bytes that are read of the list.
+    const MOST: u64 = 1024 * 1024;
+    #[expect(clippy::disallowed_methods, reason = "the names of accounts")]
+    let accounts = File::open("/etc/passwd").ok()?;
+    let mut text = String::new();
+    accounts.take(MOST).read_to_string(&mut text).ok()?;
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid)).then(|| name.to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -94,8 +133,14 @@ mod tests {
         assert!(refusal(&path.join("below"), 4).is_some_and(|why| why.contains("cannot read")));
         // Only root can give a file away.
         if rustix::process::geteuid().is_root() {
-            chown(&path, Some(12_345), None).expect("given away");
-            assert!(refusal(&path, 4).is_some_and(|why| why.contains("belongs to another user")));
+            for (owner, wanted) in [
+                (12_345, "belongs to the account 12345; run this as that account: setpriv --reuid=12345"),
+                (1, "belongs to the account daemon; run this as that account: sudo -u daemon jim"),
+            ] {
+                chown(&path, Some(owner), None).expect("given away");
+                let why = refusal(&path, 4).expect("refused");
+                assert!(why.contains(wanted) && !why.contains("chown"), "{why}");
+            }
         }
     }
 }

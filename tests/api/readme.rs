@@ -13,7 +13,7 @@ use crate::support::{SYSTEMS, sample, sandbox_settings};
 const README: &str = include_str!("../../README.md");
 
 /// First lines of blocks that are not run here, and where they are.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("cargo run --release -- demo", "the demonstration has tests of its own"),
     ("cargo build --release", "the program is built; an empty folder is all that a start needs"),
     ("bootstrap API key: jim_...", "what the program prints"),
@@ -23,7 +23,8 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("# prometheus.yml", "another program's configuration"),
     ("install -m 0755", "installs for the whole machine"),
     ("# /etc/systemd/system/jim.service", "service_unit"),
-    ("systemd-run --pipe", "needs a running systemd"),
+    ("# /etc/systemd/system/jim-backup.service", "service_unit"),
+    ("runuser -u jim", "service_unit"),
 ];
 
 /// The blocks of commands, with the line that each begins in.
@@ -86,7 +87,7 @@ async fn every_command_does_what_the_page_says() {
         ("ldap://directory.example.com:389".to_owned(), text("1")),
         ("CN=JIM,OU=Service,DC=example,DC=com".to_owned(), text("2")),
         ("s3cur3p@ssw0rd".to_owned(), text("3")),
-        ("/var/backups/jim".to_owned(), place.path("backups").display().to_string()),
+        ("/var/lib/jim-backup".to_owned(), place.path("backups").display().to_string()),
         ("2026-04-05".to_owned(), "$(date +%F)".to_owned()),
     ];
     let mut ids_here = Vec::new();

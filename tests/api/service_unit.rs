@@ -173,3 +173,92 @@ async fn o4_no_system_call_is_made_that_the_unit_forbids() {
     bars::figure("O4", format!("{} system calls, {} of them outside the list", made.len(), forbidden.len()));
     assert!(forbidden.is_empty(), "{forbidden:?}");
 }
+
+/// The value of a key of a unit.
+fn value<'a>(unit: &'a str, key: &str) -> &'a str {
+    unit.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('=')).unwrap_or_else(|| panic!("no {key} in {unit}"))
+}
+
+/// The block that is the unit of the backup, and the timer behind it.
+fn backup_units() -> (&'static str, &'static str) {
+    let text = README.split("# /etc/systemd/system/jim-backup.service\n").nth(1).expect("a unit for the backup");
+    let text = text.split("```").next().expect("the end of the block");
+    text.split_once("# /etc/systemd/system/jim-backup.timer\n").expect("a timer of the same name")
+}
+
+/// The line of the page that begins so.
+fn line(begins: &str) -> &'static str {
+    README.lines().find(|l| l.starts_with(begins)).unwrap_or_else(|| panic!("no line begins with {begins}"))
+}
+
+/// Account, folders and environment are as systemd makes them of the page's units; only the paths are elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_page_installs_serves_and_is_checked_and_backed_up() {
+    let is_root = rustix::process::geteuid().is_root();
+    let (place, (backup, timer)) = (Place::bare(), backup_units());
+    let state = value(unit(), "StateDirectory");
+    assert_eq!(value(unit(), "WorkingDirectory"), format!("/var/lib/{state}"));
+    assert!(timer.contains("[Timer]\nOnCalendar=") && value(backup, "User") == value(unit(), "User"));
+    let copies =
+        value(backup, "StateDirectory").split(' ').find(|folder| *folder != state).expect("a folder of copies");
+    assert!(value(backup, "ExecStart").contains(&format!(" backup /var/lib/{copies}/$(date")), "{backup}");
+
+    let folder = place.folder().display().to_string();
+    let here = |text: &str| {
+        let text = text.replace("/var/lib/", &format!("{folder}/var/lib/")).replace("%%", "%");
+        text.replace("/etc/jim", &format!("{folder}/etc/jim")).replace("/usr/local/bin/", &format!("{folder}/bin/"))
+    };
+    for made in ["etc/jim", "bin"] {
+        fs::create_dir_all(place.path(made)).expect("a folder");
+    }
+    for own in [state, copies] {
+        assert!(line("install -d -o jim").contains(&format!(" /var/lib/{own}")), "{own}");
+        fs::create_dir_all(place.path(&format!("var/lib/{own}"))).expect("a folder");
+        if is_root {
+            chown(place.path(&format!("var/lib/{own}")), Some(ACCOUNT), Some(ACCOUNT)).expect("its owner");
+        }
+    }
+    place.set_mode(".", 0o755);
+    fs::copy(program(), place.path("bin/jim")).expect("a copy");
+    place.write("jim.toml.example", include_str!("../../jim.toml.example"));
+    let run = |line: &str| Process::start(place.shell(line, &[])).wait();
+    assert_eq!(run(&here(line("sed "))).code, Some(0));
+
+    let account = if is_root {
+        format!("exec setpriv --reuid={ACCOUNT} --regid={ACCOUNT} --clear-groups -- ")
+    } else {
+        "exec ".to_owned()
+    };
+    let jim = format!("{account}{folder}/bin/jim");
+    let first = line("runuser -u jim -- jim ").replace("runuser -u jim -- jim", &jim);
+    let key = run(&here(&first)).told().trim().to_owned();
+    let serve = || {
+        let (at, program) = (here(value(unit(), "WorkingDirectory")), here(value(unit(), "ExecStart")));
+        let environment = value(unit(), "Environment");
+        let line = format!("cd {at} && export {environment} && {account}{program} --listen 127.0.0.1:0");
+        Process::start(place.shell(&line, &[]))
+    };
+    let server = serve();
+    server.address();
+    assert_eq!(server.out().len(), 1, "the first key was made before: {:?}", server.out());
+    server.client(&key).get(SYSTEMS).await.expect_status(200);
+    let copied = run(&format!("{account}{}", here(value(backup, "ExecStart"))));
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    let check = format!("--config {folder}/etc/jim/jim.toml check");
+    if is_root {
+        // Root changes nothing and is shown what to do; the service starts as before.
+        let done = run(&format!("exec {folder}/bin/jim {check}"));
+        assert_eq!(done.code, Some(78), "{done:?}");
+        assert!(done.out.contains("run this as that account") && !done.out.contains("chown"), "{done:?}");
+    }
+    assert!(run(&format!("{jim} {check}")).told().contains("belongs to it"));
+    assert_eq!(server.stop().code, Some(0));
+    if is_root {
+        fs::remove_file(place.path(&format!("var/lib/{state}/jim.db.lock"))).expect("removed");
+        let copied = run(&format!("exec {folder}/bin/jim --config {folder}/etc/jim/jim.toml backup {folder}/copy"));
+        assert_eq!(copied.code, Some(0), "{copied:?}");
+    }
+    let again = serve();
+    again.address();
+    assert_eq!(again.stop().code, Some(0));
+}
