@@ -38,8 +38,7 @@ pub const VARIABLES: [(&str, &str); 2] = [
 ];
 
 /// Examples of the whole program.
-pub const EXAMPLES: &str = "\
-  jim demo                                  see what it does; nothing stays behind
+pub const EXAMPLES: &str = "  jim demo                                  see what it does; nothing stays behind
   jim                                       serve, with jim.db and jim.keys in this folder
   jim serve --listen 127.0.0.1:8080         on another port
   jim check                                 is everything sound?

@@ -139,7 +139,8 @@ fn every_command_has_examples_and_a_place_in_the_manual() {
         .map(|l| l.split_whitespace().next().expect("a name"))
         .filter(|name| *name != "help")
         .collect();
-    assert!(commands.len() >= 9 && top.contains("Exit codes:"), "{top}");
+    assert!(commands.len() >= 9 && top.contains("\nExit codes:\n  0   done\n"), "{top}");
+    assert!(top.contains("\nExamples:\n  jim demo  "), "{top}");
     let page = place.run(&["man"]).told();
     assert!(page.contains(".TH jim 1") && page.contains("SH COMMANDS"));
     for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
