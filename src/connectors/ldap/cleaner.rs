@@ -13,6 +13,9 @@ use crate::security::secret::Secret;
 /// Characters that are shown of one text.
 const MAX_TEXT: usize = 256;
 const BLANK: &str = "***";
+/// Shortest password that is looked for. Shorter ones are also ordinary words of a directory ("user", "entry",
+/// "admin"): a gap in their place would garble the text, and its neighbourhood would reveal the password.
+const SHORTEST: usize = 6;
 
 /// Sanitiser of one session, with the password that must not be shown.
 pub struct Cleaner {
@@ -46,21 +49,41 @@ impl Cleaner {
         out
     }
 
+    /// The same between double quotes; nothing for an empty text.
+    pub fn quote(&self, text: &str) -> String {
+        let clean = self.clean(text);
+        if clean.is_empty() { clean } else { format!("\"{clean}\"") }
+    }
+
     fn blanked(&self, text: &str) -> String {
-        if self.password.is_empty() {
+        if self.password.chars().count() < SHORTEST {
             return text.to_owned();
         }
         // Lower case of ASCII keeps every byte in its place, so that offsets in one hold for the other.
         let lower = text.to_ascii_lowercase();
         let mut out = String::with_capacity(text.len());
-        let mut from = 0;
-        for (at, found) in lower.match_indices(self.password.as_str()) {
-            out.push_str(text.get(from..at).unwrap_or_default());
-            out.push_str(BLANK);
-            from = at + found.len();
+        let (mut from, mut look) = (0, 0);
+        while let Some(found) = lower.get(look..).and_then(|rest| rest.find(self.password.as_str())) {
+            let (at, end) = (look + found, look + found + self.password.len());
+            if self.stands_alone(&lower, at, end) {
+                out.push_str(text.get(from..at).unwrap_or_default());
+                out.push_str(BLANK);
+                (from, look) = (end, end);
+            } else {
+                look = at + self.password.chars().next().map_or(1, char::len_utf8);
+            }
         }
         out.push_str(text.get(from..).unwrap_or_default());
         out
+    }
+
+    /// Whether a find is a value of its own: inside a longer word it is a coincidence, and a gap would show it.
+    fn stands_alone(&self, text: &str, at: usize, end: usize) -> bool {
+        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let after = text.get(end..).and_then(|t| t.chars().next());
+        let (first, last) = (self.password.chars().next(), self.password.chars().next_back());
+        !(word(before) && word(first) || word(after) && word(last))
     }
 }
 
@@ -86,11 +109,27 @@ mod tests {
     }
 
     #[test]
+    fn only_whole_values_are_blanked_out() {
+        let c = cleaner("schema");
+        assert_eq!(c.clean("no subschema entry, schemata: schema"), "no subschema entry, schemata: ***");
+        assert_eq!(c.clean("password=schema;"), "password=***;");
+        // A find inside a word does not hide the value that overlaps with it.
+        assert_eq!(cleaner("aa-aa-aa").clean("xaa-aa-aa-aa"), "xaa-***");
+        assert_eq!(cleaner("\u{e9}a\u{e9}a\u{e9}a").clean("x\u{e9}a\u{e9}a\u{e9}a"), "x\u{e9}a\u{e9}a\u{e9}a");
+    }
+
+    #[test]
+    fn a_password_as_short_as_a_word_leaves_words_alone() {
+        assert_eq!(cleaner("entry").clean("no such entry in the directory"), "no such entry in the directory");
+        assert_eq!(cleaner("s3cret").clean("at s3cret"), "at ***");
+    }
+
+    #[test]
     fn text_is_short_and_plain() {
-        let c = cleaner("x1");
+        let c = cleaner("x1y2z3");
         assert_eq!(c.clean("a\u{7}b\u{202e}c\"d\\"), "a\\u{7}b\\u{202e}c\\\"d\\\\");
         assert_eq!(c.clean(&"é".repeat(1000)).chars().count(), 256);
         assert!(c.clean(&"\n".repeat(1000)).chars().count() <= 256);
-        assert_eq!(c.clean(&format!("{}x1", "a".repeat(255))), format!("{}*", "a".repeat(255)));
+        assert_eq!(c.clean(&format!("{} x1y2z3", "a".repeat(254))), format!("{} *", "a".repeat(254)));
     }
 }
