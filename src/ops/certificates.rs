@@ -13,6 +13,7 @@ use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::security::certificate::Certificate as Content;
 use crate::security::certificate::signature::{self, Signed};
+use crate::security::certificate::strength::Strength;
 use crate::security::tls::stored::StoredCertificate;
 use crate::security::tls::{self, ClientTrust};
 use crate::store::activities::{self, Operation, Outcome, Target};
@@ -97,6 +98,9 @@ pub async fn add(app: &App, new: NewCertificate, caller: &Caller) -> Result<Cert
         created_by: Some(caller.key.name.clone()),
         notes: new.notes.filter(|notes| !notes.is_empty()),
     };
+    let warnings = Strength::read(&new.der).warnings();
+    let warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+    let remark = warning.clone();
     let (added, by, trust, der) = (certificate.clone(), caller.initiator(), app.trust.clone(), new.der);
     let published = app
         .db
@@ -110,7 +114,7 @@ pub async fn add(app: &App, new: NewCertificate, caller: &Caller) -> Result<Cert
                 )));
             }
             store::insert(tx, &added, &der)?;
-            let done = Outcome::done(format!("Added, thumbprint {}", added.thumbprint));
+            let done = Outcome { warning, ..Outcome::done(format!("Added, thumbprint {}", added.thumbprint)) };
             activities::record(tx, Operation::Create, Target::Certificate(&added.name), &by, &done)?;
             stored(tx, &trust)
         })
@@ -119,6 +123,9 @@ pub async fn add(app: &App, new: NewCertificate, caller: &Caller) -> Result<Cert
     tracing::info!(certificate.id = %certificate.id, certificate.thumbprint = certificate.thumbprint,
         by = %caller.key.id, from = %caller.from,
         request.id = %caller.request, "audit: certificate added");
+    if let Some(remark) = remark {
+        tracing::warn!(certificate.id = %certificate.id, remark, "connections may not be able to use a certificate");
+    }
     Ok(certificate)
 }
 
@@ -199,7 +206,7 @@ pub async fn validate(app: &App, id: Uuid) -> Result<Validity> {
             Ok((certificate, der, issuers))
         })
         .await?;
-    let mut validity = Validity::default();
+    let mut validity = Validity { warnings: Strength::read(&der).warnings(), ..Validity::default() };
     validity.check_period(&certificate, OffsetDateTime::now_utc());
     if !tls::is_readable(&der) {
         validity.warnings.push("The certificate is written in a way that connections cannot use.".to_owned());

@@ -1,10 +1,12 @@
 //! Properties of a certificate, for people who investigate why it is not trusted. Trust itself is decided by the TLS
 //! library.
 //!
-//! [`encoding`] extracts one certificate from bytes, [`signature`] checks it against its issuer.
+//! [`encoding`] extracts one certificate from bytes, [`signature`] checks it against its issuer, [`strength`] knows
+//! what connections hold against its form.
 
 pub mod encoding;
 pub mod signature;
+pub mod strength;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use sha2::{Digest, Sha256};
@@ -12,6 +14,8 @@ use time::OffsetDateTime;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::X509Version;
+
+use crate::domain::text::turns_text;
 
 /// Limits of what is shown of a certificate, which is untrusted text.
 const MAX_TEXT: usize = 256;
@@ -86,5 +90,5 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
+    text.chars().filter(|c| !c.is_control() && !turns_text(*c)).take(MAX_TEXT).collect()
 }

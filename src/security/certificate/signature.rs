@@ -8,7 +8,7 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// Smallest RSA key that is accepted, for signatures and for directories.
-const LEAST_RSA_BITS: usize = 2048;
+pub const LEAST_RSA_BITS: usize = 2048;
 
 /// Result of a signature check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
