@@ -84,7 +84,7 @@ async fn every_command_does_what_the_page_says() {
     let settings = sandbox_settings(&sandbox);
     let text = |id: &str| settings[id]["stringValue"].as_str().expect("text").to_owned();
     let here = [
-        ("ldap://directory.example.com:389".to_owned(), text("1")),
+        ("ldaps://directory.example.com".to_owned(), text("1")),
         ("CN=JIM,OU=Service,DC=example,DC=com".to_owned(), text("2")),
         ("s3cur3p@ssw0rd".to_owned(), text("3")),
         ("/var/lib/jim-backup".to_owned(), place.path("backups").display().to_string()),
