@@ -138,7 +138,10 @@ impl Served {
         let response = self.run(request).await.unwrap_or_else(|e| {
             let (status, code) = error::status_and_code(&e);
             let route = self.route.template.as_str();
-            if status.is_server_error() {
+            if matches!(e, Error::External(_)) {
+                // The run has logged it, as a fault of that system and not of this server.
+                tracing::info!(request.id = %id, route, code, "request failed in an outside system");
+            } else if status.is_server_error() {
                 tracing::error!(request.id = %id, route, code, error = e.chain(), "request failed");
             } else {
                 tracing::debug!(request.id = %id, route, code, "request refused");

@@ -169,7 +169,7 @@ impl Run {
         Ok(value)
     }
 
-    /// Counts the run, and closes its activity if it failed.
+    /// Logs and counts the run, and closes its activity if it failed.
     async fn finish<T>(self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             tracing::warn!(error = &*one_line(&shown(error)), "{} failed", self.kind.name());
