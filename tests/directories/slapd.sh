@@ -26,6 +26,7 @@
 #                                        LDIF of no other one belongs to it
 #   SLAPD_SCHEMA=none|no-classes|no-attributes|unnamed   who asks finds no schema, half of it, or a root entry that does
 #                                        not name it; all may read it otherwise
+#   SLAPD_GLOBAL, SLAPD_DATABASE         more lines of slapd.conf: before the databases, and in the first of them
 # and by start:
 #   SLAPD_DEBUG                          slapd's -d (0); 256 writes a line for each operation to standard error
 set -euo pipefail
@@ -92,6 +93,7 @@ include /etc/ldap/schema/inetorgperson.schema
 objectclass ( 1.2.840.113556.1.3.23 NAME 'container' SUP top STRUCTURAL MUST cn MAY description )
 modulepath /usr/lib/ldap
 moduleload back_mdb
+${SLAPD_GLOBAL:-}
 $tls
 sizelimit 500
 $schema
@@ -124,6 +126,7 @@ CONF
             done <<<"ou=Hidden,$SUFFIX"$'\n'"${SLAPD_HIDDEN:-}"
             [[ -n $suffix || ${SLAPD_ROOT:-} != refused ]] || echo 'access to dn.base="" by * none'
             echo 'access to * by users read'
+            [[ $suffix != "$SUFFIX" ]] || printf '%s\n' "${SLAPD_DATABASE:-}"
         done
     } >"$dir/slapd.conf"
 }

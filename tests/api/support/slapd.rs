@@ -53,6 +53,10 @@ pub struct Setup {
     /// slapd's limits for [`LIMITED_DN`], for example `size.soft=50 size.hard=50`.
     pub limits: Option<String>,
     pub schema: SchemaAccess,
+    /// More lines of its configuration, before the databases.
+    pub global: String,
+    /// The same in the database of [`SUFFIX`].
+    pub database: String,
     /// Loaded once, in this order; each file belongs to one naming context.
     pub ldif: Vec<PathBuf>,
 }
@@ -231,6 +235,8 @@ impl Slapd {
                     "1"
                 },
             ),
+            ("SLAPD_GLOBAL", setup.global.as_str()),
+            ("SLAPD_DATABASE", setup.database.as_str()),
             ("SLAPD_EXTRA_EMPTY", if setup.extra_empty { "1" } else { "" }),
         ];
         self.daemon.prepare(&self.port().to_string(), &new, &environment);
