@@ -5,12 +5,13 @@ use super::{connector_of, run};
 use crate::app::App;
 use crate::connectors::connector::{Connector, Verb};
 use crate::connectors::definitions::ldap_setting;
+use crate::connectors::ldap::probe::Outcome;
 use crate::connectors::ldap::source::Tested;
 use crate::domain::connected_system::{Settings, StoredValue};
 use crate::domain::setting::{Change, Setting};
 use crate::error::{Error, Faults, Result};
 use crate::security::secret::Secret;
-use crate::store::connected_systems as systems;
+use crate::store::connected_systems::{self as systems, System};
 
 /// Tries out the stored settings with those of the caller over them. A stored password goes only where it was
 /// entered for: with another target it has to be sent along.
@@ -24,7 +25,27 @@ pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faul
     let _turn = app.tests.clone().acquire_owned().await;
     // A task of its own: a panic of the LDAP library over what a directory sent is one failed test.
     let tested = tokio::spawn(connector.test()).await;
-    tested.unwrap_or_else(|panic| Err(Error::internal("a connection test panicked", panic)))
+    let tested = tested.unwrap_or_else(|panic| Err(Error::internal("a connection test panicked", panic)))?;
+    log(&system, &tested);
+    Ok(tested)
+}
+
+/// Logs what an import would trip over, as of this system.
+fn log(system: &System, tested: &Tested) {
+    for stage in &tested.report.stages {
+        let (finding, text) = match &stage.outcome {
+            Outcome::Failed(finding) => (finding, "a connection test failed"),
+            Outcome::Warning(finding) => (finding, "warning of a connection test"),
+            Outcome::Ok(_) | Outcome::Skipped(_) => continue,
+        };
+        tracing::warn!(
+            connected_system.id = system.id,
+            connected_system.name = system.name,
+            stage = stage.name,
+            finding = finding.message,
+            "{text}"
+        );
+    }
 }
 
 /// Lays the caller's values over the stored ones and returns the password among them. With another target a stored

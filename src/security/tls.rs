@@ -1,14 +1,16 @@
 //! Trust for connections to directories: the certificates of the system, of the operator's folder and of the database.
 //!
 //! Only TLS 1.2 and 1.3, with an explicit crypto provider and never a process-wide default. The TLS library's own texts
-//! stay in here. [`stored`] holds the certificates of the database, [`files`] reads those that are in files, `verifier`
+//! stay in here; `diagnosis` has ours. [`stored`] holds the certificates of the database, [`files`] reads those that are in files, `verifier`
 //! verifies. [`listener`] is the server side: certificate and key of our own listener.
 
+mod diagnosis;
 pub mod files;
 pub mod listener;
 pub mod stored;
 mod verifier;
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,13 +24,14 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::domain::text::without_mark;
 use files::CertificateFiles;
 use stored::{Stored, StoredCertificate};
 use verifier::{Fixed, Trusting};
 
+pub use diagnosis::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, NOT_COVERED, wants_client_certificate};
 pub use verifier::Witness;
 
 /// Bytes of a file of the operator's folder, which may hold many certificates.
@@ -46,7 +49,6 @@ pub struct ClientTrust {
     roots: OnceCell<Arc<RootCertStore>>,
     /// Cached verifier, until its input changes.
     built: Mutex<Option<Built>>,
-    accepting: OnceCell<Arc<ClientConfig>>,
 }
 
 /// Verifier built from the stored certificates at one time.
@@ -64,7 +66,15 @@ struct Built {
 #[derive(Debug, Clone)]
 struct Judge {
     verifier: Arc<dyn ServerCertVerifier>,
-    config: Arc<ClientConfig>,
+    /// Certificates that are trusted themselves or sign others, without the system's.
+    known: Arc<HashSet<CertificateDer<'static>>>,
+}
+
+/// One handshake: its configuration, and the witness of what the directory presents.
+#[derive(Debug)]
+pub struct Handshake {
+    pub config: Arc<ClientConfig>,
+    pub witness: Arc<Witness>,
 }
 
 impl ClientTrust {
@@ -87,14 +97,7 @@ impl ClientTrust {
                 own.push(certificate);
             }
         }
-        Ok(ClientTrust {
-            own,
-            stored: Stored::default(),
-            files: None,
-            roots: OnceCell::new(),
-            built: Mutex::new(None),
-            accepting: OnceCell::new(),
-        })
+        Ok(ClientTrust { own, stored: Stored::default(), files: None, roots: OnceCell::new(), built: Mutex::new(None) })
     }
 
     /// Sets the reader of certificates in files. Without one none of those is trusted.
@@ -111,25 +114,14 @@ impl ClientTrust {
         &self.stored
     }
 
-    /// Configuration of a connection. With `verify` false any certificate is accepted; the connection is still encrypted.
+    /// One handshake of a client. With `verify` false any certificate is accepted; the connection is still encrypted.
     ///
     /// # Errors
     /// Internal, for the log only.
-    pub async fn config(&self, verify: bool) -> Result<Arc<ClientConfig>, String> {
-        if verify {
-            return Ok(self.judge().await?.config);
-        }
-        self.accepting.get_or_try_init(|| async { client(accepting()).map(Arc::new) }).await.cloned()
-    }
-
-    /// The same for one connection, whose certificate is recorded whether it is trusted or not.
-    ///
-    /// # Errors
-    /// Internal, for the log only.
-    pub async fn witnessed(&self, verify: bool) -> Result<(Arc<ClientConfig>, Arc<Witness>), String> {
-        let verifier = if verify { self.judge().await?.verifier } else { accepting() };
-        let witness = Arc::new(Witness::of(verifier));
-        Ok((Arc::new(client(witness.clone())?), witness))
+    pub async fn handshake(&self, verify: bool) -> Result<Handshake, String> {
+        let judge = if verify { self.judge().await? } else { accepting() };
+        let witness = Arc::new(Witness::of(judge.verifier, judge.known));
+        Ok(Handshake { config: Arc::new(client(&witness)?), witness })
     }
 
     /// Certificates of the system and of the operator's folder.
@@ -163,9 +155,8 @@ impl ClientTrust {
         let made = tokio::task::spawn_blocking(move || {
             let counted = || stored.iter().zip(&counting).filter(|(_, counts)| **counts).map(|(stored, _)| stored);
             let until = counted().filter_map(|stored| stored.changes_after(now)).min();
-            let verifier = trusting(&roots, own, counted(), now)?;
-            let config = Arc::new(client(verifier.clone())?);
-            Ok::<_, String>(Built { turn, from: now, until, judge: Judge { verifier, config }, counting })
+            let judge = trusting(&roots, own, counted(), now)?;
+            Ok::<_, String>(Built { turn, from: now, until, judge, counting })
         });
         let made = made.await.map_err(|e| e.to_string())??;
         let judge = made.judge.clone();
@@ -174,30 +165,11 @@ impl ClientTrust {
     }
 }
 
-/// Reason of a failed handshake, from a closed list.
-pub fn handshake_reason(error: &std::io::Error) -> &'static str {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    let Some(Error::InvalidCertificate(fault)) = inner else { return "handshake failed" };
-    match fault {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "certificate has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "certificate not yet valid",
-        // A bad signature: the signer only has the name of a trusted issuer.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => "issuer not trusted",
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => NOT_COVERED,
-        // A CA certificate presented as a server's own: the usual self-signed one. The library has no code for it, only
-        // this name.
-        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => "issuer not trusted",
-        _ => "handshake failed",
-    }
-}
-
 /// Whether the TLS library can parse a certificate: it insists on strict DER.
 pub fn is_readable(der: &[u8]) -> bool {
     let der = CertificateDer::from(der);
     ParsedCertificate::try_from(&der).is_ok() || RootCertStore::empty().add(der.into_owned()).is_ok()
 }
-
-pub const NOT_COVERED: &str = "host name not covered by the certificate";
 
 fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = || format!("the folder {} cannot be read", folder.display());
@@ -240,7 +212,7 @@ fn trusting<'a>(
     own: Vec<CertificateDer<'static>>,
     stored: impl Iterator<Item = &'a StoredCertificate>,
     now: OffsetDateTime,
-) -> Result<Arc<dyn ServerCertVerifier>, String> {
+) -> Result<Judge, String> {
     let (mut anchors, mut known) = (roots.clone(), own);
     for certificate in stored {
         let der = CertificateDer::from(certificate.der.to_vec());
@@ -250,20 +222,21 @@ fn trusting<'a>(
         // An expired one is included, to be reported as expired and not as unknown.
         known.push(der);
     }
-    Trusting::new(anchors, known).map(|verifier| -> Arc<dyn ServerCertVerifier> { Arc::new(verifier) })
+    let known: Arc<HashSet<_>> = Arc::new(known.into_iter().collect());
+    Ok(Judge { verifier: Arc::new(Trusting::new(anchors, known.clone())?), known })
 }
 
-fn accepting() -> Arc<dyn ServerCertVerifier> {
-    Arc::new(Fixed::new(true))
+fn accepting() -> Judge {
+    Judge { verifier: Arc::new(Fixed::new(true)), known: Arc::default() }
 }
 
-fn client(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, String> {
+fn client(witness: &Arc<Witness>) -> Result<ClientConfig, String> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|e| e.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(witness.clone())
+        .with_client_cert_resolver(witness.clone());
     // A resumed session presents no certificate: each connection is verified by the trust of its time.
     config.resumption = Resumption::disabled();
     Ok(config)

@@ -45,6 +45,7 @@ mod listener;
 mod metrics;
 mod object_types;
 mod openldap;
+mod outside_faults;
 mod paged_lists;
 mod pages;
 mod panics;

@@ -320,5 +320,5 @@ async fn page_004_import_hierarchy() {
     app.import(file, "").await.expect_error(400, "BAD_REQUEST");
     sandbox.stop().await;
     let message = app.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
-    assert!(message.contains("connect at 127.0.0.1:") && message.contains("not reachable"), "{message}");
+    assert!(message.contains("connect at 127.0.0.1:") && message.contains("connection refused"), "{message}");
 }

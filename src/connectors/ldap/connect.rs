@@ -14,15 +14,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::address::Policy;
 use super::ber::{Fault, frame_length};
-use super::failure::{EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, result_name};
-use super::guard::{Guard, Passed, result_code};
+use super::cleaner::Cleaner;
+use super::failure::{EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, result_text};
+use super::guard::{Guard, Passed, result_of};
 use super::limits::Limits;
-use crate::security::tls::{ClientTrust, NOT_COVERED, handshake_reason};
+use crate::security::tls::{ClientTrust, Handshake, NOT_COVERED};
 
 /// The StartTLS request (RFC 4511, section 4.14.1): message 1, extended request 1.3.6.1.4.1.1466.20037.
 const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
@@ -107,14 +107,15 @@ impl Deadline {
 pub(super) enum Wire {
     /// Without encryption.
     Plain(TcpStream),
-    /// Encrypted.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// Encrypted; and whether a certificate of ours was asked for.
+    Tls(Box<TlsStream<TcpStream>>, bool),
 }
 
 /// Opens the connection.
 pub(super) async fn connect(
     target: &Target,
     trust: &ClientTrust,
+    cleaner: &Cleaner,
     limits: &Limits,
     deadline: Deadline,
 ) -> Result<Wire, Failure> {
@@ -123,8 +124,8 @@ pub(super) async fn connect(
     if target.security == Transport::Plain {
         return Ok(Wire::Plain(tcp));
     }
-    let config = client_config(target, trust.config(target.verify), deadline).await?;
-    secure(tcp, target, config, limits, deadline).await
+    let tls = prepared(target, trust, deadline).await?;
+    secure(tcp, target, &tls, cleaner, limits, deadline).await
 }
 
 /// All addresses of the host, each of which may be connected to.
@@ -146,14 +147,10 @@ pub(super) async fn resolve(target: &Target, hosts: &Policy, deadline: Deadline)
 
 /// A fault of ours in setting up TLS is told as a handshake that failed; the log knows more. Certificates that lie in
 /// files are read for it, which may take a while.
-pub(super) async fn client_config<T>(
-    target: &Target,
-    made: impl Future<Output = Result<T, String>>,
-    deadline: Deadline,
-) -> Result<T, Failure> {
+pub(super) async fn prepared(target: &Target, trust: &ClientTrust, deadline: Deadline) -> Result<Handshake, Failure> {
     let at = target.label();
     let made = async {
-        made.await.map_err(|error| {
+        trust.handshake(target.verify).await.map_err(|error| {
             tracing::error!(error, "TLS cannot be set up");
             Failure::new(Stage::Tls, &at, "handshake failed")
         })
@@ -165,18 +162,20 @@ pub(super) async fn client_config<T>(
 pub(super) async fn secure(
     mut tcp: TcpStream,
     target: &Target,
-    config: Arc<ClientConfig>,
+    tls: &Handshake,
+    cleaner: &Cleaner,
     limits: &Limits,
     deadline: Deadline,
 ) -> Result<Wire, Failure> {
     let at = target.label();
     let secured = async {
         if target.security == Transport::StartTls {
-            start_tls(&mut tcp, &at, limits.message).await?;
+            start_tls(&mut tcp, &at, cleaner, limits.message).await?;
         }
-        handshake(tcp, target, config, &at).await
+        handshake(tcp, target, tls, &at).await
     };
-    Ok(Wire::Tls(Box::new(deadline.bound(Stage::Tls, &at, secured).await?)))
+    let stream = deadline.bound(Stage::Tls, &at, secured).await?;
+    Ok(Wire::Tls(Box::new(stream), tls.witness.asked()))
 }
 
 /// The first address that answers. Each gets its share of the time, so that one that swallows packets does not keep
@@ -197,18 +196,32 @@ pub(super) async fn dial(addresses: &[SocketAddr], target: &Target, deadline: De
             }
             Ok(Err(error)) => {
                 tracing::debug!(%address, %error, "a directory's address is not reachable");
-                failure = Failure::new(Stage::Connect, at, "not reachable");
+                failure = Failure::new(Stage::Connect, at, unreachable(error.kind()));
             }
-            Err(_) => failure = deadline.over(Stage::Connect, at),
+            Err(_) => {
+                let reason = format!("no answer within {} s", deadline.seconds);
+                failure = Failure { late: true, ..Failure::new(Stage::Connect, at, reason) };
+            }
         }
         left = left.saturating_sub(1);
     }
     Err(failure)
 }
 
+/// Why a connection does not come about.
+fn unreachable(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => "no route",
+        // The system gave up before we did.
+        io::ErrorKind::TimedOut => "no answer",
+        _ => "not reachable",
+    }
+}
+
 /// Asks for TLS before anything else is said. The answer is judged as every other one, and must be the last thing in
 /// the clear: bytes behind it were put there by somebody on the way.
-async fn start_tls(tcp: &mut TcpStream, at: &str, limit: usize) -> Result<(), Failure> {
+async fn start_tls(tcp: &mut TcpStream, at: &str, cleaner: &Cleaner, limit: usize) -> Result<(), Failure> {
     let lost = || Failure::new(Stage::Tls, at, LOST).worth_a_retry();
     let refused = |fault: Fault| {
         tracing::warn!(%fault, "the answer to StartTLS is not read");
@@ -233,9 +246,12 @@ async fn start_tls(tcp: &mut TcpStream, at: &str, limit: usize) -> Result<(), Fa
         Passed::Disconnect => return Err(lost()),
         _ => return Err(refused(Fault::Operation)),
     }
-    match result_code(frame).map_err(refused)? {
-        0 => {}
-        code => return Err(Failure::new(Stage::Tls, at, format!("StartTLS refused: {}", result_name(code)))),
+    match result_of(frame).map_err(refused)? {
+        (0, _) => {}
+        (code, text) => {
+            let result = result_text(code, &cleaner.quote(text));
+            return Err(Failure::new(Stage::Tls, at, format!("StartTLS refused: {result}")));
+        }
     }
     let more = tcp.try_read(&mut [0; 1]);
     let silent = matches!(&more, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
@@ -247,7 +263,7 @@ async fn start_tls(tcp: &mut TcpStream, at: &str, limit: usize) -> Result<(), Fa
 async fn handshake(
     tcp: TcpStream,
     target: &Target,
-    config: Arc<ClientConfig>,
+    tls: &Handshake,
     at: &str,
 ) -> Result<TlsStream<TcpStream>, Failure> {
     let failed = |reason: &str| Failure::new(Stage::Tls, at, reason);
@@ -258,13 +274,13 @@ async fn handshake(
         Err(_) if target.verify => return Err(failed(NOT_COVERED)),
         Err(_) => ServerName::IpAddress(tcp.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |a| a.ip()).into()),
     };
-    TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
+    TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp).await.map_err(|error| {
         tracing::debug!(%error, "TLS handshake with a directory failed");
         let dropped = matches!(
             error.kind(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
         );
-        let failure = failed(handshake_reason(&error));
+        let failure = failed(&tls.witness.reason(&error, host));
         if dropped { failure.worth_a_retry() } else { failure }
     })
 }

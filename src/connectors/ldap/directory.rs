@@ -14,6 +14,8 @@ pub(crate) struct Directory {
     session: Option<Session>,
     /// Remarks on how the password travels.
     remarks: Vec<String>,
+    /// Warnings on the account and the server.
+    warnings: Vec<String>,
 }
 
 impl Directory {
@@ -23,7 +25,8 @@ impl Directory {
         for remark in &remarks {
             tracing::warn!(connected_system.id = system, "{remark}");
         }
-        Ok(Directory { access, root, session: Some(session), remarks })
+        let warnings = access.warnings(&session, &root);
+        Ok(Directory { access, root, session: Some(session), remarks, warnings })
     }
 
     /// Reads partitions and containers. Entries that are spelled as stored ones share their texts.
@@ -37,6 +40,7 @@ impl Directory {
             discover(&self.access, session, &self.root, &listing.partitions, &Known::new(stored)).await?;
         seen.warnings.extend(listing.remark);
         self.session = session;
+        seen.warnings.append(&mut self.warnings);
         Ok(seen)
     }
 

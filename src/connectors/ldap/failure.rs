@@ -5,15 +5,16 @@
 
 use std::fmt;
 
-use crate::connectors::invalid_settings;
-use crate::error::Error;
-
 /// The connection ended where an answer was due.
 pub const LOST: &str = "connection lost";
 /// The directory sent what is no LDAP, or no answer to what was asked.
 pub const NOT_UNDERSTOOD: &str = "answer not understood";
 /// The directory sent more than is read.
 pub const EXCEEDS: &str = "answer exceeds the limit";
+/// The directory refuses all but a change of the password.
+pub const MUST_CHANGE: &str = "the account must change its password";
+/// Not a form of name that all directories know.
+pub const BARE_NAME: &str = "Username is a bare name";
 
 /// How far a session had come. Displays in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,15 +103,6 @@ impl Failure {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure.kind {
-            FailureKind::Settings => invalid_settings(failure.to_string()),
-            FailureKind::Directory => Error::External(format!("Connection to the external store failed: {failure}")),
-        }
-    }
-}
-
 /// An LDAP result as name and number, `noSuchObject (32)` (RFC 4511, appendix A); `result (<n>)` for one that is not
 /// expected here.
 pub fn result_name(code: u32) -> String {
@@ -140,13 +132,29 @@ pub fn result_name(code: u32) -> String {
     format!("{name} ({code})")
 }
 
+/// A result with the words of the directory behind it, as a session gives them: `unwillingToPerform (53): "..."`.
+pub fn result_text(code: u32, words: &str) -> String {
+    let mut text = result_name(code);
+    if !words.is_empty() {
+        text.push_str(": ");
+        text.push_str(words);
+    }
+    text
+}
+
 /// Failure of a refused bind. Of the directory's text only the meaning of Active Directory's code is shown: the
-/// directory knows the password, and may write it in any form.
-pub fn bind_failure(target: &str, code: u32, diagnostic: &str) -> Failure {
+/// directory knows the password, and may write it in any form. `refusal` is what its password policy says.
+pub fn bind_failure(target: &str, username: &str, code: u32, diagnostic: &str, refusal: Option<&str>) -> Failure {
     let mut reason = result_name(code);
-    if let Some(meaning) = (code == 49).then(|| credentials_meaning(diagnostic)).flatten() {
+    let meaning = (code == 49).then(|| credentials_meaning(diagnostic)).flatten().or(refusal);
+    if let Some(meaning) = meaning {
         reason.push_str(": ");
         reason.push_str(meaning);
+    }
+    let about_the_name = matches!(meaning, None | Some(UNKNOWN_USER | UNKNOWN_OR_WRONG));
+    if matches!(code, 34 | 49) && about_the_name && !username.contains(['=', '@', '\\']) {
+        reason.push_str("; ");
+        reason.push_str(BARE_NAME);
     }
     let failure = Failure::new(Stage::Bind, target, reason);
     match code {
@@ -156,22 +164,17 @@ pub fn bind_failure(target: &str, code: u32, diagnostic: &str) -> Failure {
     }
 }
 
-/// Puts a directory's text, which must be clean, behind a reason: `unwillingToPerform (53): "..."`.
-pub fn push_quoted(reason: &mut String, clean: &str) {
-    if !clean.is_empty() {
-        reason.push_str(": \"");
-        reason.push_str(clean);
-        reason.push('"');
-    }
-}
+const UNKNOWN_USER: &str = "unknown user";
+/// Active Directory answers both the same, lest names be tried out.
+const UNKNOWN_OR_WRONG: &str = "unknown name or wrong password";
 
 /// What Active Directory says in the text of a 49: `..., data 52e, v1db1`.
 fn credentials_meaning(diagnostic: &str) -> Option<&'static str> {
     let (_, after) = diagnostic.split_once(" data ")?;
     let code = after.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
     Some(match code.to_ascii_lowercase().as_str() {
-        "525" => "unknown user",
-        "52e" => "wrong password",
+        "525" => UNKNOWN_USER,
+        "52e" => UNKNOWN_OR_WRONG,
         "530" => "logon not allowed (time)",
         "531" => "logon not allowed (computer)",
         "532" => "password expired",
@@ -191,13 +194,15 @@ mod tests {
     fn results_are_named() {
         assert_eq!(result_name(32), "noSuchObject (32)");
         assert_eq!(result_name(9999), "result (9999)");
+        assert_eq!(result_text(50, ""), "insufficientAccessRights (50)");
+        assert_eq!(result_text(50, "\"no\""), "insufficientAccessRights (50): \"no\"");
     }
 
     #[test]
     fn a_bind_failure_says_what_to_do() {
-        let of = |code, text| bind_failure("dc1:389", code, text);
+        let of = |code, text| bind_failure("dc1:389", "svc@lab.test", code, text, None);
         let wrong = of(49, "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data 52e, v1db1\0");
-        assert_eq!(wrong.to_string(), "bind at dc1:389: invalidCredentials (49): wrong password");
+        assert_eq!(wrong.to_string(), "bind at dc1:389: invalidCredentials (49): unknown name or wrong password");
         assert_eq!(wrong.kind, FailureKind::Settings);
         assert_eq!(of(49, "").reason, "invalidCredentials (49)");
         assert_eq!(of(49, "x, data 775, v1").reason, "invalidCredentials (49): locked");
@@ -209,5 +214,30 @@ mod tests {
             assert_eq!((of(code, "").kind, of(code, "").transient), (FailureKind::Directory, true));
         }
         assert!(!of(53, "").transient);
+    }
+
+    #[test]
+    fn a_bare_name_is_named_where_the_name_may_be_at_fault() {
+        let of = |name, code, text| bind_failure("dc1:389", name, code, text, None).reason;
+        let bare = |reason: &str| reason.ends_with("; Username is a bare name");
+        for (name, code, text, expected) in [
+            ("svc", 49, "x, data 52e, v1", true),
+            ("svc", 49, "", true),
+            ("svc", 34, "invalid DN", true),
+            ("svc", 49, "x, data 775, v1", false),
+            ("svc", 53, "", false),
+            ("svc@lab.test", 49, "", false),
+            ("LAB\\svc", 49, "", false),
+            ("cn=svc", 49, "", false),
+        ] {
+            assert_eq!(bare(&of(name, code, text)), expected, "{name} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn the_password_policy_says_why_a_bind_is_refused() {
+        let of = |refusal| bind_failure("dir:389", "cn=svc", 49, "", refusal).reason;
+        assert_eq!(of(Some("locked")), "invalidCredentials (49): locked");
+        assert_eq!(of(None), "invalidCredentials (49)");
     }
 }

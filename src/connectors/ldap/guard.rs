@@ -212,15 +212,18 @@ pub fn paged_cookie(value: &[u8]) -> Result<&[u8], Fault> {
     Ok(cookie)
 }
 
-/// The code of an LDAPResult (RFC 4511, section 4.1.9), the content of a final answer that [`Guard::check`] passed.
+/// Code and text of an LDAPResult (RFC 4511, section 4.1.9), the content of a final answer that [`Guard::check`] passed.
 ///
 /// # Errors
-/// It holds no code.
-pub fn result_code(frame: &[u8]) -> Result<u32, Fault> {
+/// It holds none.
+pub fn result_of(frame: &[u8]) -> Result<(u32, &str), Fault> {
     let mut message = Reader::new(Reader::new(frame).take(SEQUENCE)?);
     message.take(INTEGER)?;
     let (_, content) = message.element()?.ok_or(Fault::Shape)?;
-    unsigned(Reader::new(content).take(ENUMERATED)?)
+    let mut result = Reader::new(content);
+    let code = unsigned(result.take(ENUMERATED)?)?;
+    result.take(OCTET_STRING)?;
+    Ok((code, text(result.take(OCTET_STRING)?)?))
 }
 
 /// An LDAPResult that the library reads without a panic: code, two texts, and of the elements that may follow, of which

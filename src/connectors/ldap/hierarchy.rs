@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::Access;
 use super::entry::Entry;
-use super::failure::{EXCEEDS, Failure, Stage, result_name};
+use super::failure::{EXCEEDS, Failure, Stage, result_name, result_text};
 use super::ids::ids;
 use super::partitions::Listed;
 use super::progress::logged;
@@ -164,7 +164,7 @@ async fn read_partition(
         _ => {
             let why = match own.code {
                 0 | 32 => UNREADABLE_ROOT.to_owned(),
-                code => format!("{UNREADABLE_ROOT}: {}", result_name(code)),
+                _ => format!("{UNREADABLE_ROOT}: {}", own.result()),
             };
             let failure = Failure::new(Stage::Containers, session.label(), format!("{dn}: {why}"));
             pool.give_back(session);
@@ -259,14 +259,14 @@ async fn search(
 ///
 /// # Errors
 /// The connection was lost.
-pub async fn page_size(session: &mut Session, base: &str) -> Result<Result<Option<u32>, u32>, Failure> {
+pub async fn page_size(session: &mut Session, base: &str) -> Result<Result<Option<u32>, String>, Failure> {
     for size in [Some(PAGE), Some(SMALL_PAGE), None] {
         let end = session.search_paged(base, Scope::Base, EVERY_ENTRY, &["1.1"], size, &mut |_| {}).await;
         match end.outcome {
             End::Result { code: 11, .. } if size.is_some() => {}
             // Whether the entry itself can be read is another question.
             End::Result { code: 0 | 32, .. } => return Ok(Ok(size)),
-            End::Result { code, .. } => return Ok(Err(code)),
+            End::Result { code, diagnostic, .. } => return Ok(Err(result_text(code, &diagnostic))),
             ref other => return Err(session.failure(other)),
         }
     }
@@ -280,11 +280,12 @@ fn judge(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
     match &end.outcome {
         End::Result { code: 0, .. } if dropped == 0 => Ok(View::Complete),
         End::Result { code: 0, .. } => Ok(View::Incomplete(format!("{dropped} entries could not be read, {k} could"))),
-        End::Result { code, .. } if matches!(code, 3 | 4 | 11 | 51 | 52) && k > 0 => {
-            let remedy = remedy(*code, kind);
-            Ok(View::Incomplete(format!("{} after {k} entries{remedy}", result_name(*code))))
+        End::Result { code, diagnostic, .. } => {
+            let said = if diagnostic.is_empty() { String::new() } else { format!(": {diagnostic}") };
+            let result = format!("{} after {k} entries{said}", result_name(*code));
+            let incomplete = matches!(code, 3 | 4 | 11 | 51 | 52) && k > 0;
+            if incomplete { Ok(View::Incomplete(result + remedy(*code, kind))) } else { Err(result) }
         }
-        End::Result { code, .. } => Err(format!("{} after {k} entries", result_name(*code))),
         End::Lost if end.pages > 0 => Ok(View::Incomplete(format!("connection lost after {k} entries"))),
         End::Lost => Err(format!("connection lost after {k} entries")),
         End::Guard(reason) => Err(format!("{reason} after {k} entries")),

@@ -16,9 +16,11 @@ pub mod hierarchy;
 pub mod ids;
 pub mod limits;
 pub mod partitions;
+mod password_policy;
 pub mod probe;
 mod progress;
 mod pump;
+mod remark;
 mod remedy;
 pub mod removal;
 pub mod root_dse;
@@ -41,6 +43,7 @@ use connect::Deadline;
 pub use failure::{Failure, FailureKind, Stage};
 use limits::Budget;
 pub use limits::Limits;
+use remark::Remark;
 use root_dse::RootDse;
 use session::Session;
 use settings::LdapSettings;
@@ -148,20 +151,17 @@ impl Access {
     /// Remarks on how the password travels, for every import that uses it this way.
     pub fn transport_remarks(&self, session: &Session) -> Vec<String> {
         let target = &self.settings.target;
-        let unverified = target.security != connect::Transport::Plain && !target.verify;
-        let anybody = unverified.then(|| format!("certificate validation is off: {} could be anybody", target.label()));
-        self.sent_in_clear(session).into_iter().chain(anybody).collect()
+        let remarks = remark::in_clear(target, session.peer()).into_iter().chain(remark::unverified(target));
+        remarks.map(|remark| remark.to_string()).collect()
     }
 
-    /// A remark on a password that others could read on its way.
-    fn sent_in_clear(&self, session: &Session) -> Option<String> {
-        let target = &self.settings.target;
-        let in_clear = target.security == connect::Transport::Plain && !session.is_loopback();
-        in_clear.then(|| {
-            format!(
-                "the password was sent without TLS to {}, which is not loopback; use LDAPS or StartTLS",
-                target.label()
-            )
-        })
+    /// Warnings on the account and on the server that was chosen.
+    fn warnings(&self, session: &Session, root: &RootDse) -> Vec<String> {
+        let catalogue = self.catalogue(root);
+        session.password_policy().remark().into_iter().chain(catalogue).map(|remark| remark.to_string()).collect()
+    }
+
+    fn catalogue(&self, root: &RootDse) -> Option<Remark> {
+        remark::global_catalogue(&self.settings.target, root.kind.is_ad_family())
     }
 }

@@ -5,13 +5,13 @@
 
 use std::time::Instant;
 
-use tokio_rustls::rustls::ClientConfig;
-
 use super::Access;
-use super::connect::{Deadline, Transport, Wire, client_config, dial, resolve, secure};
-use super::failure::{Failure, Stage, result_name};
+use super::cleaner::Cleaner;
+use super::connect::{Deadline, Transport, Wire, dial, prepared, resolve, secure};
+use super::failure::{Failure, Stage};
 use super::hierarchy::page_size;
 use super::partitions::{self, Listed, Listing};
+use super::remark::{self, Remark};
 use super::remedy::explain;
 use super::root_dse::{self, RootDse};
 use super::schema;
@@ -19,7 +19,7 @@ use super::session::{EVERY_ENTRY, Session};
 use crate::domain::schema::SeenSchema;
 use crate::domain::text::count;
 use crate::security::certificate::Certificate;
-use crate::security::tls::Witness;
+use crate::security::tls::Handshake;
 
 /// Partitions whose own entry is read; more are listed without.
 const MAX_PARTITIONS: usize = 100;
@@ -28,20 +28,18 @@ const NO_PARTITION: &str = "the directory lists no partition";
 /// The stages in the order in which they are tried.
 pub const STAGES: [&str; 8] = ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
 
+/// It works, and there is nothing to say about it.
+const OK: Outcome = Outcome::Ok(None);
+
 /// What came of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It works; with a remark, where there is one.
+    /// It works; with a note, where there is one.
     Ok(Option<String>),
-    /// It does not: a short name of the fault, what happened, what to do.
-    Failed {
-        /// A name that programs can compare.
-        code: String,
-        /// What happened.
-        message: String,
-        /// What to do about it.
-        remedy: String,
-    },
+    /// It works, or was not asked for, but not as it should be.
+    Warning(Remark),
+    /// It does not work.
+    Failed(Remark),
     /// It was not come to, or not asked for.
     Skipped(Option<String>),
 }
@@ -95,7 +93,7 @@ pub struct Report {
 impl Report {
     /// Whether no stage failed or was left out for one that did.
     pub fn success(&self) -> bool {
-        !self.stages.iter().any(|s| matches!(s.outcome, Outcome::Failed { .. }))
+        !self.stages.iter().any(|s| matches!(s.outcome, Outcome::Failed(_)))
     }
 }
 
@@ -124,30 +122,33 @@ impl Probe<'_> {
         let (settings, target) = (&access.settings, &access.settings.target);
         let deadline = Deadline::after(settings.connect_seconds);
         let begun = Instant::now();
-        let addresses = self.note(begun, resolve(target, &access.limits.hosts, deadline).await, |_| None)?;
+        let addresses = self.note(begun, resolve(target, &access.limits.hosts, deadline).await, |_| OK)?;
         let begun = Instant::now();
-        let tcp = self.note(begun, dial(&addresses, target, deadline).await, |_| None)?;
+        let tcp = self.note(begun, dial(&addresses, target, deadline).await, |_| OK)?;
         let begun = Instant::now();
         let wire = if target.security == Transport::Plain {
-            self.push(begun, Outcome::Skipped(Some("not asked for by the settings".to_owned())));
+            let in_clear = remark::in_clear(target, tcp.peer_addr().ok().map(|peer| peer.ip()));
+            let skipped = || Outcome::Skipped(Some("not asked for by the settings".to_owned()));
+            self.push(begun, in_clear.map_or_else(skipped, Outcome::Warning));
             Wire::Plain(tcp)
         } else {
-            let made = client_config(target, access.trust.witnessed(target.verify), deadline).await;
-            let secured = match made {
-                Ok((config, witness)) => self.handshake(tcp, config, &witness, deadline).await,
+            let secured = match prepared(target, &access.trust, deadline).await {
+                Ok(tls) => self.handshake(tcp, &tls, deadline).await,
                 Err(failure) => Err(failure),
             };
-            let remark = (!target.verify).then(|| "certificate validation is off: this could be anybody".to_owned());
-            self.note(begun, secured, |_| remark)?
+            self.note(begun, secured, |_| remark::unverified(target).map_or(OK, Outcome::Warning))?
         };
         let begun = Instant::now();
         let bound = Session::bound(wire, target, &settings.username, &access.password, &access.limits, &access.budget);
         let bound = deadline.bound(Stage::Bind, &access.label(), bound).await;
-        let mut session = self.note(begun, bound, |session| access.sent_in_clear(session))?;
+        let about = |session: &Session| session.password_policy().remark().map_or(OK, Outcome::Warning);
+        let mut session = self.note(begun, bound, about)?;
         session.enter(Stage::Root);
         let begun = Instant::now();
         let root = access.within(Stage::Root, root_dse::read(&mut session)).await;
-        let root = self.note(begun, root, |root| Some(root.kind.name().to_owned()))?;
+        let kind = |root: &RootDse| Outcome::Ok(Some(root.kind.name().to_owned()));
+        let about = |root: &RootDse| access.catalogue(root).map_or_else(|| kind(root), Outcome::Warning);
+        let root = self.note(begun, root, about)?;
         self.report.directory =
             Some(Directory { kind: root.kind.name(), vendor: root.vendor.clone(), naming_contexts: Vec::new() });
         self.paging(&mut session, &root).await?;
@@ -160,13 +161,13 @@ impl Probe<'_> {
     async fn handshake(
         &mut self,
         tcp: tokio::net::TcpStream,
-        config: std::sync::Arc<ClientConfig>,
-        witness: &Witness,
+        tls: &Handshake,
         deadline: Deadline,
     ) -> Result<Wire, Failure> {
         let access = self.access;
-        let secured = secure(tcp, &access.settings.target, config, &access.limits, deadline).await;
-        self.report.certificate = witness.presented().and_then(Certificate::read);
+        let cleaner = Cleaner::new(&access.password);
+        let secured = secure(tcp, &access.settings.target, tls, &cleaner, &access.limits, deadline).await;
+        self.report.certificate = tls.witness.presented().and_then(Certificate::read);
         secured
     }
 
@@ -184,11 +185,11 @@ impl Probe<'_> {
                 Ok(Ok(Some(size))) => remark = format!("pages of {size}"),
                 Ok(Ok(None)) => remark = "every page size was refused: partitions are read unpaged".to_owned(),
                 // A partition that cannot be searched says nothing about pages; the next stage tells of it.
-                Ok(Err(code)) => {
-                    remark = format!("could not be tried: {}", result_name(code));
+                Ok(Err(result)) => {
+                    remark = format!("could not be tried: {result}");
                     continue;
                 }
-                Err(failure) => return self.note::<()>(begun, Err(failure), |_| None),
+                Err(failure) => return self.note::<()>(begun, Err(failure), |_| OK),
             }
             break;
         }
@@ -200,11 +201,11 @@ impl Probe<'_> {
         let begun = Instant::now();
         let Listing { partitions, remark } = match partitions::list(self.access, session, root).await {
             Ok(listing) => listing,
-            failed => return self.note(begun, failed, |_| None).map(|_| ()),
+            failed => return self.note(begun, failed, |_| OK).map(|_| ()),
         };
         let contexts = match self.contexts(session, &partitions).await {
             Ok(contexts) => contexts,
-            failed => return self.note(begun, failed, |_| None).map(|_| ()),
+            failed => return self.note(begun, failed, |_| OK).map(|_| ()),
         };
         let readable = contexts.iter().filter(|c| c.readable).count();
         let (count, unreadable) =
@@ -229,7 +230,7 @@ impl Probe<'_> {
             _ => Ok(format!("{readable} of {count} can be read")),
         };
         let outcome = outcome.map(|text| [Some(text), remark].into_iter().flatten().collect::<Vec<_>>().join("; "));
-        self.note(begun, outcome, |remark| Some(remark.clone())).map(|_| ())
+        self.note(begun, outcome, |remark| Outcome::Ok(Some(remark.clone()))).map(|_| ())
     }
 
     async fn contexts(&self, session: &mut Session, listed: &[Listed]) -> Result<Vec<NamingContext>, Failure> {
@@ -242,10 +243,10 @@ impl Probe<'_> {
             } else {
                 let read = session.read(&partition.dn, EVERY_ENTRY, &["1.1"]);
                 let answer = self.access.within(Stage::Partitions, read).await?;
-                match (answer.code, answer.entry) {
+                match (answer.code, &answer.entry) {
                     (0, Some(_)) => None,
                     (0, None) => Some("its own entry is not shown".to_owned()),
-                    (code, _) => Some(result_name(code)),
+                    _ => Some(answer.result()),
                 }
             };
             contexts.push(NamingContext {
@@ -262,7 +263,7 @@ impl Probe<'_> {
     async fn schema(&mut self, session: &mut Session, root: &RootDse) -> Result<(), Stopped> {
         let begun = Instant::now();
         let seen = schema::discover(self.access, session, root).await;
-        self.note(begun, seen, |seen| Some(counted(seen))).map(|_| ())
+        self.note(begun, seen, |seen| Outcome::Ok(Some(counted(seen)))).map(|_| ())
     }
 
     /// Notes what came of the stage that is next, and passes it on if it is good.
@@ -270,17 +271,15 @@ impl Probe<'_> {
         &mut self,
         begun: Instant,
         result: Result<T, Failure>,
-        remark: impl FnOnce(&T) -> Option<String>,
+        outcome: impl FnOnce(&T) -> Outcome,
     ) -> Result<T, Stopped> {
         match result {
             Ok(good) => {
-                self.push(begun, Outcome::Ok(remark(&good)));
+                self.push(begun, outcome(&good));
                 Ok(good)
             }
             Err(failure) => {
-                tracing::info!(%failure, "a connection test failed");
-                let (code, remedy) = explain(&failure);
-                self.push(begun, Outcome::Failed { code, message: failure.to_string(), remedy: remedy.to_owned() });
+                self.push(begun, Outcome::Failed(explain(&failure)));
                 Err(Stopped)
             }
         }

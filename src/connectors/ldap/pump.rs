@@ -18,6 +18,7 @@ use zeroize::Zeroize;
 use super::ber::{Fault, frame_length};
 use super::guard::{Ended, Guard, sift};
 use super::limits::{Budget, Limits};
+use crate::security::tls::wants_client_certificate;
 
 /// Bytes asked of the network at a time: enough that a system call is shared by hundreds of entries, little enough
 /// that one read cannot overrun [`Limits::ahead`] by much.
@@ -32,6 +33,8 @@ const SMALL_READS: u32 = 1024;
 const SMALL: usize = 4 * 1024;
 /// ... entries are left to gather in the system's buffer for so long before the next read, until the result comes.
 const GATHER: Duration = Duration::from_millis(1);
+/// Time for the last answers of a connection that takes no more requests.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// [`Flow::resume_at`] while nothing waits.
 const NOBODY: u64 = u64::MAX;
 
@@ -46,6 +49,8 @@ pub enum Stop {
     Exceeds,
     /// Not a byte for [`Limits::idle`] while an answer was due.
     Idle,
+    /// TLS 1.3 asks for a client certificate after the handshake is over for us.
+    ClientCertificate,
 }
 
 /// What pump and reader tell each other.
@@ -171,6 +176,8 @@ async fn forward_requests<S: AsyncWrite>(
         };
         let Some(frames) = buffer.get(..whole) else { return Stop::NotUnderstood };
         if to_network.write_all(frames).await.is_err() || to_network.flush().await.is_err() {
+            // Why it was closed may have arrived already; the reader of the answers knows it then.
+            tokio::time::sleep(LAST_WORDS).await;
             return Stop::Lost;
         }
         if whole == buffer.len() {
@@ -272,6 +279,7 @@ impl<S: AsyncRead> Answers<'_, S> {
                 count = self.from_network.read(space) => {
                     return match count {
                         Ok(count) if count > 0 => Ok(count),
+                        Err(error) if wants_client_certificate(&error) => Err(Stop::ClientCertificate),
                         _ => Err(Stop::Lost),
                     };
                 }

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::entry::Entry;
-use super::failure::{EXCEEDS, Failure, Stage, result_name};
+use super::failure::{EXCEEDS, Failure, Stage, result_text};
 use super::guard::PAGED_RESULTS;
 use super::session::{EVERY_ENTRY, Session};
 use crate::domain::dn::{Dn, DnKey};
@@ -119,7 +119,8 @@ impl RootDse {
 pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
     let answer = session.read("", EVERY_ENTRY, ATTRIBUTES).await?;
     let Some(entry) = answer.entry.filter(|_| answer.code == 0) else {
-        let reason = if answer.code == 0 { "no entry".to_owned() } else { result_name(answer.code) };
+        let reason =
+            if answer.code == 0 { "no entry".to_owned() } else { result_text(answer.code, &answer.diagnostic) };
         let failure = Failure::new(Stage::Root, session.label(), reason);
         return Err(if matches!(answer.code, 51 | 52) { failure.worth_a_retry() } else { failure });
     };

@@ -10,7 +10,7 @@ pub(super) mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::controls::PagedResults;
+use ldap3::controls::{PagedResults, RawControl};
 use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchOptions, StdStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -18,12 +18,13 @@ use tokio::time::timeout;
 use super::cleaner::Cleaner;
 use super::connect::{Deadline, Target, Wire, connect};
 use super::entry::Entry;
-use super::failure::{EXCEEDS, Failure, LOST, NOT_UNDERSTOOD, Stage, bind_failure};
+use super::failure::{EXCEEDS, Failure, LOST, MUST_CHANGE, NOT_UNDERSTOOD, Stage, bind_failure, result_text};
 use super::guard::{PAGED_RESULTS, paged_cookie};
 use super::limits::{Budget, Limits};
+use super::password_policy::{PASSWORD_POLICY, PasswordPolicy};
 use super::pump::{Flow, Stop, pump};
 use crate::security::secret::Secret;
-use crate::security::tls::ClientTrust;
+use crate::security::tls::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, ClientTrust};
 
 pub use ldap3::Scope;
 pub use single::{BaseRead, Question};
@@ -51,6 +52,7 @@ pub struct Session {
     limits: Limits,
     searching: bool,
     peer: Option<std::net::IpAddr>,
+    policy: PasswordPolicy,
     library: JoinHandle<()>,
     pump: JoinHandle<()>,
 }
@@ -64,12 +66,12 @@ pub enum End {
         code: u32,
         /// The nearest entry that exists, as the directory spelled it; often empty.
         matched: String,
-        /// The directory's text, fit to be shown.
+        /// The directory's text in quotes, fit to be shown, and what is known from the bind; often empty.
         diagnostic: String,
     },
     /// The connection was lost.
     Lost,
-    /// The guard stopped it: `answer not understood` or `answer exceeds the limit`.
+    /// It was stopped for this reason of the closed list: by the guard, or by TLS.
     Guard(&'static str),
     /// The directory was silent for this many seconds.
     Idle(u64),
@@ -116,7 +118,7 @@ impl Session {
     ) -> Result<Session, Failure> {
         let at = target.label();
         not_empty(&at, username, password)?;
-        let wire = connect(target, trust, limits, deadline).await?;
+        let wire = connect(target, trust, &Cleaner::new(password), limits, deadline).await?;
         deadline.bound(Stage::Bind, &at, Session::bound(wire, target, username, password, limits, budget)).await
     }
 
@@ -134,9 +136,15 @@ impl Session {
     ) -> Result<Session, Failure> {
         let at = target.label();
         not_empty(&at, username, password)?;
+        let asked = matches!(&wire, Wire::Tls(_, true));
         let mut session = Session::start(wire, at, Cleaner::new(password), limits, budget).await?;
-        session.bind(username, password).await?;
-        Ok(session)
+        match session.bind(username, password).await {
+            Ok(()) => Ok(session),
+            Err(lost) if asked && lost.reason == LOST => {
+                Err(Failure { reason: CLIENT_CERTIFICATE_ASKED.to_owned(), ..lost })
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// `host:port` of the settings.
@@ -149,9 +157,14 @@ impl Session {
         self.cleaner.clean(text)
     }
 
-    /// Whether the other end is this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.peer.is_some_and(|ip| ip.to_canonical().is_loopback())
+    /// The address of the other end.
+    pub fn peer(&self) -> Option<std::net::IpAddr> {
+        self.peer
+    }
+
+    /// What the directory said about the password when it accepted it.
+    pub fn password_policy(&self) -> PasswordPolicy {
+        self.policy
     }
 
     /// What failures of this session are ascribed to from now on.
@@ -188,9 +201,7 @@ impl Session {
             End::Guard(reason) => Failure::new(self.stage, &self.at, *reason),
             End::Idle(seconds) => Failure::out_of_time(self.stage, &self.at, *seconds),
             End::Result { code, diagnostic, .. } => {
-                let mut reason = super::failure::result_name(*code);
-                super::failure::push_quoted(&mut reason, diagnostic);
-                let failure = Failure::new(self.stage, &self.at, reason);
+                let failure = Failure::new(self.stage, &self.at, result_text(*code, diagnostic));
                 if matches!(code, 51 | 52) { failure.worth_a_retry() } else { failure }
             }
         }
@@ -233,24 +244,42 @@ impl Session {
         });
         let peer = match &wire {
             Wire::Plain(tcp) => tcp.peer_addr(),
-            Wire::Tls(tls) => tls.get_ref().0.peer_addr(),
+            Wire::Tls(tls, _) => tls.get_ref().0.peer_addr(),
         };
         let (shared, own_limits, budget) = (flow.clone(), limits.clone(), budget.clone());
         let pump = match wire {
             Wire::Plain(tcp) => tokio::spawn(pump(tcp, ours, shared, own_limits, budget)),
-            Wire::Tls(tls) => tokio::spawn(pump(tls, ours, shared, own_limits, budget)),
+            Wire::Tls(tls, _) => tokio::spawn(pump(tls, ours, shared, own_limits, budget)),
         };
         let (stage, limits) = (Stage::Bind, limits.clone());
         let peer = peer.ok().map(|a| a.ip());
-        Ok(Session { ldap, at, stage, flow, cleaner, limits, searching: false, peer, library, pump })
+        let policy = PasswordPolicy::default();
+        Ok(Session { ldap, at, stage, flow, cleaner, limits, searching: false, peer, policy, library, pump })
     }
 
     async fn bind(&mut self, username: &str, password: &Secret) -> Result<(), Failure> {
-        match self.ldap.simple_bind(username, password.expose()).await {
-            Ok(result) if result.rc == 0 => Ok(()),
-            Ok(result) => Err(bind_failure(&self.at, result.rc, &result.text)),
-            Err(_) => Err(self.failure(&self.ended())),
+        // Not critical: who knows no password policy answers without it.
+        self.ldap.with_controls(RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None });
+        let Ok(result) = self.ldap.simple_bind(username, password.expose()).await else {
+            return Err(self.failure(&self.ended()));
+        };
+        let said = result.ctrls.iter().find(|control| control.1.ctype == PASSWORD_POLICY);
+        let value = said.map(|control| control.1.val.as_deref().unwrap_or_default());
+        self.policy = value.map(PasswordPolicy::of).unwrap_or_default();
+        match result.rc {
+            0 => Ok(()),
+            code => Err(bind_failure(&self.at, username, code, &result.text, self.policy.refusal())),
         }
+    }
+
+    /// The directory's text with a result, and that it refuses all but a change of the password, where it said so.
+    fn words(&self, code: u32, text: &str) -> String {
+        let mut words = self.cleaner.quote(text);
+        if matches!(code, 1 | 50 | 53) && self.policy.must_change() {
+            words.push_str(if words.is_empty() { "" } else { "; " });
+            words.push_str(MUST_CHANGE);
+        }
+        words
     }
 
     async fn pages(
@@ -336,7 +365,7 @@ impl Session {
             Some(Ok(cookie)) => cookie.to_vec(),
             Some(Err(_)) => return Err(End::Guard(NOT_UNDERSTOOD)),
         };
-        let diagnostic = self.cleaner.clean(&result.text);
+        let diagnostic = self.words(result.rc, &result.text);
         Ok((End::Result { code: result.rc, matched: result.matched, diagnostic }, cookie))
     }
 
@@ -346,6 +375,7 @@ impl Session {
             Stop::Lost => End::Lost,
             Stop::NotUnderstood => End::Guard(NOT_UNDERSTOOD),
             Stop::Exceeds => End::Guard(EXCEEDS),
+            Stop::ClientCertificate => End::Guard(CLIENT_CERTIFICATE),
             Stop::Idle => End::Idle(self.limits.idle.as_secs()),
         }
     }

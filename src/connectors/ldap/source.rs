@@ -74,7 +74,8 @@ impl LdapSource {
         for remark in access.transport_remarks(&session) {
             tracing::warn!(connected_system.id = system, "{remark}");
         }
-        let seen = schema::discover(&access, &mut session, &root).await?;
+        let mut seen = schema::discover(&access, &mut session, &root).await?;
+        seen.warnings.extend(access.warnings(&session, &root));
         session.close().await;
         Ok(seen)
     }
@@ -83,10 +84,10 @@ impl LdapSource {
         let (host, port) = (self.settings.target.host.clone(), self.settings.target.port);
         let report = probe(&self.access()?).await;
         // Refused as an import refuses it, whether the host was an address or a name that led to one.
-        if let Some(Outcome::Failed { code, message, .. }) = report.stages.first().map(|s| &s.outcome)
-            && code == NOT_ALLOWED_CODE
+        if let Some(Outcome::Failed(finding)) = report.stages.first().map(|s| &s.outcome)
+            && finding.code == NOT_ALLOWED_CODE
         {
-            return Err(invalid_settings(message.clone()));
+            return Err(invalid_settings(finding.to_string()));
         }
         Ok(Tested { host, port, report })
     }

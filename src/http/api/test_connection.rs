@@ -21,7 +21,7 @@ choice! {
 }
 
 choice! {
-    pub(super) struct StageOutcome: ["ok", "failed", "skipped"];
+    pub(super) struct StageOutcome: ["ok", "warning", "failed", "skipped"];
 }
 
 #[derive(Serialize, ToSchema)]
@@ -45,7 +45,7 @@ struct StageBody {
     name: StageName,
     outcome: StageOutcome,
     milliseconds: u64,
-    /// Kind of failure
+    /// Kind of failure or warning
     code: Option<String>,
     message: Option<String>,
     /// What to do about it
@@ -139,7 +139,8 @@ pub async fn test(mut call: Call) -> Result<Response> {
 fn stage(report: StageReport) -> StageBody {
     let (outcome, code, message, remedy) = match report.outcome {
         Outcome::Ok(remark) => ("ok", None, remark, None),
-        Outcome::Failed { code, message, remedy } => ("failed", Some(code), Some(message), Some(remedy)),
+        Outcome::Warning(r) => ("warning", Some(r.code), Some(r.message), Some(r.remedy.to_owned())),
+        Outcome::Failed(r) => ("failed", Some(r.code), Some(r.message), Some(r.remedy.to_owned())),
         Outcome::Skipped(why) => ("skipped", None, why, None),
     };
     StageBody {

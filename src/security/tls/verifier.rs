@@ -1,16 +1,23 @@
 //! Verifiers of the certificates of directories. With each of them the directory must prove that it holds the key.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use time::OffsetDateTime;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::diagnosis::Diagnosis;
 use crate::security::certificate::Certificate;
+
+/// Intermediate certificates that are looked at to explain a failure.
+const MAX_CHAIN: usize = 10;
 
 /// Signature checks, delegated to the verifier in a field.
 macro_rules! signatures_judged_by {
@@ -44,13 +51,16 @@ macro_rules! signatures_judged_by {
 #[derive(Debug)]
 pub(super) struct Trusting {
     authorities: Arc<dyn ServerCertVerifier>,
-    known: HashSet<CertificateDer<'static>>,
+    known: Arc<HashSet<CertificateDer<'static>>>,
 }
 
 impl Trusting {
     /// # Errors
     /// Internal, for the log only.
-    pub(super) fn new(anchors: RootCertStore, known: Vec<CertificateDer<'static>>) -> Result<Trusting, String> {
+    pub(super) fn new(
+        anchors: RootCertStore,
+        known: Arc<HashSet<CertificateDer<'static>>>,
+    ) -> Result<Trusting, String> {
         let authorities: Arc<dyn ServerCertVerifier> = if anchors.is_empty() {
             // The library refuses to build a verifier without anchors, and the reason of the refusal would be lost.
             Arc::new(Fixed::new(false))
@@ -59,7 +69,7 @@ impl Trusting {
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider).build();
             verifier.map_err(|e| e.to_string())?
         };
-        Ok(Trusting { authorities, known: known.into_iter().collect() })
+        Ok(Trusting { authorities, known })
     }
 }
 
@@ -90,21 +100,48 @@ impl ServerCertVerifier for Trusting {
     signatures_judged_by!(authorities);
 }
 
-/// Delegating verifier that records the presented certificate.
+/// Delegating verifier that records what the directory presents and asks for.
 #[derive(Debug)]
 pub struct Witness {
     verifier: Arc<dyn ServerCertVerifier>,
-    presented: OnceLock<Vec<u8>>,
+    known: Arc<HashSet<CertificateDer<'static>>>,
+    /// The directory's own certificate first.
+    chain: OnceLock<Vec<CertificateDer<'static>>>,
+    /// Whether it asked for a certificate of ours.
+    asked: AtomicBool,
 }
 
 impl Witness {
-    pub(super) fn of(verifier: Arc<dyn ServerCertVerifier>) -> Witness {
-        Witness { verifier, presented: OnceLock::new() }
+    pub(super) fn of(verifier: Arc<dyn ServerCertVerifier>, known: Arc<HashSet<CertificateDer<'static>>>) -> Witness {
+        Witness { verifier, known, chain: OnceLock::new(), asked: AtomicBool::new(false) }
     }
 
     /// The certificate that the directory presented, in DER form, if the handshake got that far.
     pub fn presented(&self) -> Option<&[u8]> {
-        self.presented.get().map(Vec::as_slice)
+        self.chain.get()?.first().map(AsRef::as_ref)
+    }
+
+    /// Whether the directory asked for a certificate of ours.
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Why the handshake failed, from a closed list, with the certificate that is at fault.
+    pub fn reason(&self, error: &std::io::Error, host: &str) -> String {
+        let chain = self.chain.get().map(Vec::as_slice).unwrap_or_default();
+        Diagnosis { chain, known: &self.known, asked: self.asked(), host, now: OffsetDateTime::now_utc() }.reason(error)
+    }
+}
+
+/// There is no certificate of ours to show, but that one was asked for may explain a refusal.
+impl ResolvesClientCert for Witness {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -117,7 +154,8 @@ impl ServerCertVerifier for Witness {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let _ = self.presented.set(end_entity.to_vec());
+        let chain = std::iter::once(end_entity).chain(intermediates.iter().take(MAX_CHAIN));
+        let _ = self.chain.set(chain.map(|certificate| certificate.clone().into_owned()).collect());
         self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 

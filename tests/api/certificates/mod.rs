@@ -4,6 +4,7 @@ mod endpoints;
 mod files;
 pub mod made;
 mod openldap;
+mod reasons;
 mod refused;
 mod trust;
 mod validate;

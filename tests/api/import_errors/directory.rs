@@ -78,7 +78,7 @@ async fn a_directory_that_is_not_there() {
     let dump = app.dump();
     let message = app.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
     assert!(message.starts_with(LEAD), "{message}");
-    assert!(message.contains(&format!("connect at {address}: not reachable")), "{message}");
+    assert!(message.contains(&format!("connect at {address}: connection refused")), "{message}");
     same(&app.dump(), &dump, "nothing changes");
 }
 

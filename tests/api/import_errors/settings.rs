@@ -179,7 +179,7 @@ async fn refused_credentials_are_told_with_stage_target_and_number() {
     ];
     for (data, meaning) in [
         ("525", "unknown user"),
-        ("52e", "wrong password"),
+        ("52e", "unknown name or wrong password"),
         ("530", "logon not allowed"),
         ("531", "logon not allowed"),
         ("532", "password expired"),

@@ -3,7 +3,9 @@
 mod changes;
 mod copies;
 mod limits;
+mod password_policy;
 mod roots;
+mod shown;
 mod texts;
 mod tls;
 mod whole;

@@ -1,7 +1,7 @@
 //! Answers of a directory, good and bent: what the guard lets pass is read by the LDAP library without a panic.
 
 use jim::connectors::ldap::ber::frame_length;
-use jim::connectors::ldap::guard::{Ended, Guard, PAGED_RESULTS, paged_cookie, result_code, sift};
+use jim::connectors::ldap::guard::{Ended, Guard, PAGED_RESULTS, paged_cookie, result_of, sift};
 use jim::connectors::ldap::limits::Limits;
 use lber::structure::{PL, StructureTag};
 use ldap3::controls::PagedResults;
@@ -96,7 +96,7 @@ fn parses(asked: Asked, frame: &[u8]) {
     let operation = parts.into_iter().nth(1).expect("an operation");
     let is_entry = asked == Asked::Search && operation.id == 4;
     if !is_entry {
-        assert!(result_code(frame).is_ok(), "{frame:x?}");
+        assert!(result_of(frame).is_ok(), "{frame:x?}");
         return;
     }
     let mut entry = inner(operation).expect("an entry").into_iter();

@@ -186,7 +186,7 @@ fn numbers_of_several_octets_are_read_whole() {
     assert_eq!(guard.check(&message(4, &[result(0x65, 0, "")])), Err(Fault::MessageId));
     let done = seq(0x65, &[tlv(ENUMERATED, [0x10, 0x20, 0x01]), string(""), string("")]);
     let frame = message(0x0102_0304, &[done]);
-    assert_eq!((guard.check(&frame), result_code(&frame)), (Ok(Passed::Final), Ok(0x0010_2001)));
+    assert_eq!((guard.check(&frame), result_of(&frame)), (Ok(Passed::Final), Ok((0x0010_2001, ""))));
     assert_eq!(guard.check(&message(0x7fff_ffff, &[result(0x65, 0, "")])), Ok(Passed::Final));
     assert!(!guard.waiting());
 }
@@ -329,5 +329,5 @@ fn a_read_is_sifted_into_what_goes_on() {
 #[test]
 fn a_cookie_is_read() {
     assert_eq!(paged_cookie(&seq(SEQUENCE, &[integer(7), string("abc")])), Ok(&b"abc"[..]));
-    assert_eq!(result_code(&message(3, &[result(0x78, 53, "")])), Ok(53));
+    assert_eq!(result_of(&message(3, &[result(0x78, 53, "why")])), Ok((53, "why")));
 }

@@ -6,7 +6,7 @@ use ldap3::{Ldap, Scope};
 
 use super::{EVERY_ENTRY, End, Query, Session};
 use crate::connectors::ldap::entry::Entry;
-use crate::connectors::ldap::failure::Failure;
+use crate::connectors::ldap::failure::{Failure, result_text};
 
 /// Single entries that are asked for at the same time on one connection.
 const READS_AT_ONCE: usize = 8;
@@ -29,10 +29,17 @@ pub struct BaseRead {
     pub code: u32,
     /// The nearest entry that exists, as the directory spelled it; often empty.
     pub matched: String,
-    /// The directory's text, fit to be shown.
+    /// The directory's text as in [`End::Result`].
     pub diagnostic: String,
     /// An entry came but could not be read: its absence here proves nothing.
     pub skipped: bool,
+}
+
+impl BaseRead {
+    /// The result with the directory's words.
+    pub fn result(&self) -> String {
+        result_text(self.code, &self.diagnostic)
+    }
 }
 
 /// What is asked of a single entry.

@@ -120,7 +120,7 @@ async fn a_result_on_any_page_ends_the_search_with_it() {
     let mut session = open(&fake).await;
     let (end, names) = search(&mut session).await;
     assert_eq!(names, ["ou=a", "ou=b"]);
-    let diagnostic = "limit of ***\\n".to_owned();
+    let diagnostic = "\"limit of ***\\n\"".to_owned();
     assert_eq!(end.outcome, End::Result { code: 4, matched: String::new(), diagnostic });
     assert_eq!(end.pages, 2);
     let failure = session.failure(&end.outcome);
@@ -184,7 +184,13 @@ async fn references_are_dropped_and_unreadable_entries_reported() {
 #[tokio::test]
 async fn refused_credentials_are_a_matter_of_settings() {
     for (code, text, reason, kind, transient) in [
-        (49, "x, data 52e, v1", "invalidCredentials (49): wrong password", FailureKind::Settings, false),
+        (
+            49,
+            "x, data 52e, v1",
+            "invalidCredentials (49): unknown name or wrong password",
+            FailureKind::Settings,
+            false,
+        ),
         (49, "", "invalidCredentials (49)", FailureKind::Settings, false),
         (51, "", "busy (51)", FailureKind::Directory, true),
         (1, "at s3cret", "operationsError (1)", FailureKind::Directory, false),
@@ -195,6 +201,38 @@ async fn refused_credentials_are_a_matter_of_settings() {
         assert_eq!((failure.kind, failure.transient), (kind, transient));
         assert!(fake.ended().await);
     }
+}
+
+/// A bind that is accepted with this in its password policy control.
+fn accepted_with(id: u32, policy: &[u8]) -> Vec<u8> {
+    message(id, &[result(0x61, 0, ""), control(PASSWORD_POLICY, &[string(policy)])])
+}
+
+#[tokio::test]
+async fn an_account_that_must_change_its_password_is_refused_with_the_directory_s_words() {
+    let fake = Fake::start(|request| match request.op {
+        0x60 => vec![send(accepted_with(request.id, &[0x30, 3, 0x81, 1, 2]))],
+        _ => vec![send(message(request.id, &[result(0x65, 53, "change s3cret first")]))],
+    })
+    .await;
+    let mut session = open(&fake).await;
+    assert!(session.password_policy().must_change());
+    let (end, _) = search(&mut session).await;
+    let failure = session.failure(&end.outcome);
+    let reason = "unwillingToPerform (53): \"change *** first\"; the account must change its password";
+    assert_eq!(failure.reason, reason);
+    let error = crate::error::Error::from(failure).to_string();
+    assert!(error.contains(reason) && error.ends_with("or exempt the account from the password policy"), "{error}");
+}
+
+#[tokio::test]
+async fn a_password_policy_that_cannot_be_read_is_none() {
+    let fake = Fake::start(|request| match request.op {
+        0x60 => vec![send(accepted_with(request.id, &[0x30, 9]))],
+        _ => ask(request),
+    })
+    .await;
+    assert_eq!(open(&fake).await.password_policy(), PasswordPolicy::default());
 }
 
 #[tokio::test]
@@ -210,7 +248,7 @@ async fn the_way_to_the_directory_is_told_apart() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("listener").local_addr().expect("address").port();
     let at = |host: &str| Target { host: host.into(), port: free, security: Transport::Plain, verify: true };
     let none = refused_at(&at("127.0.0.1"), "x", 10).await;
-    assert_eq!(none.to_string(), format!("connect at 127.0.0.1:{free}: not reachable"));
+    assert_eq!(none.to_string(), format!("connect at 127.0.0.1:{free}: connection refused"));
     assert!(!none.transient);
     let unknown = refused_at(&at("no..such"), "x", 10).await;
     assert_eq!(unknown.to_string(), format!("resolve at no..such:{free}: name not found"));

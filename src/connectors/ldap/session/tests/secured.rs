@@ -36,18 +36,29 @@ async fn only_a_good_certificate_is_believed() {
         assert_eq!((failure.stage, failure.kind, failure.transient), (Stage::Tls, FailureKind::Directory, false));
         failure.reason
     };
-    assert_eq!(reason(shown(&["localhost"], PAST, known(), as_is).await), "certificate has expired");
-    assert_eq!(reason(shown(&["localhost"], FUTURE, known(), as_is).await), "certificate not yet valid");
-    assert_eq!(reason(shown(&["localhost"], NOW, unknown(), as_is).await), "issuer not trusted");
-    assert_eq!(reason(shown(&["localhost"], NOW, Key::new(2, "CA"), as_is).await), "issuer not trusted");
-    assert_eq!(reason(shown(&["dc1"], NOW, known(), as_is).await), "host name not covered by the certificate");
+    let past = reason(shown(&["localhost"], PAST, known(), as_is).await);
+    assert!(past.starts_with("certificate has expired: CN=directory, on 20"), "{past}");
+    let future = reason(shown(&["localhost"], FUTURE, known(), as_is).await);
+    assert!(future.starts_with("certificate not yet valid: CN=directory, before 20"), "{future}");
+    assert_eq!(
+        reason(shown(&["localhost"], NOW, unknown(), as_is).await),
+        "issuer not trusted: CN=directory was issued by CN=another CA"
+    );
+    // Of the name of one that is trusted.
+    let namesake = reason(shown(&["localhost"], NOW, Key::new(2, "CA"), as_is).await);
+    assert_eq!(namesake, "issuer not trusted: CN=directory was issued by CN=CA");
+    assert_eq!(
+        reason(shown(&["dc1"], NOW, known(), as_is).await),
+        "host name not covered by the certificate: CN=directory is for dc1"
+    );
     let by_address = |fake: &mut Fake| fake.host = "127.0.0.1".into();
     assert_eq!(
         reason(shown(&["localhost"], NOW, known(), by_address).await),
-        "host name not covered by the certificate"
+        "host name not covered by the certificate: CN=directory is for localhost"
     );
     // A certificate that may sign others, shown as the server's own.
-    assert_eq!(reason(shown(&[], NOW, unknown(), as_is).await), "issuer not trusted");
+    let authority = reason(shown(&[], NOW, unknown(), as_is).await);
+    assert!(authority.starts_with("issuer not trusted: CN=directory"), "{authority}");
 }
 
 #[tokio::test]
@@ -100,7 +111,10 @@ async fn start_tls_is_all_or_nothing() {
         failure.reason
     };
     let refused = |id| vec![send(message(id, &[result(0x78, 2, "unsupported extended operation")]))];
-    assert_eq!(reason(start_tls(refused).await), "StartTLS refused: protocolError (2)");
+    assert_eq!(
+        reason(start_tls(refused).await),
+        "StartTLS refused: protocolError (2): \"unsupported extended operation\""
+    );
     // Bytes behind the answer, as somebody on the way would put them there to be taken for the directory's.
     let injected = move |id: u32| vec![send([yes(id), message(2, &[result(0x61, 0, "")])].concat())];
     assert_eq!(reason(start_tls(injected).await), "handshake failed");
