@@ -3,14 +3,14 @@
 //! The order of the checks is that of the contract, 1.3. Path and verb are checked before ([`super::routes`]).
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 use warp::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use warp::http::{HeaderMap, Uri};
+use warp::http::{HeaderMap, HeaderValue, Uri};
 
 use super::wire::arrival::Arrival;
 use super::wire::body::{self, Errors, Request};
@@ -52,6 +52,8 @@ pub(crate) struct Call {
     pub(crate) app: App,
     pub(super) headers: Arc<HeaderMap>,
     pub(super) uri: Uri,
+    /// Members of the body that no field takes, for a header of the answer.
+    pub(super) ignored: Arc<OnceLock<HeaderValue>>,
     pub(crate) query: Query,
     /// The body, not yet read.
     pub(super) body: BodyStream,
@@ -101,7 +103,11 @@ impl Call {
             return Ok(None);
         }
         let mut body = body::parse(bytes, T::FIELDS)?;
-        Ok(Some((T::read(&mut body), body.errors)))
+        let value = T::read(&mut body);
+        if let Some(names) = body.errors.ignored().and_then(|names| HeaderValue::from_str(&names).ok()) {
+            let _ = self.ignored.set(names);
+        }
+        Ok(Some((value, body.errors)))
     }
 
     async fn collect_body(&mut self) -> Result<BytesMut> {

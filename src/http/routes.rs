@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{HttpMethod, RefOr};
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::call::{Access, BodyStream, Call, Describe, authorise};
@@ -26,6 +26,9 @@ use super::wire::{Query, error, shown};
 use crate::app::App;
 use crate::error::{Error, Faults, Result};
 use crate::metrics::RouteMetrics;
+
+/// Names members of a body that no field takes (contract, 17).
+const IGNORED: HeaderName = HeaderName::from_static("x-jim-ignored");
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -135,7 +138,8 @@ impl Served {
     async fn answer(self: Arc<Self>, request: Request) -> Response {
         let mut tally = Tally { metrics: &self.metrics, begun: Instant::now(), status: None };
         let id = Arc::clone(&request.arrival.request_id);
-        let response = self.run(request).await.unwrap_or_else(|e| {
+        let ignored = Arc::new(OnceLock::new());
+        let mut response = self.run(request, Arc::clone(&ignored)).await.unwrap_or_else(|e| {
             let (status, code) = error::status_and_code(&e);
             let route = self.route.template.as_str();
             if matches!(e, Error::External(_)) {
@@ -149,18 +153,31 @@ impl Served {
             error::reply(&e, &id)
         });
         tally.status = Some(response.status().as_u16());
+        if let Some(names) = ignored.get() {
+            response.headers_mut().insert(IGNORED, names.clone());
+        }
         response
     }
 
-    async fn run(&self, request: Request) -> Result<Response> {
+    async fn run(&self, request: Request, ignored: Arc<OnceLock<HeaderValue>>) -> Result<Response> {
         let Request { arrival, body, parameters } = request;
         let Route { template, access, handler, .. } = &self.route;
         let caller = authorise(&self.app, *access, template, &arrival).await?;
         let query = Query(arrival.uri.query().unwrap_or_default().to_owned());
         self.route.check_query(&query)?;
         let (headers, uri) = (arrival.headers, arrival.uri);
-        handler(Call { app: self.app.clone(), describe: self.describe, headers, uri, query, body, caller, parameters })
-            .await
+        handler(Call {
+            app: self.app.clone(),
+            describe: self.describe,
+            headers,
+            uri,
+            ignored,
+            query,
+            body,
+            caller,
+            parameters,
+        })
+        .await
     }
 }
 

@@ -236,13 +236,14 @@ async fn the_first_failing_check_answers() {
         ("POST", "/import-hierarchy?preview=maybe", "preview"),
         ("POST", "/import-hierarchy?acceptRemovals=1", "acceptRemovals"),
         ("DELETE", "?deleteChangeHistory=", "deleteChangeHistory"),
+        ("POST", "/import-hierarchy?preview=true&x=y", "x"),
     ] {
         let path = format!("{SYSTEMS}/999{query}");
         stranger.send(method, &path, None).await.expect_error(401, "UNAUTHORISED");
         reader.send(method, &path, None).await.expect_error(403, "FORBIDDEN");
         admin.send(method, &path, None).await.expect_fault(field);
     }
-    let switched = format!("{SYSTEMS}/999/import-hierarchy?PREVIEW=TrUe&x=y");
+    let switched = format!("{SYSTEMS}/999/import-hierarchy?PREVIEW=TrUe");
     admin.send("POST", &switched, None).await.expect_error(404, "NOT_FOUND");
     // A referenced resource is looked for when the form is right.
     admin.post(SYSTEMS, &json!({ "name": "", "connectorDefinitionId": 99 })).await.expect_fault("name");
@@ -250,4 +251,47 @@ async fn the_first_failing_check_answers() {
     admin.put(&format!("{SYSTEMS}/999"), &json!({ "settingValues": 1 })).await.expect_fault("settingValues");
     assert_eq!(app.dump(), dump, "a refused request writes nothing");
     assert_eq!(admin.get(SYSTEMS).await.expect_status(200)["totalCount"], Value::from(1));
+}
+
+/// A misspelt `preview` must not import (contract, 17).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_query_is_misspelt_is_refused_by_the_name() {
+    let app = TestApp::start().await;
+    let id = app.create_system("One").await;
+    let system = format!("{SYSTEMS}/{id}");
+    for (verb, path, name) in [
+        ("POST", format!("{system}/import-hierarchy?previw=true"), "previw"),
+        ("PUT", format!("{system}?dry=1&x"), "dry"),
+        ("DELETE", format!("{system}?Force=true"), "Force"),
+    ] {
+        let refused = app.admin().send(verb, &path, Some(json!({"name": "Two"}).to_string())).await.expect_status(400);
+        assert_eq!(refused["code"], "VALIDATION_ERROR", "{verb} {path}");
+        assert_eq!(refused["validationErrors"][name], json!(["Is no parameter of this operation."]), "{refused}");
+    }
+    assert_eq!(app.admin().get(&system).await.expect_status(200)["name"], "One");
+    // Names ignore case, and reading ignores what it does not know.
+    app.admin().get(&format!("{system}?whatever=1")).await.expect_status(200);
+    let known = app.admin().send("POST", &format!("{system}/import-hierarchy?PREVIEW=true"), None).await;
+    assert_eq!(known.expect_status(400)["code"], "BAD_REQUEST", "the settings are not complete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_no_field_takes_are_named_in_a_header() {
+    let app = TestApp::start().await;
+    let id = app.create_system("One").await;
+    let system = format!("{SYSTEMS}/{id}");
+    let body =
+        json!({ "nme": "Two", "description": "d", "settingValues": { "1": { "strngValue": "x" } }, "a,b\u{e9}": 0 });
+    let answer = app.admin().send("PUT", &system, Some(body.to_string())).await;
+    let mut named: Vec<&str> = answer.header("x-jim-ignored").split(", ").collect();
+    named.sort_unstable();
+    assert_eq!(named, ["a?b?", "nme", "settingValues.1.strngValue"]);
+    assert_eq!(answer.expect_status(200)["name"], "One");
+    // Beside an error as well, never more than 20, and only where there are some.
+    let many: serde_json::Map<_, _> = (0..50).map(|n| (format!("x{n}"), json!(0))).collect();
+    let answer = app.admin().send("POST", SYSTEMS, Some(json!(many).to_string())).await;
+    assert_eq!(answer.header("x-jim-ignored").split(", ").count(), 20);
+    answer.expect_status(400);
+    let answer = app.admin().send("PUT", &system, Some(json!({ "Description": "e" }).to_string())).await;
+    assert_eq!(answer.header("x-jim-ignored"), "");
 }

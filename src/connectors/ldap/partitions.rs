@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Access;
 use super::entry::Entry;
-use super::failure::{EXCEEDS, Failure, Stage, result_name};
+use super::failure::{EXCEEDS, Failure, Stage, result_text};
 use super::root_dse::{Kind, MAX_CONTEXTS, RootDse};
 use super::session::{EVERY_ENTRY, End, PAGE, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
@@ -119,7 +119,7 @@ async fn below_root(
         let end = session.search_paged("", Scope::OneLevel, EVERY_ENTRY, &["1.1"], page, &mut take).await;
         match end.outcome {
             End::Result { code: 0, .. } => Ok(None),
-            End::Result { code, .. } => Ok(Some(result_name(code))),
+            End::Result { code, ref diagnostic, .. } => Ok(Some(result_text(code, diagnostic))),
             ref other => Err(session.failure(other)),
         }
     };

@@ -175,7 +175,10 @@ impl Field for SettingValues {
         let mut inputs = SettingInputs::new();
         for (name, node) in members {
             let (shown, input) = match key(&name) {
-                Some(id) => (id.to_string(), setting_input(node).map_err(|why| format!("Setting {id}: {why}"))),
+                Some(id) => (
+                    id.to_string(),
+                    setting_input(node, &format!("{place}.{id}"), errors).map_err(|why| format!("Setting {id}: {why}")),
+                ),
                 None => (shown_key(&name), Err(format!("Keys of {place} are setting ids, written as integers."))),
             };
             let twice = format!("Setting {shown} must be given only once.");
@@ -185,11 +188,11 @@ impl Field for SettingValues {
     }
 }
 
-fn setting_input(node: Node) -> Result<Input, String> {
+fn setting_input(node: Node, place: &str, errors: &mut Errors) -> Result<Input, String> {
     if !matches!(node, Node::Null | Node::Object(_)) {
         return Err("must be an object with stringValue, intValue or checkboxValue.".to_owned());
     }
-    let SettingValueRequest { string_value, int_value, checkbox_value } = object(node)?;
+    let SettingValueRequest { string_value, int_value, checkbox_value } = object(node, place, errors)?;
     Ok(Input { text: string_value, integer: int_value.map(|n| n.0), flag: checkbox_value })
 }
 

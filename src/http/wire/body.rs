@@ -15,6 +15,11 @@ const MAX_DEPTH: usize = 64;
 /// does not cost a multiple of itself.
 const MAX_FAULTY: usize = 1000;
 
+/// Members that no field takes and that an answer names.
+const MAX_IGNORED: usize = 20;
+/// Characters of such a name.
+const MAX_IGNORED_NAME: usize = 64;
+
 /// The known fields of a request body. Unknown ones were skipped unread.
 pub(crate) struct Body {
     fields: Vec<(&'static str, Node)>,
@@ -85,18 +90,21 @@ fn has_nul(node: &Node) -> bool {
     }
 }
 
-/// Errors of a request by field path.
+/// Errors of a request by field path, and what of it no field takes.
 #[derive(Default)]
-pub(crate) struct Errors(Faults);
+pub(crate) struct Errors {
+    faults: Faults,
+    ignored: Vec<String>,
+}
 
 impl Errors {
     /// Adds an error of a field, once: a body can hold a hundred thousand repetitions of one. Fields beyond the first
     /// thousand that have one are not noted.
     pub(crate) fn add(&mut self, place: &str, text: impl Into<String>) {
-        if self.0.len() >= MAX_FAULTY && !self.0.contains_key(place) {
+        if self.faults.len() >= MAX_FAULTY && !self.faults.contains_key(place) {
             return;
         }
-        let (known, text) = (self.0.entry(place.to_owned()).or_default(), text.into());
+        let (known, text) = (self.faults.entry(place.to_owned()).or_default(), text.into());
         if !known.contains(&text) {
             known.push(text);
         }
@@ -112,19 +120,37 @@ impl Errors {
     pub(crate) fn first_of(&self, identifiers: &[&str]) -> Option<(String, &str)> {
         identifiers.iter().find_map(|identifier| {
             let field = camel_case(identifier);
-            let text = self.0.get(&field)?.first()?.as_str();
+            let text = self.faults.get(&field)?.first()?.as_str();
             Some((field, text))
         })
     }
 
     /// Fails with all errors added so far.
     pub(crate) fn check(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+        if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
     }
 
     /// All errors, for an operation that adds its own.
     pub(crate) fn into_faults(self) -> Faults {
-        self.0
+        self.faults
+    }
+
+    /// Notes a member that no field takes; of very many the first.
+    fn ignore(&mut self, name: &str) {
+        if self.ignored.len() < MAX_IGNORED {
+            let plain = name.chars().map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' });
+            self.ignored.push(plain.take(MAX_IGNORED_NAME).collect());
+        }
+    }
+
+    /// Takes over what an object at a place inside the body has and no field takes.
+    pub(crate) fn ignore_of(&mut self, place: &str, inner: Errors) {
+        inner.ignored.iter().for_each(|name| self.ignore(&format!("{place}.{name}")));
+    }
+
+    /// Names of the members that no field takes, separated by commas; `None` if there are none.
+    pub(crate) fn ignored(&self) -> Option<String> {
+        (!self.ignored.is_empty()).then(|| self.ignored.join(", "))
     }
 }
 
@@ -133,8 +159,9 @@ impl Body {
     pub(crate) fn of_members(members: Vec<(String, Node)>, known: &'static [&'static str]) -> Body {
         let mut body = Body { fields: Vec::new(), errors: Errors::default() };
         for (name, node) in members {
-            if let Some(known) = known.iter().find(|known| is_name(known, &name)) {
-                body.add(known, node);
+            match known.iter().find(|known| is_name(known, &name)) {
+                Some(known) => body.add(known, node),
+                None => body.errors.ignore(&name),
             }
         }
         body
@@ -146,7 +173,9 @@ impl Body {
         let sent = self.fields.iter().position(|(known, _)| *known == identifier);
         match sent.map(|at| self.fields.swap_remove(at).1) {
             // Of a field that was given twice nothing else is said.
-            None | Some(Node::Null) if self.errors.0.contains_key(&place) => T::absent(&place, &mut Errors::default()),
+            None | Some(Node::Null) if self.errors.faults.contains_key(&place) => {
+                T::absent(&place, &mut Errors::default())
+            }
             None | Some(Node::Null) => T::absent(&place, &mut self.errors),
             Some(node) => {
                 if has_nul(&node) {
@@ -207,7 +236,10 @@ impl<'de> Visitor<'de> for TopLevel {
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             match self.known.iter().find(|known| is_name(known, &name)) {
                 Some(known) => body.add(known, map.next_value()?),
-                None => drop(map.next_value::<IgnoredAny>()?),
+                None => {
+                    body.errors.ignore(&name);
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
         Ok(body)

@@ -146,7 +146,7 @@ impl<T: Keyed> Field for Dictionary<T> {
         let mut found = BTreeMap::new();
         for (name, node) in members {
             let path = format!("{place}.{}", shown_key(&name));
-            match (key(&name), object(node)) {
+            match (key(&name), object(node, &path, errors)) {
                 (None, _) => errors.add(&path, format!("Keys of {place} are {} ids, written as integers.", T::KEY)),
                 (_, Err(why)) => errors.add(&path, why),
                 (Some(id), Ok(value)) => {
@@ -165,7 +165,7 @@ impl<T: Keyed> Field for Dictionary<T> {
 }
 
 /// Reads an entry of a dictionary; the error names the first invalid member, as in `selected must be true or false.`
-pub(crate) fn object<T: Request + Default>(sent: Node) -> Result<T, String> {
+pub(crate) fn object<T: Request + Default>(sent: Node, place: &str, errors: &mut Errors) -> Result<T, String> {
     let members = match sent {
         Node::Null => return Ok(T::default()),
         Node::Object(members) => members,
@@ -173,9 +173,11 @@ pub(crate) fn object<T: Request + Default>(sent: Node) -> Result<T, String> {
     };
     let mut body = Body::of_members(members, T::FIELDS);
     let value = T::read(&mut body);
-    match (body.errors.first_of(T::FIELDS), value) {
-        (Some((field, why)), _) => Err(format!("{field} m{}", why.trim_start_matches('M'))),
-        (None, value) => Ok(value.unwrap_or_default()),
+    let fault = body.errors.first_of(T::FIELDS).map(|(field, why)| format!("{field} m{}", why.trim_start_matches('M')));
+    errors.ignore_of(place, body.errors);
+    match fault {
+        Some(fault) => Err(fault),
+        None => Ok(value.unwrap_or_default()),
     }
 }
 
