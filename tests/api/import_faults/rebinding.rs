@@ -222,17 +222,23 @@ async fn l21_later_connections_of_an_import_are_judged_too() {
     let (names, sandbox) = (&rebinding.names, &rebinding.sandbox);
     names.says(&[&[ALLOWED]]);
     rebinding.import().await.expect_status(200);
+    let mut judged = 0;
     for round in 0..30 {
-        let swapped: Vec<&[&str]> = if round % 2 == 0 { vec![&[ALLOWED], &[DENIED]] } else { vec![&[ALLOWED]] };
+        let second_is_denied = round % 2 == 0;
+        let swapped: Vec<&[&str]> = if second_is_denied { vec![&[ALLOWED], &[DENIED]] } else { vec![&[ALLOWED]] };
         names.says(&swapped);
         let connections = sandbox.connections();
         let result = rebinding.import().await.expect_status(200);
         let looked_up = names.asked()[0];
         let called = sandbox.connections() - connections;
-        assert_eq!(looked_up, 2, "round {round}: {result}");
-        assert_eq!(called, if round % 2 == 0 { 1 } else { 2 }, "round {round}: {result}");
+        // One connection may have read both partitions.
+        let denied = u64::from(second_is_denied && looked_up > 1);
+        assert!((1..=2).contains(&looked_up), "round {round}: {result}");
+        assert_eq!(called, looked_up as u64 - denied, "round {round}: {result}");
         let warned = result["warnings"].to_string().contains("address not allowed");
-        assert_eq!(warned, round % 2 == 0, "round {round}: {result}");
+        assert_eq!(warned, denied == 1, "round {round}: {result}");
+        judged += denied;
         assert_eq!((&result["hasChanges"], &result["success"]), (&json!(false), &json!(true)), "{result}");
     }
+    assert!(judged > 0, "no import opened a second connection");
 }
