@@ -26,6 +26,16 @@ pub enum Error {
         /// The id as asked for.
         id: String,
     },
+    /// What stands for an id is none, such as a name or DN. Not found.
+    #[error("{what} {text} does not exist: {form} is asked for, which lists show as `id`")]
+    NoId {
+        /// The kind of thing.
+        what: &'static str,
+        /// The text, fit to be shown.
+        text: String,
+        /// `a number` or `a GUID`.
+        form: &'static str,
+    },
     /// The request cannot be read or a field is not acceptable; correct it and send it again.
     #[error("one or more fields are invalid")]
     Invalid(Faults),

@@ -124,7 +124,7 @@ impl From<Error> for Exit {
                 let lines: Vec<String> = faults.iter().map(|(k, v)| format!("{k}: {}", v.join(" "))).collect();
                 Exit::usage(lines.join("\n"))
             }
-            Error::NotFound { .. } | Error::BadRequest(_) => Exit::usage(error.to_string()),
+            Error::NotFound { .. } | Error::NoId { .. } | Error::BadRequest(_) => Exit::usage(error.to_string()),
             Error::Conflict(_) => Exit::forbidden(error.to_string()),
             Error::Damaged { .. } => Exit::damaged(error.chain()),
             _ => Exit::io(error.chain()),

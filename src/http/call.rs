@@ -74,13 +74,13 @@ impl Call {
         let text = self.parameter(n);
         let plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
         let id = text.parse().ok().filter(|_| plain);
-        id.ok_or_else(|| Error::not_found(what, shown(text)))
+        id.ok_or_else(|| Error::NoId { what, text: shown(text), form: "a number" })
     }
 
     /// The n-th path parameter as a GUID, in any of the usual spellings.
     pub(crate) fn guid(&self, n: usize, what: &'static str) -> Result<Uuid> {
         let text = self.parameter(n);
-        Uuid::try_parse(text).map_err(|_| Error::not_found(what, shown(text)))
+        Uuid::try_parse(text).map_err(|_| Error::NoId { what, text: shown(text), form: "a GUID" })
     }
 
     /// The n-th path parameter, decoded.

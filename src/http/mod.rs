@@ -105,6 +105,7 @@ routes! { fn chapters, struct Chapters:
 // Only with `[docs] enabled`.
 routes! { fn docs, struct Docs:
     Anonymous openapi::document,
+    Anonymous page::home,
     Anonymous page::swagger,
     Anonymous page::file,
     Anonymous page::reference,

@@ -227,7 +227,7 @@ impl Drop for Unaborted {
 
 fn no_route<T>(found: &Found<'_, T>) -> Response {
     let Found::OtherMethods(methods) = found else {
-        return error::envelope(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this path.");
+        return error::nothing_here();
     };
     let allow = methods.join(", ");
     let message = format!("This path allows {allow}.");
@@ -264,7 +264,7 @@ pub(super) enum Found<'a, T> {
 impl<T> Table<T> {
     pub(super) fn insert(&mut self, template: &str, method: Method, route: T) {
         let mut node = self;
-        for segment in template.split('/').skip(1) {
+        for segment in template.split('/').skip(1).filter(|segment| !segment.is_empty()) {
             node = if segment.starts_with('{') {
                 node.parameter.get_or_insert_default()
             } else {
@@ -331,6 +331,7 @@ mod tests {
             (Method::GET, "/things/{id}/parts/{part}"),
             (Method::GET, "/things/by-name/{name}"),
             (Method::GET, "/Metrics"),
+            (Method::GET, "/"),
         ] {
             table.insert(template, method, template);
         }
@@ -360,8 +361,8 @@ mod tests {
             ("/things/enabled/parts/2", "/things/{id}/parts/{part} [\"enabled\", \"2\"]"),
             ("/things/by-name/a%20b%252F", "/things/by-name/{name} [\"a b%2F\"]"),
             ("/things/by-name/a%2Fb", "/things/by-name/{name} [\"a/b\"]"),
-            ("/", "nothing"),
-            ("", "nothing"),
+            ("/", "/ []"),
+            ("//", "nothing"),
             ("/other", "nothing"),
             ("/things/7/parts", "nothing"),
             ("/things//", "nothing"),

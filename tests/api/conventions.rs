@@ -295,3 +295,29 @@ async fn members_that_no_field_takes_are_named_in_a_header() {
     let answer = app.admin().send("PUT", &system, Some(json!({ "Description": "e" }).to_string())).await;
     assert_eq!(answer.header("x-jim-ignored"), "");
 }
+
+/// People and scripts put names and DNs where ids belong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_place_of_an_id_is_answered_with_where_the_id_is() {
+    let app = TestApp::start().await;
+    let id = app.create_system("HR").await;
+    for (path, expected) in [
+        (
+            format!("{SYSTEMS}/HR"),
+            "Connected system HR does not exist: a number is asked for, which lists show as `id`.",
+        ),
+        (
+            format!("{SYSTEMS}/{id}/partitions/dc=example,dc=com"),
+            "dc=example,dc=com does not exist: a number is asked for, which lists show as `id`.",
+        ),
+        ("/api/v1/apikeys/admin".to_owned(), "admin does not exist: a GUID is asked for, which lists show as `id`."),
+    ] {
+        let verb = if path.contains("partitions") { "PUT" } else { "GET" };
+        let body = (verb == "PUT").then(|| json!({ "selected": true }).to_string());
+        let answer = app.admin().send(verb, &path, body).await.expect_status(404);
+        let message = answer["message"].as_str().expect("a message");
+        assert!(message.ends_with(expected), "{message}");
+    }
+    let numbered = app.admin().get(&format!("{SYSTEMS}/999")).await.expect_status(404);
+    assert_eq!(numbered["message"], "Connected system 999 does not exist.");
+}

@@ -8,17 +8,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
-use warp::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use warp::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use warp::http::{HeaderValue, Response as HttpResponse};
 use warp::reply::Response;
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire::shown;
+use crate::http::wire::{error, shown};
 
 /// The page. `{root}` leads to the root of the server, from whichever place it is shown at.
 const PAGE: &str = include_str!("page.html");
 const START: &str = include_str!("page.js");
+/// What a person finds at the root of the server.
+const HOME: &str = include_str!("home.html");
 /// What the page loads.
 const FILES: [&str; 6] = [
     "swagger-ui.css",
@@ -30,6 +32,25 @@ const FILES: [&str; 6] = [
 ];
 /// Everything from this server, pictures also from within the style sheet, and styles that scripts set.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
+
+/// Shows where to go on.
+///
+/// For people, whose browsers ask for HTML. A program that does not is answered with 404.
+#[utoipa::path(
+    get, path = "/",
+    tag = "Description", operation_id = "home",
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status = 404, description = "No page was asked for."),
+    )
+)]
+pub(crate) async fn home(call: Call) -> Result<Response> {
+    let accepted = call.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !accepted.to_ascii_lowercase().contains("text/html") {
+        return Ok(error::nothing_here());
+    }
+    answer(Bytes::from_static(HOME.as_bytes()), "text/html; charset=utf-8")
+}
 
 /// Shows the interactive page.
 #[utoipa::path(

@@ -57,6 +57,11 @@ pub fn envelope(status: StatusCode, code: &'static str, message: &str) -> Respon
     build(status, code, message, None, None)
 }
 
+/// A 404 of a path that leads nowhere.
+pub(crate) fn nothing_here() -> Response {
+    envelope(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this path.")
+}
+
 /// Answers an error. `request_id` goes into `details` of every 500.
 pub fn reply(error: &Error, request_id: &str) -> Response {
     let (status, code) = status_and_code(error);
@@ -89,7 +94,7 @@ pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::BadRequest(_) => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
         Error::Unauthorised(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORISED"),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
-        Error::NotFound { .. } => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        Error::NotFound { .. } | Error::NoId { .. } => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         Error::Conflict(_) => (StatusCode::CONFLICT, "CONFLICT"),
         Error::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"),
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),

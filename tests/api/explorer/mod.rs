@@ -115,3 +115,24 @@ async fn it_can_be_switched_off() {
     }
     server.client("").get("/api/v1/health").await.expect_status(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_at_the_root_finds_the_way_on() {
+    let app = TestApp::start().await;
+    let ask = |accept: &'static str| {
+        let request = reqwest::Client::new().get(format!("http://{}/", app.address));
+        async move { request.header("accept", accept).send().await.expect("an answer") }
+    };
+    let page = ask("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8").await;
+    assert_eq!((page.status().as_u16(), header(&page, "content-type")), (200, "text/html; charset=utf-8"));
+    dressed(&page);
+    let page = page.text().await.expect("text");
+    for (at, name) in page.match_indices("href=\"") {
+        let link = page[at + name.len()..].split('"').next().expect("a link");
+        assert!(!link.starts_with('/'), "{link} would not lead below a path of a proxy");
+        assert_eq!(fetch(app.address, "GET", &format!("/{link}")).await.status(), 200, "{link}");
+    }
+    let program = ask("*/*").await;
+    assert_eq!(program.status(), 404);
+    assert!(program.text().await.expect("text").contains("There is nothing at this path."));
+}
