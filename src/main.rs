@@ -77,9 +77,9 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(told) if told.use_stderr() => return Exit::arguments(&told),
-        Err(told) => {
-            let _ = told.print();
+        Err(error) if error.use_stderr() => return Exit::arguments(&error),
+        Err(error) => {
+            let _ = error.print();
             return ExitCode::SUCCESS;
         }
     };

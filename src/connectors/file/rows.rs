@@ -12,7 +12,7 @@ use crate::domain::text::UTF_8_MARK;
 pub(super) struct Limits {
     /// To the end of the header.
     pub(super) header: u64,
-    /// To the end of the rows that types are told from.
+    /// To the end of the rows from which types are inferred.
     pub(super) head: u64,
     /// Of each row behind these.
     pub(super) row: u64,

@@ -21,27 +21,8 @@ pub(super) async fn logged<T>(partition: &str, entries: &AtomicU64, search: impl
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::Arc;
-
-    use parking_lot::Mutex;
-
     use super::*;
-    use crate::telemetry::{LogFormat, subscriber};
-
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::{LogFormat, Page, subscriber};
 
     #[tokio::test(start_paused = true)]
     async fn a_long_search_leaves_a_line_every_five_seconds() {

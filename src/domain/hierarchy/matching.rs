@@ -1,7 +1,7 @@
 //! Pairs of stored rows and seen entries: by immutable id first, by normalised DN second.
 //!
-//! An id that was seen at two names identifies neither: the directory was copied with its ids, or gives none away that
-//! is one. Both entries are matched by their names.
+//! An id that was seen at two names identifies neither: entries were copied with their ids, or the directory gives
+//! several the same. Both entries are matched by their names.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

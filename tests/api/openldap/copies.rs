@@ -23,6 +23,12 @@ async fn copied(slapd: &Slapd, under: &str, root: &str) -> std::path::PathBuf {
     file
 }
 
+/// All of the suffix under the name [`STAGE`].
+async fn copied_suffix(slapd: &Slapd) -> std::path::PathBuf {
+    let id = slapd.values(SUFFIX, "entryUUID").await.remove(0);
+    copied(slapd, STAGE, &format!("dn: {STAGE}\nobjectClass: domain\ndc: stage\nentryUUID: {id}\n\n")).await
+}
+
 async fn imported(app: &TestApp, slapd: &Slapd) -> i64 {
     add(slapd, &TREE).await;
     let id = system(app, slapd).await;
@@ -46,9 +52,7 @@ async fn a_suffix_copied_with_its_ids_leaves_the_original_alone() {
     let (app, mut slapd) = (TestApp::start().await, Slapd::start());
     let id = imported(&app, &slapd).await;
     let before = stored(&app, id).await;
-    let root = slapd.values(SUFFIX, "entryUUID").await.remove(0);
-    let root = format!("dn: {STAGE}\nobjectClass: domain\ndc: stage\nentryUUID: {root}\n\n");
-    let copy = copied(&slapd, STAGE, &root).await;
+    let copy = copied_suffix(&slapd).await;
     slapd.restart(|setup| {
         (setup.extra_suffix, setup.extra_empty) = (Some(STAGE.to_owned()), true);
         setup.ldif.push(copy);
@@ -93,9 +97,7 @@ async fn an_original_that_cannot_be_read_is_not_renamed_to_its_copy() {
     let (app, mut slapd) = (TestApp::start().await, Slapd::start());
     let id = imported(&app, &slapd).await;
     let before = stored(&app, id).await;
-    let root = slapd.values(SUFFIX, "entryUUID").await.remove(0);
-    let root = format!("dn: {STAGE}\nobjectClass: domain\ndc: stage\nentryUUID: {root}\n\n");
-    let copy = copied(&slapd, STAGE, &root).await;
+    let copy = copied_suffix(&slapd).await;
     slapd.restart(|setup| {
         (setup.extra_suffix, setup.extra_empty) = (Some(STAGE.to_owned()), true);
         setup.ldif.push(copy);

@@ -16,13 +16,13 @@ use type_names::TypeNames;
 mod columns;
 mod type_names;
 
-/// The rows that types are told from.
+/// Rows from which types are inferred.
 const ROWS: u64 = 50;
 
 /// Reads header, first rows and, if need be, the names of types behind them. Faults and warnings are to be read behind
 /// the file's name.
 pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) -> Result<SeenSchema, String> {
-    let mut rows = Rows::new(file, settings.delimiter).map_err(|fault| told(&fault, 1, limits.header))?;
+    let mut rows = Rows::new(file, settings.delimiter).map_err(|fault| fault_text(&fault, 1, limits.header))?;
     let (header, _) = next(&mut rows, limits.header)?.ok_or(" is empty, but its first row has to name the columns")?;
     let mut columns = Columns::named(header)?;
     let mut types = match &settings.types {
@@ -70,7 +70,8 @@ pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) ->
     Ok(seen)
 }
 
-/// Looks on for names of types. What stops it short of the end is told; only a bad row that is to end the import does.
+/// Looks on for names of types. Returns the warning if it stops before the end. Fails only
+/// on a bad row that ends the import.
 fn search<R: Read>(
     rows: &mut Rows<R>,
     columns: &Columns,
@@ -95,17 +96,17 @@ fn search<R: Read>(
                 return Ok(Some(format!(" was read as far as {}; {UNSEEN}", size(until))));
             }
             Err((Fault::Limit, number)) => format!(": row {number} is longer than {}", size(limits.row)),
-            Err((fault, number)) => told(&fault, number, until),
+            Err((fault, number)) => fault_text(&fault, number, until),
         };
         return Ok(Some(format!("{stop}; {UNSEEN}")));
     }
 }
 
 fn next<R: Read>(rows: &mut Rows<R>, until: u64) -> Result<Option<(&StringRecord, u64)>, String> {
-    rows.next(until).map_err(|(fault, number)| told(&fault, number, until))
+    rows.next(until).map_err(|(fault, number)| fault_text(&fault, number, until))
 }
 
-fn told(fault: &Fault, row: u64, until: u64) -> String {
+fn fault_text(fault: &Fault, row: u64, until: u64) -> String {
     match fault {
         Fault::Limit => {
             format!(": row {row} does not end within the first {}; is a quote not closed?", size(until))
