@@ -23,6 +23,43 @@
 //! below `api` (the handlers), and the list of routes in `http/mod.rs` on top. `tests/tidy` holds these directions, and
 //! that no two modules use each other, against the parsed source.
 //!
+//! # Words
+//!
+//! One word per thing, in code, log, errors and guide. The right column is not used for it.
+//!
+//! | word | meaning | not |
+//! |---|---|---|
+//! | connected system | a directory or file that `jim` reads, with its settings | target, source |
+//! | connector | the code that speaks to one kind of connected system | driver, adapter |
+//! | directory, server | what answers over LDAP | peer, other side |
+//! | partition, container | a naming context; a node of its tree that may hold objects | suffix, folder |
+//! | entry | one object as a directory shows it | record |
+//! | row | one stored line of a table | record |
+//! | view | what one import saw of a partition, with how complete it is | picture |
+//! | plan | the changes that an import would make, computed without I/O | wish |
+//! | selected, selection | takes part in synchronisation; the set of what does | chosen, wanted |
+//! | removal, removed | a stored row goes | loss, gone |
+//! | verdict | what a directory answered when a missing entry was looked up by name | proof |
+//! | run | one execution of an import, from its lock to its activity | job, pass |
+//! | activity | the stored record of a run or change | event |
+//! | report | the answer of a run: counts, lists, warnings | result |
+//! | error, warning | what stops an operation; what does not | fault, trouble |
+//! | fault | an error that a test injects | |
+//! | code, message | the constant and the sentence of an API error | |
+//! | remedy | the sentence that says what to do | advice, help |
+//! | caller | the owner of a request's API key, or of none | user, client |
+//! | API key, secret | the credential of a caller; any value that must not be shown | token |
+//! | master key, keyring | the key that seals secrets; the file that holds such keys | |
+//! | seal, open | encrypt and authenticate; the reverse | encrypt |
+//! | validate, check | judge input; judge something stored or configured | |
+//! | normalise, fold | bring to the one form; make upper and lower case equal | |
+//! | limit, timeout | the largest amount; the longest time | most, patience |
+//! | commit, rollback, checkpoint | as in SQLite | settle |
+//! | retry, cancel, skip | try again; end early on request; leave out | |
+//! | stale, current | of an earlier state; of the present one | |
+//! | log line, audit line | a line for operators; a line for each change of keys and each refusal | tell |
+//! | start, stop | of the server | |
+//!
 //! # What is always so
 //!
 //! - A handler decodes, calls one function, encodes. It decides nothing.
