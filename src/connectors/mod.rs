@@ -10,6 +10,6 @@ pub(crate) mod resources;
 use crate::error::Error;
 
 /// Settings that no run can start with.
-fn invalid_settings(why: String) -> Error {
+fn invalid_settings(why: impl std::fmt::Display) -> Error {
     Error::BadRequest(format!("Connector settings are invalid: {why}"))
 }
