@@ -21,7 +21,7 @@ use api::{
     history, metrics, object_types, partitions, service_settings, system, test_connection,
 };
 use call::Access;
-use openapi::{Description, page};
+use openapi::{Description, guide, page};
 use routes::Route;
 
 /// All routes as one warp filter, boxed: unboxed ones took seven times as long to compile.
@@ -110,6 +110,8 @@ routes! { fn docs, struct Docs:
     Anonymous page::swagger,
     Anonymous page::file,
     Anonymous page::reference,
+    Anonymous guide::contents,
+    Anonymous guide::topic,
 }
 
 static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
