@@ -91,6 +91,7 @@ async fn every_command_does_what_the_pages_say() {
         ("ldaps://directory.example.com".to_owned(), text("1")),
         ("CN=JIM,OU=Service,DC=example,DC=com".to_owned(), text("2")),
         ("s3cur3p@ssw0rd".to_owned(), text("3")),
+        ("OU=Users,DC=example,DC=com".to_owned(), "OU=Alumni, dc=demo,dc=example".to_owned()),
         ("/var/lib/jim-backup".to_owned(), place.path("backups").display().to_string()),
         ("2026-04-05".to_owned(), "$(date +%F)".to_owned()),
     ];
@@ -133,7 +134,7 @@ async fn every_command_does_what_the_pages_say() {
     let client = server.client(&key);
     let partitions = client.get(&format!("{SYSTEMS}/1/partitions")).await.expect_status(200);
     let chosen = crate::support::containers(&partitions).iter().filter(|c| c["selected"] == true).count();
-    assert_eq!((&partitions[0]["selected"], chosen), (&Value::Bool(true), 2));
+    assert_eq!((&partitions[0]["selected"], chosen), (&Value::Bool(true), 3));
     let types = client.get(&format!("{SYSTEMS}/1/object-types")).await.expect_status(200);
     assert!(types[0]["selected"] == true && types[0]["attributes"][1]["isExternalId"] == true, "{}", types[0]);
     let file = client.get(&format!("{SYSTEMS}/2")).await.expect_status(200);
