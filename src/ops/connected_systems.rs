@@ -1,4 +1,4 @@
-//! Creating, changing and reading connected systems. No call opens a connection.
+//! Connected systems: create, change, read. No call opens a connection.
 
 use std::collections::BTreeMap;
 
@@ -20,37 +20,34 @@ use crate::store::schema::{self, ListedType};
 /// A system with its settings.
 #[derive(Debug)]
 pub struct Detail {
-    /// The row.
     pub system: System,
-    /// The stored settings.
     pub settings: Settings,
     /// Settings that an import would refuse before it connects.
     pub errors: SettingErrors,
     pub(crate) last_run: Option<LastRun>,
-    /// The object types, in no particular order.
+    /// In no particular order.
     pub types: Vec<ListedType>,
 }
 
-/// Setting values as a caller sent them, by setting id. `Err` is a fault of form, told together with the others.
+/// Setting values of a request, by setting id. `Err` is a validation error of its form, reported with the others.
 pub type SettingInputs = BTreeMap<String, Result<Input, String>>;
 
-/// What an update may change.
+/// Changes of a system.
 #[derive(Default)]
 pub struct Update {
-    /// The fields, already checked; those at fault are absent and listed in `faults`.
+    /// Valid fields; the others are in `faults`.
     pub fields: Fields,
-    /// Setting values; `None` when the caller sent none.
+    /// `None`: the request has none.
     pub settings: Option<SettingInputs>,
-    /// Faults of form found so far.
+    /// Validation errors so far.
     pub faults: Faults,
 }
 
 /// A system in a list.
 #[derive(Debug)]
 pub struct Listed {
-    /// The row.
     pub system: System,
-    /// How many object types are selected.
+    /// Number of selected object types.
     pub selected_types: i64,
     pub(crate) last_run: Option<LastRun>,
 }
@@ -130,8 +127,8 @@ pub async fn create(
         .await
 }
 
-/// Changes a system: only what is given, all of it or nothing. Returns it without its object types, which an update does
-/// not touch: reading them would make other changes wait.
+/// Changes a system: only what is given, all or nothing. Returns it without object types: reading them would make other
+/// writers wait.
 pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Result<Detail> {
     let (by, resources) = (caller.initiator(), run::resources(app));
     app.db
@@ -235,10 +232,10 @@ fn store_settings(
     Ok(changed)
 }
 
-/// Checks every value that was sent.
+/// Validates every value of a request.
 ///
 /// # Errors
-/// All faults together.
+/// All validation errors together.
 pub(super) fn check_all(
     connector: &Definition,
     inputs: SettingInputs,

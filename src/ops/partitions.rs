@@ -1,4 +1,4 @@
-//! Choosing partitions and containers: exactly the row that is named, no cascade.
+//! Selection of partitions and containers: exactly the row that is named, no cascade.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,9 +18,8 @@ use crate::store::page;
 
 /// A partition with its containers, flat.
 pub struct Branch {
-    /// The partition.
     pub partition: StoredPartition,
-    /// Its containers in no particular order.
+    /// Containers in no particular order.
     pub nodes: Vec<Node>,
 }
 
@@ -32,13 +31,11 @@ pub enum Named {
     Dn(DnKey, String),
 }
 
-/// What a bulk update did.
+/// Result of a bulk update.
 pub struct Bulk {
-    /// The one activity.
     pub activity: Uuid,
-    /// Containers updated.
     pub updated: usize,
-    /// Containers that were not, by their ids, and the reason; a DN without a container has no id.
+    /// Ids of containers that were not updated, and why; a DN without a container has no id.
     pub errors: Vec<(Option<i64>, String)>,
 }
 

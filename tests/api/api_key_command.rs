@@ -121,7 +121,7 @@ fn names_act_on_no_terminal() {
     assert!(listed[1].ends_with("  two\\nlines \\u{1b}[2J \\u{202e}turned"), "{listed:?}");
 }
 
-/// An installation that nobody can change anything in is said to be one, by whoever made it so and at each start.
+/// A database without a usable Administrator key is reported by the command that caused it and at each start.
 #[test]
 fn without_a_usable_administrator_it_says_how_to_make_one() {
     let place = Place::new();
