@@ -14,6 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use command::{Exit, api_key, backup, check, demo, help, manual, restore, rotate_key, serve};
 
 // Gives memory back soon after it was freed, which the system's allocator does not; configured in .cargo/config.toml.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

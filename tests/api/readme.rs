@@ -18,7 +18,7 @@ const README: &str = include_str!("../../README.md");
 /// First lines of blocks that are not run here, and where they are.
 const ELSEWHERE: [(&str, &str); 12] = [
     ("$ jim demo", "an excerpt of what the demonstration prints"),
-    ("cargo run --release -- demo", "the demonstration has tests of its own"),
+    ("cargo demo", "the demonstration has tests of its own"),
     ("cargo build --release", "the program is built; an empty folder is all that a start needs"),
     ("bootstrap API key: jim_...", "what the program prints"),
     ("export JIM=", "said by the test"),
