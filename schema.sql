@@ -80,6 +80,21 @@ CREATE TABLE containers (
 CREATE INDEX containers_by_partition ON containers (partition_id);         -- a partition's rows, in the order of the table
 CREATE INDEX containers_by_parent ON containers (parent_id);               -- subtrees, and the check when a parent goes
 
+-- A run of a connected system as it can be executed. A partition that is gone keeps the profile, hence no foreign key:
+-- it is then refused at execution, by the name kept here, and never widens to all partitions.
+CREATE TABLE run_profiles (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    system_id      INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
+    name           TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    run_type       TEXT    NOT NULL CHECK (run_type IN ('FullImport', 'DeltaImport', 'FullSynchronisation',
+                                                        'DeltaSynchronisation', 'Export')),
+    page_size      INTEGER NOT NULL CHECK (page_size BETWEEN 1 AND 10000),
+    partition_id   INTEGER,
+    partition_name TEXT,
+    file_path      TEXT             CHECK (length(file_path) BETWEEN 1 AND 500)
+) STRICT;
+CREATE INDEX run_profiles_by_system ON run_profiles (system_id);
+
 -- A kind of object that an outside system declares, such as user.
 CREATE TABLE object_types (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -180,8 +195,9 @@ CREATE TABLE activities (
     ended               TEXT,
     status              TEXT    NOT NULL CHECK (status IN ('Cancelled', 'Complete', 'CompleteWithError',
                                                           'CompleteWithWarning', 'FailedWithError', 'InProgress')),
-    target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem', 'HistoryRetentionCleanup',
-                                                               'ServiceSetting', 'TrustedCertificate')),
+    target_type         TEXT    NOT NULL CHECK (target_type IN ('ConnectedSystem', 'ConnectedSystemRunProfile',
+                                                               'HistoryRetentionCleanup', 'ServiceSetting',
+                                                               'TrustedCertificate')),
     target_operation    TEXT    NOT NULL CHECK (target_operation IN ('Create', 'Update', 'Delete', 'Clear', 'Revert',
                                                                     'ImportHierarchy', 'ImportSchema')),
     target_name         TEXT,

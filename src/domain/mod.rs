@@ -9,6 +9,7 @@ pub mod hierarchy;
 mod names;
 pub mod network;
 pub mod role;
+pub mod run_profile;
 pub mod schema;
 pub mod service_setting;
 pub mod setting;

@@ -18,7 +18,7 @@ use utoipa::OpenApi;
 use crate::app::App;
 use api::{
     activities, api_keys, certificates, connected_systems, connector_definitions, containers, deletion, hierarchy,
-    history, metrics, object_types, partitions, service_settings, system, test_connection,
+    history, metrics, object_types, partitions, run_profiles, service_settings, system, test_connection,
 };
 use call::Access;
 use openapi::{Description, guide, page};
@@ -63,6 +63,11 @@ routes! { fn chapters, struct Chapters:
     Reader containers::list,
     Administrator containers::update_container,
     Administrator containers::bulk_update,
+    Reader run_profiles::list,
+    Administrator run_profiles::create,
+    Reader run_profiles::get,
+    Administrator run_profiles::update,
+    Administrator run_profiles::delete,
     Reader connector_definitions::list,
     Reader connector_definitions::get,
     Reader connector_definitions::by_name,

@@ -19,6 +19,7 @@ pub mod partitions;
 pub mod restore;
 pub mod rotate_key;
 pub mod run;
+pub(crate) mod run_profiles;
 pub mod service_settings;
 pub mod start;
 pub mod test_connection;

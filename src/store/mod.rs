@@ -14,6 +14,7 @@ pub(crate) mod figures;
 pub(crate) mod hierarchy;
 pub(crate) mod page;
 pub(crate) mod rules;
+pub(crate) mod run_profiles;
 pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod service_settings;

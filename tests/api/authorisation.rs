@@ -30,6 +30,7 @@ pub fn table(system: i64, partition: i64, container: i64, key: &str, activity: &
             .replace("containers/{containerId}", &format!("containers/{container}"))
             .replace("object-types/{objectTypeId}", "object-types/1")
             .replace("attributes/{attributeId}", "attributes/1")
+            .replace("run-profiles/{runProfileId}", "run-profiles/1")
             .replace("connector-definitions/{connectorDefinitionId}", "connector-definitions/3")
             .replace("apikeys/{apiKeyId}", &format!("apikeys/{key}"))
             .replace("activities/{activityId}", &format!("activities/{activity}"))
@@ -56,6 +57,8 @@ async fn h10_every_route_with_every_credential() {
     app.import(system, "").await.expect_status(200);
     // The first type and its first attribute have the ids 1.
     app.import_schema(system).await.expect_status(200);
+    let profile = serde_json::json!({ "name": "Full", "runType": 1 });
+    app.admin().post(&format!("{SYSTEMS}/{system}/run-profiles"), &profile).await.expect_status(201);
     let partitions = app.partitions(system).await;
     let (partition, container) = (&partitions[0]["id"], &partitions[0]["containers"][0]["id"]);
 

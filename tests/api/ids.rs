@@ -46,7 +46,7 @@ const NO_GUIDS: [&str; 6] = [
 /// Good for every operation that takes a body; each skips what it does not know.
 fn body(id: &str) -> String {
     json!({
-        "name": "changed", "notes": "changed", "value": "1", "selected": true, "roleIds": [1], "isEnabled": true,
+        "name": "changed", "notes": "changed", "value": "1", "selected": true, "roleIds": [1], "isEnabled": true, "runType": 1,
         "containers": { id: { "selected": true } }, "attributes": { id: { "selected": true } },
     })
     .to_string()
@@ -82,6 +82,7 @@ struct Owner {
     id: i64,
     partition: i64,
     container: i64,
+    run_profile: i64,
     object_type: i64,
     attribute: i64,
     /// An attribute of the type after it.
@@ -95,10 +96,13 @@ impl Owner {
         app.import_schema(id).await.expect_status(200);
         let (partitions, types) = (app.partitions(id).await, app.object_types(id).await);
         let number = |value: &Value| value.as_i64().expect("an id");
+        let profile = json!({ "name": "Full", "runType": 1 });
+        let profile = app.admin().post(&format!("{SYSTEMS}/{id}/run-profiles"), &profile).await.expect_status(201);
         Owner {
             id,
             partition: number(&partitions[0]["id"]),
             container: number(&containers(&partitions)[0]["id"]),
+            run_profile: number(&profile["id"]),
             object_type: number(&types[0]["id"]),
             attribute: number(&types[0]["attributes"][0]["id"]),
             of_another_type: number(&types[1]["attributes"][0]["id"]),
@@ -108,6 +112,7 @@ impl Owner {
     fn ids(&self) -> Vec<(&'static str, String)> {
         [
             ("connectedSystemId", self.id),
+            ("runProfileId", self.run_profile),
             ("partitionId", self.partition),
             ("containerId", self.container),
             ("objectTypeId", self.object_type),

@@ -56,6 +56,7 @@ mod program;
 mod rate_limits;
 mod readme;
 mod rotate_key_command;
+mod run_profiles;
 mod sealed_values;
 mod secrets;
 mod service_settings;

@@ -25,7 +25,7 @@ choice! {
 struct PreviewBody<'a> {
     connected_system_id: i64,
     connected_system_name: &'a str,
-    // Objects, exports, rules, run profiles and the metaverse come with later parts; until then there are none.
+    // Objects, exports, rules and the metaverse come with later parts; until then there are none.
     connected_system_object_count: i64,
     pending_export_count: i64,
     sync_rule_count: i64,
@@ -61,7 +61,7 @@ pub async fn preview(call: Call) -> Result<Response> {
         connected_system_object_count: 0,
         pending_export_count: 0,
         sync_rule_count: 0,
-        run_profile_count: 0,
+        run_profile_count: preview.counts.run_profiles,
         partition_count: preview.counts.partitions,
         container_count: preview.counts.containers,
         activity_count: preview.counts.activities,

@@ -12,6 +12,7 @@ pub(super) mod history;
 pub(super) mod metrics;
 pub(super) mod object_types;
 pub(super) mod partitions;
+pub(super) mod run_profiles;
 pub(super) mod service_settings;
 mod setting_values;
 pub(super) mod system;

@@ -8,12 +8,13 @@ use crate::http::call::Access;
 use crate::http::routes::Route;
 
 /// The parameters of paths: name, whether it is a GUID, a text or an integer, what it is, a sample.
-const PATH_PARAMETERS: [(&str, &str, &str, &str); 13] = [
+const PATH_PARAMETERS: [(&str, &str, &str, &str); 14] = [
     ("connectedSystemId", "integer", "ID of the connected system", "1"),
     ("objectTypeId", "integer", "ID of the object type", "10"),
     ("attributeId", "integer", "ID of the attribute", "100"),
     ("partitionId", "integer", "ID of the partition", "1"),
     ("containerId", "integer", "ID of the container", "10"),
+    ("runProfileId", "integer", "ID of the run profile", "1"),
     ("connectorDefinitionId", "integer", "ID of the connector definition", "3"),
     ("apiKeyId", "uuid", "ID of the API key", "\"5d0f6a5e-3b0a-4c86-8f3e-0a3d7f1c2b11\""),
     ("activityId", "uuid", "ID of the activity", "\"8c1d5a3e-72b4-4f0e-9a1c-6b2e4d7f9a10\""),

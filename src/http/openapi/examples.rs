@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 #[rustfmt::skip]
-const CHAPTERS: [&str; 9] = [
+const CHAPTERS: [&str; 10] = [
     include_str!("examples/connected_systems.json"),
     include_str!("examples/imports.json"),
     include_str!("examples/object_types.json"),
     include_str!("examples/partitions.json"),
+    include_str!("examples/run_profiles.json"),
     include_str!("examples/connector_definitions.json"),
     include_str!("examples/api_keys.json"),
     include_str!("examples/system.json"),

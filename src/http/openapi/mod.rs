@@ -34,6 +34,7 @@ use crate::error::Result;
         (name = "Imports", description = "Trying a connection, and discovering hierarchy and schema"),
         (name = "Object types", description = "Which types of objects and which attributes take part"),
         (name = "Partitions and containers", description = "Which parts of the hierarchy take part"),
+        (name = "Run profiles", description = "Which runs a connected system has"),
         (name = "Connector definitions", description = "The connectors that are there, and their settings"),
         (name = "API keys", description = "Who may call, and what they may do"),
         (name = "System", description = "Health, version and who one is"),

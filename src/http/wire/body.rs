@@ -26,7 +26,7 @@ pub(crate) struct Body {
     pub(crate) errors: Errors,
 }
 
-/// A value of a request. Absent and null are the same.
+/// A value of a request. Absent and null are the same unless `null` says otherwise.
 pub(crate) trait Field: Sized {
     /// Reads what was sent at a place; `None` after an error was added.
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self>;
@@ -34,6 +34,11 @@ pub(crate) trait Field: Sized {
     /// The value of an absent field; `None` after an error was added, where one is required.
     fn absent(place: &str, errors: &mut Errors) -> Option<Self> {
         errors.refuse(place, "Is required.")
+    }
+
+    /// The value of a field that was sent as null.
+    fn null(place: &str, errors: &mut Errors) -> Option<Self> {
+        Self::absent(place, errors)
     }
 }
 
@@ -176,7 +181,8 @@ impl Body {
             None | Some(Node::Null) if self.errors.faults.contains_key(&place) => {
                 T::absent(&place, &mut Errors::default())
             }
-            None | Some(Node::Null) => T::absent(&place, &mut self.errors),
+            None => T::absent(&place, &mut self.errors),
+            Some(Node::Null) => T::null(&place, &mut self.errors),
             Some(node) => {
                 if has_nul(&node) {
                     self.errors.add(&place, "Must not contain NUL.");

@@ -4,6 +4,7 @@ pub(crate) mod arrival;
 pub(crate) mod body;
 pub(crate) mod choice;
 mod date;
+pub(crate) mod enumeration;
 pub(crate) mod error;
 pub(crate) mod node;
 pub(crate) mod paging;

@@ -23,6 +23,23 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+/// A field of an update: absent keeps the stored value, null clears it.
+pub(crate) struct Patch<T>(pub(crate) Option<Option<T>>);
+
+impl<T: Field> Field for Patch<T> {
+    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
+        T::read(sent, place, errors).map(|value| Patch(Some(Some(value))))
+    }
+
+    fn absent(_: &str, _: &mut Errors) -> Option<Self> {
+        Some(Patch(None))
+    }
+
+    fn null(_: &str, _: &mut Errors) -> Option<Self> {
+        Some(Patch(Some(None)))
+    }
+}
+
 /// Declares a request body with its reading and its schema.
 macro_rules! request {
     ($(#[$meta:meta])* pub(super) struct $Name:ident {
@@ -122,6 +139,9 @@ impl<const MIN: i64, const MAX: i64> PartialSchema for Integer<MIN, MAX> {
         let number = ObjectBuilder::new().schema_type(kinds).minimum(Some(MIN)).maximum(Some(MAX));
         let pattern = match MIN {
             i64::MIN => "^-?[0-9]{1,18}$".to_owned(),
+            1 if MAX > 9 && 10_i64.pow(MAX.ilog10()) == MAX => {
+                format!("^0*([1-9][0-9]{{0,{}}}|{MAX})$", MAX.ilog10() - 1)
+            }
             _ => format!("^0*({})$", (MIN..=MAX).map(|n| n.to_string()).collect::<Vec<_>>().join("|")),
         };
         Schema::from(number.pattern(Some(pattern))).into()

@@ -46,6 +46,8 @@ impl Operation {
 pub enum Target<'a> {
     /// Connected system or a part of it: its id, unless it was just created or deleted, and its name.
     System(Option<i64>, &'a str),
+    /// Run profile of a system: the id of the system, and the name of the profile.
+    RunProfile(i64, &'a str),
     /// Service setting by its display name.
     ServiceSetting(&'a str),
     /// Certificate by its name.
@@ -59,6 +61,7 @@ impl<'a> Target<'a> {
     fn columns(self) -> (&'static str, Option<&'a str>, Option<i64>) {
         match self {
             Target::System(id, name) => ("ConnectedSystem", Some(name), id),
+            Target::RunProfile(system, name) => ("ConnectedSystemRunProfile", Some(name), Some(system)),
             Target::ServiceSetting(name) => ("ServiceSetting", Some(name), None),
             Target::Certificate(name) => ("TrustedCertificate", Some(name), None),
             Target::History => ("HistoryRetentionCleanup", None, None),
