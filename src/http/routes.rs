@@ -79,7 +79,8 @@ impl Route {
         }
         let mut faults = Faults::new();
         for name in query.names().filter(|name| !self.query.iter().any(|known| known.eq_ignore_ascii_case(name))) {
-            faults.insert(shown(&name), vec!["Is no parameter of this operation.".to_owned()]);
+            let known = if self.query.is_empty() { "none".to_owned() } else { self.query.join(", ") };
+            faults.insert(shown(&name), vec![format!("Is no parameter of this operation; known: {known}.")]);
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }

@@ -169,7 +169,15 @@ fn by_id(
             Named::Dn(key, text) => match rows.get(key) {
                 Some(id) => *id,
                 None => {
-                    errors.push((None, format!("No container is named {text}.")));
+                    let is_partition = hierarchy::partitions(tx, system)?.iter().any(|p| p.key == *key);
+                    errors.push((
+                        None,
+                        if is_partition {
+                            format!("{text} is a partition, not a container: PUT partitions/ID selects it.")
+                        } else {
+                            format!("No container is named {text}.")
+                        },
+                    ));
                     continue;
                 }
             },

@@ -13,7 +13,7 @@ use crate::error::Result;
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
     pub selected: Option<bool>,
-    /// Its text is looked for in name, DN and description.
+    /// Its text is looked for in name and description, and in the DN if it holds `=`.
     pub page: Page<Sort>,
 }
 
@@ -41,13 +41,15 @@ pub(crate) fn find(c: &Connection, system: i64, search: &Search) -> Result<page:
         WHERE p.system_id = ?1 AND (?2 IS NULL OR c.selected = ?2)";
     let page = &search.page;
     let wanted = page.filter.as_deref().map(fold);
+    // Any other text would find everything below a container of that name too.
+    let is_dn = wanted.as_ref().is_none_or(|text| text.contains('='));
     let mut statement = c.prepare_cached(SQL)?;
     let mut rows = statement.query((system, search.selected))?;
     let mut hits: Vec<(String, String, RowId)> = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, dn) = (text(row, 1)?, text(row, 2)?);
         let holds = |text: &str| wanted.as_ref().is_none_or(|wanted| fold(text).contains(wanted));
-        if holds(dn) || holds(name) || row.get::<_, Option<String>>(3)?.is_some_and(|text| holds(&text)) {
+        if (is_dn && holds(dn)) || holds(name) || row.get::<_, Option<String>>(3)?.is_some_and(|text| holds(&text)) {
             let (name, dn) = match page.sort {
                 Sort::Name => (fold(name), fold(dn)),
                 Sort::Dn => (String::new(), fold(dn)),

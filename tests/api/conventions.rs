@@ -266,7 +266,8 @@ async fn a_change_whose_query_is_misspelt_is_refused_by_the_name() {
     ] {
         let refused = app.admin().send(verb, &path, Some(json!({"name": "Two"}).to_string())).await.expect_status(400);
         assert_eq!(refused["code"], "VALIDATION_ERROR", "{verb} {path}");
-        assert_eq!(refused["validationErrors"][name], json!(["Is no parameter of this operation."]), "{refused}");
+        let why = refused["validationErrors"][name][0].as_str().unwrap_or_default();
+        assert!(why.starts_with("Is no parameter of this operation; known: "), "{refused}");
     }
     assert_eq!(app.admin().get(&system).await.expect_status(200)["name"], "One");
     // Names ignore case, and reading ignores what it does not know.
@@ -290,7 +291,8 @@ async fn members_that_no_field_takes_are_named_in_a_header() {
     // Beside an error as well, never more than 20, and only where there are some.
     let many: serde_json::Map<_, _> = (0..50).map(|n| (format!("x{n}"), json!(0))).collect();
     let answer = app.admin().send("POST", SYSTEMS, Some(json!(many).to_string())).await;
-    assert_eq!(answer.header("x-jim-ignored").split(", ").count(), 20);
+    let named: Vec<&str> = answer.header("x-jim-ignored").split(", ").collect();
+    assert_eq!((named.len(), named[20]), (21, "and perhaps more"));
     answer.expect_status(400);
     let answer = app.admin().send("PUT", &system, Some(json!({ "Description": "e" }).to_string())).await;
     assert_eq!(answer.header("x-jim-ignored"), "");

@@ -47,6 +47,13 @@ async fn settings_that_an_import_refuses_are_named_before_it() {
         let found = found.as_object().expect("errors");
         assert!(found.len() == 1 && found[setting].as_str().is_some_and(|t| t.contains(expected)), "{found:?}");
     }
+    let all = json!({ "1": { "stringValue": "ldap://h:13389" }, "4": { "intValue": 636 }, "15": { "checkboxValue": true },
+        "21": { "checkboxValue": true } });
+    let all = set(all).await;
+    let named: Vec<&str> = all.as_object().expect("errors").keys().map(String::as_str).collect();
+    assert_eq!(named, ["3", "4", "8", "15", "21"], "every contradiction, and what was wrong already: {all}");
+    let back = json!({ "4": { "intValue": 389 }, "15": { "checkboxValue": false }, "21": { "checkboxValue": false } });
+    set(back).await;
     let both = set(json!({ "1": { "stringValue": "elsewhere" } })).await;
     assert_eq!(
         both.as_object().map(|all| all.keys().collect::<Vec<_>>()),

@@ -42,7 +42,7 @@ impl LdapSettings {
         if values.text(id::AUTHENTICATION_TYPE) != "Simple" {
             errors.add(id::AUTHENTICATION_TYPE, "Authentication Type NTLM is not part of this build; use Simple");
         }
-        let target = errors.keep(target(values));
+        let target = target(values, &mut errors);
         let Some(target) = target.filter(|_| errors.is_empty()) else { return Err(errors) };
         let number = |id, default: i64| u64::try_from(values.integer(id).unwrap_or(default)).unwrap_or_default();
         Ok(LdapSettings {
@@ -70,36 +70,38 @@ struct Host<'a> {
 const HOST_FORMS: &str =
     "Host must be a name, name:port, [v6 address]:port, an address, or an ldap:// or ldaps:// URL without path";
 
-/// Target of the settings, or the setting that is invalid or contradicts Host, and why.
-fn target(values: &Values) -> Result<Target, (i64, String)> {
+/// Target of the settings. Adds an error for each setting that is invalid or contradicts another.
+fn target(values: &Values, errors: &mut SettingErrors) -> Option<Target> {
     let text = values.text(id::HOST);
-    let host = host(text).ok_or((id::HOST, HOST_FORMS.to_owned()))?;
+    let host = host(text);
+    if host.is_none() {
+        errors.add(id::HOST, HOST_FORMS);
+    }
+    let secure_scheme = host.as_ref().and_then(|host| host.secure_scheme);
     let ldaps = values.flag(id::LDAPS);
     let start_tls = values.flag(id::START_TLS);
     let chosen_port = values.integer(id::PORT).and_then(|p| u16::try_from(p).ok()).filter(|p| *p != 389);
-    if let (Some(inner), Some(chosen)) = (host.port, chosen_port)
+    if let (Some(inner), Some(chosen)) = (host.as_ref().and_then(|host| host.port), chosen_port)
         && inner != chosen
     {
-        return Err((id::PORT, format!("Host names port {inner}, but Port is {chosen}")));
+        errors.add(id::PORT, format!("Host names port {inner}, but Port is {chosen}"));
     }
-    if host.secure_scheme == Some(false) && ldaps {
-        return Err((id::LDAPS, format!("Host is {text}, but Use Secure Connection (LDAPS)? is on")));
+    if secure_scheme == Some(false) && ldaps {
+        errors.add(id::LDAPS, format!("Host is {text}, but Use Secure Connection (LDAPS)? is on"));
     }
-    if start_tls && (ldaps || host.secure_scheme == Some(true)) {
-        let why = if ldaps {
-            "Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned()
-        } else {
-            format!("Use StartTLS? is on, but Host is {text}")
-        };
-        return Err((id::START_TLS, why));
+    if start_tls && ldaps {
+        errors.add(id::START_TLS, "Use StartTLS? and Use Secure Connection (LDAPS)? are both on");
+    } else if start_tls && secure_scheme == Some(true) {
+        errors.add(id::START_TLS, format!("Use StartTLS? is on, but Host is {text}"));
     }
+    let host = host?;
     let security = match (ldaps || host.secure_scheme == Some(true), start_tls) {
         (true, _) => Transport::Ldaps,
         (false, true) => Transport::StartTls,
         (false, false) => Transport::Plain,
     };
     let default = if security == Transport::Ldaps { 636 } else { 389 };
-    Ok(Target {
+    Some(Target {
         host: host.name.to_owned(),
         port: host.port.or(chosen_port).unwrap_or(default),
         security,

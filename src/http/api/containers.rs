@@ -11,8 +11,7 @@ use crate::domain::dn::Dn;
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::wire;
-use crate::http::wire::body::Errors;
-use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
+use crate::http::wire::paging::{self, Page, Paging, PagingQuery, SortDirection};
 use crate::http::wire::request::{Dictionary, DictionaryKey, Keyed, key, query, request};
 use crate::http::wire::text::{Flag, Text};
 use crate::ops::partitions::{self as ops, Named};
@@ -21,7 +20,18 @@ use crate::store::page;
 
 query! {
     struct ContainerQuery {
-        /// Text looked for in name, DN and description, ignoring case.
+        /// Page number from 1; below 1 becomes 1.
+        #[param(inline)]
+        page: Option<i64>,
+        /// Items of a page, 25 unless given; below 1 becomes 25, above 100 becomes 100.
+        #[param(inline)]
+        page_size: Option<i64>,
+        /// `name`, `externalId` or `id`, ignoring case; anything else means `name`.
+        #[param(inline)]
+        sort_by: Option<Text<100>>,
+        /// `asc` unless given.
+        sort_direction: Option<SortDirection>,
+        /// Text looked for in name and description, ignoring case; in the DN too if it holds `=`.
         #[param(inline)]
         search: Option<Text<500>>,
         /// Only those that are selected, or only those that are not.
@@ -55,20 +65,17 @@ struct ListItem {
 
 /// Finds containers.
 ///
-/// One page of all containers of the system, by name unless `sortBy` says otherwise; it knows `name`, `externalId` and
-/// `id`. `filter` is ignored.
+/// One page of all containers of the system, by name unless `sortBy` says otherwise.
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers",
     tag = "Partitions and containers", operation_id = "listContainers",
-    params(PagingQuery, ContainerQuery),
+    params(ContainerQuery),
     responses((status = 200, description = "One page of containers.", body = Page<ListItem>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let mut errors = Errors::default();
-    let paging = Paging::from(PagingQuery::read_with(&call.query, &mut errors).unwrap_or_default());
-    let query = ContainerQuery::read_with(&call.query, &mut errors);
-    errors.check()?;
-    let (text, selected) = query.map(|q| (q.search, q.selected)).unwrap_or_default();
+    let ContainerQuery { page, page_size, sort_by, sort_direction, search: text, selected } =
+        ContainerQuery::read(&call.query)?;
+    let paging = Paging::from(PagingQuery { page, page_size, sort_by, sort_direction, filter: None });
     let system = call.id(0, WHAT)?;
     let search = Search {
         selected: selected.map(|flag| flag.0),
@@ -121,7 +128,7 @@ impl Keyed for SelectRequest {
 }
 
 impl DictionaryKey for Named {
-    const FORMS: &'static str = "ids, written as integers, or DNs";
+    const FORMS: &'static str = "ids, written as integers, or DNs, in which a comma of a name is written \\,";
 
     fn of(text: &str) -> Option<Self> {
         let dn = || Dn::parse(text).ok().filter(|dn| !dn.rdns().is_empty());

@@ -155,7 +155,8 @@ impl Errors {
 
     /// Names of the members that no field takes, separated by commas; `None` if there are none.
     pub(crate) fn ignored(&self) -> Option<String> {
-        (!self.ignored.is_empty()).then(|| self.ignored.join(", "))
+        let more = if self.ignored.len() == MAX_IGNORED { ", and perhaps more" } else { "" };
+        (!self.ignored.is_empty()).then(|| self.ignored.join(", ") + more)
     }
 }
 

@@ -179,7 +179,7 @@ pub(crate) trait Keyed: Request + Default {
 impl<T: Keyed, K: DictionaryKey> Field for Dictionary<T, K> {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
         let Node::Object(members) = sent else {
-            return errors.refuse(place, format!("Must be an object keyed by {} id.", T::KEY));
+            return errors.refuse(place, format!("Must be an object. Its keys are {} {}.", T::KEY, K::FORMS));
         };
         let mut found = BTreeMap::new();
         for (name, node) in members {
@@ -224,9 +224,12 @@ pub(crate) fn key(text: &str) -> Option<i64> {
     text.parse().ok().filter(|id: &i64| id.to_string() == text)
 }
 
+/// Characters of a key that an error repeats: enough to tell DNs apart.
+const MAX_SHOWN_KEY: usize = 200;
+
 /// A key as an error may repeat it.
 pub(crate) fn shown_key(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(32).collect()
+    text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN_KEY).collect()
 }
 
 /// The id of a setting, attribute or container as the key of a dictionary.
