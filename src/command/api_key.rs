@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Subcommand;
-use jim::db::{Db, OpenFault};
+use jim::db::{Db, OpenError, refuse_missing};
 use jim::domain::role;
 use jim::http::wire;
 use jim::ops::api_keys::{self as ops, KeyFields};
@@ -68,10 +68,10 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
     }
     if !matches!(action, Action::Create { .. }) {
         // Only a first key makes a database.
-        Db::refuse_missing(&config.database)?;
+        refuse_missing(&config.database)?;
     }
     let Files { db, hasher, .. } = open_files(&config).await.map_err(|fault| match fault {
-        StartError::Database(OpenFault::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
+        StartError::Database(OpenError::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
         other => other.into(),
     })?;
     let done = act(&db, &hasher, action).await;

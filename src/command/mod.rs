@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use jim::config::{Config, DEFAULT_FILE, INFRASTRUCTURE_KEY, chosen};
-use jim::db::OpenFault;
+use jim::db::OpenError;
 use jim::error::Error;
 use jim::ops::start::StartError;
 
@@ -94,15 +94,15 @@ impl Exit {
     }
 }
 
-impl From<OpenFault> for Exit {
-    fn from(fault: OpenFault) -> Self {
+impl From<OpenError> for Exit {
+    fn from(fault: OpenError) -> Self {
         let message = fault.to_string();
         match fault {
-            OpenFault::Missing(_) => Exit::io(format!("{message}; {}", path_origin())),
-            OpenFault::Damaged(_) => Exit::damaged(message),
-            OpenFault::Io(_) => Exit::io(message),
-            OpenFault::Locked(_) => Exit::locked(format!("{message}; stop it, or wait until it has ended")),
-            OpenFault::Unsafe(_) => Exit::configuration(message),
+            OpenError::Missing(_) => Exit::io(format!("{message}; {}", path_origin())),
+            OpenError::Damaged(_) => Exit::damaged(message),
+            OpenError::Io(_) => Exit::io(message),
+            OpenError::Locked(_) => Exit::locked(format!("{message}; stop it, or wait until it has ended")),
+            OpenError::Unsafe(_) => Exit::configuration(message),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jim::db::OpenFault;
+use jim::db::OpenError;
 use jim::ops::restore;
 use jim::ops::start::StartError;
 
@@ -14,7 +14,7 @@ pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("restoring and checking the database");
     let done = restore::run(&config, folder).map_err(|fault| match fault {
-        StartError::Database(OpenFault::Locked(who)) => {
+        StartError::Database(OpenError::Locked(who)) => {
             Exit::locked(format!("{who}; stop it first, a restore needs the place to itself"))
         }
         other => other.into(),

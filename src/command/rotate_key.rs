@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jim::db::OpenFault;
+use jim::db::OpenError;
 use jim::ops::rotate_key;
 use jim::ops::start::StartError;
 
@@ -14,7 +14,7 @@ pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let working = Progress::of("sealing every secret anew");
     let done = rotate_key::run(&config).await.map_err(|fault| match fault {
-        StartError::Database(OpenFault::Locked(who)) => {
+        StartError::Database(OpenError::Locked(who)) => {
             Exit::locked(format!("{who}; stop it first, a rotation needs the files to itself"))
         }
         other => other.into(),

@@ -1,5 +1,5 @@
-//! State of the storage: sound, in trouble that may pass, or damaged for good. Every failed statement is judged here.
-//! Nothing here touches the file; the writer acts on the state.
+//! State of the storage: sound, failing or damaged, derived from the errors of statements. The writer acts on it; nothing
+//! here touches the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,30 +8,27 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use rusqlite::{ErrorCode, ffi};
 
-use super::fault::not_ready;
+use super::error::not_ready;
 use crate::error::{Error, Result};
 
-/// State of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// Changes are accepted.
     Sound,
-    /// The disk is full or fails. Changes are refused until one of the writer's own has reached the disk.
-    Troubled {
+    /// The disk is full or fails. Changes are refused until a page of the writer's own has reached the disk.
+    Failing {
         since: Instant,
-        /// An fsync failed: only what is read from the disk again can be trusted.
+        /// An fsync failed: only pages read from the disk again can be trusted.
         reopen: bool,
     },
-    /// The file is not what was written. Nothing is written until the server ends.
+    /// The content of the file changed by itself. Nothing is written until the server stops.
     Damaged,
 }
 
-/// Activity of the writer.
+/// States of the writer.
 const IDLE: u8 = 0;
-const WAITS: u8 = 1;
-const WRITES: u8 = 2;
+const WAITING: u8 = 1;
+const WRITING: u8 = 2;
 
-/// Shared state of one database.
 pub(super) struct Health {
     path: PathBuf,
     condition: Mutex<Condition>,
@@ -47,35 +44,32 @@ impl Health {
         *self.condition.lock()
     }
 
-    /// Refuses a change while it would not be kept.
+    /// Rejects changes unless the storage is sound.
     pub fn takes_changes(&self) -> Result<()> {
-        match self.condition() {
-            Condition::Sound => Ok(()),
-            _ => Err(not_ready(None)),
-        }
+        if self.condition() == Condition::Sound { Ok(()) } else { Err(not_ready(None)) }
     }
 
-    /// Judges a failure. Returns whether the state changed.
-    pub fn notice(&self, error: &Error) -> bool {
+    /// Derives the state after an error. Returns whether it changed.
+    pub fn record(&self, error: &Error) -> bool {
         let mut condition = self.condition.lock();
-        let next = match (*condition, Fault::of(error)) {
+        let next = match (*condition, Failure::of(error)) {
             (Condition::Damaged, _) | (_, None) => return false,
-            (_, Some(Fault::Damage)) => {
+            (_, Some(Failure::Damage)) => {
                 drop(condition);
                 self.damaged(&error.chain());
                 return true;
             }
-            (Condition::Troubled { since, reopen }, Some(Fault::Disk { unsure })) => {
-                Condition::Troubled { since, reopen: reopen || unsure }
+            (Condition::Failing { since, reopen }, Some(Failure::Disk { of_fsync })) => {
+                Condition::Failing { since, reopen: reopen || of_fsync }
             }
-            (Condition::Sound, Some(Fault::Disk { unsure })) => {
+            (Condition::Sound, Some(Failure::Disk { of_fsync })) => {
                 tracing::error!(
                     database = %self.path.display(),
                     error = error.chain(),
-                    "the disk is full or fails: changes are refused until it takes them again; see to the disk, no \
+                    "the disk is full or fails: changes are refused until a write succeeds again; repair the disk, no \
                      restart is needed"
                 );
-                Condition::Troubled { since: Instant::now(), reopen: unsure }
+                Condition::Failing { since: Instant::now(), reopen: of_fsync }
             }
         };
         let changed = *condition != next;
@@ -83,86 +77,83 @@ impl Health {
         changed
     }
 
-    /// Marks the file as damaged, for good.
-    pub fn damaged(&self, how: &str) {
+    /// Marks the file as damaged, permanently.
+    pub fn damaged(&self, error: &str) {
         *self.condition.lock() = Condition::Damaged;
         tracing::error!(
             database = %self.path.display(),
-            error = how,
-            "the database is damaged: no change is accepted any more. Stop the server, look at it with jim check, \
-             move it away and bring back a backup with jim restore"
+            error,
+            "the database is damaged: changes are refused. Stop the server, run jim check, move the database away and \
+             run jim restore"
         );
     }
 
-    /// Notes that the database was reopened and found sound.
+    /// Records that the database was reopened and checked.
     pub fn reopened(&self) {
-        if let Condition::Troubled { reopen, .. } = &mut *self.condition.lock() {
+        if let Condition::Failing { reopen, .. } = &mut *self.condition.lock() {
             *reopen = false;
         }
     }
 
-    /// Notes that a page reached the disk.
-    pub fn healed(&self) {
+    /// Records that a page reached the disk.
+    pub fn recovered(&self) {
         let mut condition = self.condition.lock();
-        if let Condition::Troubled { since, .. } = *condition {
+        if let Condition::Failing { since, .. } = *condition {
             *condition = Condition::Sound;
             tracing::warn!(seconds = since.elapsed().as_secs(), "the disk takes changes again");
         }
     }
 
-    /// Guard of a write: waiting for the lock of the database, then holding it.
-    pub fn at_work(&self) -> AtWork<'_> {
-        self.writer.store(WAITS, Ordering::Release);
-        AtWork(&self.writer)
+    /// Starts a write, which waits for the lock of the database.
+    pub fn begin_write(&self) -> WriteGuard<'_> {
+        self.writer.store(WAITING, Ordering::Release);
+        WriteGuard(&self.writer)
     }
 
     /// Whether the writer holds the lock of the database.
     pub fn is_writing(&self) -> bool {
-        self.writer.load(Ordering::Acquire) == WRITES
+        self.writer.load(Ordering::Acquire) == WRITING
     }
 
     /// Whether the writer waits for a lock of another program.
-    pub fn waits_for_others(&self) -> bool {
-        self.writer.load(Ordering::Acquire) == WAITS
+    pub fn waits_for_lock(&self) -> bool {
+        self.writer.load(Ordering::Acquire) == WAITING
     }
 }
 
-/// Guard of a write, see [`Health::at_work`].
-pub(super) struct AtWork<'a>(&'a AtomicU8);
+/// Guard of a write, see [`Health::begin_write`].
+pub(super) struct WriteGuard<'a>(&'a AtomicU8);
 
-impl AtWork<'_> {
-    pub fn holds(&self) {
-        self.0.store(WRITES, Ordering::Release);
+impl WriteGuard<'_> {
+    pub fn lock_acquired(&self) {
+        self.0.store(WRITING, Ordering::Release);
     }
 }
 
-impl Drop for AtWork<'_> {
+impl Drop for WriteGuard<'_> {
     fn drop(&mut self) {
         self.0.store(IDLE, Ordering::Release);
     }
 }
 
-/// Meaning of a failure for the storage.
-enum Fault {
+/// Meaning of an error for the storage.
+enum Failure {
     Damage,
-    /// `unsure` if an fsync failed.
-    Disk {
-        unsure: bool,
-    },
+    Disk { of_fsync: bool },
 }
 
-impl Fault {
-    fn of(error: &Error) -> Option<Fault> {
+impl Failure {
+    fn of(error: &Error) -> Option<Failure> {
         if matches!(error, Error::Damaged { .. }) {
-            return Some(Fault::Damage);
+            return Some(Failure::Damage);
         }
         let source = std::error::Error::source(error)?.downcast_ref::<rusqlite::Error>()?;
         match source.sqlite_error_code()? {
-            ErrorCode::DiskFull => Some(Fault::Disk { unsure: false }),
+            ErrorCode::DiskFull => Some(Failure::Disk { of_fsync: false }),
             ErrorCode::SystemIoFailure => {
-                let exact = source.sqlite_extended_error_code();
-                let syncing = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
-                Some(Fault::Disk { unsure: exact.is_some_and(|code| syncing.contains(&code)) })
+                let fsync = [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC];
+                let of_fsync = source.sqlite_extended_error_code().is_some_and(|code| fsync.contains(&code));
+                Some(Failure::Disk { of_fsync })
             }
             _ => None,
         }
@@ -180,20 +171,20 @@ mod tests {
     fn after(codes: &[i32]) -> Condition {
         let health = Health::new(Path::new("x"));
         for code in codes {
-            health.notice(&failure(*code));
+            health.record(&failure(*code));
         }
         health.condition()
     }
 
     #[test]
-    fn each_failure_says_what_it_is() {
+    fn full_failing_and_damaged_are_distinguished() {
         for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_READ] {
-            assert!(matches!(after(&[code]), Condition::Troubled { reopen: false, .. }), "{code}");
+            assert!(matches!(after(&[code]), Condition::Failing { reopen: false, .. }), "{code}");
         }
         for code in [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC] {
-            assert!(matches!(after(&[code]), Condition::Troubled { reopen: true, .. }), "{code}");
-            assert!(matches!(after(&[code, ffi::SQLITE_FULL]), Condition::Troubled { reopen: true, .. }), "{code}");
-            assert!(matches!(after(&[ffi::SQLITE_FULL, code]), Condition::Troubled { reopen: true, .. }), "{code}");
+            assert!(matches!(after(&[code]), Condition::Failing { reopen: true, .. }), "{code}");
+            assert!(matches!(after(&[code, ffi::SQLITE_FULL]), Condition::Failing { reopen: true, .. }), "{code}");
+            assert!(matches!(after(&[ffi::SQLITE_FULL, code]), Condition::Failing { reopen: true, .. }), "{code}");
         }
         for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_CORRUPT_INDEX] {
             assert_eq!(after(&[code]), Condition::Damaged, "{code}");
@@ -205,17 +196,17 @@ mod tests {
     }
 
     #[test]
-    fn trouble_passes_and_damage_does_not() {
+    fn a_failing_disk_recovers_and_damage_stays() {
         let health = Health::new(Path::new("x"));
-        assert!(health.notice(&failure(ffi::SQLITE_IOERR_FSYNC)));
+        assert!(health.record(&failure(ffi::SQLITE_IOERR_FSYNC)));
         assert!(matches!(health.takes_changes(), Err(Error::Unavailable { .. })));
         health.reopened();
-        assert!(matches!(health.condition(), Condition::Troubled { reopen: false, .. }));
-        health.healed();
+        assert!(matches!(health.condition(), Condition::Failing { reopen: false, .. }));
+        health.recovered();
         assert!(health.takes_changes().is_ok());
         health.damaged("for a test");
-        health.healed();
-        assert!(!health.notice(&failure(ffi::SQLITE_FULL)));
+        health.recovered();
+        assert!(!health.record(&failure(ffi::SQLITE_FULL)));
         assert_eq!(health.condition(), Condition::Damaged);
         assert!(matches!(health.takes_changes(), Err(Error::Unavailable { .. })));
     }

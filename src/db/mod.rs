@@ -1,17 +1,15 @@
-//! The database engine: one SQLite file, its lock, its connections. It knows no table; those are in `store`.
+//! The database engine: one SQLite file, its lock, its connections. The tables are in `store`.
 //!
-//! [`Db`] gives out connections: one writer on a thread of its own, whose transactions are IMMEDIATE, and a few
-//! readers that cannot write. Closures cannot await, so no transaction ever waits for a network. A 2xx is answered
-//! only after COMMIT returned. While the disk is full or fails, changes are refused and reading goes on; once the file
-//! is known to be damaged, nothing is written any more.
+//! [`Db`] gives out connections: one writer on a thread of its own, whose transactions are IMMEDIATE, and a few read-only
+//! ones. Closures cannot await, so no transaction waits for a network. A 2xx is answered only after COMMIT returned. While
+//! the disk is full or fails, changes are refused and reads go on; a damaged file is never written again.
 //!
-//! Files from bottom to top: fault, version, pragmas, place and lock, connect, check, backup, upgrade, open, health,
-//! readers, writer.
+//! Files from bottom to top: error, pragmas, place and lock, connect, check, backup, upgrade, open, health, readers, writer.
 
 pub(crate) mod backup;
 pub(crate) mod check;
 mod connect;
-mod fault;
+mod error;
 mod health;
 mod lock;
 mod open;
@@ -19,7 +17,6 @@ mod place;
 mod pragmas;
 mod readers;
 pub mod upgrade;
-mod version;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -29,28 +26,27 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Transaction;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Error, Result};
-use fault::not_ready;
+use error::not_ready;
 use health::Health;
 use readers::{READERS, Readers};
 use writer::{Job, Writer};
 
-pub use fault::OpenFault;
-pub use lock::FileLock;
+pub use error::OpenError;
+pub use lock::{FileLock, Holder};
+pub use place::{refuse_missing, refuse_world_writable};
 pub use rusqlite::Connection;
+/// A transaction of the writer.
+pub use rusqlite::Transaction as Tx;
 
 /// Timeout of a write in the queue, after which it is refused with "busy".
-const WRITER_WAIT: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout of the readiness check.
-const READY_WAIT: Duration = Duration::from_secs(1);
-/// How long a requested checkpoint waits for readers.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time that a requested checkpoint waits for readers.
 const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
-
-/// A transaction of the writer.
-pub type Tx<'a> = Transaction<'a>;
 
 /// The database of one server. Cheap to clone.
 #[derive(Clone)]
@@ -70,14 +66,10 @@ struct Inner {
 }
 
 impl Inner {
-    fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.noticed(self.readers.read(f))
-    }
-
-    /// Judges a failed read and wakes the writer if the state changed.
-    fn noticed<T>(&self, result: Result<T>) -> Result<T> {
+    /// Records a failed read and wakes the writer if the state changed.
+    fn recorded<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(e) = &result
-            && self.health.notice(e)
+            && self.health.record(e)
             && let Some(jobs) = &self.jobs
         {
             let _ = jobs.send(Box::new(|_| {}));
@@ -87,7 +79,7 @@ impl Inner {
 }
 
 impl Drop for Inner {
-    /// Waits until the writer has closed the file; the lock is released after that.
+    /// Waits until the writer has closed the file, before the lock is released.
     fn drop(&mut self) {
         drop(self.readers.close());
         drop(self.jobs.take());
@@ -99,28 +91,28 @@ impl Drop for Inner {
 
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
-const ABANDONED: u8 = 2;
+const CANCELLED: u8 = 2;
 
-/// Cancels a queued job when it is dropped, unless it was started.
-struct Ticket(Arc<AtomicU8>);
+/// Handle of a queued job, which is cancelled when the handle is dropped before the job starts.
+struct JobHandle(Arc<AtomicU8>);
 
-impl Ticket {
-    /// Cancels the job, unless it was started.
-    fn cancel(&self) -> bool {
-        self.0.compare_exchange(QUEUED, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+impl JobHandle {
+    /// Moves the job from the queue to `state`; false if it has left the queue.
+    fn leave_queue(&self, state: u8) -> bool {
+        self.0.compare_exchange(QUEUED, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
-impl Drop for Ticket {
+impl Drop for JobHandle {
     fn drop(&mut self) {
-        self.cancel();
+        self.leave_queue(CANCELLED);
     }
 }
 
 impl Db {
-    /// Opens the file, creating and upgrading it as needed, and keeps its lock for the life of the value. `accept`
-    /// reads the content first; what it rejects is neither upgraded nor written in any other way.
-    pub fn open<T, E: From<OpenFault>>(
+    /// Opens the file, creating and upgrading it as needed, and holds its lock until it is dropped. A file that `accept`
+    /// rejects is not written.
+    pub fn open<T, E: From<OpenError>>(
         path: &Path,
         lock: FileLock,
         accept: impl FnOnce(&Connection) -> Result<T, E>,
@@ -129,18 +121,13 @@ impl Db {
         Ok((Db::new(path, connection, lock)?, accepted))
     }
 
-    /// Whether there is a file. Rejects one that must not be used, and an unsafe place. Writes nothing.
-    pub fn exists(path: &Path) -> Result<bool, OpenFault> {
-        place::inspect_place(path)?;
+    /// Whether the file exists. Rejects links and unsafe places. Writes nothing.
+    pub fn exists(path: &Path) -> Result<bool, OpenError> {
+        place::refuse_unsafe(path)?;
         place::exists(path)
     }
 
-    /// Refuses a place without a database. Writes nothing.
-    pub fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
-        place::refuse_missing(path)
-    }
-
-    fn new(path: &Path, connection: Connection, lock: FileLock) -> Result<Db, OpenFault> {
+    fn new(path: &Path, connection: Connection, lock: FileLock) -> Result<Db, OpenError> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let readers = Arc::new(Readers::open(path)?);
         let health = Arc::new(Health::new(path));
@@ -148,7 +135,7 @@ impl Db {
         let thread = std::thread::Builder::new()
             .name("jim-writer".to_owned())
             .spawn(move || writer.run(&queue))
-            .map_err(|e| OpenFault::io("cannot start the writer thread", e))?;
+            .map_err(|e| OpenError::io("cannot start the writer thread", e))?;
         Ok(Db {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
@@ -162,14 +149,14 @@ impl Db {
         })
     }
 
-    /// Bytes of the database file and of its write-ahead log, by their directory entries: opening either would drop
-    /// SQLite's locks when it is closed.
+    /// Bytes of the database file and its write-ahead log, from their metadata: closing a handle would drop SQLite's
+    /// locks.
     pub fn file_sizes(&self) -> (u64, u64) {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
         (length(&self.inner.path), length(&place::sidecar(&self.inner.path, "wal")))
     }
 
-    /// Runs a closure on one snapshot, on a reading connection and off the async threads.
+    /// Runs a closure on one snapshot, on a read-only connection and a blocking thread.
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -177,12 +164,12 @@ impl Db {
     {
         let _permit = self.inner.permits.acquire().await.map_err(|e| Error::internal("the store is closed", e))?;
         let inner = self.inner.clone();
-        let read = tokio::task::spawn_blocking(move || inner.read(f));
-        read.await.map_err(|e| Error::internal("a reading closure failed", e))?
+        let read = tokio::task::spawn_blocking(move || inner.recorded(inner.readers.read(f)));
+        read.await.map_err(|e| Error::internal("a read failed", e))?
     }
 
-    /// Does the same for a handful of rows by their keys, on the async thread if a connection is free: handing it to
-    /// another thread takes longer than the reading. Never for lists.
+    /// Like [`Db::read`] for a few rows by key, on the async thread if a connection is free: changing the thread takes
+    /// longer than the read. Never for lists.
     pub async fn read_few<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -190,7 +177,7 @@ impl Db {
     {
         let Ok(permit) = self.inner.permits.try_acquire() else { return self.read(f).await };
         match self.inner.readers.try_read(f) {
-            Ok(result) => self.inner.noticed(result),
+            Ok(result) => self.inner.recorded(result),
             Err(f) => {
                 drop(permit);
                 self.read(f).await
@@ -198,8 +185,7 @@ impl Db {
         }
     }
 
-    /// Runs a closure that only reads on the writer's connection, in order with the changes. It runs while changes are
-    /// refused too.
+    /// Runs a read on the writer's connection, in order with the changes, and also while changes are refused.
     pub async fn read_on_writer<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -208,8 +194,8 @@ impl Db {
         self.on_writer(|writer| f(writer.connection()?)).await
     }
 
-    /// Runs a closure in one IMMEDIATE transaction of the one writer and commits it if the closure succeeds.
-    /// Answers "busy" without running the closure when its turn does not come within 5 s.
+    /// Runs a closure in one IMMEDIATE transaction and commits it if the closure succeeds. After 5 s in the queue it is
+    /// not run, and the answer is "busy".
     pub async fn write<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -218,7 +204,7 @@ impl Db {
         self.change(|writer| writer.in_transaction(f)).await
     }
 
-    /// Like [`Db::write`], for a transaction of many pages: they are not checkpointed before the answer.
+    /// Like [`Db::write`] for many pages, which are not checkpointed before the answer.
     pub async fn write_large<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -227,12 +213,12 @@ impl Db {
         self.change(|writer| writer.in_large_transaction(f)).await
     }
 
-    /// Checkpoints the write-ahead log and shrinks the page cache. The writer does so by itself when it is idle.
+    /// Checkpoints the write-ahead log and shrinks the page cache, as the idle writer does by itself.
     pub async fn checkpoint(&self) -> Result<()> {
         self.change(|writer| writer.checkpoint(CHECKPOINT_WAIT).map(drop)).await
     }
 
-    /// Whether a change would reach the disk right now. Answers within about a second, even during a long write.
+    /// Whether a change would reach the disk now. Answers within about a second, even during a long write.
     pub async fn is_writable(&self) -> bool {
         let health = &self.inner.health;
         if health.takes_changes().is_err() {
@@ -241,10 +227,10 @@ impl Db {
         if health.is_writing() {
             return true;
         }
-        match tokio::time::timeout(READY_WAIT, self.change(Writer::prove)).await {
-            Ok(proof) => proof.is_ok(),
-            // The changes before it are under way, unless the first of them waits for another program.
-            Err(_) => health.takes_changes().is_ok() && !health.waits_for_others(),
+        match tokio::time::timeout(READY_TIMEOUT, self.change(Writer::test_write)).await {
+            Ok(written) => written.is_ok(),
+            // Earlier changes are being written, unless the first of them waits for another program.
+            Err(_) => health.takes_changes().is_ok() && !health.waits_for_lock(),
         }
     }
 
@@ -270,14 +256,14 @@ impl Db {
         let state = Arc::new(AtomicU8::new(QUEUED));
         let (started, start) = oneshot::channel();
         let (reply, answer) = oneshot::channel();
-        let ticket = Ticket(state.clone());
+        let handle = JobHandle(state.clone());
         let job: Job = Box::new(move |writer| {
-            if state.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            if !JobHandle(state).leave_queue(STARTED) {
                 return;
             }
             let _ = started.send(());
             let result = f(writer).map_err(|e| {
-                writer.health.notice(&e);
+                writer.health.record(&e);
                 match e {
                     Error::Damaged { source } => not_ready(Some(source)),
                     other => other,
@@ -285,20 +271,14 @@ impl Db {
             });
             let _ = reply.send(result);
         });
-        self.inner.jobs.as_ref().ok_or_else(closing)?.send(job).map_err(|_| writer_gone())?;
-        if tokio::time::timeout(WRITER_WAIT, start).await.is_err() && ticket.cancel() {
+        let no_answer =
+            || Error::internal("the writer thread did not answer", "a write failed or the store is closing");
+        self.inner.jobs.as_ref().ok_or_else(no_answer)?.send(job).map_err(|_| no_answer())?;
+        if tokio::time::timeout(QUEUE_TIMEOUT, start).await.is_err() && handle.leave_queue(CANCELLED) {
             return Err(Error::Unavailable { why: "the database is busy", source: None });
         }
-        answer.await.map_err(|_| writer_gone())?
+        answer.await.map_err(|_| no_answer())?
     }
-}
-
-fn closing() -> Error {
-    Error::internal("the store is closed", "it was dropped")
-}
-
-fn writer_gone() -> Error {
-    Error::internal("the writer thread did not answer", "a writing closure failed or the store is closing")
 }
 
 #[cfg(test)]

@@ -1,19 +1,18 @@
-//! The place of a database file: whether it is safe to use, and how a whole file comes to it. Nothing here opens the
-//! database.
+//! The place of a database file: checks of folder and file system, and an atomic rename. Nothing here opens the database.
 #![expect(clippy::disallowed_methods, reason = "the folder of the database")]
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::fault::OpenFault;
+use super::error::OpenError;
 
-/// The folder must not let others swap the file.
-pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
+/// Rejects a folder in which others can replace the file, and network file systems.
+pub(super) fn refuse_unsafe(path: &Path) -> Result<(), OpenError> {
     let folder = folder_of(path);
-    refuse_everybodys(folder)?;
+    refuse_world_writable(folder)?;
     if let Some(network) = rustix::fs::statfs(folder).ok().and_then(|s| network(s.f_type as u32)) {
-        return Err(OpenFault::Unsafe(format!(
+        return Err(OpenError::Unsafe(format!(
             "{} is on a network file system ({network}); use a local one",
             folder.display()
         )));
@@ -21,70 +20,70 @@ pub(super) fn inspect_place(path: &Path) -> Result<(), OpenFault> {
     Ok(())
 }
 
-/// Refuses a place without a database, with its whole path.
-pub(super) fn refuse_missing(path: &Path) -> Result<(), OpenFault> {
+/// Rejects a path without a database. The error has the absolute path.
+pub fn refuse_missing(path: &Path) -> Result<(), OpenError> {
     if exists(path)? {
         return Ok(());
     }
-    Err(OpenFault::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())))
+    Err(OpenError::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())))
 }
 
-/// Refuses a folder in which everybody may replace what others have put there.
-pub(super) fn refuse_everybodys(folder: &Path) -> Result<(), OpenFault> {
+/// Rejects a folder in which every account may replace files of others.
+pub fn refuse_world_writable(folder: &Path) -> Result<(), OpenError> {
     let meta = std::fs::metadata(folder)
-        .map_err(|e| OpenFault::io(&format!("the folder {} cannot be used", folder.display()), e))?;
+        .map_err(|e| OpenError::io(&format!("the folder {} cannot be used", folder.display()), e))?;
     if !meta.is_dir() {
-        return Err(OpenFault::Io(format!("{} is not a folder", folder.display())));
+        return Err(OpenError::Io(format!("{} is not a folder", folder.display())));
     }
     if meta.mode() & 0o002 != 0 && meta.mode() & 0o1000 == 0 {
-        return Err(OpenFault::Unsafe(format!(
-            "{} can be written by everybody; take that right away (chmod o-w) or use another folder",
+        return Err(OpenError::Unsafe(format!(
+            "{} is writable by every account; remove that right (chmod o-w) or use another folder",
             folder.display()
         )));
     }
     Ok(())
 }
 
-/// Whether the file exists. Links and stray write-ahead files are refused.
-pub(super) fn exists(path: &Path) -> Result<bool, OpenFault> {
+/// Whether the file exists. Links and write-ahead files without a database are rejected.
+pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            // SQLite would apply either to whatever is put in the place of the database. An empty one has nothing to
-            // apply: a command that ends while a connection is still being closed can leave it.
+            // SQLite would apply either to the next database at this path. An empty one, which a command can leave when
+            // it ends while a connection closes, is harmless.
             let strays = ["wal", "journal"].map(|suffix| sidecar(path, suffix));
             let holds = |stray: &&PathBuf| std::fs::symlink_metadata(stray).is_ok_and(|meta| meta.len() > 0);
             return match strays.iter().find(holds) {
-                Some(stray) => Err(OpenFault::Damaged(format!(
-                    "{} is there, but {} is not; put the database back beside it, or move it away to go on without \
-                     what it holds",
+                Some(stray) => Err(OpenError::Damaged(format!(
+                    "{} exists, but {} does not; put the database back beside it, or move it away to go on without its \
+                     changes",
                     stray.display(),
                     path.display()
                 ))),
                 None => Ok(false),
             };
         }
-        Err(e) => return Err(OpenFault::io(&format!("cannot look at {}", path.display()), e)),
+        Err(e) => return Err(OpenError::cannot("look at", path, e)),
     };
     if !meta.is_file() {
-        return Err(OpenFault::Unsafe(format!(
+        return Err(OpenError::Unsafe(format!(
             "{} is a link or no ordinary file; name the file itself",
             path.display()
         )));
     }
     if meta.nlink() > 1 {
-        return Err(OpenFault::Unsafe(format!(
+        return Err(OpenError::Unsafe(format!(
             "{} has a second name (hard link); a write through one would not be seen through the other",
             path.display()
         )));
     }
     if meta.len() == 0 {
-        return Err(OpenFault::Damaged(format!("{} is empty; remove it to start anew", path.display())));
+        return Err(OpenError::Damaged(format!("{} is empty; remove it to start anew", path.display())));
     }
     Ok(true)
 }
 
-/// The name of a file system on other machines: a write-ahead log needs memory shared by all who open the file.
+/// Name of a network file system: a write-ahead log needs memory shared by all processes that open the file.
 fn network(magic: u32) -> Option<&'static str> {
     match magic {
         0x6969 => Some("NFS"),
@@ -96,7 +95,7 @@ fn network(magic: u32) -> Option<&'static str> {
 }
 
 /// Name of a file system whose locks and fsync depend on a user program.
-pub(super) fn is_unreliable_fs(magic: u32) -> Option<&'static str> {
+pub(super) fn unreliable_fs(magic: u32) -> Option<&'static str> {
     match magic {
         0x6573_5546 => Some("FUSE"),
         0x0102_1997 => Some("9p"),
@@ -104,25 +103,25 @@ pub(super) fn is_unreliable_fs(magic: u32) -> Option<&'static str> {
     }
 }
 
-/// Gives a whole file, safely on the disk, the name of what it is to be. The new name is on the disk too then.
-pub(super) fn put(part: &Path, place: &Path) -> std::io::Result<()> {
+/// Renames a complete, synced file to `place` and syncs the folder.
+pub(super) fn rename_synced(part: &Path, place: &Path) -> std::io::Result<()> {
     std::fs::rename(part, place)?;
     File::open(folder_of(place))?.sync_all()
 }
 
-/// What SQLite keeps beside a database.
+/// File that SQLite keeps beside a database.
 pub(super) fn sidecar(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!("-{suffix}"));
     PathBuf::from(name)
 }
 
-/// The name under which SQLite opens the file: one that begins with `file:` is otherwise a URI, and `:memory:` no file.
-pub(super) fn plain(path: &Path) -> PathBuf {
+/// Path for SQLite, which would take `file:...` for a URI and `:memory:` for no file.
+pub(super) fn sqlite_name(path: &Path) -> PathBuf {
     Path::new(".").join(path)
 }
 
-/// The folder that a file lies in.
+/// Folder of a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -134,15 +133,15 @@ mod tests {
     #[test]
     fn a_name_that_looks_like_a_uri_is_the_name_of_a_file() {
         let there = std::env::temp_dir().join("jim.db");
-        assert_eq!(plain(&there), there);
+        assert_eq!(sqlite_name(&there), there);
         for name in ["file:jim.db?mode=memory", ":memory:", "jim.db"] {
-            let plain = plain(Path::new(name));
-            assert!(plain.to_str().is_some_and(|p| p.starts_with("./") && p.ends_with(name)), "{}", plain.display());
+            let path = sqlite_name(Path::new(name));
+            assert!(path.to_str().is_some_and(|p| p.starts_with("./") && p.ends_with(name)), "{}", path.display());
         }
     }
 
     #[test]
-    fn file_systems_are_told_apart() {
+    fn network_and_unreliable_file_systems_are_recognised() {
         for (magic, refused, unreliable) in [
             (0x6969, true, false),
             (0x517b, true, false),
@@ -153,11 +152,7 @@ mod tests {
             (0xef53, false, false),
             (0x0102_1994, false, false),
         ] {
-            assert_eq!(
-                (network(magic).is_some(), is_unreliable_fs(magic).is_some()),
-                (refused, unreliable),
-                "{magic:x}"
-            );
+            assert_eq!((network(magic).is_some(), unreliable_fs(magic).is_some()), (refused, unreliable), "{magic:x}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Settings of a connection: set, then read back, since SQLite ignores what it does not know.
+//! Settings of a connection: set, then read back, since SQLite ignores unknown pragmas.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 
-use super::fault::OpenFault;
+use super::error::OpenError;
 
-/// SQLite below this version can corrupt a write-ahead log that is reset while it is read.
+/// Oldest SQLite that does not corrupt a write-ahead log reset during a read.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// Busy timeout: how long a statement waits for a lock of another program.
+/// Busy timeout of statements.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead log after which a commit checkpoints it.
 pub(super) const CHECKPOINT_PAGES: i64 = 1000;
@@ -31,25 +31,24 @@ const PRAGMAS: [(&str, &str, &str); 11] = [
     ("journal_size_limit", "67108864", "67108864"),
 ];
 
-/// Sets the pragmas.
 pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
     let all: String = PRAGMAS.iter().map(|(name, value, _)| format!("PRAGMA {name} = {value};")).collect();
     connection.execute_batch(&all)
 }
 
-/// Reads the pragmas back: a file system may not support a write-ahead log, and unknown pragmas are ignored silently.
-pub(super) fn verify(connection: &Connection) -> Result<(), OpenFault> {
+/// Reads the pragmas back: a file system may not support a write-ahead log.
+pub(super) fn verify(connection: &Connection) -> Result<(), OpenError> {
     for (name, _, wanted) in PRAGMAS {
         let value: Value = connection
             .pragma_query_value(None, name, |r| r.get(0))
-            .map_err(|e| OpenFault::io(&format!("cannot read back {name}"), e))?;
+            .map_err(|e| OpenError::io(&format!("cannot read back {name}"), e))?;
         let found = match value {
             Value::Integer(number) => number.to_string(),
             Value::Text(text) => text,
             other => format!("{other:?}"),
         };
         if found != wanted {
-            return Err(OpenFault::Io(match name {
+            return Err(OpenError::Io(match name {
                 "journal_mode" => format!("the file system does not support a write-ahead log (got {found})"),
                 _ => format!("SQLite does not accept {name} = {wanted} (got {found})"),
             }));
@@ -63,10 +62,9 @@ pub(super) fn checkpoint_on_close(connection: &Connection, checkpoint: bool) -> 
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !checkpoint).map(drop)
 }
 
-/// Rejects a library that is too old.
-pub(super) fn check_library(version: i32) -> Result<(), OpenFault> {
+pub(super) fn check_library(version: i32) -> Result<(), OpenError> {
     if version < OLDEST_SQLITE {
-        return Err(OpenFault::Io(format!("SQLite {} is too old", rusqlite::version())));
+        return Err(OpenError::Io(format!("SQLite {} is too old", rusqlite::version())));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The reading connections: a pool that cannot write and can be closed as a whole.
+//! The read-only connections: a pool that can be closed as a whole.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,25 +8,24 @@ use r2d2::Pool;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::{OpenFault, not_ready};
-use super::place::plain;
+use super::error::{OpenError, not_ready};
+use super::place::sqlite_name;
 use super::pragmas;
 use crate::error::Result;
 
-/// How many connections read at once.
 pub(super) const READERS: u32 = 4;
-/// The page cache of each, as SQLite counts it: KiB, negative. The system caches the file anyway, and once for all.
+/// Page cache of each, in SQLite's form: negative KiB. The system caches the file anyway, once for all.
 const CACHE: i64 = -1_000;
-/// How long a read waits for a connection.
-const WAIT: Duration = Duration::from_secs(5);
+/// Timeout of a read that waits for a connection.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pool of one database. A read holds the lock for reading, so that closing waits for it.
+/// Pool of one database. A read holds the lock shared, so that closing waits for it.
 pub(super) struct Readers {
     pool: RwLock<Option<Pool<SqliteConnectionManager>>>,
 }
 
 impl Readers {
-    pub fn open(path: &Path) -> std::result::Result<Readers, OpenFault> {
+    pub fn open(path: &Path) -> std::result::Result<Readers, OpenError> {
         Ok(Readers { pool: RwLock::new(Some(pool(path)?)) })
     }
 
@@ -37,7 +36,7 @@ impl Readers {
         snapshot(&connection, f)
     }
 
-    /// Does the same if a connection is free at once, or gives the closure back.
+    /// Like [`Readers::read`] if a connection is free, or returns the closure.
     pub fn try_read<T, F>(&self, f: F) -> std::result::Result<Result<T>, F>
     where
         F: FnOnce(&Connection) -> Result<T>,
@@ -55,23 +54,21 @@ impl Readers {
     }
 }
 
-/// Runs a closure in a transaction, by cached statements: parsing BEGIN would cost as much as reading a row.
+/// Runs a closure in a transaction. Its statements are cached: parsing BEGIN takes as long as reading a row.
 fn snapshot<T>(connection: &Connection, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
     connection.prepare_cached("BEGIN")?.execute([])?;
-    let end = End(connection);
-    let result = f(connection);
-    drop(end);
-    result
+    let _guard = EndGuard(connection);
+    f(connection)
 }
 
 /// Ends the transaction when it is dropped, also by a panic.
-struct End<'c>(&'c Connection);
+struct EndGuard<'c>(&'c Connection);
 
-impl Drop for End<'_> {
+impl Drop for EndGuard<'_> {
     fn drop(&mut self) {
         let ended = self.0.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
         if ended.is_err() {
-            // A statement that is still running, or a disk that fails: nothing was written that could be lost.
+            // A statement is still running or the disk fails: nothing was written that could be lost.
             let _ = self.0.execute_batch("ROLLBACK");
         }
     }
@@ -81,30 +78,30 @@ impl Drop for End<'_> {
 pub(super) struct Closed<'a>(RwLockWriteGuard<'a, Option<Pool<SqliteConnectionManager>>>);
 
 impl Closed<'_> {
-    pub fn connect(&mut self, path: &Path) -> std::result::Result<(), OpenFault> {
+    pub fn connect(&mut self, path: &Path) -> std::result::Result<(), OpenError> {
         *self.0 = Some(pool(path)?);
         Ok(())
     }
 }
 
-fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenFault> {
-    let manager = SqliteConnectionManager::file(plain(path))
+fn pool(path: &Path) -> std::result::Result<Pool<SqliteConnectionManager>, OpenError> {
+    let manager = SqliteConnectionManager::file(sqlite_name(path))
         .with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .with_init(|c| {
             pragmas::set(c)?;
-            // One that is closed last, after the writer, must not do what the writer would not.
+            // Only the writer decides on checkpoints, even if this connection is the last to close.
             pragmas::checkpoint_on_close(c, false)?;
             c.pragma_update(None, "cache_size", CACHE)?;
             c.pragma_update(None, "query_only", true)
         });
-    let cannot = |e: r2d2::Error| OpenFault::io("cannot open the database for reading", e);
+    let cannot = |e: r2d2::Error| OpenError::io("cannot open the database for reading", e);
     let pool = Pool::builder()
         .max_size(READERS)
         .min_idle(Some(1))
         .idle_timeout(Some(Duration::from_secs(30)))
         .max_lifetime(None)
-        .connection_timeout(WAIT)
-        // A connection to a file does not go stale; the test would be a query before each read.
+        .connection_timeout(WAIT_TIMEOUT)
+        // A connection to a file does not go stale, and the test is a query before each read.
         .test_on_check_out(false)
         .build(manager)
         .map_err(cannot)?;

@@ -1,4 +1,4 @@
-//! Transactions, the queue of the writer, and what a stop leaves.
+//! Tests of transactions, the queue of the writer, readiness and pragmas.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn open() -> (tempfile::TempDir, Db) {
     let dir = tempfile::tempdir().expect("folder");
     let path = dir.path().join("jim.db");
     let lock = FileLock::take(&path).expect("free");
-    let (db, ()) = Db::open(&path, lock, |_| Ok::<_, OpenFault>(())).expect("opens");
+    let (db, ()) = Db::open(&path, lock, |_| Ok::<_, OpenError>(())).expect("opens");
     (dir, db)
 }
 
@@ -31,7 +31,7 @@ async fn a_failed_closure_leaves_nothing_and_readers_cannot_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_turn_does_not_come_is_refused_and_never_runs() {
+async fn a_write_that_times_out_in_the_queue_is_cancelled() {
     let (_dir, db) = open();
     let (release, hold) = std::sync::mpsc::channel::<()>();
     let (begin, began) = std::sync::mpsc::channel::<()>();
@@ -48,7 +48,7 @@ async fn a_write_whose_turn_does_not_come_is_refused_and_never_runs() {
     assert!(db.is_writable().await);
 }
 
-/// Being busy with a change of one's own is no trouble, however long it takes; another program's lock is.
+/// Readiness fails for a lock of another program, not for a long write of our own.
 #[tokio::test]
 async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
     let (dir, db) = open();
@@ -75,9 +75,8 @@ async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
     assert!(db.is_writable().await);
 }
 
-/// A proof is a page that reaches the disk, not only a transaction that could be opened.
 #[tokio::test]
-async fn readiness_is_proved_by_a_page_that_is_written() {
+async fn readiness_writes_a_page_to_the_disk() {
     let (dir, db) = open();
     let size = || std::fs::metadata(dir.path().join("jim.db-wal")).map_or(0, |m| m.len());
     db.checkpoint().await.expect("checkpointed");
@@ -86,7 +85,6 @@ async fn readiness_is_proved_by_a_page_that_is_written() {
     assert!(size() > 4096, "{}", size());
 }
 
-/// A reader's pages stay in its cache after a large change too: what is read in turn is not read from the file again.
 #[tokio::test]
 async fn readers_keep_their_pages_after_a_large_change() {
     const ROWS: u64 = 30_000;
@@ -115,7 +113,7 @@ async fn readers_keep_their_pages_after_a_large_change() {
     assert!(times < 1_000, "{times} reads of the file for 2,000 rows of 154 pages");
 }
 
-/// The whole list, so that none can be lost from where it is set: read from connections that are in use.
+/// The complete list, read from connections in use.
 #[tokio::test]
 async fn b9_pragmas_version_and_compile_options_are_exact() {
     let (_dir, db) = open();
@@ -148,7 +146,7 @@ async fn b9_pragmas_version_and_compile_options_are_exact() {
     };
     assert_eq!(db.write(move |tx| read(tx)).await.expect("reads"), expected(0));
     assert_eq!(db.read(read).await.expect("reads"), expected(1));
-    // What is set for a while is set back.
+    // Temporary settings are reset.
     assert!(db.is_writable().await);
     db.write_large(|_| Ok(())).await.expect("writes");
     db.checkpoint().await.expect("checkpointed");

@@ -15,7 +15,7 @@ use super::manifest::Manifest;
 use super::start::StartError;
 use crate::config::Config;
 use crate::db::check::Inspection;
-use crate::db::{OpenFault, backup};
+use crate::db::{OpenError, backup, refuse_world_writable};
 use crate::error::Error;
 use crate::security::{random, sha256};
 use crate::store::contents::{Contents, contents};
@@ -47,12 +47,12 @@ pub struct Backup {
 /// No backup then exists, not even a partial one.
 pub fn run(config: &Config, named: &Path) -> Result<Backup, StartError> {
     let folder = place(config, named)?;
-    let source = Inspection::hold(&config.database)?;
+    let source = Inspection::open_locked(&config.database)?;
     let part = Part::make(&folder)?;
     let copy = part.path.join(COPY);
-    backup::copy(&source, &copy)?;
+    backup::copy(source.connection(), &copy)?;
     let contents = check_copy(&copy, "the database cannot be backed up; see jim check")?;
-    let io = |e: std::io::Error| OpenFault::Io(format!("cannot write the backup {}: {e}", folder.display()));
+    let io = |e: std::io::Error| OpenError::Io(format!("cannot write the backup {}: {e}", folder.display()));
     let (size, sha256) = measure(&copy).map_err(io)?;
     let manifest = Manifest {
         created: to_text(OffsetDateTime::now_utc()),
@@ -76,12 +76,12 @@ pub(super) fn measure(copy: &Path) -> std::io::Result<(u64, String)> {
 /// Checks a copy by every rule and returns its contents. An error begins with `verdict`.
 pub(super) fn check_copy(copy: &Path, verdict: &str) -> Result<Contents, StartError> {
     let inspection = Inspection::open(copy)?;
-    let mut faults = inspection.faults(RULES)?.into_iter().filter(|(_, found)| !found.is_empty());
-    if let Some((what, found)) = faults.next() {
+    let mut violations = inspection.violations(RULES)?.into_iter().filter(|(_, found)| !found.is_empty());
+    if let Some((what, found)) = violations.next() {
         let found = found.first().map(String::as_str).unwrap_or_default();
-        return Err(OpenFault::Damaged(format!("{verdict}: {what}: {found}")).into());
+        return Err(OpenError::Damaged(format!("{verdict}: {what}: {found}")).into());
     }
-    let broken = |e: Error| OpenFault::Damaged(format!("{verdict}: {}", e.chain()));
+    let broken = |e: Error| OpenError::Damaged(format!("{verdict}: {}", e.chain()));
     Ok(contents(inspection.connection()).map_err(broken)?)
 }
 
@@ -99,13 +99,13 @@ fn place(config: &Config, named: &Path) -> Result<PathBuf, StartError> {
     let parent = named.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let found = parent.canonicalize().ok().filter(|p| p.is_dir());
     let parent = found.ok_or_else(|| refused(format!("{at}: {} is no folder; create it first", parent.display())))?;
-    backup::inspect_folder(&parent)?;
+    refuse_world_writable(&parent)?;
     let root = config.files_root.as_ref().and_then(|r| r.canonicalize().ok());
     if root.is_some_and(|root| parent.starts_with(root)) {
         return Err(refused(format!("{at} is in the folder of [files] root, which callers of the API can read from")));
     }
     let folder = parent.join(name);
-    let cannot = |e: std::io::Error| OpenFault::Io(format!("cannot look at {at}: {e}"));
+    let cannot = |e: std::io::Error| OpenError::Io(format!("cannot look at {at}: {e}"));
     match std::fs::symlink_metadata(&folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(folder),
         Err(e) => Err(cannot(e).into()),
@@ -125,10 +125,10 @@ struct Part {
 }
 
 impl Part {
-    fn make(backup: &Path) -> Result<Part, OpenFault> {
+    fn make(backup: &Path) -> Result<Part, OpenError> {
         sweep(backup);
         let path = backup.with_added_extension(format!("part-{:08x}", u32::from_be_bytes(random())));
-        let cannot = |e: std::io::Error| OpenFault::Io(format!("cannot make {}: {e}", path.display()));
+        let cannot = |e: std::io::Error| OpenError::Io(format!("cannot make {}: {e}", path.display()));
         DirBuilder::new().mode(0o700).create(&path).map_err(cannot)?;
         match lock_folder(&path) {
             Ok(folder) => Ok(Part { path, folder }),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::db::OpenFault;
-use crate::db::check::{Beside, Inspection};
+use crate::db::check::Inspection;
+use crate::db::{Holder, OpenError};
 use crate::security::secret::Keyring;
 use crate::store::activities::Line;
 use crate::store::rules::RULES;
@@ -29,32 +29,32 @@ pub struct CheckReport {
 ///
 /// # Errors
 /// The file cannot be opened at all.
-pub fn run(database: &Path, keyring: &Path) -> Result<CheckReport, OpenFault> {
+pub fn run(database: &Path, keyring: &Path) -> Result<CheckReport, OpenError> {
     let inspection = Inspection::open(database)?;
     let mut report = CheckReport::default();
-    report.checked.push(match inspection.beside {
-        Some(Beside(Some(pid))) => format!("a server is running on it (process {pid}); looked at it from beside"),
-        Some(Beside(None)) => "another process uses it; looked at it from beside".to_owned(),
+    report.checked.push(match inspection.holder {
+        Some(Holder(Some(pid))) => format!("a server is running on it (process {pid}); looked at it from beside"),
+        Some(Holder(None)) => "another process uses it; looked at it from beside".to_owned(),
         None => "no server is running; the lock was held during the check".to_owned(),
     });
-    for (what, faults) in inspection.faults(RULES)? {
-        if faults.is_empty() {
+    for (what, violations) in inspection.violations(RULES)? {
+        if violations.is_empty() {
             report.checked.push(what.to_owned());
         }
-        report.damaged.extend(faults.into_iter().map(|f| format!("{what}: {f}")));
+        report.damaged.extend(violations.into_iter().map(|v| format!("{what}: {v}")));
     }
     match Keyring::load(keyring) {
         Ok(ring) => sealed(&inspection, &ring, &mut report)?,
         Err(fault) => report.misconfigured.push(fault.to_string()),
     }
     let last = activities::latest(inspection.connection(), ACTIVITIES);
-    report.activities = last.map_err(|e| OpenFault::Damaged(e.chain()))?;
+    report.activities = last.map_err(|e| OpenError::Damaged(e.chain()))?;
     Ok(report)
 }
 
-fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut CheckReport) -> Result<(), OpenFault> {
+fn sealed(inspection: &Inspection, ring: &Keyring, report: &mut CheckReport) -> Result<(), OpenError> {
     let c = inspection.connection();
-    let broken = |e: crate::error::Error| OpenFault::Damaged(e.chain());
+    let broken = |e: crate::error::Error| OpenError::Damaged(e.chain());
     let mut foreign = secrets::checks(c).map_err(broken)?;
     foreign.retain(|(kid, value)| !ring.passes_check(*kid, value));
     if foreign.is_empty() {

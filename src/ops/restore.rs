@@ -16,7 +16,7 @@ use super::start::StartError;
 use crate::config::Config;
 use crate::db::backup::Incoming;
 use crate::db::check::Inspection;
-use crate::db::{Db, FileLock, OpenFault};
+use crate::db::{Db, FileLock, OpenError};
 use crate::error::Error;
 use crate::security::secret::Keyring;
 use crate::store::secrets;
@@ -79,7 +79,7 @@ fn cannot_be_used(backup: &Path) -> String {
 }
 
 fn damaged(backup: &Path, why: &str) -> StartError {
-    OpenFault::Damaged(format!("{}: {why}", cannot_be_used(backup))).into()
+    OpenError::Damaged(format!("{}: {why}", cannot_be_used(backup))).into()
 }
 
 fn read_manifest(backup: &Path) -> Result<Manifest, StartError> {
@@ -100,7 +100,7 @@ fn open_piece(backup: &Path, name: &str) -> Result<File, StartError> {
     let file = OpenOptions::new().read(true).custom_flags(flags).open(&path);
     let file = file.map_err(|e| match e.kind() {
         ErrorKind::NotFound => damaged(backup, &format!("it holds no {name}")),
-        _ => StartError::Database(OpenFault::Io(format!("cannot read {}: {e}", path.display()))),
+        _ => StartError::Database(OpenError::Io(format!("cannot read {}: {e}", path.display()))),
     })?;
     if !file.metadata().is_ok_and(|m| m.is_file()) {
         return Err(damaged(backup, &format!("its {name} is no ordinary file")));
@@ -111,13 +111,13 @@ fn open_piece(backup: &Path, name: &str) -> Result<File, StartError> {
 /// Copies the database beside its place. The digest is taken of the written copy.
 fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<Incoming<'a>, StartError> {
     let from = open_piece(backup, COPY)?;
-    let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", backup.display()));
+    let io = |e: std::io::Error| OpenError::Io(format!("cannot read {}: {e}", backup.display()));
     let size = from.metadata().map_err(io)?.len();
     if size != manifest.size {
         return Err(damaged(backup, &format!("{COPY} has {size} bytes, not {} as its manifest says", manifest.size)));
     }
     let incoming = Incoming::receive(place, &mut from.take(size))?;
-    let io = |e: std::io::Error| OpenFault::Io(format!("cannot read {}: {e}", incoming.path().display()));
+    let io = |e: std::io::Error| OpenError::Io(format!("cannot read {}: {e}", incoming.path().display()));
     let (_, sha256) = measure(incoming.path()).map_err(io)?;
     if sha256 != manifest.sha256 {
         return Err(damaged(backup, &format!("{COPY} is not what was backed up: its SHA-256 is another one")));
@@ -128,7 +128,7 @@ fn receive<'a>(place: &'a Path, backup: &Path, manifest: &Manifest) -> Result<In
 /// Checks that the keyring holds the keys that sealed the copy, not others of the same id.
 fn check_keys(copy: &Path, keyring: &Keyring) -> Result<(), StartError> {
     let inspection = Inspection::open(copy)?;
-    let broken = |e: Error| OpenFault::Damaged(format!("{}: {}", copy.display(), e.chain()));
+    let broken = |e: Error| OpenError::Damaged(format!("{}: {}", copy.display(), e.chain()));
     for (kid, value) in secrets::checks(inspection.connection()).map_err(broken)? {
         if !keyring.passes_check(kid, &value) {
             return Err(StartError::Configuration(format!(

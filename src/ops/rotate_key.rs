@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::start::{StartError, belong_together};
 use crate::config::{Config, handed_over};
-use crate::db::{Db, FileLock, OpenFault, Tx};
+use crate::db::{Db, FileLock, OpenError, Tx, refuse_missing};
 use crate::error::Error;
 use crate::security::secret::{Keyring, KeyringError, sealed_with};
 use crate::store::secrets;
@@ -31,7 +31,7 @@ pub struct Rotation {
 /// Nothing was changed, unless the disk failed half way; then everything still opens.
 pub async fn run(config: &Config) -> Result<Rotation, StartError> {
     Db::exists(&config.database)?;
-    Db::refuse_missing(&config.database)?;
+    refuse_missing(&config.database)?;
     refuse_handed_over(&config.keyring)?;
     let lock = FileLock::take(&config.database)?;
     let keyring = Keyring::load(&config.keyring).map_err(start_error)?;
@@ -103,6 +103,6 @@ fn refuse_handed_over(keyring: &Path) -> Result<(), StartError> {
 fn start_error(error: KeyringError) -> StartError {
     match error {
         KeyringError::Wrong(text) => StartError::Configuration(text),
-        KeyringError::Io(text) => OpenFault::Io(text).into(),
+        KeyringError::Io(text) => OpenError::Io(text).into(),
     }
 }

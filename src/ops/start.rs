@@ -11,7 +11,7 @@ use crate::app::{App, Components, MAX_LARGE_ANSWERS, MAX_TESTS, RunLocks};
 use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
-use crate::db::{Db, FileLock, OpenFault};
+use crate::db::{Db, FileLock, OpenError};
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::ops::{api_keys, certificates};
@@ -30,7 +30,7 @@ use crate::store::{activities, service_settings};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{0}")]
-    Database(#[from] OpenFault),
+    Database(#[from] OpenError),
     /// Of the configuration or the keyring.
     #[error("{0}")]
     Configuration(String),
@@ -56,7 +56,7 @@ pub async fn open_files(config: &Config) -> Result<Files, StartError> {
     let keyring = if Db::exists(&config.database)? || config.keyring.exists() {
         Keyring::load(&config.keyring).map_err(|error| StartError::Configuration(error.to_string()))?
     } else {
-        Keyring::create(&config.keyring).map_err(|error| OpenFault::Io(error.to_string()))?
+        Keyring::create(&config.keyring).map_err(|error| OpenError::Io(error.to_string()))?
     };
     let (db, known) =
         Db::open(&config.database, lock, |c| belong_together(&secrets::checks_of(&config.database, c)?, &keyring))?;

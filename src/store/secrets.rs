@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::db::{OpenFault, Tx};
+use crate::db::{OpenError, Tx};
 use crate::error::Result;
 
 /// Id of a master key and its check value.
@@ -18,8 +18,8 @@ pub fn checks(c: &Connection) -> Result<Vec<MasterKey>> {
 }
 
 /// The same while the file at `path` is being opened.
-pub(crate) fn checks_of(path: &Path, c: &Connection) -> Result<Vec<MasterKey>, OpenFault> {
-    checks(c).map_err(|e| OpenFault::query(path, "the master keys", &e))
+pub(crate) fn checks_of(path: &Path, c: &Connection) -> Result<Vec<MasterKey>, OpenError> {
+    checks(c).map_err(|e| OpenError::query(path, "the master keys", &e))
 }
 
 /// Stores the check value of a master key.

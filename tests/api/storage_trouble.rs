@@ -309,7 +309,7 @@ async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
                 _ => {
                     answer.expect_error(503, "SERVICE_UNAVAILABLE");
                     met += 1;
-                    let line = server.log_line("opened anew");
+                    let line = server.log_line("database reopened");
                     assert!(line.contains("quick_check") && line.contains("ok"), "{line}");
                     reopened += 1;
                     until(&client, READY, 200).await;
@@ -325,6 +325,6 @@ async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
         let calls = String::from_utf8_lossy(&place.read("calls")).into_owned();
         println!("{nth}: {} injected", calls.matches("INJECTED").count());
     }
-    bars::figure("A9", format!("{met} changes met with it, {reopened} times opened anew"));
+    bars::figure("A9", format!("{met} changes met with it, {reopened} times reopened"));
     assert!(met > 3 && met == reopened);
 }

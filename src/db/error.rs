@@ -8,19 +8,17 @@ use rusqlite::ErrorCode::{
 
 use crate::error::Error;
 
-/// Reason why a database cannot be opened, by what to do about it. Each has an exit code of its own.
+/// Reasons why a database cannot be opened, by remedy. Each has an exit code of its own.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenFault {
+pub enum OpenError {
     /// Damaged, of another program or of a newer version. Nothing was changed.
     #[error("{0}")]
     Damaged(String),
-    /// There is no database where one is needed.
     #[error("the database {} does not exist", .0.display())]
     Missing(PathBuf),
-    /// The disk or the file system refuses.
+    /// The disk or the file system failed.
     #[error("{0}")]
     Io(String),
-    /// Another process holds the file.
     #[error("{0}")]
     Locked(String),
     /// The place of the file is not safe to use.
@@ -28,40 +26,44 @@ pub enum OpenFault {
     Unsafe(String),
 }
 
-impl OpenFault {
-    pub(crate) fn io(what: &str, e: impl std::fmt::Display) -> Self {
-        OpenFault::Io(format!("{what}: {e}"))
+impl OpenError {
+    pub(super) fn io(what: &str, e: impl std::fmt::Display) -> Self {
+        OpenError::Io(format!("{what}: {e}"))
+    }
+
+    pub(super) fn cannot(verb: &str, path: &Path, e: impl std::fmt::Display) -> Self {
+        OpenError::Io(format!("cannot {verb} {}: {e}", path.display()))
     }
 
     /// Error of a statement on a file that is being opened.
     pub(super) fn sqlite(path: &Path, e: &rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => OpenFault::Damaged(format!(
+            Some(DatabaseCorrupt | NotADatabase) => OpenError::Damaged(format!(
                 "{} is damaged or not a database; nothing was changed. Restore it from a backup",
                 path.display()
             )),
             Some(DatabaseBusy | DatabaseLocked) => {
-                OpenFault::Locked(format!("{} is locked by another program", path.display()))
+                OpenError::Locked(format!("{} is locked by another program", path.display()))
             }
-            _ => OpenFault::io(&format!("cannot open {}", path.display()), e),
+            _ => OpenError::cannot("open", path, e),
         }
     }
 
-    /// Error of a query on a file that is being opened: damage is distinguished from a failing disk.
+    /// Error of a query on a file that is being opened; a failing disk is not damage.
     pub(crate) fn query(path: &Path, what: &str, e: &Error) -> Self {
         match e {
-            Error::Damaged { .. } => OpenFault::Damaged(format!(
+            Error::Damaged { .. } => OpenError::Damaged(format!(
                 "{}: {}; nothing was changed. Restore it from a backup",
                 path.display(),
                 e.chain()
             )),
-            _ => OpenFault::io(&format!("cannot read {what} of {}", path.display()), e.chain()),
+            _ => OpenError::cannot(&format!("read {what} of"), path, e.chain()),
         }
     }
 }
 
 impl From<rusqlite::Error> for Error {
-    /// Lock and disk trouble may pass and is "unavailable"; damage is for the operator; everything else is a bug.
+    /// Locks and disk errors may pass and are "unavailable"; damage is for the operator; everything else is a bug.
     fn from(e: rusqlite::Error) -> Self {
         match e.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | CannotOpen | ReadOnly) => {
@@ -85,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b1_keys_that_cannot_be_read_are_told_by_the_reason() {
+    fn b1_unreadable_keys_are_damage_or_a_failing_disk() {
         let failed = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into();
-        let query = |code| OpenFault::query("jim.db".as_ref(), "the master keys", &failed(code));
-        assert!(matches!(query(ffi::SQLITE_CORRUPT), OpenFault::Damaged(text) if text.contains("jim.db")));
-        assert!(matches!(query(ffi::SQLITE_IOERR), OpenFault::Io(text) if text.contains("jim.db")));
+        let query = |code| OpenError::query("jim.db".as_ref(), "the master keys", &failed(code));
+        assert!(matches!(query(ffi::SQLITE_CORRUPT), OpenError::Damaged(text) if text.contains("jim.db")));
+        assert!(matches!(query(ffi::SQLITE_IOERR), OpenError::Io(text) if text.contains("jim.db")));
     }
 }
