@@ -42,7 +42,7 @@ pub struct KeyFields {
 /// Creates a key. The clear key is in the result and nowhere else.
 pub async fn create(app: &App, fields: KeyFields, caller: &Caller) -> Result<(ApiKey, Secret)> {
     let hasher = app.hasher.clone();
-    let made = app.keys.with_place(move || make(&hasher, api_key::generate(), fields)).await?;
+    let made = app.keys.with_permit(move || make(&hasher, api_key::generate(), fields)).await?;
     app.hasher.release_memory();
     let (key, lookup, secret) = made;
     store(&app.db, key.clone(), lookup).await?;

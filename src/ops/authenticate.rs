@@ -69,7 +69,7 @@ pub fn pass_by(app: &App, presented: Credential<'_>, from: IpAddr, is_counted: b
     let now = app.clock.now();
     if let Credential::Key(key) = presented
         && api_key::shape(key).is_some()
-        && let Cached::Verified(record) = app.keys.known(&app.keys.digest(key))
+        && let Cached::Verified(record) = app.keys.get(&app.keys.digest(key))
         && record.refusal(now.at).is_none()
     {
         if is_counted {
@@ -89,10 +89,10 @@ async fn accept(app: &App, presented: Credential<'_>, from: IpAddr, now: Now) ->
         _ => return Ok(Err(RefusalCause::unknown(RefusalReason::Malformed).into())),
     };
     let digest = app.keys.digest(key);
-    let record = match app.keys.known(&digest) {
+    let record = match app.keys.get(&digest) {
         Cached::Verified(record) => record,
         Cached::Refused(cause) => return Ok(Err(cause.into())),
-        Cached::Nothing => {
+        Cached::Miss => {
             if let Err(wait) = check_address(app, from, now) {
                 return Ok(Err(Denied {
                     cause: RefusalCause::unknown(RefusalReason::Address),
@@ -123,7 +123,7 @@ async fn verify(app: &App, presented: &str, digest: Digest, now: Now) -> Result<
         .await?;
     let Some(key) = found else {
         let cause = RefusalCause::unknown(RefusalReason::Unknown);
-        app.keys.refuse(digest, cause);
+        app.keys.insert_refusal(digest, cause);
         return Ok(Err(cause.into()));
     };
     let id = key.id;
@@ -146,19 +146,17 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
     let (hasher, clear, hash) = (app.hasher.clone(), presented.clone(), key.hash.clone());
     let verified = with_argon2(app, move || hasher.verify(&clear, &hash, kid)).await;
     if !matches!(verified, Ok(false)) {
-        app.limiter.failures.give_back(id, failure);
+        app.limiter.failures.take_back(id, failure);
     }
     if !verified? {
-        app.keys.refuse(digest, RefusalCause::of(id, RefusalReason::WrongSecret));
+        app.keys.insert_refusal(digest, RefusalCause::of(id, RefusalReason::WrongSecret));
         return Ok(None);
     }
     // The key may have been changed while argon2 ran. It is read and cached on the writer, which also publishes
     // changes, so that neither can overtake the other.
     let keys = app.keys.clone();
-    let known = app
-        .db
-        .read_on_writer(move |c| Ok(api_keys::find(c, id)?.map(|key| keys.remember(digest, record(&key)))))
-        .await?;
+    let known =
+        app.db.read_on_writer(move |c| Ok(api_keys::find(c, id)?.map(|key| keys.insert(digest, record(&key))))).await?;
     if known.is_some() && !app.hasher.is_current(&key.hash, kid) {
         tokio::spawn(rehash(app.clone(), presented, id, key.hash));
     }
@@ -167,7 +165,7 @@ async fn run_argon2(app: &App, presented: &str, digest: Digest, key: ApiKey, now
 
 /// Runs argon2 work; its 19 MiB go back to the system when no other waits.
 async fn with_argon2<T: Send + 'static>(app: &App, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let done = app.keys.with_place(work).await;
+    let done = app.keys.with_permit(work).await;
     if app.keys.is_idle() {
         app.hasher.release_memory();
     }

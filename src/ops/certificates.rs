@@ -251,21 +251,21 @@ impl Validity {
 
 /// Publishes the stored certificates to connections, at the start.
 pub async fn publish(db: &Db, trust: &ClientTrust) -> Result<()> {
-    let turn = trust.stored().turn();
+    let revision = trust.stored().next_revision();
     let certificates = db.read(store::in_use).await?;
-    Published { turn, certificates }.go(trust);
+    Published { revision, certificates }.go(trust);
     Ok(())
 }
 
 /// Certificates to publish once the transaction is committed.
 struct Published {
-    turn: u64,
+    revision: u64,
     certificates: Vec<(Certificate, Vec<u8>)>,
 }
 
 /// The certificates as of this transaction.
 fn stored(tx: &Tx<'_>, trust: &ClientTrust) -> Result<Published> {
-    Ok(Published { turn: trust.stored().turn(), certificates: store::in_use(tx)? })
+    Ok(Published { revision: trust.stored().next_revision(), certificates: store::in_use(tx)? })
 }
 
 impl Published {
@@ -278,7 +278,7 @@ impl Published {
             is_authority: certificate.is_authority,
             file: certificate.file_path,
         });
-        trust.stored().publish(self.turn, certificates.collect());
+        trust.stored().publish(self.revision, certificates.collect());
     }
 }
 

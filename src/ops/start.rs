@@ -115,7 +115,7 @@ pub async fn start_with(
     if orphans > 0 {
         tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
     }
-    let clock = Clock::new(source);
+    let clock = Clock(source);
     if let Some(key) = infrastructure_key {
         api_keys::infrastructure(db, hasher, key.expose(), clock.now().at).await?;
     }

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 const ID: usize = 12;
 const SECRET: usize = 43;
 const CRC: usize = 6;
-const OWN: usize = 4 + ID + 1 + SECRET + CRC;
+const GENERATED: usize = 4 + ID + 1 + SECRET + CRC;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Argon2id: 19 MiB, two passes, one lane.
@@ -33,48 +33,47 @@ const LANES: u32 = 1;
 const HASH: usize = 32;
 const SALT: usize = 16;
 
-/// Kind of a presented key.
+/// Form of a presented key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Shape<'a> {
-    /// Generated, with this id.
-    Own(&'a str),
-    /// Chosen by an operator.
+    /// A generated key, with its id.
+    Generated(&'a str),
     Operator,
 }
 
-/// Kind of a presented text; `None` if it cannot be a key.
+/// Form of a presented text; `None` if it cannot be a key.
 pub fn shape(key: &str) -> Option<Shape<'_>> {
     let printable = (32..=1024).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     if !printable || !key.starts_with("jim_") {
         return None;
     }
-    Some(own_id(key).map_or(Shape::Operator, Shape::Own))
+    Some(generated_id(key).map_or(Shape::Operator, Shape::Generated))
 }
 
-fn own_id(key: &str) -> Option<&str> {
+fn generated_id(key: &str) -> Option<&str> {
     let id = key.get(4..4 + ID)?;
-    let body = key.get(..OWN - CRC)?;
+    let body = key.get(..GENERATED - CRC)?;
     let base62 = |t: &str| t.bytes().all(|b| b.is_ascii_alphanumeric());
-    let well_formed = key.len() == OWN
+    let well_formed = key.len() == GENERATED
         && key.as_bytes().get(4 + ID) == Some(&b'_')
         && base62(id)
         && base62(key.get(4 + ID + 1..)?)
-        && key.get(OWN - CRC..)? == crc(body);
+        && key.get(GENERATED - CRC..)? == crc(body);
     well_formed.then_some(id)
 }
 
+/// Base62 digit of a number, modulo 62.
+fn digit(n: u32) -> char {
+    BASE62.get((n % 62) as usize).map_or('0', |b| char::from(*b))
+}
+
 fn crc(text: &str) -> String {
-    let mut n = crc32fast::hash(text.as_bytes());
-    let mut digits = [b'0'; CRC];
-    for digit in digits.iter_mut().rev() {
-        *digit = BASE62.get((n % 62) as usize).copied().unwrap_or(b'0');
-        n /= 62;
-    }
-    digits.iter().map(|b| char::from(*b)).collect()
+    let crc = crc32fast::hash(text.as_bytes());
+    (0..CRC as u32).rev().map(|place| digit(crc / 62u32.pow(place))).collect()
 }
 
 pub fn generate() -> Secret {
-    let mut text = Zeroizing::new(String::with_capacity(OWN));
+    let mut text = Zeroizing::new(String::with_capacity(GENERATED));
     text.push_str("jim_");
     push_random(&mut text, ID);
     text.push('_');
@@ -93,37 +92,30 @@ fn push_number(text: &mut String, mut number: Zeroizing<[u8; 32]>) {
             *byte = (value / 62) as u8;
             remainder = value % 62;
         }
-        text.push(BASE62.get(remainder as usize).map_or('0', |b| char::from(*b)));
+        text.push(digit(remainder));
     }
 }
 
 fn push_random(text: &mut String, count: usize) {
-    for _ in 0..count {
-        let digit = loop {
-            // Bytes from 248 up would bias the distribution of characters.
-            let [byte] = random::<1>();
-            if byte < 248 {
-                break byte % 62;
-            }
-        };
-        text.push(BASE62.get(usize::from(digit)).map_or('0', |b| char::from(*b)));
-    }
+    // Bytes from 248 up would bias the distribution of characters.
+    let unbiased = std::iter::repeat_with(random::<1>).filter(|[byte]| *byte < 248);
+    text.extend(unbiased.take(count).map(|[byte]| digit(byte.into())));
 }
 
 /// Public part of a key.
 pub fn prefix(key: &str) -> String {
     match shape(key) {
-        Some(Shape::Own(id)) => format!("jim_{id}"),
+        Some(Shape::Generated(id)) => format!("jim_{id}"),
         _ => key.chars().take(12).collect(),
     }
 }
 
-/// Hashes and verifies keys, with peppers derived from the keyring. New hashes use the newest master key; a hash under an
-/// older one is verified with that one.
+/// Hashes and verifies keys, with peppers derived from the keyring. New hashes use the newest master key, older hashes are
+/// verified with theirs.
 pub struct Hasher {
     newest: Derived,
     older: Vec<Derived>,
-    /// 19 MiB that consecutive runs reuse, until [`Hasher::release_memory`].
+    /// 19 MiB, reused until [`Hasher::release_memory`].
     arena: Mutex<Option<Vec<Block>>>,
 }
 
@@ -161,20 +153,18 @@ impl Hasher {
         self.newest.kid
     }
 
-    /// Lookup value of a new key: the id of a generated key, a keyed digest of an operator's key. They are 12 and 16 bytes
-    /// long, so that they cannot collide.
+    /// Lookup value of a new key: the id of a generated key (12 bytes), a keyed digest of an operator's (16 bytes).
     pub fn lookup(&self, key: &str) -> Vec<u8> {
         match shape(key) {
-            Some(Shape::Own(id)) => id.as_bytes().to_vec(),
+            Some(Shape::Generated(id)) => id.as_bytes().to_vec(),
             _ => self.newest.lookup(key),
         }
     }
 
-    /// All lookup values of a key, newest first: an operator's key that was stored under an older master key has the digest
-    /// of that one.
+    /// All lookup values of a key, newest first: one per master key for an operator's key.
     pub fn lookups(&self, key: &str) -> Vec<Vec<u8>> {
         let mut all = vec![self.lookup(key)];
-        if !matches!(shape(key), Some(Shape::Own(_))) {
+        if !matches!(shape(key), Some(Shape::Generated(_))) {
             all.extend(self.older.iter().map(|derived| derived.lookup(key)));
         }
         all
@@ -188,11 +178,10 @@ impl Hasher {
         Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${hash}"))
     }
 
-    /// Whether the hash under that master key is of this key. Costs as much as [`Hasher::hash`].
+    /// Verifies a key against a hash under that master key. Costs as much as [`Hasher::hash`].
     pub fn verify(&self, key: &str, phc: &str, kid: u32) -> Result<bool> {
         let parsed = Phc::parse(phc).ok_or_else(|| Error::internal("a stored key hash is not readable", "not PHC"))?;
-        let mut held = std::iter::once(&self.newest).chain(&self.older);
-        let derived = held.find(|derived| derived.kid == kid);
+        let derived = std::iter::once(&self.newest).chain(&self.older).find(|derived| derived.kid == kid);
         let derived =
             derived.ok_or_else(|| Error::internal("a stored key hash needs another keyring", "its pepper"))?;
         let hash = self.run(derived, key, &parsed.salt, parsed.costs)?;
@@ -204,7 +193,6 @@ impl Hasher {
         kid == self.newest.kid && Phc::parse(phc).is_some_and(|p| p.costs == (MEMORY_KIB, PASSES, LANES))
     }
 
-    /// Frees the shared memory.
     pub fn release_memory(&self) {
         *self.arena.lock() = None;
     }

@@ -1,8 +1,7 @@
-//! Properties of a certificate, for people who investigate why it is not trusted. Trust itself is decided by the TLS
-//! library.
+//! Properties of a certificate, for diagnosis; the TLS library decides about trust.
 //!
-//! [`encoding`] extracts one certificate from bytes, [`signature`] checks it against its issuer, [`strength`] knows
-//! what connections hold against its form.
+//! [`encoding`] extracts one certificate from bytes, [`signature`] checks it against its issuer, [`strength`] finds what
+//! the TLS library rejects in its form.
 
 pub mod encoding;
 pub mod signature;
@@ -17,33 +16,29 @@ use x509_parser::x509::X509Version;
 
 use crate::domain::text::turns_text;
 
-/// Limits of what is shown of a certificate, which is untrusted text.
+/// Limits of displayed text, which is untrusted.
 const MAX_TEXT: usize = 256;
 const MAX_NAMES: usize = 100;
 
-/// Properties of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Distinguished name of its owner.
     pub subject: String,
-    /// Distinguished name of its signer.
     pub issuer: String,
-    /// Host names and addresses that it covers (subjectAltName).
+    /// Host names and addresses (subjectAltName).
     pub names: Vec<String>,
     pub valid_from: OffsetDateTime,
     pub valid_to: OffsetDateTime,
-    /// Hexadecimal fingerprint.
+    /// Fingerprint in lower-case hexadecimal.
     pub sha256: String,
     /// SHA-1 fingerprint in upper-case hexadecimal, for identification only.
     pub thumbprint: String,
     /// Serial number in upper-case hexadecimal.
     pub serial: String,
-    /// Whether it may sign others. Version 1 has no such extension: one that is self-signed counts as an authority.
+    /// Whether it may sign others. Version 1 has no such extension: a self-signed one counts as an authority.
     pub is_authority: bool,
 }
 
 impl Certificate {
-    /// Reads the DER form; `None` if it is none.
     pub fn read(der: &[u8]) -> Option<Certificate> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let names = match certificate.subject_alternative_name() {
@@ -69,12 +64,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02X}")).collect()
 }
 
-/// The serial number without the leading zero that marks it as positive, cut like other text.
+/// Serial number without the leading zero of positive numbers, truncated like other text.
 fn serial(raw: &[u8]) -> &[u8] {
-    let number = match raw {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        whole => whole,
-    };
+    let number = raw.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(raw);
     number.get(..MAX_TEXT / 2).unwrap_or(number)
 }
 

@@ -1,4 +1,4 @@
-//! The clocks of a server: the wall clock for expiry, the monotonic one for time limits. Tests inject their own.
+//! The clocks of a server: wall time for expiry, monotonic time for time limits. Tests inject their own.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,12 @@ use time::OffsetDateTime;
 /// Reading of both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// Wall time, for the expiry of keys.
+    /// Wall time.
     pub at: OffsetDateTime,
-    /// Monotonic time since the start, for windows and caches.
+    /// Monotonic time since the start.
     pub elapsed: Duration,
 }
 
-/// Source of readings.
 pub type Source = Box<dyn Fn() -> Now + Send + Sync>;
 
 /// The clocks of the system.
@@ -22,16 +21,9 @@ pub fn system() -> Source {
     Box::new(move || Now { at: OffsetDateTime::now_utc(), elapsed: begun.elapsed() })
 }
 
-/// Clock of one server.
-pub struct Clock(Source);
+pub struct Clock(pub Source);
 
 impl Clock {
-    /// Clock that reads this source.
-    pub fn new(source: Source) -> Self {
-        Clock(source)
-    }
-
-    /// The present moment.
     pub fn now(&self) -> Now {
         (self.0)()
     }

@@ -1,7 +1,7 @@
 //! Cache of verified API keys: argon2 runs once per key and not per request.
 //!
-//! A key is cached as a digest under a key of this process, never in clear. Its rights are in a record that every change
-//! of the key replaces before the change is answered; so a revocation acts on the next request.
+//! A key is cached as a digest under a key of this process, never in clear. Every change of a key replaces its record
+//! before the change is answered, so that a revocation acts on the next request.
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +9,7 @@ mod tests;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -34,12 +34,10 @@ const REFUSAL_AGE: Duration = Duration::from_secs(60);
 const MAX_WAITING: usize = 32;
 const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Cached properties of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub id: Uuid,
     pub name: String,
-    /// Role ids, ascending.
     pub roles: Vec<i64>,
     pub enabled: bool,
     pub expires_at: Option<OffsetDateTime>,
@@ -69,13 +67,11 @@ impl Record {
 /// Keyed digest of a presented key.
 pub type Digest = [u8; 32];
 
-/// Cache entry of a digest.
+/// Result of a cache look-up.
 pub enum Cached {
-    /// With the current record of the key.
     Verified(Arc<Record>),
-    /// Refused within the last minute.
     Refused(RefusalCause),
-    Nothing,
+    Miss,
 }
 
 struct Verified {
@@ -93,12 +89,11 @@ struct State {
     used: HashMap<Uuid, (OffsetDateTime, IpAddr)>,
 }
 
-/// Key cache of one process.
 pub struct KeyCache {
     process_key: [u8; 32],
     state: Mutex<State>,
-    places: Semaphore,
-    waiting: AtomicUsize,
+    permits: Semaphore,
+    queue: Semaphore,
     runs: AtomicU64,
 }
 
@@ -108,8 +103,8 @@ impl Default for KeyCache {
         KeyCache {
             process_key: random(),
             state: Mutex::default(),
-            places: Semaphore::new(cores.saturating_sub(1).max(1)),
-            waiting: AtomicUsize::new(0),
+            permits: Semaphore::new(cores.saturating_sub(1).max(1)),
+            queue: Semaphore::new(MAX_WAITING),
             runs: AtomicU64::new(0),
         }
     }
@@ -120,7 +115,7 @@ impl KeyCache {
         hmac(&self.process_key, key.as_bytes())
     }
 
-    pub fn known(&self, digest: &Digest) -> Cached {
+    pub fn get(&self, digest: &Digest) -> Cached {
         let mut guard = self.state();
         let state = &mut *guard;
         let now = Instant::now();
@@ -135,28 +130,28 @@ impl KeyCache {
         }
         match state.refused.get(digest) {
             Some((until, cause)) if *until > now => Cached::Refused(*cause),
-            _ => Cached::Nothing,
+            _ => Cached::Miss,
         }
     }
 
     /// Runs one verification per digest at a time; concurrent callers share its result. `verify` caches and returns the
-    /// key's record, or `None` for a key that is not accepted.
+    /// record, or `None` for a refused key.
     pub async fn single_flight<F, V>(&self, digest: Digest, verify: F) -> Result<Option<Arc<Record>>>
     where
         F: FnOnce() -> V,
         V: Future<Output = Result<Option<Arc<Record>>>>,
     {
         let flight = self.state().flights.entry(digest).or_default().clone();
-        let late_or_first = async || match self.known(&digest) {
-            // Another request verified it meanwhile.
+        // Another request may have verified it meanwhile.
+        let run = async || match self.get(&digest) {
             Cached::Verified(record) => Ok(Some(record)),
             Cached::Refused(_) => Ok(None),
-            Cached::Nothing => verify().await,
+            Cached::Miss => verify().await,
         };
-        let result = flight.get_or_try_init(late_or_first).await.cloned();
+        let result = flight.get_or_try_init(run).await.cloned();
         let mut state = self.state();
-        // The first caller with a result removes the flight; after errors the last one does, when only the map and this
-        // call hold it. A later flight of the same digest is left alone.
+        // The first caller with a result removes the flight; after errors the last one, when only the map and this call
+        // hold it. A later flight of the same digest stays.
         let is_listed = state.flights.get(&digest).is_some_and(|listed| Arc::ptr_eq(listed, &flight));
         if is_listed && (result.is_ok() || Arc::strong_count(&flight) <= 2) {
             state.flights.remove(&digest);
@@ -165,23 +160,23 @@ impl KeyCache {
     }
 
     /// Runs argon2 work on a blocking thread, a few at a time. Fails as busy when too many wait.
-    pub async fn with_place<T, F>(&self, work: F) -> Result<T>
+    pub async fn with_permit<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T> + Send + 'static,
     {
         let busy = || Error::Unavailable { why: "key verification is busy", source: None };
-        let waiting = Waiting::enter(&self.waiting).ok_or_else(busy)?;
-        let place = tokio::time::timeout(WAIT_TIMEOUT, self.places.acquire()).await.map_err(|_| busy())?;
-        let _place = place.map_err(|e| Error::internal("key verification is closed", e))?;
-        drop(waiting);
+        let queued = self.queue.try_acquire().map_err(|_| busy())?;
+        let permit = tokio::time::timeout(WAIT_TIMEOUT, self.permits.acquire()).await.map_err(|_| busy())?;
+        let _permit = permit.map_err(|e| Error::internal("key verification is closed", e))?;
+        drop(queued);
         self.runs.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal("key verification failed", e))?
     }
 
     /// Whether no argon2 work waits for a permit.
     pub fn is_idle(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) == 0
+        self.queue.available_permits() == MAX_WAITING
     }
 
     /// Number of argon2 runs since the start.
@@ -189,8 +184,7 @@ impl KeyCache {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// Caches a verification.
-    pub fn remember(&self, digest: Digest, record: Record) -> Arc<Record> {
+    pub fn insert(&self, digest: Digest, record: Record) -> Arc<Record> {
         let mut state = self.state();
         let now = Instant::now();
         if state.verified.len() >= MAX_VERIFIED {
@@ -203,8 +197,7 @@ impl KeyCache {
         record
     }
 
-    /// Caches a refusal.
-    pub fn refuse(&self, digest: Digest, cause: RefusalCause) {
+    pub fn insert_refusal(&self, digest: Digest, cause: RefusalCause) {
         let mut state = self.state();
         let now = Instant::now();
         if state.refused.len() >= MAX_REFUSED {
@@ -216,8 +209,7 @@ impl KeyCache {
         state.refused.insert(digest, (now + REFUSAL_AGE, cause));
     }
 
-    /// Replaces the record of a key after a change; `None` after a deletion. Must be called with the committed state,
-    /// before the change is answered.
+    /// Replaces the record of a key by its committed state before a change is answered; `None` after a deletion.
     pub fn replace(&self, id: Uuid, record: Option<Record>) {
         let mut state = self.state();
         match record {
@@ -239,7 +231,7 @@ impl KeyCache {
         self.state().used.insert(id, (at, from));
     }
 
-    /// Takes back uses that could not be stored. Later ones have precedence.
+    /// Restores uses that could not be stored, except where there are later ones.
     pub fn return_uses(&self, uses: HashMap<Uuid, (OffsetDateTime, IpAddr)>) {
         let mut state = self.state();
         for (id, used) in uses {
@@ -254,20 +246,5 @@ impl KeyCache {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
-    }
-}
-
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize) -> Option<Self> {
-        let entered = Waiting(count);
-        (count.fetch_add(1, Ordering::AcqRel) < MAX_WAITING).then_some(entered)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

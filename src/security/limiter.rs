@@ -1,7 +1,6 @@
 //! Fixed-window rate limits: requests of an address and of a key, failed verifications of a key.
 //!
-//! A window of one minute begins with its first request. Memory is bounded; beyond it counts are dropped, never
-//! requests. Callers decide what is counted and what the limit is.
+//! A window of one minute begins with its first request. Memory is bounded; beyond it counts are dropped, never requests.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,20 +10,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// Length of a window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Windows of one kind in memory.
 const MAX_WINDOWS: usize = 65_536;
 /// Failed verifications of one key per window.
 pub const FAILURES: u32 = 10;
 
-/// Counters of one server.
+/// Requests by address and by key, and failed verifications by key.
 #[derive(Default)]
 pub struct Limiter {
     addresses: Windows<IpAddr>,
-    /// Requests by key.
     pub keys: Windows<Uuid>,
-    /// Failed verifications by key.
     pub failures: Windows<Uuid>,
 }
 
@@ -39,7 +34,7 @@ impl Limiter {
         self.addresses.check(network(from), limit, now)
     }
 
-    /// Removes expired windows.
+    /// Removes expired windows, to free memory.
     pub fn sweep(&self, now: Duration) {
         self.addresses.sweep(now);
         self.keys.sweep(now);
@@ -59,9 +54,9 @@ fn network(address: IpAddr) -> IpAddr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait(pub u64);
 
-/// Receipt of one count, to give it back.
+/// Receipt of one count, to take it back.
 #[derive(Debug, Clone, Copy)]
-pub struct Ticket(Duration);
+pub struct Receipt(Duration);
 
 #[derive(Clone, Copy)]
 struct Window {
@@ -80,7 +75,7 @@ impl Window {
     }
 }
 
-/// Counts by key. The default hasher of the map is keyed per process, so that no client can choose collisions.
+/// Counts by key. The map's default hasher is keyed per process, so that no client can choose collisions.
 pub struct Windows<K> {
     open: Mutex<HashMap<K, Window>>,
 }
@@ -93,11 +88,11 @@ impl<K> Default for Windows<K> {
 
 impl<K: Hash + Eq + Copy> Windows<K> {
     /// Counts one, unless `limit` is reached.
-    pub fn take(&self, key: K, limit: u32, now: Duration) -> Result<Ticket, Wait> {
+    pub fn take(&self, key: K, limit: u32, now: Duration) -> Result<Receipt, Wait> {
         let mut open = self.open.lock();
         if open.len() >= MAX_WINDOWS && !open.contains_key(&key) {
             open.retain(|_, window| !window.is_over(now));
-            // With little freed, the next requests would search all windows again: the older half goes, too.
+            // If few were freed, the next requests would scan all windows again: the older half is removed too.
             if open.len() > MAX_WINDOWS / 2 {
                 let mut ages: Vec<Duration> = open.values().map(|window| window.opened).collect();
                 let middle = ages.len() / 2;
@@ -113,7 +108,7 @@ impl<K: Hash + Eq + Copy> Windows<K> {
             return Err(window.wait(now));
         }
         window.count += 1;
-        Ok(Ticket(window.opened))
+        Ok(Receipt(window.opened))
     }
 
     /// Refuses if `limit` is reached. Counts nothing.
@@ -125,8 +120,8 @@ impl<K: Hash + Eq + Copy> Windows<K> {
     }
 
     /// Takes a count back, if its window is still open.
-    pub fn give_back(&self, key: K, ticket: Ticket) {
-        if let Some(window) = self.open.lock().get_mut(&key).filter(|w| w.opened == ticket.0) {
+    pub fn take_back(&self, key: K, receipt: Receipt) {
+        if let Some(window) = self.open.lock().get_mut(&key).filter(|w| w.opened == receipt.0) {
             window.count = window.count.saturating_sub(1);
         }
     }
@@ -149,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_so_many_pass_a_window_that_begins_with_the_first() {
+    fn a_window_begins_with_its_first_request_and_allows_the_limit() {
         let windows = Windows::default();
         for round in 0..3 {
             let opened = ms(30_500 + round * 60_000);
@@ -166,17 +161,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_taken_again_in_its_window_only() {
+    fn a_count_can_be_taken_back_in_its_window_only() {
         let windows = Windows::default();
         let old = windows.take(1, 1, ms(0)).expect("one");
         assert!(windows.take(1, 1, ms(1)).is_err());
-        windows.give_back(1, old);
-        windows.give_back(1, windows.take(1, 1, ms(2)).expect("again"));
+        windows.take_back(1, old);
+        windows.take_back(1, windows.take(1, 1, ms(2)).expect("again"));
         let old = windows.take(1, 1, ms(3)).expect("again");
         let new = windows.take(1, 1, ms(60_003)).expect("another window");
-        windows.give_back(1, old);
+        windows.take_back(1, old);
         assert!(windows.take(1, 1, ms(60_004)).is_err());
-        windows.give_back(1, new);
+        windows.take_back(1, new);
         assert!(windows.take(1, 1, ms(60_005)).is_ok());
     }
 
@@ -189,10 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_comes_back() {
+    fn memory_is_bounded_and_freed() {
         let windows = Windows::default();
         for key in 0..100_000u32 {
-            assert!(windows.take(key, 1, ms(0)).is_ok(), "a full table refuses nobody");
+            assert!(windows.take(key, 1, ms(0)).is_ok(), "a full table refuses no request");
         }
         let len = || windows.open.lock().len();
         assert!(len() <= 65_536 && len() > 16_384, "{}", len());

@@ -21,11 +21,11 @@ pub mod tls;
 /// SHA-256 of the whole input, in hexadecimal.
 pub fn sha256(reader: &mut impl std::io::Read) -> std::io::Result<String> {
     use sha2::{Digest, Sha256};
-    let (mut hash, mut piece) = (Sha256::new(), vec![0; 64 * 1024]);
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
     loop {
-        match reader.read(&mut piece) {
+        match reader.read(&mut buffer) {
             Ok(0) => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            Ok(n) => hash.update(piece.get(..n).unwrap_or_default()),
+            Ok(n) => hash.update(buffer.get(..n).unwrap_or_default()),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
@@ -33,10 +33,9 @@ pub fn sha256(reader: &mut impl std::io::Read) -> std::io::Result<String> {
 }
 
 /// Random bytes from the operating system.
-#[allow(clippy::expect_used, reason = "there is no safe fallback")]
+#[allow(clippy::expect_used, reason = "without randomness no key, nonce or salt is safe")]
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
-    // Without randomness no key, nonce or salt is safe.
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
 }

@@ -1,4 +1,4 @@
-//! Files with secrets: one that others can read is refused before a byte of it is used.
+//! Files with secrets, rejected before use if other accounts can read them.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -16,12 +16,9 @@ pub enum ReadError {
     Wrong(String),
 }
 
-/// Reads the file, which messages call `what` ("keyring").
-///
-/// # Errors
-/// The file is missing, belongs to another account than this process and root, has mode bits for group or others, is longer
-/// than `most` bytes, or is not text.
-pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, ReadError> {
+/// Reads a text file of at most `limit` bytes that belongs to this account or root and has no mode bits for group or
+/// others. Messages call it `what` ("keyring").
+pub fn read(path: &Path, what: &str, limit: u64) -> Result<Zeroizing<String>, ReadError> {
     let at = path.display();
     let wrong = |text: String| Err(ReadError::Wrong(text));
     let ours = rustix::process::geteuid().as_raw();
@@ -51,25 +48,24 @@ pub fn read(path: &Path, what: &str, most: u64) -> Result<Zeroizing<String>, Rea
             as_owner(meta.uid())
         ));
     }
-    if !meta.is_file() || meta.len() > most {
+    if !meta.is_file() || meta.len() > limit {
         return wrong(format!("{at} is no file, or too long for a {what}; name the right file"));
     }
     // Allocated at full size: a string that grows leaves copies of the secret in memory.
-    let mut text = Zeroizing::new(String::with_capacity(meta.len().min(most) as usize + 1024));
-    Read::by_ref(&mut file).take(most).read_to_string(&mut text).map_err(cannot)?;
+    let mut text = Zeroizing::new(String::with_capacity(meta.len().min(limit) as usize + 1024));
+    Read::by_ref(&mut file).take(limit).read_to_string(&mut text).map_err(cannot)?;
     if text.as_bytes().starts_with(UTF_8_MARK) {
         text.drain(..UTF_8_MARK.len());
     }
     Ok(text)
 }
 
-/// Name of an account, or its number where that is not known.
+/// Name of an account, or its number if that is unknown.
 fn account(uid: u32) -> String {
     name(uid).unwrap_or_else(|| uid.to_string())
 }
 
-/// Remedy for a file of another account. The file stays whose it is: a service whose keyring was given to
-/// another account does not start again.
+/// Remedy for a file of another account. Not chown: a service whose keyring has another owner does not start again.
 fn as_owner(uid: u32) -> String {
     match name(uid) {
         Some(name) => format!("run this as that account: sudo -u {name} jim ..., or runuser -u {name} -- jim ..."),
@@ -79,12 +75,11 @@ fn as_owner(uid: u32) -> String {
 
 /// Name of a local account.
 fn name(uid: u32) -> Option<String> {
-    /// Bytes that are read of the list.
-    const MOST: u64 = 1024 * 1024;
+    const MAX_BYTES: u64 = 1024 * 1024;
     #[expect(clippy::disallowed_methods, reason = "the names of accounts")]
     let accounts = File::open("/etc/passwd").ok()?;
     let mut text = String::new();
-    accounts.take(MOST).read_to_string(&mut text).ok()?;
+    accounts.take(MAX_BYTES).read_to_string(&mut text).ok()?;
     text.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, number) = (fields.next()?, fields.nth(1)?);
@@ -98,8 +93,8 @@ mod tests {
 
     use super::*;
 
-    fn refusal(path: &Path, most: u64) -> Option<String> {
-        match read(path, "keyring", most) {
+    fn refusal(path: &Path, limit: u64) -> Option<String> {
+        match read(path, "keyring", limit) {
             Ok(_) => None,
             Err(ReadError::Missing) => Some("missing".to_owned()),
             Err(ReadError::Wrong(text)) => Some(text),
@@ -107,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_short_file_that_nobody_else_reads_is_read() {
+    fn only_a_short_file_without_other_readers_is_read() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("jim.keys");
         let mode = |path: &Path, mode| {

@@ -1,6 +1,5 @@
-//! Audit log of refused credentials: the first of a kind immediately, repetitions as a count.
-//!
-//! A line has the key's id, the address and the reason; never text of a caller.
+//! Audit log of refused credentials: the first of a kind immediately, repetitions as a count. A line has the key's id, the
+//! address and the reason, never text of a caller.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,10 +10,10 @@ use uuid::Uuid;
 
 /// Time during which repetitions are only counted.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// Groups that are counted apart; more are merged by their reason.
+/// Groups counted separately; more are merged by their reason.
 const MAX_OPEN: usize = 4_096;
 
-/// Reason of a refusal. It is never sent to callers.
+/// Reason of a refusal, for the log only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalReason {
     Missing,
@@ -52,7 +51,6 @@ impl RefusalReason {
     }
 }
 
-/// Reason, and the key if it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RefusalCause {
     pub key: Option<Uuid>,
@@ -69,7 +67,7 @@ impl RefusalCause {
     }
 }
 
-/// Refusals that are counted together; without an address if they were merged.
+/// Refusals counted together; without an address if they were merged.
 type Group = (RefusalCause, Option<IpAddr>);
 
 struct Tally {
@@ -77,7 +75,6 @@ struct Tally {
     unlogged: u64,
 }
 
-/// Recent refusals of one server.
 #[derive(Default)]
 pub struct Refusals {
     open: Mutex<HashMap<Group, Tally>>,
@@ -107,7 +104,7 @@ impl Refusals {
         }
     }
 
-    /// Logs the counts of expired windows. A group without refusals in its window is removed.
+    /// Logs the counts of expired windows. Removes groups without refusals in theirs.
     pub fn close(&self, now: Duration) {
         let mut due = Vec::new();
         self.open.lock().retain(|group, tally| {
@@ -141,7 +138,7 @@ impl Tally {
     }
 }
 
-/// Called without the lock: the log may be slow.
+/// Must be called without the lock: the log may be slow.
 fn log((cause, from): &Group, count: u64) {
     let key = cause.key.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
     let from = from.map_or_else(|| "others".to_owned(), |address| address.to_string());
@@ -155,28 +152,28 @@ mod tests {
 
     const MINUTE: u64 = 60;
 
-    /// What [`Refusals`] remembers of this cause: its beginning in minutes and what is unlogged.
+    /// Start of the window of a cause in minutes, and its unlogged count.
     fn seen(refusals: &Refusals, cause: RefusalCause) -> Option<(u64, u64)> {
         let open = refusals.open.lock();
         open.iter().find(|(group, _)| group.0 == cause).map(|(_, t)| (t.since.as_secs() / MINUTE, t.unlogged))
     }
 
     #[test]
-    fn a_window_follows_a_window_while_there_is_something_to_count() {
+    fn windows_follow_each_other_while_refusals_repeat() {
         let refusals = Refusals::default();
         let (cause, from) = (RefusalCause::unknown(RefusalReason::Malformed), IpAddr::from([127, 0, 0, 1]));
         let at = |minutes: u64| Duration::from_secs(minutes * MINUTE);
         refusals.note(cause, from, at(0));
-        assert_eq!(seen(&refusals, cause), Some((0, 0)), "told at once");
+        assert_eq!(seen(&refusals, cause), Some((0, 0)), "logged at once");
         refusals.note(cause, from, at(14));
         refusals.close(at(14));
         assert_eq!(seen(&refusals, cause), Some((0, 1)));
         refusals.close(at(15));
-        assert_eq!(seen(&refusals, cause), Some((15, 0)), "told, and the next one is counted");
+        assert_eq!(seen(&refusals, cause), Some((15, 0)), "logged, and the next one is counted");
         refusals.note(cause, from, at(31));
-        assert_eq!(seen(&refusals, cause), Some((31, 0)), "told without anybody closing the window");
+        assert_eq!(seen(&refusals, cause), Some((31, 0)), "logged although the window was not closed");
         refusals.close(at(46));
-        assert_eq!(seen(&refusals, cause), None, "forgotten when quiet");
+        assert_eq!(seen(&refusals, cause), None, "removed when it is quiet");
     }
 
     #[test]

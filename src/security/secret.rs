@@ -1,7 +1,7 @@
 //! Secrets at rest: the keyring file, sealed values, and a type that cannot be printed.
 //!
-//! The keyring is outside the database, so that the database alone, or a backup of it, opens nothing. A sealed value is
-//! bound to its row: moved to another it does not open. There is no plaintext fallback.
+//! The keyring is outside the database, so that a copy of the database alone opens nothing. A sealed value is bound to its
+//! row and does not open in another. There is no plaintext fallback.
 
 #[cfg(test)]
 mod tests;
@@ -44,13 +44,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Errors of reading or changing a keyring, by remedy. The texts name the file, never a key.
+/// Errors of a keyring, by remedy. The texts name the file, never a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The file, its mode or its place is wrong; the text has the remedy.
+    /// The file, its mode or its place is wrong.
     #[error("{0}")]
     Wrong(String),
-    /// The disk or the system failed.
     #[error("{0}")]
     Io(String),
 }
@@ -79,37 +78,35 @@ impl fmt::Debug for Keyring {
 
 const SEALED_VERSION: u8 = 1;
 const NONCE: usize = 24;
-/// Size limit: a keyring is a few lines, so that a larger file is another one.
+/// Size limit of a keyring, which has a few lines.
 const MAX_FILE: u64 = 64 * 1024;
 const CHECK_TEXT: &[u8] = b"jim keyring check";
 
 impl Keyring {
     /// Creates a keyring with one new key at `path`, which must not exist.
     pub fn create(path: &Path) -> Result<Keyring, KeyringError> {
-        let fault = |e: std::io::Error| KeyringError::Io(format!("cannot make the keyring {}: {e}", path.display()));
+        let failed = |e: std::io::Error| KeyringError::Io(format!("cannot create the keyring {}: {e}", path.display()));
         let master = MasterKey::random();
         let line = master.line();
-        // Created under another name and linked when it is synced: a partial keyring, left by a crash, would keep the next
-        // start from creating another.
+        // Written under a temporary name: a partial keyring, left by a crash, would prevent the next start.
         let part = path.with_file_name(format!(".jim-keys-{:08x}.part", u32::from_be_bytes(random())));
-        let whole = write_new(&part, line.as_bytes()).and_then(|()| std::fs::hard_link(&part, path));
+        let linked = write_new(&part, line.as_bytes()).and_then(|()| std::fs::hard_link(&part, path));
         let _ = std::fs::remove_file(&part);
-        whole.and_then(|()| open_folder(path)?.sync_all()).map_err(fault)?;
+        linked.and_then(|()| open_folder(path)?.sync_all()).map_err(failed)?;
         Ok(Keyring { path: path.to_owned(), keys: vec![master] })
     }
 
-    /// Reads the keyring at `path`, which only its owner may read.
     pub fn load(path: &Path) -> Result<Keyring, KeyringError> {
         Ok(Keyring { path: path.to_owned(), keys: read(path)?.1 })
     }
 
-    /// Adds a key, which seals new values from then on. The file is replaced atomically by its present text and one line
-    /// more; so no crash and no full disk can lose a key.
+    /// Adds a key, which seals new values from then on. The file is replaced atomically, so that no crash or full disk
+    /// loses a key.
     pub fn add_key(&self) -> Result<Keyring, KeyringError> {
         let (path, at) = (self.path.as_path(), self.path.display());
         let refused = |e: std::io::Error| match e.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => KeyringError::Wrong(format!(
-                "the keyring {at} cannot be replaced: {e}; name one in a folder that can be written with [keys] path"
+                "the keyring {at} cannot be replaced: {e}; name one in a writable folder with [keys] path"
             )),
             _ => KeyringError::Io(format!("cannot replace the keyring {at}: {e}")),
         };
@@ -118,8 +115,7 @@ impl Keyring {
                 "the keyring {at} is a link; name the file itself with [keys] path"
             )));
         }
-        // Two databases can share a keyring, and then their locks do not serialise changes of it. One that waited here
-        // would write what it read before, without the other's key.
+        // The lock of a database is not enough: two databases can share a keyring.
         let folder = open_folder(path).map_err(refused)?;
         if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(KeyringError::Io(format!("the keyring {at} is being changed by another process; try again")));
@@ -133,7 +129,7 @@ impl Keyring {
             return Err(KeyringError::Wrong(format!("the keyring {at} has room for no more keys")));
         }
         replace(path, text.as_bytes()).and_then(|()| folder.sync_all()).map_err(refused)?;
-        // Read back: a key that the file does not hold must not seal anything.
+        // Read back, so that only a key in the file seals values.
         Keyring::load(path)
     }
 
@@ -157,28 +153,28 @@ impl Keyring {
 
     /// Key check value, by which the database recognises a key.
     pub fn check_value(&self, kid: u32) -> Result<Vec<u8>, CannotOpen> {
-        self.seal_with(self.master(kid).ok_or(CannotOpen)?, CHECK_TEXT, &check_place(kid))
+        self.seal_with(self.master(kid).ok_or(CannotOpen)?, CHECK_TEXT, &check_context(kid))
     }
 
-    /// Whether `value` was made by [`Keyring::check_value`] with the same key.
+    /// Whether `value` is the [`Keyring::check_value`] of this key.
     pub fn passes_check(&self, kid: u32, value: &[u8]) -> bool {
-        self.open_bytes(value, &check_place(kid)).is_ok_and(|t| *t == CHECK_TEXT)
+        self.open_bytes(value, &check_context(kid)).is_ok_and(|t| *t == CHECK_TEXT)
     }
 
     /// Seals the secret of one setting of one system.
     pub fn seal_setting(&self, system: i64, setting: i64, secret: &str) -> Result<Vec<u8>, CannotOpen> {
         let master = self.keys.last().ok_or(CannotOpen)?;
-        self.seal_with(master, secret.as_bytes(), &setting_place(system, setting))
+        self.seal_with(master, secret.as_bytes(), &setting_context(system, setting))
     }
 
-    /// Opens the secret of one setting of one system. A value sealed for another place does not open.
+    /// Opens the secret of one setting of one system, unless it was sealed for another.
     pub fn open_setting(&self, system: i64, setting: i64, sealed: &[u8]) -> Result<Secret, CannotOpen> {
-        let bytes = self.open_bytes(sealed, &setting_place(system, setting))?;
+        let bytes = self.open_bytes(sealed, &setting_context(system, setting))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| CannotOpen)?;
         Ok(Secret::new(text.to_owned()))
     }
 
-    /// A key derived from a master key for one purpose.
+    /// Derives a key for one purpose from a master key.
     pub fn derive(&self, kid: u32, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
         let mut derived = Zeroizing::new([0u8; 32]);
         let hkdf = Hkdf::<Sha256>::new(None, self.master(kid)?.key.as_slice());
@@ -190,19 +186,14 @@ impl Keyring {
         self.keys.iter().find(|k| k.kid == kid)
     }
 
-    fn seal_with(&self, master: &MasterKey, secret: &[u8], place: &str) -> Result<Vec<u8>, CannotOpen> {
+    fn seal_with(&self, master: &MasterKey, secret: &[u8], context: &str) -> Result<Vec<u8>, CannotOpen> {
         let nonce: [u8; NONCE] = random();
-        let payload = Payload { msg: secret, aad: place.as_bytes() };
+        let payload = Payload { msg: secret, aad: context.as_bytes() };
         let sealed = cipher(master)?.encrypt(&XNonce::from(nonce), payload).map_err(|_| CannotOpen)?;
-        let mut out = Vec::with_capacity(1 + 4 + NONCE + sealed.len());
-        out.push(SEALED_VERSION);
-        out.extend_from_slice(&master.kid.to_be_bytes());
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(&sealed);
-        Ok(out)
+        Ok([&[SEALED_VERSION][..], &master.kid.to_be_bytes(), &nonce, &sealed].concat())
     }
 
-    fn open_bytes(&self, sealed: &[u8], place: &str) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+    fn open_bytes(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
         let (version, rest) = sealed.split_first().ok_or(CannotOpen)?;
         let (kid, rest) = rest.split_first_chunk::<4>().ok_or(CannotOpen)?;
         let (nonce, text) = rest.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
@@ -210,7 +201,7 @@ impl Keyring {
             return Err(CannotOpen);
         }
         let master = self.master(u32::from_be_bytes(*kid)).ok_or(CannotOpen)?;
-        let payload = Payload { msg: text, aad: place.as_bytes() };
+        let payload = Payload { msg: text, aad: context.as_bytes() };
         let opened = cipher(master)?.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotOpen)?;
         Ok(Zeroizing::new(opened))
     }
@@ -233,10 +224,10 @@ pub fn sealed_with(sealed: &[u8]) -> Option<u32> {
     sealed.get(1..)?.first_chunk().map(|kid| u32::from_be_bytes(*kid))
 }
 
-/// Text of a keyring, and its keys.
+/// Text and keys of a keyring file.
 fn read(path: &Path) -> Result<(Zeroizing<String>, Vec<MasterKey>), KeyringError> {
     let at = path.display();
-    let text = private_file::read(path, "keyring", MAX_FILE).map_err(|fault| match fault {
+    let text = private_file::read(path, "keyring", MAX_FILE).map_err(|error| match error {
         ReadError::Missing => KeyringError::Wrong(format!(
             "the keyring {at} is missing; put back the keyring that belongs to the database, or name it with [keys] path"
         )),
@@ -255,11 +246,11 @@ fn cipher(master: &MasterKey) -> Result<XChaCha20Poly1305, CannotOpen> {
     XChaCha20Poly1305::new_from_slice(master.key.as_slice()).map_err(|_| CannotOpen)
 }
 
-fn setting_place(system: i64, setting: i64) -> String {
+fn setting_context(system: i64, setting: i64) -> String {
     format!("jim|v1|setting|{system}|{setting}")
 }
 
-fn check_place(kid: u32) -> String {
+fn check_context(kid: u32) -> String {
     format!("jim|v1|check|{kid}")
 }
 
@@ -271,7 +262,7 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     Some(MasterKey { kid: u32::from_str_radix(kid, 16).ok()?, key })
 }
 
-/// The text of a keyring with one more line, whose key id is new.
+/// Appends a line with a new key of a new id.
 fn with_new_key(mut text: Zeroizing<String>, held: &[MasterKey]) -> Zeroizing<String> {
     let mut master = MasterKey::random();
     while held.iter().any(|h| h.kid == master.kid) {
@@ -287,7 +278,7 @@ fn with_new_key(mut text: Zeroizing<String>, held: &[MasterKey]) -> Zeroizing<St
 /// Replaces a keyring atomically. The caller holds the lock on its folder.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let part = path.with_added_extension("part");
-    // Left by a crash: with the lock held no other process writes it.
+    // Left by an interrupted attempt; we hold the lock.
     let _ = std::fs::remove_file(&part);
     let replaced = write_new(&part, bytes).and_then(|()| std::fs::rename(&part, path));
     if replaced.is_err() {
@@ -296,7 +287,6 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     replaced
 }
 
-/// Creates and syncs a file that only its owner can read.
 #[expect(clippy::disallowed_methods, reason = "a keyring")]
 fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -304,12 +294,13 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The folder of a file, to lock it or to sync a new entry.
+/// Opens the folder of a file, to lock or sync it.
 #[expect(clippy::disallowed_methods, reason = "the folder of the keyring")]
 fn open_folder(path: &Path) -> std::io::Result<File> {
     File::open(folder_of(path))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Folder of a file.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,10 +1,10 @@
-//! Digests and randomness, which everything else in this room stands on.
+//! Tests of digests and randomness.
 
 use std::io::{Error, ErrorKind, Read};
 
 use super::*;
 
-/// Gives a piece, or an error, at each read.
+/// Reader that returns one piece or error per read.
 struct Pieces(Vec<Result<&'static [u8], ErrorKind>>);
 
 impl Read for Pieces {
@@ -18,7 +18,7 @@ impl Read for Pieces {
 }
 
 #[test]
-fn a_digest_is_of_everything_that_can_be_read() {
+fn a_digest_covers_the_whole_input() {
     // The example of FIPS 180-4.
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let interrupted = Err(ErrorKind::Interrupted);

@@ -1,8 +1,8 @@
 //! Trust for connections to directories: the certificates of the system, of the operator's folder and of the database.
 //!
-//! Only TLS 1.2 and 1.3, with an explicit crypto provider and never a process-wide default. The TLS library's own texts
-//! stay in here; `diagnosis` has ours. [`stored`] holds the certificates of the database, [`files`] reads those that are in files, `verifier`
-//! verifies. [`listener`] is the server side: certificate and key of our own listener.
+//! Only TLS 1.2 and 1.3, with an explicit crypto provider and no process-wide default. Texts of the TLS library are not
+//! shown: `diagnosis` has ours. [`stored`] holds the certificates of the database, [`files`] reads those in files,
+//! `verifier` verifies. [`listener`] is the server side.
 
 mod diagnosis;
 pub mod files;
@@ -34,7 +34,7 @@ use verifier::{Fixed, Trusting};
 pub use diagnosis::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, NOT_COVERED, wants_client_certificate};
 pub use verifier::Witness;
 
-/// Bytes of a file of the operator's folder, which may hold many certificates.
+/// Size limit of a file of the operator's folder, which may hold many certificates.
 const MAX_TRUSTED: u64 = 4 * 1024 * 1024;
 
 /// Trust anchors for the certificates of directories.
@@ -43,28 +43,26 @@ pub struct ClientTrust {
     /// Certificates of the operator's folder.
     own: Vec<CertificateDer<'static>>,
     stored: Stored,
-    /// Reader of stored certificates that are in files.
     files: Option<CertificateFiles>,
     /// Certificates of the system and the operator, without the stored ones.
     roots: OnceCell<Arc<RootCertStore>>,
-    /// Cached verifier, until its input changes.
-    built: Mutex<Option<Built>>,
+    cached: Mutex<Option<Cached>>,
 }
 
-/// Verifier built from the stored certificates at one time.
+/// Verifier, and the input for which it is current.
 #[derive(Debug)]
-struct Built {
-    turn: u64,
-    /// Whether each stored certificate counts: its file, if any, still holds it.
-    counting: Vec<bool>,
-    /// Period in which none of them begins or ceases to be valid.
+struct Cached {
+    revision: u64,
+    /// Whether each stored certificate is trusted: its file, if any, still holds it.
+    trusted: Vec<bool>,
+    /// Period in which the validity of none of them changes.
     from: OffsetDateTime,
     until: Option<OffsetDateTime>,
-    judge: Judge,
+    verifier: Verifier,
 }
 
 #[derive(Debug, Clone)]
-struct Judge {
+struct Verifier {
     verifier: Arc<dyn ServerCertVerifier>,
     /// Certificates that are trusted themselves or sign others, without the system's.
     known: Arc<HashSet<CertificateDer<'static>>>,
@@ -78,16 +76,13 @@ pub struct Handshake {
 }
 
 impl ClientTrust {
-    /// Reads every `*.pem` and `*.crt` file of the folder. The system's certificates, which are many, are read when
-    /// the first connection needs them.
-    ///
-    /// # Errors
-    /// Names the folder or file that cannot be used, for the operator.
+    /// Reads every `*.pem` and `*.crt` file of the folder. The many certificates of the system are read for the first
+    /// connection. An error is for the operator.
     pub fn load(trust_dir: Option<&Path>) -> Result<ClientTrust, String> {
         let mut own = Vec::new();
         for file in trust_dir.map(certificate_files).transpose()?.unwrap_or_default() {
             let bad = || format!("{} is not a certificate file in PEM form", file.display());
-            // A pipe of that name would be waited for.
+            // Opening a pipe would block.
             let meta = std::fs::metadata(&file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
             if !meta.is_file() || meta.len() > MAX_TRUSTED {
                 return Err(format!("{} is no file, or too long for certificates to trust", file.display()));
@@ -97,10 +92,16 @@ impl ClientTrust {
                 own.push(certificate);
             }
         }
-        Ok(ClientTrust { own, stored: Stored::default(), files: None, roots: OnceCell::new(), built: Mutex::new(None) })
+        Ok(ClientTrust {
+            own,
+            stored: Stored::default(),
+            files: None,
+            roots: OnceCell::new(),
+            cached: Mutex::new(None),
+        })
     }
 
-    /// Sets the reader of certificates in files. Without one none of those is trusted.
+    /// Sets the reader of certificates in files, without which they are not trusted.
     pub fn with_files(self, files: CertificateFiles) -> ClientTrust {
         ClientTrust { files: Some(files), ..self }
     }
@@ -109,25 +110,20 @@ impl ClientTrust {
         self.files.as_ref()
     }
 
-    /// Certificates of the database, to publish changes.
     pub fn stored(&self) -> &Stored {
         &self.stored
     }
 
     /// One handshake of a client. With `verify` false any certificate is accepted; the connection is still encrypted.
-    ///
-    /// # Errors
-    /// Internal, for the log only.
+    /// An error is for the log only.
     pub async fn handshake(&self, verify: bool) -> Result<Handshake, String> {
-        let judge = if verify { self.judge().await? } else { accepting() };
-        let witness = Arc::new(Witness::of(judge.verifier, judge.known));
+        let accepting = || Verifier { verifier: Arc::new(Fixed::new(true)), known: Arc::default() };
+        let Verifier { verifier, known } = if verify { self.verifier().await? } else { accepting() };
+        let witness = Arc::new(Witness::of(verifier, known));
         Ok(Handshake { config: Arc::new(client(&witness)?), witness })
     }
 
-    /// Certificates of the system and of the operator's folder.
-    ///
-    /// # Errors
-    /// Internal, for the log only.
+    /// Certificates of the system and of the operator's folder. An error is for the log only.
     pub async fn roots(&self) -> Result<Arc<RootCertStore>, String> {
         let roots = self.roots.get_or_try_init(|| async {
             let own = self.own.clone();
@@ -137,31 +133,29 @@ impl ClientTrust {
         roots.await.cloned()
     }
 
-    /// Verifier for the next connection. Files are read each time; the verifier is cached.
-    async fn judge(&self) -> Result<Judge, String> {
-        let (turn, stored) = self.stored.now();
-        let counting = files::unchanged(self.files.as_ref(), &stored).await;
+    /// Verifier for the next connection, cached. Files are read each time.
+    async fn verifier(&self) -> Result<Verifier, String> {
+        let (revision, stored) = self.stored.now();
+        let trusted = files::still_held(self.files.as_ref(), &stored).await;
         let roots = self.roots().await?;
-        let mut built = self.built.lock().await;
+        let mut cached = self.cached.lock().await;
         let now = OffsetDateTime::now_utc();
-        if let Some(built) = &*built
-            && (built.turn, &built.counting) == (turn, &counting)
-            && built.from <= now
-            && built.until.is_none_or(|until| now < until)
+        if let Some(cached) = &*cached
+            && (cached.revision, &cached.trusted) == (revision, &trusted)
+            && cached.from <= now
+            && cached.until.is_none_or(|until| now < until)
         {
-            return Ok(built.judge.clone());
+            return Ok(cached.verifier.clone());
         }
         let own = self.own.clone();
-        let made = tokio::task::spawn_blocking(move || {
-            let counted = || stored.iter().zip(&counting).filter(|(_, counts)| **counts).map(|(stored, _)| stored);
-            let until = counted().filter_map(|stored| stored.changes_after(now)).min();
-            let judge = trusting(&roots, own, counted(), now)?;
-            Ok::<_, String>(Built { turn, from: now, until, judge, counting })
+        let new = tokio::task::spawn_blocking(move || {
+            let certificates =
+                || stored.iter().zip(&trusted).filter(|(_, trusted)| **trusted).map(|(stored, _)| stored);
+            let until = certificates().filter_map(|stored| stored.changes_after(now)).min();
+            let verifier = trusting(&roots, own, certificates(), now)?;
+            Ok::<_, String>(Cached { revision, from: now, until, verifier, trusted })
         });
-        let made = made.await.map_err(|e| e.to_string())??;
-        let judge = made.judge.clone();
-        *built = Some(made);
-        Ok(judge)
+        Ok(cached.insert(new.await.map_err(|e| e.to_string())??).verifier.clone())
     }
 }
 
@@ -184,12 +178,12 @@ fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// The certificates of a PEM file, of which no more than `most` bytes are read; none if it holds none or is not PEM.
-fn certificates_of(file: &Path, most: u64) -> Option<Vec<CertificateDer<'static>>> {
+/// Certificates of a PEM file, of which at most `limit` bytes are read; `None` if there are none.
+fn certificates_of(file: &Path, limit: u64) -> Option<Vec<CertificateDer<'static>>> {
     let mut bytes = Vec::new();
     #[expect(clippy::disallowed_methods, reason = "certificates")]
     let opened = std::fs::File::open(file);
-    opened.ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    opened.ok()?.take(limit).read_to_end(&mut bytes).ok()?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(&bytes)).collect();
     found.ok().filter(|found| !found.is_empty())
 }
@@ -212,22 +206,18 @@ fn trusting<'a>(
     own: Vec<CertificateDer<'static>>,
     stored: impl Iterator<Item = &'a StoredCertificate>,
     now: OffsetDateTime,
-) -> Result<Judge, String> {
+) -> Result<Verifier, String> {
     let (mut anchors, mut known) = (roots.clone(), own);
     for certificate in stored {
         let der = CertificateDer::from(certificate.der.to_vec());
         if certificate.is_authority && certificate.is_valid(now) && anchors.add(der.clone()).is_err() {
-            tracing::warn!(certificate.id = %certificate.id, "a stored certificate cannot vouch for others");
+            tracing::warn!(certificate.id = %certificate.id, "a stored certificate cannot be used as an authority");
         }
-        // An expired one is included, to be reported as expired and not as unknown.
+        // Expired ones too, to be reported as expired and not as unknown.
         known.push(der);
     }
     let known: Arc<HashSet<_>> = Arc::new(known.into_iter().collect());
-    Ok(Judge { verifier: Arc::new(Trusting::new(anchors, known.clone())?), known })
-}
-
-fn accepting() -> Judge {
-    Judge { verifier: Arc::new(Fixed::new(true)), known: Arc::default() }
+    Ok(Verifier { verifier: Arc::new(Trusting::new(anchors, known.clone())?), known })
 }
 
 fn client(witness: &Arc<Witness>) -> Result<ClientConfig, String> {
@@ -237,7 +227,7 @@ fn client(witness: &Arc<Witness>) -> Result<ClientConfig, String> {
         .dangerous()
         .with_custom_certificate_verifier(witness.clone())
         .with_client_cert_resolver(witness.clone());
-    // A resumed session presents no certificate: each connection is verified by the trust of its time.
+    // A resumed session presents no certificate, and trust may have changed since.
     config.resumption = Resumption::disabled();
     Ok(config)
 }
@@ -248,7 +238,7 @@ mod tests {
     use crate::security::test_certificate::Certificate;
 
     #[test]
-    fn a_bad_file_is_named_and_others_are_left_alone() {
+    fn a_bad_file_is_named_and_other_files_are_ignored() {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("readme.txt"), "not a certificate").expect("write");
         assert!(ClientTrust::load(Some(folder.path())).is_ok());

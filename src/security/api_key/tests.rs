@@ -1,4 +1,4 @@
-//! The form of keys, and their hashes under the keys of a keyring.
+//! Tests of the form of keys, and of their hashes under the keys of a keyring.
 
 use super::*;
 
@@ -7,13 +7,13 @@ fn hasher(dir: &std::path::Path) -> Hasher {
 }
 
 #[test]
-fn k1_100_000_generated_keys_have_the_form_and_none_comes_twice() {
+fn k1_100_000_generated_keys_are_well_formed_and_unique() {
     let (mut ids, mut secrets) = (std::collections::HashSet::new(), std::collections::HashSet::new());
     let mut counts = [[0u32; 128]; 4 + ID];
     for _ in 0..100_000 {
         let key = generate();
         let key = key.expose();
-        assert!(key.len() == OWN && matches!(shape(key), Some(Shape::Own(_))), "{}", key.len());
+        assert!(key.len() == GENERATED && matches!(shape(key), Some(Shape::Generated(_))), "{}", key.len());
         assert!(ids.insert(key[4..16].to_owned()) && secrets.insert(key[17..60].to_owned()));
         assert_eq!(prefix(key), key[..16]);
         counts.iter_mut().zip(key.bytes()).for_each(|(count, byte)| count[usize::from(byte)] += 1);
@@ -36,18 +36,18 @@ fn k1_every_edit_of_one_character_breaks_a_key() {
                 let mut bent = key.clone().into_bytes();
                 bent[place] = other;
                 let bent = String::from_utf8(bent).expect("ascii");
-                assert!(!matches!(shape(&bent), Some(Shape::Own(_))), "byte {place}");
+                assert!(!matches!(shape(&bent), Some(Shape::Generated(_))), "byte {place}");
             }
         }
         for cut in 0..key.len() {
-            assert!(!matches!(shape(&key[..cut]), Some(Shape::Own(_))));
+            assert!(!matches!(shape(&key[..cut]), Some(Shape::Generated(_))));
         }
-        assert!(!matches!(shape(&format!("{key}0")), Some(Shape::Own(_))));
+        assert!(!matches!(shape(&format!("{key}0")), Some(Shape::Generated(_))));
     }
 }
 
 #[test]
-fn k1_a_secret_is_the_whole_number_that_it_is_made_of() {
+fn k1_a_secret_encodes_all_256_bits() {
     for (number, digits) in [
         ([0; 32], "0".repeat(SECRET).as_str()),
         ([0xff; 32], "1pX8wOr5j2ACunjH7GLL8mWZWHmY1LA1ZO6Adwksjhy"),
@@ -60,18 +60,18 @@ fn k1_a_secret_is_the_whole_number_that_it_is_made_of() {
 }
 
 #[test]
-fn k1_a_checksum_alone_makes_no_key_of_ours() {
+fn k1_a_right_checksum_alone_makes_no_generated_key() {
     let key = generate().expose().to_owned();
-    for place in 4..OWN - CRC {
+    for place in 4..GENERATED - CRC {
         let mut bent = key.clone();
         bent.replace_range(place..=place, "-");
-        bent.replace_range(OWN - CRC.., &crc(&bent[..OWN - CRC]));
+        bent.replace_range(GENERATED - CRC.., &crc(&bent[..GENERATED - CRC]));
         assert_eq!(shape(&bent), Some(Shape::Operator), "byte {place}");
     }
 }
 
 #[test]
-fn k1_operators_keys_are_taken_as_they_are() {
+fn k1_operators_keys_are_accepted_unchanged() {
     for (length, ok) in [(31, false), (32, true), (1024, true), (1025, false)] {
         let key = format!("jim_{}", "x".repeat(length - 4));
         assert_eq!(shape(&key), ok.then_some(Shape::Operator), "{length}");
@@ -94,14 +94,14 @@ fn a_hash_verifies_its_key_only_with_its_pepper() {
     let elsewhere = tempfile::tempdir().expect("folder");
     let other = self::hasher(elsewhere.path());
     assert!(!other.verify(key.expose(), &phc, other.kid()).expect("runs"));
-    assert!(other.verify(key.expose(), &phc, hasher.kid()).is_err(), "without its pepper there is no verdict");
+    assert!(other.verify(key.expose(), &phc, hasher.kid()).is_err(), "without its pepper it is an error");
     assert!(hasher.verify(key.expose(), "$argon2id$nonsense", hasher.kid()).is_err());
     assert!(hasher.is_current(&phc, hasher.kid()) && !hasher.is_current(&phc, other.kid()));
     assert!(!hasher.is_current(&phc.replace("t=2", "t=3"), hasher.kid()));
 }
 
 #[test]
-fn hashes_of_other_costs_are_verified_one_after_the_other() {
+fn hashes_of_different_costs_are_verified_in_turn() {
     let dir = tempfile::tempdir().expect("folder");
     let hasher = self::hasher(dir.path());
     let cheap = hasher.run(&hasher.newest, "jim_key", &[7; SALT], (64, 1, 1)).expect("hashes");
@@ -116,7 +116,7 @@ fn hashes_of_other_costs_are_verified_one_after_the_other() {
 }
 
 #[test]
-fn what_was_hashed_and_found_under_an_older_master_key_still_is() {
+fn keys_hashed_under_an_older_master_key_still_verify() {
     let dir = tempfile::tempdir().expect("folder");
     let ring = Keyring::create(&dir.path().join("jim.keys")).expect("keyring");
     let old = Hasher::new(&ring).expect("hasher");

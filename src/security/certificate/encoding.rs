@@ -1,5 +1,5 @@
-//! Extraction of the DER form of one certificate from uploaded bytes or a file. No input is kept or repeated in an error:
-//! it may hold a private key by mistake.
+//! Extraction of one certificate from uploaded bytes or a file. No error repeats input, which may hold a private key by
+//! mistake.
 
 use tokio_rustls::rustls::pki_types::pem::{PemObject, SectionKind};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,10 +15,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 const NOT_ONE: &str = "Must hold exactly one certificate, in DER or PEM form.";
 const PRIVATE: &str = "Holds a private key, which belongs to the directory alone; only the certificate is wanted.";
 
-/// DER form of the only certificate in these bytes.
-///
-/// # Errors
-/// The reason, as a sentence that may be shown.
+/// DER form of the only certificate in these bytes. An error is a sentence for the caller.
 pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let bytes = without_mark(bytes);
     let der = if contains(bytes, b"-----BEGIN ") { from_pem(bytes)? } else { bytes.to_vec() };
@@ -33,7 +30,7 @@ pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn from_pem(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    // Every kind of it, encrypted ones too.
+    // Of every kind, also encrypted.
     if contains(bytes, b"PRIVATE KEY-----") {
         return Err(PRIVATE.to_owned());
     }
@@ -59,7 +56,7 @@ mod tests {
     use crate::security::test_certificate::Certificate;
 
     #[test]
-    fn one_certificate_is_found_and_nothing_else() {
+    fn exactly_one_certificate_is_accepted() {
         let (one, other) = (Certificate::for_names(&["a"]).expect("one"), Certificate::for_names(&["b"]).expect("two"));
         let (der, pem) = (one.der().to_vec(), one.pem());
         let public = "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n";

@@ -1,5 +1,4 @@
-//! Signature check of a certificate against its issuer: for people who validate one. For connections the TLS library does
-//! this itself.
+//! Signature check of a certificate against its issuer, for validation on request. The TLS library does its own.
 
 use tokio_rustls::rustls::RootCertStore;
 use x509_parser::error::X509Error;
@@ -7,17 +6,16 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-/// Smallest RSA key that is accepted, for signatures and for directories.
-pub const LEAST_RSA_BITS: usize = 2048;
+/// Smallest accepted RSA key, for signatures and for directories.
+pub const MIN_RSA_BITS: usize = 2048;
 
 /// Result of a signature check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
     Yes,
-    /// Not by the known certificate of the issuer's name.
     No,
     IssuerUnknown,
-    /// With an unsupported algorithm.
+    /// The algorithm is not supported.
     Unclear,
 }
 
@@ -41,7 +39,7 @@ pub fn check(der: &[u8], others: &[Vec<u8>], roots: &RootCertStore) -> Signed {
         }
     }
     for root in &roots.roots {
-        // Roots come without the outermost header of their parts.
+        // The parts of roots come without their outermost header.
         if sequence(&root.subject) == issuer {
             let key = sequence(&root.subject_public_key_info);
             if let Ok((_, key)) = SubjectPublicKeyInfo::from_der(&key) {
@@ -54,7 +52,7 @@ pub fn check(der: &[u8], others: &[Vec<u8>], roots: &RootCertStore) -> Signed {
 
 fn verify(certificate: &X509Certificate<'_>, key: &SubjectPublicKeyInfo<'_>) -> Signed {
     if let Ok(PublicKey::RSA(rsa)) = key.parsed()
-        && rsa.key_size() < LEAST_RSA_BITS
+        && rsa.key_size() < MIN_RSA_BITS
     {
         return Signed::Unclear;
     }
@@ -86,7 +84,7 @@ mod tests {
     use crate::security::test_certificate::Certificate;
 
     #[test]
-    fn a_signature_is_that_of_the_issuer_or_not() {
+    fn a_signature_is_checked_against_the_issuer() {
         let certificate = Certificate::for_names(&["a"]).expect("a certificate");
         let other = Certificate::for_names(&["b"]).expect("another of the same name");
         let none = RootCertStore::empty();
@@ -98,7 +96,7 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(other.der().to_vec().into()).expect("a root");
         assert_eq!(check(&bent, &[], &roots), Signed::No);
-        // Under another key of the same name: as when an authority has a new one.
+        // Another key of the same name, as after a renewal of the authority.
         let mut renamed = other.der().to_vec();
         let at = renamed.windows(7).position(|w| w == b"sandbox").expect("its issuer");
         renamed[at..at + 7].copy_from_slice(b"sandboy");

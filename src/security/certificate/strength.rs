@@ -1,13 +1,12 @@
-//! What a connection holds against a certificate whose content is in order: age and weakness of its form, and its
-//! purpose.
+//! Weaknesses for which the TLS library rejects a well-formed certificate: version, key, digest and purpose.
 
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::X509Version;
 
-use super::signature::LEAST_RSA_BITS;
+use super::signature::MIN_RSA_BITS;
 
-/// Signature algorithms with a digest that is not accepted any more (RFC 8017, RFC 3279, RFC 5758).
+/// Signature algorithms with an obsolete digest (RFC 8017, RFC 3279, RFC 5758).
 const OLD_DIGESTS: [(&str, &str); 5] = [
     ("1.2.840.113549.1.1.2", "MD2"),
     ("1.2.840.113549.1.1.4", "MD5"),
@@ -16,27 +15,24 @@ const OLD_DIGESTS: [(&str, &str); 5] = [
     ("1.2.840.10045.4.1", "SHA-1"),
 ];
 
-/// Form and purpose of a certificate.
+/// Weaknesses of a certificate; none of one that cannot be parsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Strength {
-    /// Written as version 1, before extensions.
     pub is_version_1: bool,
     /// Bits of an RSA key that is too short.
     pub short_key: Option<usize>,
-    /// Digest of its signature, if that is an old one. It does not matter for a certificate that is trusted itself.
+    /// Obsolete digest of the signature. It is irrelevant if the certificate itself is trusted.
     pub old_digest: Option<&'static str>,
-    /// Whether its purpose leaves servers out (extendedKeyUsage).
+    /// Whether its extendedKeyUsage excludes servers.
     pub is_not_for_servers: bool,
-    /// Issued by itself, going by the names.
     pub is_self_issued: bool,
 }
 
 impl Strength {
-    /// Of the DER form; of what cannot be read nothing is held against it here.
     pub fn read(der: &[u8]) -> Strength {
         let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Strength::default() };
         let short_key = match certificate.public_key().parsed() {
-            Ok(PublicKey::RSA(rsa)) => Some(rsa.key_size()).filter(|bits| *bits < LEAST_RSA_BITS),
+            Ok(PublicKey::RSA(rsa)) => Some(rsa.key_size()).filter(|bits| *bits < MIN_RSA_BITS),
             _ => None,
         };
         let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
@@ -50,10 +46,10 @@ impl Strength {
         }
     }
 
-    /// Why connections cannot use it although it is stored as trusted: sentences for its owner.
+    /// Sentences that say why connections cannot use it although it is stored as trusted.
     pub fn warnings(&self) -> Vec<String> {
         let key = self.short_key.map(|bits| {
-            format!("Its key is RSA with {bits} bits; connections accept no signature of fewer than {LEAST_RSA_BITS}.")
+            format!("Its key is RSA with {bits} bits; connections accept no signature of fewer than {MIN_RSA_BITS}.")
         });
         let digest = self.old_digest.filter(|_| !self.is_self_issued).map(|digest| {
             format!("It is signed with {digest}, which connections do not accept below another authority.")

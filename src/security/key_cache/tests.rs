@@ -1,6 +1,7 @@
-//! What is remembered of keys, for how long and how much of it; flights and places of verifications.
+//! Tests of the cache: time to live, capacity, uses, single flights and permits of verifications.
 
 use std::pin::pin;
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::oneshot;
@@ -22,23 +23,23 @@ fn digest(n: u32) -> Digest {
     digest
 }
 
-/// The name of the key that a digest is known to be of.
+/// Name of the verified key of a digest.
 fn verified(cache: &KeyCache, digest: Digest) -> Option<String> {
-    match cache.known(&digest) {
+    match cache.get(&digest) {
         Cached::Verified(record) => Some(record.name.clone()),
-        Cached::Refused(_) | Cached::Nothing => None,
+        Cached::Refused(_) | Cached::Miss => None,
     }
 }
 
 fn refused(cache: &KeyCache, digest: Digest) -> Option<RefusalReason> {
-    match cache.known(&digest) {
+    match cache.get(&digest) {
         Cached::Refused(cause) => Some(cause.reason),
-        Cached::Verified(_) | Cached::Nothing => None,
+        Cached::Verified(_) | Cached::Miss => None,
     }
 }
 
 #[test]
-fn a_key_is_refused_while_it_is_off_and_from_its_end_on() {
+fn a_disabled_or_expired_key_is_refused() {
     let end = OffsetDateTime::UNIX_EPOCH + SECOND;
     let why = |record: Record, now| record.refusal(now).map(|cause| (cause.key, cause.reason));
     let ends = || Record { expires_at: Some(end), ..record(1) };
@@ -60,13 +61,13 @@ fn an_administrator_may_read_and_a_reader_only_that() {
 }
 
 #[test]
-fn a_key_is_remembered_by_what_only_this_process_can_make_of_it() {
+fn a_key_is_cached_by_a_digest_that_only_this_process_can_compute() {
     let cache = KeyCache::default();
     let key = cache.digest("jim_a");
     assert_ne!(key, cache.digest("jim_b"));
     assert_ne!(key, KeyCache::default().digest("jim_a"));
     assert_eq!(verified(&cache, key), None);
-    assert_eq!(cache.remember(key, record(1)).name, "key 1");
+    assert_eq!(cache.insert(key, record(1)).name, "key 1");
     assert_eq!((verified(&cache, key).as_deref(), verified(&cache, cache.digest("jim_b"))), (Some("key 1"), None));
 }
 
@@ -79,7 +80,7 @@ fn a_verification_lasts_five_minutes_unused_and_fifteen_in_all() {
         (minutes(5), minutes(5), false),
     ] {
         let cache = KeyCache::default();
-        cache.remember(digest(1), record(1));
+        cache.insert(digest(1), record(1));
         let begun = Instant::now();
         if let Some(entry) = cache.state().verified.get_mut(&digest(1)) {
             (entry.since, entry.last) = (begun - since, begun - last);
@@ -95,7 +96,7 @@ fn a_verification_lasts_five_minutes_unused_and_fifteen_in_all() {
 fn a_refusal_lasts_a_minute() {
     let cache = KeyCache::default();
     let begun = Instant::now();
-    cache.refuse(digest(1), RefusalCause::unknown(RefusalReason::Unknown));
+    cache.insert_refusal(digest(1), RefusalCause::unknown(RefusalReason::Unknown));
     assert_eq!(refused(&cache, digest(1)), Some(RefusalReason::Unknown));
     assert_eq!(refused(&cache, digest(2)), None);
     let until = cache.state().refused[&digest(1)].0;
@@ -108,43 +109,43 @@ fn a_refusal_lasts_a_minute() {
 fn memory_is_bounded() {
     let cache = KeyCache::default();
     for n in 0..MAX_VERIFIED as u32 {
-        cache.remember(digest(n), record(1));
+        cache.insert(digest(n), record(1));
     }
     if let Some(entry) = cache.state().verified.get_mut(&digest(7)) {
         entry.last -= SECOND;
     }
-    cache.remember(digest(9_999), record(1));
+    cache.insert(digest(9_999), record(1));
     assert_eq!(cache.state().verified.len(), MAX_VERIFIED);
     assert_eq!(verified(&cache, digest(7)), None, "the one that was longest not used goes");
     assert!([0, 6, 8, 9_999].iter().all(|n| verified(&cache, digest(*n)).is_some()));
 
     let cause = RefusalCause::unknown(RefusalReason::Unknown);
     for n in 0..MAX_REFUSED as u32 {
-        cache.refuse(digest(n), cause);
+        cache.insert_refusal(digest(n), cause);
     }
     for n in 0..10 {
         cache.state().refused.insert(digest(n), (Instant::now(), cause));
     }
-    cache.refuse(digest(9_998), cause);
+    cache.insert_refusal(digest(9_998), cause);
     assert_eq!(cache.state().refused.len(), MAX_REFUSED - 9, "those that are over go first");
     for n in 0..9 {
-        cache.refuse(digest(10_000 + n), cause);
+        cache.insert_refusal(digest(10_000 + n), cause);
     }
     assert_eq!(cache.state().refused.len(), MAX_REFUSED);
-    cache.refuse(digest(9_999), cause);
+    cache.insert_refusal(digest(9_999), cause);
     assert_eq!(cache.state().refused.len(), 1, "all are asked again before memory grows");
 }
 
 #[test]
-fn a_change_acts_on_what_is_remembered_at_once() {
+fn a_change_acts_on_cached_keys_at_once() {
     let cache = KeyCache::default();
-    cache.remember(digest(1), record(1));
-    cache.remember(digest(2), record(2));
+    cache.insert(digest(1), record(1));
+    cache.insert(digest(2), record(2));
     let renamed = |n| Some(Record { name: "renamed".to_owned(), ..record(n) });
     cache.replace(record(1).id, renamed(1));
     assert_eq!(verified(&cache, digest(1)).as_deref(), Some("renamed"));
     cache.replace(record(3).id, renamed(3));
-    assert!(!cache.state().records.contains_key(&record(3).id), "what is not in use is not held");
+    assert!(!cache.state().records.contains_key(&record(3).id), "an unused key is not cached");
     for n in [1, 2] {
         cache.note_use(record(n).id, OffsetDateTime::UNIX_EPOCH, HERE);
     }
@@ -155,7 +156,7 @@ fn a_change_acts_on_what_is_remembered_at_once() {
 }
 
 #[test]
-fn uses_are_handed_over_once_and_come_back_behind_later_ones() {
+fn uses_are_taken_once_and_restored_unless_there_are_later_ones() {
     let cache = KeyCache::default();
     let at = |n: u32| OffsetDateTime::UNIX_EPOCH + n * SECOND;
     let [a, b] = [1, 2].map(Uuid::from_u128);
@@ -169,53 +170,52 @@ fn uses_are_handed_over_once_and_come_back_behind_later_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn verifications_wait_for_a_place_in_a_short_line_and_not_for_long() {
+async fn verifications_wait_for_a_permit_in_a_bounded_queue() {
     let cache = KeyCache::default();
-    assert_eq!(cache.with_place(|| Ok(7)).await.expect("a place"), 7);
+    assert_eq!(cache.with_permit(|| Ok(7)).await.expect("a permit"), 7);
     assert_eq!((cache.argon2_runs(), cache.is_idle()), (1, true));
-    let all = cache.places.available_permits() as u32;
-    let held = cache.places.acquire_many(all).await.expect("all places");
+    let all = cache.permits.available_permits() as u32;
+    let held = cache.permits.acquire_many(all).await.expect("all permits");
     let begun = tokio::time::Instant::now();
     let mut context = Context::from_waker(Waker::noop());
-    let mut line: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(cache.with_place(|| Ok(())))).collect();
+    let mut line: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(cache.with_permit(|| Ok(())))).collect();
     assert!(line.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending()) && !cache.is_idle());
-    let busy = cache.with_place(|| Ok(())).await;
+    let busy = cache.with_permit(|| Ok(())).await;
     assert!(
         matches!(busy, Err(Error::Unavailable { .. })) && begun.elapsed().is_zero(),
-        "one too many is told at once"
+        "a full queue refuses at once"
     );
     drop(held);
     for one in line {
-        one.await.expect("a place");
+        one.await.expect("a permit");
     }
     assert_eq!((cache.argon2_runs(), cache.is_idle()), (1 + MAX_WAITING as u64, true));
 
-    let _held = cache.places.acquire_many(all).await.expect("all places");
+    let _held = cache.permits.acquire_many(all).await.expect("all permits");
     let begun = tokio::time::Instant::now();
-    assert!(matches!(cache.with_place(|| Ok(())).await, Err(Error::Unavailable { .. })));
+    assert!(matches!(cache.with_permit(|| Ok(())).await, Err(Error::Unavailable { .. })));
     assert!(begun.elapsed() >= WAIT_TIMEOUT && cache.is_idle());
 }
 
 #[tokio::test]
-async fn a_verification_that_failed_is_tried_again() {
+async fn a_failed_verification_is_retried() {
     let cache = KeyCache::default();
     let fails = || async { Err(Error::internal("no argon2", "for a test")) };
     assert!(cache.single_flight(digest(1), fails).await.is_err());
     assert!(cache.state().flights.is_empty());
-    let lands = || async { Ok(Some(cache.remember(digest(1), record(1)))) };
+    let lands = || async { Ok(Some(cache.insert(digest(1), record(1)))) };
     let landed = cache.single_flight(digest(1), lands).await.expect("a verdict");
     assert_eq!(landed.map(|record| record.id), Some(record(1).id));
     assert!(cache.state().flights.is_empty());
-    // Whoever comes late takes what is known by now.
+    // A late caller takes the cached result.
     let known = cache.single_flight(digest(1), fails).await.expect("no second run");
     assert_eq!(known.map(|record| record.id), Some(record(1).id));
-    cache.refuse(digest(2), RefusalCause::unknown(RefusalReason::WrongSecret));
+    cache.insert_refusal(digest(2), RefusalCause::unknown(RefusalReason::WrongSecret));
     assert!(cache.single_flight(digest(2), fails).await.expect("no second run").is_none());
 }
 
-/// One that waited for an earlier flight and is late to land must not take a later flight down.
 #[test]
-fn a_late_one_leaves_the_next_flight_alone() {
+fn a_late_caller_does_not_remove_the_next_flight() {
     let (cache, digest) = (KeyCache::default(), [7; 32]);
     let mut context = Context::from_waker(Waker::noop());
     let begun = AtomicUsize::new(0);

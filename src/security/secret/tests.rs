@@ -1,11 +1,11 @@
-//! Sealing and opening, and the keyring as a file: made, read, added to, refused.
+//! Tests of sealing and opening, and of the keyring file.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
 
 #[test]
-fn a_value_opens_only_in_its_place_and_untouched() {
+fn a_sealed_value_opens_only_in_its_row_and_unchanged() {
     let dir = tempfile::tempdir().expect("folder");
     let path = dir.path().join("jim.keys");
     let ring = Keyring::create(&path).expect("made");
@@ -27,7 +27,7 @@ fn a_value_opens_only_in_its_place_and_untouched() {
 }
 
 #[test]
-fn one_more_key_costs_none_of_the_others() {
+fn adding_a_key_keeps_the_others() {
     let dir = tempfile::tempdir().expect("folder");
     let path = dir.path().join("jim.keys");
     let first = Keyring::create(&path).expect("made");
@@ -46,7 +46,7 @@ fn one_more_key_costs_none_of_the_others() {
     let kids = (sealed_with(&old), sealed_with(&new));
     assert_eq!(kids, (Some(first.current_kid()), Some(second.current_kid())));
     assert!(first.open_setting(1, 3, &new).is_err(), "the old key does not open what the new one sealed");
-    // Somebody else's change in between is kept, another keyring in its place is not touched.
+    // A concurrent addition is kept; another keyring at this path is not changed.
     assert_eq!(first.add_key().expect("added").kids().count(), 3);
     std::fs::remove_file(&path).expect("removed");
     Keyring::create(&path).expect("made");
@@ -75,7 +75,7 @@ fn a_loose_damaged_or_missing_keyring_is_refused_with_a_remedy() {
 }
 
 #[test]
-fn what_holds_secrets_prints_none() {
+fn debug_output_shows_no_secret() {
     let dir = tempfile::tempdir().expect("folder");
     let ring = Keyring::create(&dir.path().join("jim.keys")).expect("made");
     assert_eq!(format!("{:?}", Secret::new("s3cur3p@ssw0rd".to_owned())), "Secret(..)");
@@ -99,7 +99,7 @@ fn a_check_value_is_of_one_key_of_one_keyring() {
 }
 
 #[test]
-fn a_keyring_is_changed_by_one_at_a_time_and_only_where_it_lies() {
+fn a_keyring_is_changed_by_one_process_at_a_time_and_not_through_a_link() {
     let dir = tempfile::tempdir().expect("folder");
     let path = dir.path().join("jim.keys");
     let ring = Keyring::create(&path).expect("made");
@@ -111,7 +111,7 @@ fn a_keyring_is_changed_by_one_at_a_time_and_only_where_it_lies() {
     let link = dir.path().join("link.keys");
     std::os::unix::fs::symlink(&path, &link).expect("linked");
     assert!(refusal(&Keyring::load(&link).expect("loads")).contains("is a link"));
-    // The same key by its id, and another one by what it is.
+    // The same key id with another key.
     let other = MasterKey { kid: ring.current_kid(), key: Zeroizing::new([7; 32]) };
     std::fs::write(&path, other.line().as_bytes()).expect("write");
     assert!(refusal(&ring).contains("replaced by another one"));

@@ -1,5 +1,5 @@
-//! Stored certificates that are in files: read again for each connection, because the content of the file decides whether
-//! its certificate still counts. Never on an async thread, and with a timeout: a file may be on a network share.
+//! Stored certificates in files: read for each connection, because a certificate is trusted only while its file holds it.
+//! On blocking threads and with a timeout, because a file may be on a network share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,22 +11,21 @@ use tokio::sync::Semaphore;
 use super::stored::StoredCertificate;
 use crate::security::certificate::encoding::only_certificate;
 
-/// Reads a file of at most [`crate::security::certificate::encoding::MAX_BYTES`] by the path that a caller gave;
-/// the error is a sentence that may be shown.
+/// Reads a file of at most [`crate::security::certificate::encoding::MAX_BYTES`] by a caller's path; the error is a
+/// sentence for the caller.
 pub type Read = dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync;
 
 /// Timeout of reading, including the wait for a permit.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Threads that read at the same time. One that hangs keeps its permit.
+/// Concurrent reads. One that hangs keeps its permit.
 const MAX_READERS: usize = 4;
-/// Files whose errors are logged, for each connection.
+/// Files whose errors are logged, per connection.
 const MAX_LOGGED: usize = 10;
 
-/// Reader of certificates in files.
 #[derive(Clone)]
 pub struct CertificateFiles {
     read: Arc<Read>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl fmt::Debug for CertificateFiles {
@@ -37,26 +36,23 @@ impl fmt::Debug for CertificateFiles {
 
 impl CertificateFiles {
     pub fn new(read: Arc<Read>) -> CertificateFiles {
-        CertificateFiles { read, turns: Arc::new(Semaphore::new(MAX_READERS)) }
+        CertificateFiles { read, permits: Arc::new(Semaphore::new(MAX_READERS)) }
     }
 
-    /// The one certificate in each of these files, in DER form.
-    ///
-    /// # Errors
-    /// Of each file, a sentence that says why there is none.
+    /// The only certificate of each file, in DER form, or a sentence that says why there is none.
     pub async fn certificates(&self, paths: Vec<String>) -> Vec<Result<Vec<u8>, String>> {
         let (count, done) = (paths.len(), Arc::new(Mutex::new(Vec::new())));
         let (read, results) = (self.read.clone(), done.clone());
         let reading = async {
-            let Ok(turn) = self.turns.clone().acquire_owned().await else { return };
+            let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
             let work = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
+                let _permit = permit;
                 for path in paths {
                     let result = read(&path).and_then(|bytes| only_certificate(&bytes));
                     results.lock().push(result);
                 }
             });
-            // The results are taken below, complete or not.
+            // The results so far are used below, also after a panic or timeout.
             let _ = work.await;
         };
         let _ = tokio::time::timeout(TIMEOUT, reading).await;
@@ -66,8 +62,8 @@ impl CertificateFiles {
     }
 }
 
-/// Whether each stored certificate counts: its file, if any, still holds it.
-pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[StoredCertificate]) -> Vec<bool> {
+/// Whether the file of each stored certificate, if any, still holds it.
+pub(super) async fn still_held(files: Option<&CertificateFiles>, stored: &[StoredCertificate]) -> Vec<bool> {
     let paths: Vec<String> = stored.iter().filter_map(|s| s.file.clone()).collect();
     if paths.is_empty() {
         return vec![true; stored.len()];
@@ -78,7 +74,7 @@ pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[Stored
     }
     .into_iter();
     let mut errors = 0;
-    let counting = stored.iter().map(|stored| {
+    let held = stored.iter().map(|stored| {
         if stored.file.is_none() {
             return true;
         }
@@ -90,15 +86,15 @@ pub(super) async fn unchanged(files: Option<&CertificateFiles>, stored: &[Stored
         };
         errors += 1;
         if errors <= MAX_LOGGED {
-            tracing::warn!(certificate.id = %stored.id, "a certificate is not trusted, because of its file: {why}");
+            tracing::warn!(certificate.id = %stored.id, "a certificate is not trusted because of its file: {why}");
         }
         false
     });
-    let counting = counting.collect();
+    let held = held.collect();
     if errors > MAX_LOGGED {
-        tracing::warn!(count = errors - MAX_LOGGED, "more certificates are not trusted, because of their files");
+        tracing::warn!(count = errors - MAX_LOGGED, "more certificates are not trusted because of their files");
     }
-    counting
+    held
 }
 
 #[cfg(test)]
@@ -123,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_hangs_denies_its_certificate_and_those_behind_it() {
+    async fn a_file_that_hangs_makes_its_certificate_and_later_ones_untrusted() {
         let der = Certificate::for_names(&["a"]).expect("a certificate").der().to_vec();
         let (release, hang) = mpsc::channel::<()>();
         let (hang, bytes) = (Mutex::new(hang), der.clone());
@@ -135,12 +131,12 @@ mod tests {
         }));
         let list = |paths: &[Option<&str>]| paths.iter().map(|p| stored(&der, *p)).collect::<Vec<_>>();
         let plain = list(&[None, Some("a"), Some("gone"), Some("b")]);
-        assert_eq!(unchanged(Some(&files), &plain).await, [true, true, false, true]);
-        assert_eq!(unchanged(None, &plain).await, [true, false, false, false]);
+        assert_eq!(still_held(Some(&files), &plain).await, [true, true, false, true]);
+        assert_eq!(still_held(None, &plain).await, [true, false, false, false]);
         let other = [stored(b"other", Some("a")), stored(b"other", None)];
-        assert_eq!(unchanged(Some(&files), &other).await, [false, true]);
+        assert_eq!(still_held(Some(&files), &other).await, [false, true]);
         let hanging = list(&[None, Some("hangs"), Some("b")]);
-        assert_eq!(unchanged(Some(&files), &hanging).await, [true, false, false]);
+        assert_eq!(still_held(Some(&files), &hanging).await, [true, false, false]);
         drop(release);
     }
 }

@@ -1,4 +1,4 @@
-//! Certificate and key of the listener: read at start, and reloaded on SIGHUP.
+//! Certificate and key of the listener, read at start and reloaded on SIGHUP.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,22 +33,16 @@ impl fmt::Debug for ListenerTls {
 }
 
 impl ListenerTls {
-    /// Reads a certificate chain, the listener's own first, and its key, both in PEM form.
-    ///
-    /// # Errors
-    /// Names the file that cannot be used and says why, for the operator.
+    /// Reads a certificate chain, the listener's own first, and its key, both in PEM form. An error is for the operator.
     pub fn load(certificate: &Path, key: &Path) -> Result<ListenerTls, String> {
         let current = RwLock::new(read(certificate, key)?);
         Ok(ListenerTls { certificate: certificate.to_owned(), key: key.to_owned(), current })
     }
 
-    /// Reloads both files; new connections use them.
-    ///
-    /// # Errors
-    /// As [`ListenerTls::load`]; nothing changes then.
+    /// Reloads both files for new connections. An error changes nothing.
     pub fn reload(&self) -> Result<(), String> {
-        let fresh = read(&self.certificate, &self.key)?;
-        *self.current.write() = fresh;
+        let new = read(&self.certificate, &self.key)?;
+        *self.current.write() = new;
         Ok(())
     }
 
@@ -66,7 +60,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
     }
     let chain = certificates_of(certificate, MAX_FILE)
         .ok_or_else(|| format!("the TLS certificate {at} holds no certificate in PEM form"))?;
-    let text = private_file::read(key, "TLS key", MAX_FILE).map_err(|fault| match fault {
+    let text = private_file::read(key, "TLS key", MAX_FILE).map_err(|error| match error {
         ReadError::Missing => format!("the TLS key {} is missing", key.display()),
         ReadError::Wrong(text) => text,
     })?;
@@ -82,7 +76,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
         Error::InconsistentKeys(_) => {
             format!("the TLS key {} does not belong to the certificate {at}", key.display())
         }
-        // The library's own texts stay in here: they are not written for operators.
+        // The library's own texts are not written for operators.
         _ => format!("the TLS certificate {at} or its key {} is of a kind that cannot be used", key.display()),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -90,8 +84,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, String> {
     Ok(Arc::new(config))
 }
 
-/// An expired certificate is used all the same: clients that check it refuse it, and a server that does not start is no
-/// better.
+/// Logs the validity. An expired certificate is used: clients can reject it, and not starting would be no better.
 fn log(file: &str, own: Option<&Certificate>) {
     let Some(own) = own else { return };
     let (now, until) = (OffsetDateTime::now_utc(), own.valid_to);

@@ -1,6 +1,5 @@
-//! Enabled certificates of the database, as connections use them.
-//!
-//! Each change of the database publishes its state before the change is answered, so that it acts on the next connection.
+//! Enabled certificates of the database in memory. Each change publishes its state before it is answered, so that it acts
+//! on the next connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +8,13 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Enabled certificate of the database.
 #[derive(Debug, Clone)]
 pub struct StoredCertificate {
     pub id: Uuid,
     pub der: Arc<[u8]>,
     pub valid_from: OffsetDateTime,
     pub valid_to: OffsetDateTime,
-    /// Whether it may sign others. One that may not is trusted only if it is presented itself.
+    /// Whether it may sign others. Otherwise it is trusted only as the server's own certificate.
     pub is_authority: bool,
     /// File that must still hold it.
     pub file: Option<String>,
@@ -33,24 +31,23 @@ impl StoredCertificate {
     }
 }
 
-/// Latest published certificates.
 #[derive(Debug, Default)]
 pub struct Stored {
-    turns: AtomicU64,
+    revisions: AtomicU64,
     now: Mutex<(u64, Arc<Vec<StoredCertificate>>)>,
 }
 
 impl Stored {
-    /// Sequence number of a change. Taken within its transaction, because transactions are serial.
-    pub fn turn(&self) -> u64 {
-        self.turns.fetch_add(1, Ordering::AcqRel) + 1
+    /// Revision number for a change. Must be taken within its transaction, because transactions are serial.
+    pub fn next_revision(&self) -> u64 {
+        self.revisions.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Publishes the state after a change, unless a later one was published already.
-    pub fn publish(&self, turn: u64, certificates: Vec<StoredCertificate>) {
+    /// Publishes the state after a change, unless a later one was published.
+    pub fn publish(&self, revision: u64, certificates: Vec<StoredCertificate>) {
         let mut now = self.now.lock();
-        if now.0 < turn {
-            *now = (turn, Arc::new(certificates));
+        if now.0 < revision {
+            *now = (revision, Arc::new(certificates));
         }
     }
 
@@ -77,18 +74,18 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_change_stays_whatever_is_said_last() {
+    fn the_latest_change_stays_when_an_earlier_one_is_published_after_it() {
         let stored = Stored::default();
-        let (first, second) = (stored.turn(), stored.turn());
+        let (first, second) = (stored.next_revision(), stored.next_revision());
         stored.publish(second, vec![]);
         stored.publish(first, vec![certificate(None)]);
         assert_eq!((stored.now().0, stored.now().1.len()), (second, 0));
-        stored.publish(stored.turn(), vec![certificate(None)]);
+        stored.publish(stored.next_revision(), vec![certificate(None)]);
         assert_eq!(stored.now().1.len(), 1);
     }
 
     #[test]
-    fn it_is_known_when_a_certificate_begins_and_ends() {
+    fn validity_and_its_next_change_are_exact() {
         let c = certificate(None);
         for (at, valid, next) in [
             (datetime!(2025-12-31 23:59:59 UTC), false, Some(c.valid_from)),

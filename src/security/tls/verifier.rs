@@ -1,4 +1,4 @@
-//! Verifiers of the certificates of directories. With each of them the directory must prove that it holds the key.
+//! Verifiers of the certificates of directories. With each the directory must prove that it holds the key.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +16,11 @@ use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, RootC
 use super::diagnosis::Diagnosis;
 use crate::security::certificate::Certificate;
 
-/// Intermediate certificates that are looked at to explain a failure.
+/// Intermediate certificates kept to explain a failure.
 const MAX_CHAIN: usize = 10;
 
 /// Signature checks, delegated to the verifier in a field.
-macro_rules! signatures_judged_by {
+macro_rules! signatures_checked_by {
     ($field:ident) => {
         fn verify_tls12_signature(
             &self,
@@ -46,8 +46,8 @@ macro_rules! signatures_judged_by {
     };
 }
 
-/// Trusts chains to an authority, and known certificates themselves: self-signed ones may have a form that the library
-/// rejects as a chain. Name and validity period are checked for all.
+/// Trusts chains to an authority, and known certificates themselves, because the library rejects some self-signed ones as
+/// chains. Name and validity are always checked.
 #[derive(Debug)]
 pub(super) struct Trusting {
     authorities: Arc<dyn ServerCertVerifier>,
@@ -55,14 +55,12 @@ pub(super) struct Trusting {
 }
 
 impl Trusting {
-    /// # Errors
-    /// Internal, for the log only.
     pub(super) fn new(
         anchors: RootCertStore,
         known: Arc<HashSet<CertificateDer<'static>>>,
     ) -> Result<Trusting, String> {
         let authorities: Arc<dyn ServerCertVerifier> = if anchors.is_empty() {
-            // The library refuses to build a verifier without anchors, and the reason of the refusal would be lost.
+            // The library builds no verifier without anchors, and failures would have no reason.
             Arc::new(Fixed::new(false))
         } else {
             let provider = Arc::new(ring::default_provider());
@@ -97,7 +95,7 @@ impl ServerCertVerifier for Trusting {
         Ok(ServerCertVerified::assertion())
     }
 
-    signatures_judged_by!(authorities);
+    signatures_checked_by!(authorities);
 }
 
 /// Delegating verifier that records what the directory presents and asks for.
@@ -107,7 +105,7 @@ pub struct Witness {
     known: Arc<HashSet<CertificateDer<'static>>>,
     /// The directory's own certificate first.
     chain: OnceLock<Vec<CertificateDer<'static>>>,
-    /// Whether it asked for a certificate of ours.
+    /// Whether a client certificate was requested.
     asked: AtomicBool,
 }
 
@@ -116,24 +114,24 @@ impl Witness {
         Witness { verifier, known, chain: OnceLock::new(), asked: AtomicBool::new(false) }
     }
 
-    /// The certificate that the directory presented, in DER form, if the handshake got that far.
+    /// The directory's own certificate in DER form, if it was presented.
     pub fn presented(&self) -> Option<&[u8]> {
         self.chain.get()?.first().map(AsRef::as_ref)
     }
 
-    /// Whether the directory asked for a certificate of ours.
+    /// Whether a client certificate was requested.
     pub fn asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Why the handshake failed, from a closed list, with the certificate that is at fault.
+    /// Reason of a failed handshake from a closed list, with the certificate that caused it.
     pub fn reason(&self, error: &std::io::Error, host: &str) -> String {
         let chain = self.chain.get().map(Vec::as_slice).unwrap_or_default();
         Diagnosis { chain, known: &self.known, asked: self.asked(), host, now: OffsetDateTime::now_utc() }.reason(error)
     }
 }
 
-/// There is no certificate of ours to show, but that one was asked for may explain a refusal.
+/// Offers no client certificate, but records the request, which may explain a refusal.
 impl ResolvesClientCert for Witness {
     fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
@@ -159,10 +157,10 @@ impl ServerCertVerifier for Witness {
         self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
-    signatures_judged_by!(verifier);
+    signatures_checked_by!(verifier);
 }
 
-/// Accepts every certificate or none, but insists that the peer holds its key.
+/// Accepts every certificate or none; the directory must still prove that it holds the key.
 #[derive(Debug)]
 pub(super) struct Fixed {
     accepts: bool,

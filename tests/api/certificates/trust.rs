@@ -234,7 +234,7 @@ async fn the_log_tells_of_a_file_and_of_no_secret() {
     fs::write(folder.path().join("root.cer"), &key).expect("written");
     let mut answers = vec![client.send("POST", &import, None).await];
     assert_eq!(answers[0].status, 500);
-    let line = process.log_line("is not trusted, because of its file");
+    let line = process.log_line("is not trusted because of its file");
     assert!(line.contains(made["id"].as_str().expect("an id")) && line.contains("private key"), "{line}");
     let body = json!({ "name": "key", "certificateDataBase64": base64(&key) });
     answers.push(client.post(&format!("{PATH}/upload"), &body).await);

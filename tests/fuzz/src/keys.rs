@@ -13,7 +13,7 @@ pub fn check(text: &str) {
     match shape(text) {
         None => assert!(!can_be_one, "{text:?}"),
         Some(Shape::Operator) => assert!(can_be_one && !own, "{text:?}"),
-        Some(Shape::Own(id)) => {
+        Some(Shape::Generated(id)) => {
             assert!(own && text[4..16] == *id && prefix(text) == format!("jim_{id}"), "{text:?}");
             // One wrong character is always noticed.
             for at in 4..text.len() {
