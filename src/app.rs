@@ -1,4 +1,4 @@
-//! Components of one running server, shared by every route.
+//! Components of one running server, shared by all routes.
 
 pub mod settings;
 
@@ -24,39 +24,34 @@ use crate::security::tls::ClientTrust;
 
 use settings::InForce;
 
-/// One running server. A clone refers to the same components.
+/// One running server. Clones share the components.
 #[derive(Clone)]
 pub struct App(Arc<Components>);
 
-/// Components of a server. An `Arc` marks what moves into closures on other threads without the rest: the last `App`
-/// must not be dropped on the database's own writer thread.
+/// Components of a server. Those in an `Arc` move into closures on other threads alone: the last `App` must not be dropped
+/// on the writer thread of the database.
 pub struct Components {
     pub started: SystemTime,
     pub db: Db,
     pub keyring: Arc<Keyring>,
     pub hasher: Arc<Hasher>,
-    /// Verified API keys.
     pub keys: Arc<KeyCache>,
-    /// Clock used for key expiry and rate limits.
+    /// Clock for key expiry and rate limits.
     pub clock: Clock,
     pub limiter: Limiter,
-    /// Audit log of refused credentials.
     pub refusals: Refusals,
     pub metrics: Metrics,
     pub settings: InForce,
-    /// Certificates that directories may present.
     pub trust: Arc<ClientTrust>,
-    /// Systems whose import is running.
     pub imports: RunLocks,
     /// Permits for answers that hold many rows until they are sent.
     pub large_answers: Arc<Semaphore>,
     /// Permits for connection tests.
     pub tests: Arc<Semaphore>,
-    /// Folder that file connectors may read below, if there is one.
+    /// Folder below which file connectors may read.
     pub files_root: Option<Arc<Path>>,
     /// Whether the API serves its description.
     pub docs: bool,
-    /// Size and time limits of directories' answers.
     pub ldap_limits: Limits,
 }
 
@@ -74,19 +69,19 @@ impl Deref for App {
     }
 }
 
-/// Imports that read directories at the same time; more wait in a queue.
+/// Concurrent imports; more wait in a queue.
 const MAX_RUNS: usize = 8;
-/// Connection tests at the same time; a person waits, so they do not queue behind imports.
+/// Concurrent connection tests. They do not queue behind imports, because a person waits.
 pub const MAX_TESTS: usize = 8;
 
-/// Large answers at the same time: a slow client keeps the rows in memory.
+/// Concurrent large answers: a slow client keeps the rows in memory.
 pub const MAX_LARGE_ANSWERS: usize = 8;
 
 /// One run per connected system at a time, and a few at a time over all systems.
 #[derive(Clone)]
 pub struct RunLocks {
     running: Arc<Mutex<HashSet<i64>>>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 /// Lock on the runs of one system, until dropped.
@@ -97,7 +92,7 @@ pub struct RunLock {
 
 impl Default for RunLocks {
     fn default() -> Self {
-        RunLocks { running: Arc::default(), turns: Arc::new(Semaphore::new(MAX_RUNS)) }
+        RunLocks { running: Arc::default(), permits: Arc::new(Semaphore::new(MAX_RUNS)) }
     }
 }
 
@@ -111,9 +106,9 @@ impl RunLocks {
         self.running.lock().contains(&system)
     }
 
-    /// Waits for one of the few permits to run. The semaphore is never closed.
-    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        self.turns.clone().acquire_owned().await.ok()
+    /// Waits for a permit to run. The semaphore is never closed.
+    pub async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_owned().await.ok()
     }
 }
 

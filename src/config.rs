@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use self::reader::Reader;
-use self::source::{KEYS, RawValues, read_argument, read_environment, read_file, variable};
+use self::source::{Given, KEYS, RawValue, RawValues, read_environment, read_file, variable};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
 use crate::domain::text::one_line;
@@ -15,19 +15,14 @@ use crate::telemetry::LogFormat;
 
 /// File that is read if it exists and no other is named.
 pub const DEFAULT_FILE: &str = "jim.toml";
-/// Environment variable of the operator's key; not a configuration key.
+/// Environment variable of the operator's key, which is no configuration key.
 pub const INFRASTRUCTURE_KEY: &str = "JIM_INFRASTRUCTURE_API_KEY";
 
-/// Limits that an operator may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Concurrent connections to the API.
     pub connections: usize,
-    /// Concurrent connections from one address.
     pub connections_per_address: usize,
-    /// Entries that one import may read from a directory.
     pub import_entries: u64,
-    /// Mebibytes that one import may read from a directory.
     pub import_mib: u64,
 }
 
@@ -37,37 +32,33 @@ impl Default for Limits {
     }
 }
 
-/// A checked configuration; all paths are usable as they are.
+/// A validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Address of the API.
     pub listen: SocketAddr,
-    /// The listener's certificate chain and key, if it speaks TLS.
+    /// The listener's certificate chain and key, if it uses TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Loopback address where monitoring needs no key, if there is one.
+    /// Loopback address where monitoring needs no key.
     pub metrics: Option<SocketAddr>,
     pub limits: Limits,
     pub database: PathBuf,
     pub keyring: PathBuf,
     /// Folder of PEM files that are trusted beside the system's store.
     pub trust_dir: Option<PathBuf>,
-    /// Directories that may be connected to.
     pub allowed_directories: Policy,
-    /// Connector files folder: file connectors read only below it.
+    /// Folder below which file connectors may read.
     pub files_root: Option<PathBuf>,
     /// Whether the API serves its description.
     pub docs: bool,
     pub log_format: LogFormat,
-    /// Log filter, as tracing-subscriber reads it.
+    /// In the syntax of tracing-subscriber.
     pub log_filter: String,
-    /// Unknown `JIM_*` variables.
     pub unknown_variables: Vec<String>,
 }
 
 impl Config {
-    /// Everything in one folder and at its default, on a free loopback port: for the demonstration and for tests.
+    /// Defaults with all files in one folder and a free loopback port, for the demonstration and tests.
     pub fn in_folder(folder: &Path) -> Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -87,11 +78,7 @@ impl Config {
         }
     }
 
-    /// Reads the named file, or `./jim.toml` if it is there, and lets the environment override it, and the address of an
-    /// argument both.
-    ///
-    /// # Errors
-    /// One text with every problem and its fix, a line each.
+    /// Reads the file of [`chosen`]; the environment overrides it, an argument both. The error has one line per problem.
     pub fn load(
         named: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
@@ -110,19 +97,20 @@ impl Config {
         }
         let unknown_variables = read_environment(environment, &mut given);
         if let Some(listen) = listen {
-            read_argument(listen, &mut given);
+            let value = RawValue::Text(listen.to_string());
+            given.insert(("server", "listen"), Given { value, origin: "--listen".to_owned(), from_environment: true });
         }
         let folder = file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let config = Reader { given, folder, problems: &mut problems }.config(unknown_variables);
         if problems.is_empty() {
             return Ok(config);
         }
-        // Names and paths come from the file and may hold line breaks, which would look like another problem.
+        // Names and paths from the file may contain line breaks, which would look like another problem.
         Err(problems.iter().map(|problem| one_line(problem)).collect::<Vec<_>>().join("\n"))
     }
 }
 
-/// The file that is read: the named one, or `./jim.toml` if it is there.
+/// The named file, or `./jim.toml` if it exists.
 pub fn chosen(named: Option<&Path>) -> Option<&Path> {
     let default = Path::new(DEFAULT_FILE);
     named.or_else(|| default.exists().then_some(default))
@@ -133,8 +121,8 @@ pub fn variables() -> impl Iterator<Item = (String, &'static str, &'static str)>
     KEYS.iter().map(|(section, key)| (variable(section, key), *section, *key))
 }
 
-/// The folder in which a service manager hands over credentials.
-pub fn handed_over() -> Option<PathBuf> {
+/// Folder of credentials passed by a service manager.
+pub fn credentials_folder() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 

@@ -1,44 +1,33 @@
-//! The one error of the program, named by what the caller must do about it, never by the part that failed.
-//!
-//! `http::error` holds the one table from here to status and code. Causes ride along for the log and are never
-//! sent to a caller.
+//! The error of the program, by what the caller must do about it, not by the part that failed. `http::error` maps it to
+//! status and code. Causes are for the log only.
 
 use std::collections::BTreeMap;
 
 use tokio::task::JoinError;
 
-/// Shorthand used throughout the program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Faults of a request by field path (`settingValues.4`), each with its readable texts.
-pub type Faults = BTreeMap<String, Vec<String>>;
+/// Validation errors by field path (`settingValues.4`).
+pub type FieldErrors = BTreeMap<String, Vec<String>>;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Everything that an operation can answer instead of its result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The thing named does not exist. Not found.
     #[error("{what} {id} does not exist")]
-    NotFound {
-        /// The kind of thing, `connected system`.
-        what: &'static str,
-        /// The id as asked for.
-        id: String,
-    },
-    /// What stands for an id is none, such as a name or DN. Not found.
+    NotFound { what: &'static str, id: String },
+    /// A text that is no id, such as a name or DN, in place of one: not found.
     #[error("{what} {text} does not exist: {form} is asked for, which lists show as `id`")]
     NoId {
-        /// The kind of thing.
         what: &'static str,
-        /// The text, fit to be shown.
+        /// Sanitised for display.
         text: String,
         /// `a number` or `a GUID`.
         form: &'static str,
     },
-    /// The request cannot be read or a field is not acceptable; correct it and send it again.
+    /// The request cannot be parsed or a field is invalid; correct it and send it again.
     #[error("one or more fields are invalid")]
-    Invalid(Faults),
+    Invalid(FieldErrors),
     /// Well-formed, but not possible for this resource or its settings.
     #[error("{0}")]
     BadRequest(String),
@@ -48,60 +37,31 @@ pub enum Error {
     /// The credential lacks the role.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// Not now: something else holds the resource, or a rule of the whole forbids it.
+    /// Not now: the resource is in use, or a rule over several resources forbids it.
     #[error("{0}")]
     Conflict(String),
     /// Too many requests; the same request may succeed later.
     #[error("{why}; try again in {seconds} s")]
-    TooMany {
-        /// What there were too many of, for the caller.
-        why: &'static str,
-        /// How long to wait.
-        seconds: u64,
-    },
-    /// The body is larger than the limit.
+    TooMany { why: &'static str, seconds: u64 },
     #[error("the request body is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// The body did not arrive in time.
+    TooLarge { limit: usize },
     #[error("the request body did not arrive within {seconds} s")]
-    TooSlow {
-        /// The limit in seconds.
-        seconds: u64,
-    },
-    /// The body is of a kind that is not read here; the text says which is.
+    TooSlow { seconds: u64 },
+    /// The media type of the body is not supported; the text names those that are.
     #[error("{0}")]
     MediaType(&'static str),
-    /// An outside system failed; the text says stage, target and reason and may be shown.
+    /// An outside system failed; the text names stage, target and reason and may be shown.
     #[error("{0}")]
     External(String),
     /// Busy or not ready; the same request may succeed later.
     #[error("{why}")]
-    Unavailable {
-        /// What is busy, for the caller.
-        why: &'static str,
-        /// The cause, for the log.
-        #[source]
-        source: Option<Cause>,
-    },
-    /// The database file is not what was written to it; the operator has to bring back a backup.
+    Unavailable { why: &'static str, source: Option<Cause> },
+    /// The content of the database file changed by itself; the operator has to restore a backup.
     #[error("the database is damaged")]
-    Damaged {
-        /// How it was noticed, for the log.
-        #[source]
-        source: Cause,
-    },
-    /// A fault of ours. The caller gets a request id, the log gets the cause.
+    Damaged { source: Cause },
+    /// A bug. The caller gets a request id, the log gets the cause.
     #[error("{context}")]
-    Internal {
-        /// What was being done.
-        context: &'static str,
-        /// Why it failed.
-        #[source]
-        source: Cause,
-    },
+    Internal { context: &'static str, source: Cause },
 }
 
 impl Error {
@@ -110,20 +70,18 @@ impl Error {
         Error::Invalid(BTreeMap::from([(path.into(), vec![text.into()])]))
     }
 
-    /// Something named by an id that does not exist.
     pub fn not_found(what: &'static str, id: impl ToString) -> Self {
         Error::NotFound { what, id: id.to_string() }
     }
 
-    /// A fault of ours with its cause.
     pub fn internal(context: &'static str, source: impl Into<Cause>) -> Self {
         let source = source.into();
-        // A task that panicked would tell the text of its panic, which can hold anything that was sent to us.
+        // The message of a panicked task can contain anything that was sent to us.
         let source = if source.is::<JoinError>() { "its task panicked or was stopped".into() } else { source };
         Error::Internal { context, source }
     }
 
-    /// The causes behind the error, outermost first, for the log.
+    /// The error and its causes, outermost first, for the log.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -141,9 +99,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_text_of_a_panic_is_in_no_chain_of_causes() {
+    async fn no_chain_of_causes_contains_a_panic_message() {
         let panic = tokio::spawn(async { panic!("bound as {}", "secret") }).await.unwrap_err();
-        assert!(panic.to_string().contains("secret"), "tasks tell of their panics: {panic}");
+        assert!(panic.to_string().contains("secret"), "the error of a task contains its panic: {panic}");
         let error = Error::internal("an import panicked", panic);
         assert_eq!(error.chain(), "an import panicked: its task panicked or was stopped");
         let other = Error::internal("reading", std::io::Error::other("the disk"));

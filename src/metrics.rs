@@ -1,6 +1,6 @@
-//! Metrics of a running server: requests by route and status, imports by system and outcome. Numbers, templates and ids
-//! only; no name, address or key may appear here. Every series whose labels are known is there from the start: what is
-//! not there is no 0 to an alert.
+//! Metrics of a running server: requests by route and status, imports by system and outcome. Labels are templates, ids and
+//! constants, never a name, address or key. Every known series exists from the start, because an alert does not take a
+//! missing series for 0.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -14,27 +14,21 @@ use prometheus::{
     TextEncoder,
 };
 
-/// Buckets in seconds, until the head of the answer is ready.
+/// Buckets in seconds.
 const REQUEST_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
-/// Buckets in seconds, up to the longest import.
 const IMPORT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0];
 
-/// Kind of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
-    /// Partitions and containers.
     Hierarchy,
-    /// Object types and attributes.
     Schema,
 }
 
-/// Outcome of an import.
+/// Outcome of an import. A failed one was not applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Complete,
-    /// Applied, with warnings.
     Warning,
-    /// Not applied.
     Failed,
 }
 
@@ -50,7 +44,7 @@ pub struct Metrics {
     systems: Arc<Mutex<BTreeSet<i64>>>,
 }
 
-/// The counters of one route, looked up once: a look-up hashes the labels.
+/// Counters of one route, looked up once, because a look-up hashes the labels.
 pub(crate) struct RouteMetrics {
     metrics: Metrics,
     labels: [String; 2],
@@ -59,7 +53,6 @@ pub(crate) struct RouteMetrics {
 }
 
 impl RouteMetrics {
-    /// Counts an answer.
     pub(crate) fn answered(&self, status: u16, took: Duration) {
         let [method, route] = &self.labels;
         let requests = |status: &str| self.metrics.requests.with_label_values(&[method, route, status]);
@@ -79,8 +72,7 @@ pub struct Figures {
     pub gauges: Vec<(&'static str, &'static str, f64)>,
     /// Values that only grow: name, help, value.
     pub counters: Vec<(&'static str, &'static str, f64)>,
-    /// Every import that there can be: connected system, what is imported, and the seconds since 1970 of the last one
-    /// that was applied, or 0. `None` if it is not known now which there are.
+    /// Every possible import: connected system, kind, and Unix time of the last applied one or 0. `None` if unknown.
     pub imports: Option<Vec<(i64, Imported, f64)>>,
 }
 
@@ -154,26 +146,21 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// The counters of a route, by its template, with those of the statuses that its answers are known to have.
+    /// Counters of a route by its template, with a series for each documented status.
     pub(crate) fn route<'a>(&self, method: &str, route: &str, statuses: impl Iterator<Item = &'a str>) -> RouteMetrics {
         for status in statuses {
             self.requests.with_label_values(&[method, route, status]);
         }
         let seconds = self.request_seconds.with_label_values(&[method, route]);
-        RouteMetrics {
-            metrics: self.clone(),
-            labels: [method.to_owned(), route.to_owned()],
-            ok: OnceLock::new(),
-            seconds,
-        }
+        let labels = [method.to_owned(), route.to_owned()];
+        RouteMetrics { metrics: self.clone(), labels, ok: OnceLock::new(), seconds }
     }
 
-    /// Counts a request without a route. Path and method are no labels: a caller could create any number of them.
+    /// Counts a request without a route. Path and method are no labels: a caller could create any number of series.
     pub fn unmatched(&self, status: u16) {
         self.requests.with_label_values(&["any", "unmatched", status.to_string().as_str()]).inc();
     }
 
-    /// Counts an import that has an activity.
     pub fn imported(&self, system: i64, what: Imported, ending: Ending, took: Duration) {
         let mut systems = self.systems.lock();
         systems.insert(system);
@@ -182,16 +169,16 @@ impl Metrics {
         self.import_seconds.with_label_values(&[&*system, kind]).observe(took.as_secs_f64());
     }
 
-    /// Adds the series of imports that there can be and removes those of systems that are gone.
+    /// Adds the series of possible imports and removes those of deleted systems.
     fn keep(&self, imports: &[(i64, Imported, f64)]) {
         let present: BTreeSet<i64> = imports.iter().map(|(system, _, _)| *system).collect();
         let mut systems = self.systems.lock();
-        for gone in systems.difference(&present).map(i64::to_string) {
+        for deleted in systems.difference(&present).map(i64::to_string) {
             for kind in Imported::ALL.map(Imported::label) {
-                // An error says that there was no such series.
-                let _ = self.import_seconds.remove_label_values(&[&*gone, kind]);
+                // An error means that the series does not exist.
+                let _ = self.import_seconds.remove_label_values(&[&*deleted, kind]);
                 for ending in Ending::ALL.map(Ending::label) {
-                    let _ = self.imports.remove_label_values(&[&*gone, kind, ending]);
+                    let _ = self.imports.remove_label_values(&[&*deleted, kind, ending]);
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! The log: to standard error, as text or as JSON lines, in UTC. What may contain untrusted input is never logged: the
-//! debug output of libraries, and the formatted text of a panic.
+//! The log on standard error, as text or JSON lines, in UTC. Debug output of libraries and formatted panic messages are
+//! never logged, because they may contain untrusted input.
 
 use std::any::Any;
 use std::panic::PanicHookInfo;
@@ -11,25 +11,22 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, filter};
 
-/// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// One JSON object a line.
     Json,
 }
 
-/// Libraries whose warnings contain a peer's input too: an answer that arrives after its timeout.
+/// Libraries whose warnings contain input too: an answer that arrives after its timeout.
 const MUTED: [&str; 2] = ["ldap3", "lber"];
 
 /// Levels of the log, for an error message.
 pub const LEVELS: &str = "error, warn, info, debug, trace";
-/// What is logged where a filter sets no level for everything.
+/// Level where a filter sets none for everything.
 pub const DEFAULT_FILTER: &str = "info";
 
-/// Effective filter of a text: levels, alone or of parts. The library takes any other word for the name of a part, and
-/// would then log that part alone: a misspelt level must not silence the audit lines.
+/// Effective filter of a text: levels, alone or of parts. The library would take a misspelt level for a part and log
+/// nothing else, which silences the audit lines.
 pub fn effective_filter(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     let level = |part: &str| part.trim().parse::<Level>().is_ok();
@@ -42,21 +39,20 @@ pub fn effective_filter(text: &str) -> Option<String> {
     EnvFilter::builder().parse(&filter).is_ok().then_some(filter)
 }
 
-/// Starts logging. Called once.
+/// Starts logging, once per process.
 pub fn start(format: LogFormat, filter: &str) {
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // In tests that share a process the first subscriber stays.
     let _ = subscriber(format, filter, ansi, std::io::stderr).try_init();
-    std::panic::set_hook(Box::new(tell_of_panic));
+    std::panic::set_hook(Box::new(log_panic));
 }
 
-/// Subscriber that writes the log.
 pub fn subscriber<W>(format: LogFormat, filter: &str, ansi: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // A second filter, not more directives in the first: there, a more specific directive would win.
-    let ours = filter::filter_fn(|of| may_tell(of.target(), of.level()));
+    let ours = filter::filter_fn(|of| may_log(of.target(), of.level()));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_timer(SystemTime).with_ansi(ansi);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => layer.boxed(),
@@ -65,8 +61,8 @@ where
     tracing_subscriber::registry().with(layer.with_filter(EnvFilter::new(filter)).with_filter(ours))
 }
 
-/// Whether a target may log at this level, whatever the filter says. An unlisted library may only warn.
-fn may_tell(target: &str, level: &Level) -> bool {
+/// Whether a target may log at this level under any filter. Libraries may only warn.
+fn may_log(target: &str, level: &Level) -> bool {
     match target.split("::").next() {
         Some("jim") => true,
         Some(library) if MUTED.contains(&library) => *level <= Level::ERROR,
@@ -74,18 +70,19 @@ fn may_tell(target: &str, level: &Level) -> bool {
     }
 }
 
-fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let backtrace = std::backtrace::Backtrace::capture();
-    let what = fixed_text(panic.payload());
-    match backtrace.status() {
-        std::backtrace::BacktraceStatus::Captured => tracing::error!(place, %backtrace, "panicked: {what}"),
-        _ => tracing::error!(place, "panicked: {what}"),
+    let what = literal_text(panic.payload());
+    if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+        tracing::error!(place, %backtrace, "panicked: {what}");
+    } else {
+        tracing::error!(place, "panicked: {what}");
     }
 }
 
-/// Text of a panic if it is a literal; a formatted one can contain anything.
-fn fixed_text(payload: &(dyn Any + Send)) -> &'static str {
+/// Message of a panic if it is a literal; a formatted one can contain anything.
+fn literal_text(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("with a text that is not shown")
 }
 
@@ -110,7 +107,7 @@ impl std::io::Write for Page {
 mod tests {
     use super::*;
 
-    /// What is logged with a filter while this is done.
+    /// Log lines of `work` under a filter.
     fn log(filter: &str, work: impl FnOnce()) -> String {
         let page = Page::default();
         let writer = page.clone();
@@ -119,7 +116,7 @@ mod tests {
         String::from_utf8(page.0.lock().clone()).unwrap()
     }
 
-    macro_rules! tell {
+    macro_rules! log_all {
         ($($target:literal),*) => {{$(
             tracing::trace!(target: $target, "trace of {}", $target);
             tracing::debug!(target: $target, "debug of {}", $target);
@@ -130,15 +127,22 @@ mod tests {
     }
 
     #[test]
-    fn no_filter_makes_a_library_tell_more_than_warnings() {
+    fn no_filter_lets_a_library_log_more_than_warnings() {
         for filter in
             ["trace", "trace,hyper::proto=trace,ldap3::conn=trace,h2=trace", "[{key}]=trace", "[asking]=trace"]
         {
             let said = log(filter, || {
                 let span = tracing::error_span!("asking", key = 1);
                 let _inside = span.enter();
-                tell!("hyper", "hyper::proto::h1::io", "hyper_util::client", "h2::codec", "rustls::client", "rustls");
-                tell!(
+                log_all!(
+                    "hyper",
+                    "hyper::proto::h1::io",
+                    "hyper_util::client",
+                    "h2::codec",
+                    "rustls::client",
+                    "rustls"
+                );
+                log_all!(
                     "tokio_rustls",
                     "tokio_util::codec",
                     "r2d2",
@@ -147,7 +151,7 @@ mod tests {
                     "ldap3_proto",
                     "a_new_one"
                 );
-                tell!(
+                log_all!(
                     "jimmy",
                     "log",
                     "reqwest::connect",
@@ -167,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_what_it_says_for_our_own_parts() {
-        let told = |filter: &str| {
-            let said = log(filter, || tell!("jim", "jim::http::server"));
+    fn a_filter_applies_to_our_own_parts() {
+        let counts = |filter: &str| {
+            let said = log(filter, || log_all!("jim", "jim::http::server"));
             ["trace", "debug", "info", "warn", "error"].map(|level| said.matches(&format!("{level} of jim")).count())
         };
-        assert_eq!(told("trace"), [2, 2, 2, 2, 2]);
-        assert_eq!(told("info,jim::http=debug"), [0, 1, 2, 2, 2]);
-        assert_eq!(told("error"), [0, 0, 0, 0, 2]);
+        assert_eq!(counts("trace"), [2, 2, 2, 2, 2]);
+        assert_eq!(counts("info,jim::http=debug"), [0, 1, 2, 2, 2]);
+        assert_eq!(counts("error"), [0, 0, 0, 0, 2]);
     }
 
     #[test]
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_panic_only_a_fixed_text_is_shown() {
+    fn only_a_literal_panic_message_is_shown() {
         let hidden = "with a text that is not shown";
         let works: [(fn(), &str); 4] = [
             (|| panic!("as it stands"), "as it stands"),
@@ -210,7 +214,7 @@ mod tests {
         ];
         for (work, shown) in works {
             let payload = std::panic::catch_unwind(work).unwrap_err();
-            assert_eq!(fixed_text(payload.as_ref()), shown);
+            assert_eq!(literal_text(payload.as_ref()), shown);
         }
     }
 }

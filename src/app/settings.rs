@@ -1,4 +1,4 @@
-//! The settings of the service in memory, so that a request need not ask the database.
+//! The settings of the service in memory, so that requests do not read them from the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::domain::service_setting::ServiceSettings;
 
-/// The settings in force. They are replaced as a whole before a change is answered.
+/// The current settings, replaced as a whole before a change is answered.
 pub struct InForce {
     current: RwLock<Arc<ServiceSettings>>,
-    /// One change at a time, so that what is in force is what was committed last.
+    /// Serialises changes, so that the last commit is published last.
     changing: Mutex<()>,
 }
 
-/// Exclusive right to change the settings, held from before the transaction until [`SettingsChange::publish`].
+/// Exclusive right to change the settings, from before the transaction until [`SettingsChange::publish`].
 pub(crate) struct SettingsChange<'a> {
     settings: &'a InForce,
-    _turn: MutexGuard<'a, ()>,
+    _guard: MutexGuard<'a, ()>,
 }
 
 impl InForce {
@@ -26,18 +26,16 @@ impl InForce {
         InForce { current: RwLock::new(Arc::new(ServiceSettings::new(overrides))), changing: Mutex::new(()) }
     }
 
-    /// Snapshot of all settings.
     pub fn now(&self) -> Arc<ServiceSettings> {
         self.current.read().clone()
     }
 
     pub(crate) async fn begin_change(&self) -> SettingsChange<'_> {
-        SettingsChange { settings: self, _turn: self.changing.lock().await }
+        SettingsChange { settings: self, _guard: self.changing.lock().await }
     }
 }
 
 impl SettingsChange<'_> {
-    /// Puts the committed values in force.
     pub(crate) fn publish(self, overrides: BTreeMap<String, String>) -> Arc<ServiceSettings> {
         let settings = Arc::new(ServiceSettings::new(overrides));
         *self.settings.current.write() = settings.clone();

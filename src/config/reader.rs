@@ -1,13 +1,14 @@
-//! Validation of the values of file and environment: each error names the place of its value.
+//! Validation of the values of file and environment; each error names the origin of its value.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::source::{RawValue, RawValues};
-use super::{Config, Limits, handed_over};
+use super::{Config, Limits, credentials_folder};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
+use crate::security::secret::folder_of;
 use crate::telemetry::{DEFAULT_FILTER, LEVELS, LogFormat, effective_filter};
 
 /// Raw values, the base folder of paths in the file, and the errors found so far.
@@ -26,16 +27,13 @@ impl Reader<'_> {
         let metrics = self.metrics();
         let limits = self.limits();
         let database = self.path("database", "path").unwrap_or_else(|| self.folder.join("jim.db"));
-        let folder = parent(&database);
-        self.needs_folder("database", &folder);
-        let keyring = self.path("keys", "path").unwrap_or_else(|| default_keyring(&folder));
-        self.needs_folder("keys", &parent(&keyring));
-        let trust_dir = self.trust_dir();
+        self.needs_folder("database", folder_of(&database));
+        let keyring = self.path("keys", "path").unwrap_or_else(|| default_keyring(folder_of(&database)));
+        self.needs_folder("keys", folder_of(&keyring));
+        let trust_dir = self.folder("ldap", "trust_dir", "PEM files");
         let allowed_directories = self.policy();
         let own = [Some(&database), Some(&keyring), tls.as_ref().map(|(_, key)| key)];
         let files_root = self.files_root(own.into_iter().flatten());
-        let docs = self.flag("docs", "enabled").unwrap_or(true);
-        let (log_format, log_filter) = (self.log_format(), self.log_filter());
         Config {
             listen,
             tls,
@@ -47,20 +45,11 @@ impl Reader<'_> {
             trust_dir,
             allowed_directories,
             files_root,
-            docs,
-            log_format,
-            log_filter,
+            docs: self.flag("docs", "enabled").unwrap_or(true),
+            log_format: self.log_format(),
+            log_filter: self.log_filter(),
             unknown_variables,
         }
-    }
-
-    fn trust_dir(&mut self) -> Option<PathBuf> {
-        let folder = self.path("ldap", "trust_dir")?;
-        if !folder.is_dir() {
-            let text = format!("{} is not a folder; name a folder of PEM files", folder.display());
-            self.problem("ldap", "trust_dir", &text);
-        }
-        Some(folder)
     }
 
     fn log_format(&mut self) -> LogFormat {
@@ -85,23 +74,18 @@ impl Reader<'_> {
 
     fn tls(&mut self) -> Option<(PathBuf, PathBuf)> {
         match (self.path("server", "tls_certificate"), self.path("server", "tls_key")) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            (Some(_), None) => {
-                self.error("server", "tls_certificate", "needs [server] tls_key beside it");
-                None
-            }
-            (None, Some(_)) => {
-                self.error("server", "tls_key", "needs [server] tls_certificate beside it");
-                None
-            }
+            (Some(certificate), Some(key)) => return Some((certificate, key)),
+            (None, None) => {}
+            (Some(_), None) => self.error("server", "tls_certificate", "needs [server] tls_key beside it"),
+            (None, Some(_)) => self.error("server", "tls_key", "needs [server] tls_certificate beside it"),
         }
+        None
     }
 
     fn trusted_proxies(&mut self) -> Vec<Network> {
         const EXAMPLE: &str = "[\"127.0.0.1\", \"10.0.0.0/24\"]";
         let Some(texts) = self.list("server", "trusted_proxies", EXAMPLE) else { return Vec::new() };
-        let networks: Result<Vec<_>, _> = texts.iter().map(|t| Network::parse(t).ok_or(t)).collect();
+        let networks: Result<_, _> = texts.iter().map(|t| Network::parse(t).ok_or(t)).collect();
         networks.unwrap_or_else(|bad| {
             self.error("server", "trusted_proxies", &format!("holds {bad:?}, which is no address or network"));
             Vec::new()
@@ -119,28 +103,25 @@ impl Reader<'_> {
     }
 
     fn limits(&mut self) -> Limits {
-        let usual = Limits::default();
-        let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let connections = self.number("limits", "connections", 1..=65_536).map_or(usual.connections, small);
+        let default = Limits::default();
+        let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let connections = self.number("limits", "connections", 1..=65_536).map_or(default.connections, size);
         let per_address = self.number("limits", "connections_per_address", 1..=65_536);
         Limits {
             connections,
-            connections_per_address: per_address.map_or(usual.connections_per_address.min(connections), small),
-            import_entries: self.number("limits", "import_entries", 1..=10_000_000).unwrap_or(usual.import_entries),
-            import_mib: self.number("limits", "import_mib", 1..=16_384).unwrap_or(usual.import_mib),
+            connections_per_address: per_address.map_or(default.connections_per_address.min(connections), size),
+            import_entries: self.number("limits", "import_entries", 1..=10_000_000).unwrap_or(default.import_entries),
+            import_mib: self.number("limits", "import_mib", 1..=16_384).unwrap_or(default.import_mib),
         }
     }
 
     fn listen(&mut self, tls: bool) -> SocketAddr {
         let default = SocketAddr::from(([127, 0, 0, 1], 5200));
-        let listen = match self.text("server", "listen").map(|t| t.parse::<SocketAddr>()) {
-            None => default,
-            Some(Ok(address)) => address,
-            Some(Err(_)) => {
-                self.error("server", "listen", "must be an address and port such as 127.0.0.1:5200");
-                default
-            }
-        };
+        let listen = self.text("server", "listen").map_or(Ok(default), |t| t.parse::<SocketAddr>());
+        let listen = listen.unwrap_or_else(|_| {
+            self.error("server", "listen", "must be an address and port such as 127.0.0.1:5200");
+            default
+        });
         let insecure = self.flag("server", "insecure_http").unwrap_or(false);
         if tls && insecure {
             self.error("server", "insecure_http", "contradicts [server] tls_certificate; remove one of them");
@@ -161,56 +142,46 @@ impl Reader<'_> {
         let Some(texts) = self.list("ldap", "allow", EXAMPLE) else { return Policy::default() };
         let policy = Policy::parse(texts.iter().map(String::as_str));
         policy.unwrap_or_else(|bad| {
-            self.error(
-                "ldap",
-                "allow",
-                &format!("holds {bad:?}, which is no network, address or name with or without a port"),
-            );
+            let text = format!("holds {bad:?}, which is no network, address or name with or without a port");
+            self.error("ldap", "allow", &text);
             Policy::default()
         })
     }
 
-    /// Files below the folder can be read over the API in part, so that our own must not be there.
+    /// Rejects a folder with our own files, because callers of the API can read parts of its files.
     fn files_root<'p>(&mut self, mut own: impl Iterator<Item = &'p PathBuf>) -> Option<PathBuf> {
-        let root = self.path("files", "root")?;
-        if !root.is_dir() {
-            let text = format!("{} is not a folder; name a folder of delimited text files", root.display());
-            self.problem("files", "root", &text);
-            return None;
-        }
-        let within = |file: &&PathBuf| match (root.canonicalize(), parent(file).canonicalize()) {
+        let root = self.folder("files", "root", "delimited text files")?;
+        let within = |file: &&PathBuf| match (root.canonicalize(), folder_of(file).canonicalize()) {
             (Ok(root), Ok(folder)) => folder.starts_with(root),
             _ => false,
         };
         if let Some(file) = own.find(within) {
             let (root, file) = (root.display(), file.display());
-            let text = format!("{root} holds {file}, which must not be read as text; name a folder of its own");
-            self.problem("files", "root", &text);
+            let text = format!("is {root}, which holds {file}; name a folder without files of jim");
+            self.error("files", "root", &text);
         }
         Some(root)
     }
 
-    fn origin(&self, section: &'static str, key: &'static str) -> String {
-        self.given.get(&(section, key)).map_or_else(|| format!("[{section}] {key}"), |g| g.origin.clone())
-    }
-
-    /// Adds an error of the file or folder that a value names.
-    fn problem(&mut self, section: &'static str, key: &'static str, text: &str) {
-        let origin = self.origin(section, key);
-        self.problems.push(format!("{origin}: {text}"));
+    /// An existing folder of files of this kind.
+    fn folder(&mut self, section: &'static str, key: &'static str, kind: &str) -> Option<PathBuf> {
+        let folder = self.path(section, key)?;
+        if folder.is_dir() {
+            return Some(folder);
+        }
+        self.error(section, key, &format!("is {}, which is not a folder; name a folder of {kind}", folder.display()));
+        None
     }
 
     fn needs_folder(&mut self, section: &'static str, folder: &Path) {
         if !folder.is_dir() {
-            let text = format!("the folder {} does not exist; create it", folder.display());
-            self.problem(section, "path", &text);
+            self.error(section, "path", &format!("needs the folder {}, which does not exist", folder.display()));
         }
     }
 
-    /// Adds an error of the value itself.
     fn error(&mut self, section: &'static str, key: &'static str, text: &str) {
-        let origin = self.origin(section, key);
-        self.problems.push(format!("{origin} {text}"));
+        let origin = self.given.get(&(section, key)).map(|g| g.origin.clone());
+        self.problems.push(format!("{} {text}", origin.unwrap_or_else(|| format!("[{section}] {key}"))));
     }
 
     fn text(&mut self, section: &'static str, key: &'static str) -> Option<String> {
@@ -223,7 +194,7 @@ impl Reader<'_> {
         }
     }
 
-    /// In the environment a list is one text with commas.
+    /// A list, which is a text with commas in the environment.
     fn list(&mut self, section: &'static str, key: &'static str, example: &str) -> Option<Vec<String>> {
         let given = self.given.get(&(section, key))?;
         match &given.value {
@@ -266,7 +237,7 @@ impl Reader<'_> {
         flag
     }
 
-    /// A path of the file is relative to the file, one of the environment to the working directory.
+    /// A path, relative to the file or, in the environment, to the working directory.
     fn path(&mut self, section: &'static str, key: &'static str) -> Option<PathBuf> {
         let text = self.text(section, key)?;
         if text.is_empty() {
@@ -282,8 +253,7 @@ impl Reader<'_> {
     }
 }
 
-/// Why a text is not taken for a path: it was written for a shell or for another program, and the file that it names
-/// would be another one than was meant.
+/// Reason why a text is no path: written for a shell or another program, it would name an unintended file.
 fn no_path(text: &str) -> Option<&'static str> {
     const QUOTES: [char; 2] = ['"', '\''];
     let lower = text.to_ascii_lowercase();
@@ -300,12 +270,8 @@ fn no_path(text: &str) -> Option<&'static str> {
     }
 }
 
-fn parent(path: &Path) -> PathBuf {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
-}
-
-/// Where a service manager hands over credentials, else beside the database.
+/// The keyring passed by a service manager, else the one beside the database.
 fn default_keyring(folder: &Path) -> PathBuf {
-    let there = handed_over().map(|d| d.join("jim.keys")).filter(|p| p.exists());
-    there.unwrap_or_else(|| folder.join("jim.keys"))
+    let passed = credentials_folder().map(|d| d.join("jim.keys")).filter(|p| p.exists());
+    passed.unwrap_or_else(|| folder.join("jim.keys"))
 }

@@ -1,7 +1,6 @@
-//! Raw values of file and environment, before validation: the known keys, and the place of each value.
+//! Raw values of file and environment before validation: the known keys, and the origin of each value.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -30,10 +29,9 @@ pub(super) const KEYS: [(&str, &str); 18] = [
     ("log", "filter"),
 ];
 
-/// Raw value by section and key.
 pub(super) type RawValues = BTreeMap<(&'static str, &'static str), Given>;
 
-/// Raw value, with the place that an error message names.
+/// Raw value, with the origin that an error message names.
 pub(super) struct Given {
     pub(super) value: RawValue,
     pub(super) origin: String,
@@ -69,25 +67,16 @@ impl From<&DeValue<'_>> for RawValue {
 pub(super) fn read_file(file: &Path, bytes: &[u8], given: &mut RawValues, problems: &mut Vec<String>) {
     let line = |at: usize| bytes.iter().take(at).filter(|b| **b == b'\n').count() + 1;
     let place = |at: usize| format!("{}:{}", file.display(), line(at));
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(e) => {
-            problems.push(format!("{}: is not valid UTF-8", place(e.valid_up_to())));
-            return;
-        }
-    };
-    let table = match DeTable::parse(text) {
+    let text = std::str::from_utf8(bytes).map_err(|e| format!("{}: is not valid UTF-8", place(e.valid_up_to())));
+    let syntax = |e: toml::de::Error| format!("{}: {}", place(e.span().map_or(0, |s| s.start)), e.message());
+    let table = match text.and_then(|text| DeTable::parse(text).map_err(syntax)) {
         Ok(table) => table.into_inner(),
-        Err(e) => {
-            let at = e.span().map_or(0, |s| s.start);
-            problems.push(format!("{}: {}", place(at), e.message()));
-            return;
-        }
+        Err(problem) => return problems.push(problem),
     };
     for (name, keys) in &table {
         let (section, at) = (name.get_ref().as_ref(), place(name.span().start));
         let Some(keys) = keys.get_ref().as_table() else {
-            problems.push(format!("{at}: {section} stands in no section; write it below [server] or another"));
+            problems.push(format!("{at}: {section} is in no section; write it below [server] or another"));
             continue;
         };
         let known: Vec<_> = KEYS.iter().filter(|(s, _)| *s == section).collect();
@@ -115,12 +104,6 @@ pub(super) fn variable(section: &str, key: &str) -> String {
     format!("JIM_{}_{}", section.to_uppercase(), key.to_uppercase())
 }
 
-/// Reads the argument of an address, which overrides file and environment.
-pub(super) fn read_argument(listen: SocketAddr, given: &mut RawValues) {
-    let value = RawValue::Text(listen.to_string());
-    given.insert(("server", "listen"), Given { value, origin: "--listen".to_owned(), from_environment: true });
-}
-
 /// Reads the environment, which overrides the file; returns the unknown `JIM_*` variables.
 pub(super) fn read_environment(
     environment: impl Iterator<Item = (String, String)>,
@@ -128,8 +111,7 @@ pub(super) fn read_environment(
 ) -> Vec<String> {
     let mut unknown = Vec::new();
     for (name, value) in environment.filter(|(n, _)| n.starts_with("JIM_") && n != INFRASTRUCTURE_KEY) {
-        let wanted = |(section, key): &&(&str, &str)| variable(section, key) == name;
-        match KEYS.iter().find(wanted) {
+        match KEYS.iter().find(|(section, key)| variable(section, key) == name) {
             Some(key) => {
                 given.insert(*key, Given { value: RawValue::Text(value), origin: name, from_environment: true });
             }

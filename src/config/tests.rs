@@ -1,4 +1,4 @@
-//! Configurations that are read, and the problems that others are told of.
+//! Tests of valid configurations, and of the errors of others.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 #[test]
-fn every_problem_is_told_at_once_with_its_line() {
+fn all_problems_are_reported_together_with_their_lines() {
     let text = "[server]\nlisten = \"0.0.0.0:80\"\nport = 80\n[log]\nformat = \"xml\"\n[colour]\nred = 1\n[ldap]\ntrust_dir = 5\nallow = [\"10.0.0.0/8\", \"10.0.0.0/40\"]\n";
     let problems = load(text, &[]).expect_err("refused");
     for wanted in [
@@ -130,13 +130,13 @@ fn the_files_folder_exists_and_holds_nothing_of_our_own() {
     };
     assert_eq!(with(&root, &own, &keys).expect("good").files_root.as_deref(), Some(root.as_path()));
     let missing = with(&outer.path().join("no"), &own, &keys).expect_err("refused");
-    assert!(missing.contains("jim.toml:6: [files] root: ") && missing.contains("is not a folder"), "{missing}");
+    assert!(missing.contains("jim.toml:6: [files] root is ") && missing.contains("is not a folder"), "{missing}");
     let inside = root.join("jim.db");
     for (root, database, keys) in
         [(outer.path(), &own, &keys), (&root, &inside, &keys), (&root, &own, &root.join("../files/jim.keys"))]
     {
         let problem = with(root, database, keys).expect_err("refused");
-        assert!(problem.contains("must not be read as text"), "{problem}");
+        assert!(problem.contains("name a folder without files of jim"), "{problem}");
     }
     assert!(load("[files]\nroot = \"\"\n", &[]).expect_err("refused").contains("root must not be empty"));
     let environment = [("JIM_FILES_ROOT", root.to_str().expect("text"))];
@@ -170,14 +170,14 @@ fn tls_stands_in_place_of_insecure_http_and_needs_both_files() {
     let config = load(both, &[]).expect("good");
     let (certificate, key) = config.tls.expect("TLS");
     assert!(certificate.ends_with("tls/own.pem") && key.ends_with("own.key"));
-    for (text, told) in [
+    for (text, reason) in [
         ("[server]\ntls_key = \"own.key\"\n", "jim.toml:2: [server] tls_key needs [server] tls_certificate beside it"),
         ("[server]\ntls_certificate = \"own.pem\"\n", "[server] tls_certificate needs [server] tls_key beside it"),
         ("[server]\ntls_certificate = \"\"\ntls_key = \"own.key\"\n", "[server] tls_certificate must not be empty"),
         (&format!("{both}insecure_http = true\n"), "insecure_http contradicts [server] tls_certificate"),
     ] {
         let problem = load(text, &[]).expect_err("refused");
-        assert!(problem.contains(told), "{problem}");
+        assert!(problem.contains(reason), "{problem}");
     }
 }
 
@@ -191,7 +191,7 @@ fn limits_and_proxies_are_read_and_refused_by_name() {
     let trusts = |a: &str| config.trusted_proxies.iter().any(|n| n.contains(a.parse().expect("an address")));
     assert!(trusts("10.9.8.7") && trusts("::1") && !trusts("127.0.0.1"));
     assert_eq!(load("", &[]).expect("good").limits, Limits::default());
-    for (text, told) in [
+    for (text, reason) in [
         ("[limits]\nconnections = 0\n", "jim.toml:2: [limits] connections must be a whole number from 1 to 65536"),
         ("[limits]\nimport_mib = \"5\"\n", "import_mib must be a whole number"),
         ("[limits]\nimport_mib = -5\n", "import_mib must be a whole number"),
@@ -202,6 +202,6 @@ fn limits_and_proxies_are_read_and_refused_by_name() {
         ("[server]\ntrusted_proxies = \"10.0.0.1\"\n", "must be a list of texts such as [\"127.0.0.1\""),
     ] {
         let problem = load(text, &[]).expect_err("refused");
-        assert!(problem.contains(told), "{problem}");
+        assert!(problem.contains(reason), "{problem}");
     }
 }

@@ -24,7 +24,7 @@ use super::call::{Access, BodyStream, Call, Describe, authorise};
 use super::wire::arrival::Arrival;
 use super::wire::{Query, error, shown};
 use crate::app::App;
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::metrics::RouteMetrics;
 
 /// Names members of a body that no field takes (contract, 17).
@@ -77,7 +77,7 @@ impl Route {
         if self.method == Method::GET {
             return Ok(());
         }
-        let mut faults = Faults::new();
+        let mut faults = FieldErrors::new();
         for name in query.names().filter(|name| !self.query.iter().any(|known| known.eq_ignore_ascii_case(name))) {
             let known = if self.query.is_empty() { "none".to_owned() } else { self.query.join(", ") };
             faults.insert(shown(&name), vec![format!("Is no parameter of this operation; known: {known}.")]);

@@ -10,7 +10,7 @@ use crate::connectors::resources::Resources;
 use crate::db::{Connection, Db, Tx};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::{Change, Input, Kind, Setting, SettingErrors};
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::security::secret::Keyring;
 use crate::store::activities::list::{LastRun, last_run};
 use crate::store::activities::{self, Operation, Outcome, Target};
@@ -40,7 +40,7 @@ pub struct Update {
     /// `None`: the request has none.
     pub settings: Option<SettingInputs>,
     /// Validation errors so far.
-    pub faults: Faults,
+    pub faults: FieldErrors,
 }
 
 /// A system in a list.
@@ -160,7 +160,7 @@ fn has_faults_of_form(update: &Update) -> bool {
     !update.faults.is_empty() || update.settings.iter().flatten().any(|(_, input)| input.is_err())
 }
 
-fn all_faults(update: Update) -> Faults {
+fn all_faults(update: Update) -> FieldErrors {
     let mut faults = update.faults;
     for (id, input) in update.settings.into_iter().flatten() {
         if let Err(fault) = input {
@@ -191,7 +191,7 @@ fn store_settings(
     system: i64,
     connector: &Definition,
     inputs: SettingInputs,
-    faults: Faults,
+    faults: FieldErrors,
     keyring: &Keyring,
 ) -> Result<Vec<String>> {
     let changes = check_all(connector, inputs, faults)?;
@@ -239,7 +239,7 @@ fn store_settings(
 pub(super) fn check_all(
     connector: &Definition,
     inputs: SettingInputs,
-    mut faults: Faults,
+    mut faults: FieldErrors,
 ) -> Result<Vec<(&'static Setting, Change)>> {
     let mut changes = Vec::with_capacity(inputs.len());
     for (key, input) in inputs {

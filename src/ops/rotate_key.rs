@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::start::{StartError, belong_together};
-use crate::config::{Config, handed_over};
+use crate::config::{Config, credentials_folder};
 use crate::db::{Db, FileLock, OpenError, Tx, refuse_missing};
 use crate::error::Error;
 use crate::security::secret::{Keyring, KeyringError, sealed_with};
@@ -88,7 +88,7 @@ fn reseal(tx: &Tx<'_>, keyring: &Keyring, new: bool) -> Result<usize, Error> {
 /// Refuses a credential of a service manager: that copy disappears when the service ends, and a key that is only in it
 /// would take every secret with it.
 fn refuse_handed_over(keyring: &Path) -> Result<(), StartError> {
-    let Some(folder) = handed_over() else { return Ok(()) };
+    let Some(folder) = credentials_folder() else { return Ok(()) };
     let own = keyring.parent().and_then(|p| p.canonicalize().ok());
     if own.is_some() && own == folder.canonicalize().ok() {
         return Err(StartError::Configuration(format!(

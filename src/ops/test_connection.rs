@@ -9,13 +9,13 @@ use crate::connectors::ldap::probe::Outcome;
 use crate::connectors::ldap::source::Tested;
 use crate::domain::connected_system::{Settings, StoredValue};
 use crate::domain::setting::{Change, Setting};
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::security::secret::Secret;
 use crate::store::connected_systems::{self as systems, System};
 
 /// Tests the stored settings, overridden by those of the request. A stored password is sent only to the target it was
 /// entered for; another target needs it in the request.
-pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faults) -> Result<Tested> {
+pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: FieldErrors) -> Result<Tested> {
     let (system, mut settings) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
     let definition = connector_of(&system)?;
     let changes = check_all(definition, inputs.unwrap_or_default(), faults)?;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::node::Node;
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, FieldErrors, Result};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// How deep a body may nest.
@@ -98,7 +98,7 @@ fn has_nul(node: &Node) -> bool {
 /// Errors of a request by field path, and what of it no field takes.
 #[derive(Default)]
 pub(crate) struct Errors {
-    faults: Faults,
+    faults: FieldErrors,
     ignored: Vec<String>,
 }
 
@@ -136,7 +136,7 @@ impl Errors {
     }
 
     /// All errors, for an operation that adds its own.
-    pub(crate) fn into_faults(self) -> Faults {
+    pub(crate) fn into_faults(self) -> FieldErrors {
         self.faults
     }
 

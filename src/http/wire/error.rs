@@ -6,7 +6,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use super::choice::choice;
-use crate::error::{Error, Faults};
+use crate::error::{Error, FieldErrors};
 
 choice! {
     /// What kind of error it is.
@@ -30,7 +30,7 @@ pub struct Envelope<'a> {
     details: Option<String>,
     /// On VALIDATION_ERROR the faults by field path; `body` stands for the body as a whole. Else null.
     #[schema(value_type = Option<HashMap<String, Vec<String>>>)]
-    validation_errors: Option<&'a Faults>,
+    validation_errors: Option<&'a FieldErrors>,
     /// When it happened, UTC.
     #[schema(format = DateTime)]
     timestamp: String,
@@ -68,7 +68,7 @@ pub fn reply(error: &Error, request_id: &str) -> Response {
     let details = (status == StatusCode::INTERNAL_SERVER_ERROR).then(|| format!("requestId: {request_id}"));
     let mut response = match error {
         Error::Invalid(faults) => {
-            let listed: Faults = faults.iter().take(MAX_FAULTS).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let listed: FieldErrors = faults.iter().take(MAX_FAULTS).map(|(k, v)| (k.clone(), v.clone())).collect();
             build(status, code, &told(faults), details, Some(&listed))
         }
         Error::Internal { .. } | Error::Damaged { .. } => {
@@ -112,7 +112,7 @@ fn build(
     code: &'static str,
     message: &str,
     details: Option<String>,
-    faults: Option<&Faults>,
+    faults: Option<&FieldErrors>,
 ) -> Response {
     let body = Envelope {
         code: code.into(),
@@ -129,7 +129,7 @@ fn build(
 }
 
 /// The message of a fault in the fields: many clients show nothing else, so it names the first.
-fn told(faults: &Faults) -> String {
+fn told(faults: &FieldErrors) -> String {
     let mut text = "One or more fields are invalid.".to_owned();
     if let Some((field, why)) = faults.iter().next().and_then(|(field, why)| Some((field, why.first()?))) {
         text += &format!(" {field}: {why}");

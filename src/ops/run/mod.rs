@@ -122,7 +122,7 @@ impl Run {
         let (mut run, span) = (self.clone(), self.span.clone());
         // A task of its own: a panic of the LDAP library over what a directory sent is one failed run.
         let task = async move {
-            run.turn = run.app.imports.turn().await.map(Arc::new);
+            run.turn = run.app.imports.permit().await.map(Arc::new);
             run.begun = Instant::now();
             tracing::info!("{} started", run.kind.name());
             work(run).await
