@@ -7,13 +7,12 @@ use crate::app::{App, RunLock};
 use crate::error::Result;
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
-use crate::store::deletion;
 
 /// Preview of a deletion.
 #[derive(Debug)]
 pub struct Preview {
     pub system: System,
-    pub counts: deletion::Counts,
+    pub counts: systems::DeletionCounts,
     /// An import is running.
     pub is_busy: bool,
     pub warnings: Vec<String>,
@@ -21,7 +20,7 @@ pub struct Preview {
 
 /// Counts what a deletion would remove.
 pub async fn preview(app: &App, id: i64) -> Result<Preview> {
-    let (system, counts) = app.db.read(move |c| Ok((systems::get(c, id)?, deletion::counts(c, id)?))).await?;
+    let (system, counts) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::deletion_counts(c, id)?))).await?;
     let is_busy = app.imports.is_running(id);
     let mut warnings = Vec::new();
     if is_busy {

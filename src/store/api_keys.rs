@@ -1,37 +1,34 @@
 //! API keys and their roles. The clear key is never here.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::columns::{date, optional_date, uuid};
-use super::timestamp::to_text;
+use super::sql::{date, execute, find as find_row, optional_date, query, to_text, uuid};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 
-/// API key with its roles.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
     pub id: Uuid,
     /// Unique ignoring case.
     pub name: String,
     pub description: Option<String>,
-    /// Its first characters, for people.
+    /// Its first characters, for display.
     pub key_prefix: String,
     /// PHC string of argon2id.
     pub hash: String,
     /// Master key from which the pepper of the hash was derived.
     pub pepper_kid: u32,
     pub created_at: OffsetDateTime,
-    /// `None`: never.
     pub expires_at: Option<OffsetDateTime>,
     /// Stored up to a minute late.
     pub last_used_at: Option<OffsetDateTime>,
     pub last_used_from_ip: Option<String>,
     pub is_enabled: bool,
-    /// Made from the operator's environment.
+    /// Created from the operator's environment.
     pub is_infrastructure: bool,
-    /// Role ids, ascending.
+    /// Ascending.
     pub roles: Vec<i64>,
 }
 
@@ -63,7 +60,7 @@ fn from_row(r: &Row<'_>) -> rusqlite::Result<ApiKey> {
 }
 
 pub fn find(c: &Connection, id: Uuid) -> Result<Option<ApiKey>> {
-    Ok(c.prepare_cached(BY_ID)?.query_row([id.to_string()], from_row).optional()?)
+    find_row(c, BY_ID, [id.to_string()], from_row)
 }
 
 /// One key, or "not found".
@@ -73,23 +70,15 @@ pub fn get(c: &Connection, id: Uuid) -> Result<ApiKey> {
 
 /// Id of the key with one of these lookups, tried in order.
 pub fn by_lookups(c: &Connection, lookups: &[Vec<u8>]) -> Result<Option<Uuid>> {
-    let mut statement = c.prepare_cached(BY_LOOKUP)?;
-    for lookup in lookups {
-        if let Some(id) = statement.query_row([lookup], |r| uuid(r, 0)).optional()? {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
+    lookups.iter().find_map(|lookup| find_row(c, BY_LOOKUP, [lookup], |r| uuid(r, 0)).transpose()).transpose()
 }
 
 /// All keys, by name.
 pub fn list(c: &Connection) -> Result<Vec<ApiKey>> {
-    let mut statement = c.prepare_cached(LIST)?;
-    let ids: Vec<Uuid> = statement.query_map([], |r| uuid(r, 0))?.collect::<rusqlite::Result<_>>()?;
+    let ids: Vec<Uuid> = query(c, LIST, [], |r| uuid(r, 0))?;
     ids.into_iter().map(|id| get(c, id)).collect()
 }
 
-/// Whether there is no key at all.
 pub fn none_exist(c: &Connection) -> Result<bool> {
     Ok(!c.prepare_cached("SELECT 1 FROM api_keys")?.exists([])?)
 }
@@ -100,7 +89,7 @@ pub fn name_taken(c: &Connection, name: &str, except: Option<Uuid>) -> Result<bo
     Ok(c.prepare_cached(SQL)?.exists((name.to_lowercase(), except.map(|id| id.to_string())))?)
 }
 
-/// Stores a new key. `lookup` is its search value.
+/// Stores a new key with its lookup value.
 pub fn insert(tx: &Tx<'_>, key: &ApiKey, lookup: &[u8]) -> Result<()> {
     const SQL: &str = "INSERT INTO api_keys (id, name, name_folded, description, key_prefix, lookup, hash, pepper_kid,
             created_at, expires_at, is_enabled, is_infrastructure)
@@ -127,36 +116,25 @@ pub fn update(tx: &Tx<'_>, key: &ApiKey) -> Result<()> {
     const SQL: &str =
         "UPDATE api_keys SET name = ?2, name_folded = ?3, description = ?4, expires_at = ?5, is_enabled = ?6
         WHERE id = ?1";
-    tx.prepare_cached(SQL)?.execute((
-        key.id.to_string(),
-        &key.name,
-        key.name.to_lowercase(),
-        &key.description,
-        key.expires_at.map(to_text),
-        key.is_enabled,
-    ))?;
+    let (folded, expires) = (key.name.to_lowercase(), key.expires_at.map(to_text));
+    execute(tx, SQL, (key.id.to_string(), &key.name, folded, &key.description, expires, key.is_enabled))?;
     set_roles(tx, key.id, &key.roles)
 }
 
 fn set_roles(tx: &Tx<'_>, id: Uuid, roles: &[i64]) -> Result<()> {
-    tx.prepare_cached("DELETE FROM api_key_roles WHERE key_id = ?1")?.execute([id.to_string()])?;
-    let mut insert = tx.prepare_cached("INSERT INTO api_key_roles (key_id, role_id) VALUES (?1, ?2)")?;
-    for role in roles {
-        insert.execute((id.to_string(), role))?;
-    }
-    Ok(())
+    const INSERT: &str = "INSERT INTO api_key_roles (key_id, role_id) VALUES (?1, ?2)";
+    execute(tx, "DELETE FROM api_key_roles WHERE key_id = ?1", [id.to_string()])?;
+    roles.iter().try_for_each(|role| execute(tx, INSERT, (id.to_string(), role)))
 }
 
-/// Replaces hash and lookup of a key, unless the hash has changed meanwhile.
+/// Replaces hash and lookup value of a key, unless the hash has changed meanwhile.
 pub fn rehash(tx: &Tx<'_>, id: Uuid, old: &str, hash: &str, kid: u32, lookup: &[u8]) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET hash = ?3, pepper_kid = ?4, lookup = ?5 WHERE id = ?1 AND hash = ?2";
-    tx.prepare_cached(SQL)?.execute((id.to_string(), old, hash, kid, lookup))?;
-    Ok(())
+    execute(tx, SQL, (id.to_string(), old, hash, kid, lookup))
 }
 
 pub fn delete(tx: &Tx<'_>, id: Uuid) -> Result<()> {
-    tx.execute("DELETE FROM api_keys WHERE id = ?1", [id.to_string()])?;
-    Ok(())
+    execute(tx, "DELETE FROM api_keys WHERE id = ?1", [id.to_string()])
 }
 
 /// Number of enabled, unexpired keys with this role.
@@ -174,6 +152,5 @@ pub fn holders(c: &Connection, role: i64) -> Result<i64> {
 /// Stores the last use of a key.
 pub fn used(tx: &Tx<'_>, id: Uuid, at: OffsetDateTime, from: &str) -> Result<()> {
     const SQL: &str = "UPDATE api_keys SET last_used_at = ?2, last_used_from_ip = ?3 WHERE id = ?1";
-    tx.prepare_cached(SQL)?.execute((id.to_string(), to_text(at), from))?;
-    Ok(())
+    execute(tx, SQL, (id.to_string(), to_text(at), from))
 }

@@ -1,10 +1,9 @@
 //! Connected systems and their setting values.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 use time::OffsetDateTime;
 
-use super::columns::{date, optional_date};
-use super::timestamp::to_text;
+use super::sql::{date, execute, find, optional_date, query, to_text};
 use crate::db::Tx;
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
 use crate::domain::setting::Value;
@@ -13,26 +12,23 @@ use crate::error::{Error, Result};
 /// Connected system without its settings.
 #[derive(Debug, Clone)]
 pub struct System {
-    /// Never used twice.
+    /// Never reused.
     pub id: i64,
     pub name: String,
     pub description: Option<String>,
-    /// Built-in connector.
     pub connector_id: i64,
     pub created: OffsetDateTime,
     /// Last update or import.
     pub last_updated: Option<OffsetDateTime>,
-    /// `Active` or `Deleting`.
     pub status: String,
-    /// Whether the connector has accepted the settings as they are.
+    /// Whether the connector has accepted the current settings.
     pub setting_values_valid: bool,
     /// Number of accepted changes of the settings.
     pub settings_revision: i64,
     /// Number of changes of partitions and containers.
     pub hierarchy_revision: i64,
-    /// `None`: sequential.
+    /// `None` for sequential.
     pub max_export_parallelism: Option<i64>,
-    /// Whether it has object types.
     pub has_schema: bool,
 }
 
@@ -72,17 +68,16 @@ impl System {
 
 /// One system, or "not found".
 pub fn get(c: &Connection, id: i64) -> Result<System> {
-    let row = c.prepare_cached(GET)?.query_row([id], System::from_row).optional()?;
-    row.ok_or_else(|| Error::not_found("connected system", id))
+    find(c, GET, [id], System::from_row)?.ok_or_else(|| Error::not_found("connected system", id))
 }
 
-/// The same, or "bad request" once it is being deleted.
+/// One system, or "bad request" once it is being deleted.
 pub fn active(c: &Connection, id: i64) -> Result<System> {
     let system = get(c, id)?;
-    match system.is_deleting() {
-        true => Err(Error::BadRequest("this system is already being deleted".to_owned())),
-        false => Ok(system),
+    if system.is_deleting() {
+        return Err(Error::BadRequest("this system is already being deleted".to_owned()));
     }
+    Ok(system)
 }
 
 /// Fails with "not found" unless the system exists.
@@ -93,16 +88,12 @@ pub fn require(c: &Connection, id: i64) -> Result<()> {
 
 /// All systems, in the order of their ids.
 pub fn list(c: &Connection) -> Result<Vec<System>> {
-    let mut statement = c.prepare_cached(LIST)?;
-    let rows = statement.query_map([], System::from_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    query(c, LIST, [], System::from_row)
 }
 
-/// Ids of the connectors that a system uses.
+/// Ids of the connectors that systems use.
 pub fn connectors_in_use(c: &Connection) -> Result<Vec<i64>> {
-    let mut statement = c.prepare_cached("SELECT DISTINCT connector_id FROM connected_systems")?;
-    let ids = statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
-    Ok(ids)
+    query(c, "SELECT DISTINCT connector_id FROM connected_systems", [], |r| r.get(0))
 }
 
 /// Stores a new system and returns its id.
@@ -113,7 +104,7 @@ pub fn insert(tx: &Tx<'_>, name: &str, description: Option<&str>, connector_id: 
     Ok(tx.last_insert_rowid())
 }
 
-/// Stores the fields that are given and sets `last_updated`. `resets_validity`: settings came with them.
+/// Stores the given fields and sets `last_updated`. With settings, `resets_validity` marks them as not validated.
 pub fn update(tx: &Tx<'_>, id: i64, fields: &Fields, resets_validity: bool) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET
             name = coalesce(:name, name),
@@ -123,27 +114,29 @@ pub fn update(tx: &Tx<'_>, id: i64, fields: &Fields, resets_validity: bool) -> R
             settings_revision = settings_revision + :resets,
             last_updated = :now
         WHERE id = :id";
-    tx.prepare_cached(SQL)?.execute(named_params! {
-        ":id": id,
-        ":name": fields.name,
-        ":description": fields.description,
-        ":parallelism": fields.max_export_parallelism,
-        ":resets": resets_validity,
-        ":now": to_text(OffsetDateTime::now_utc()),
-    })?;
-    Ok(())
+    execute(
+        tx,
+        SQL,
+        named_params! {
+            ":id": id,
+            ":name": fields.name,
+            ":description": fields.description,
+            ":parallelism": fields.max_export_parallelism,
+            ":resets": resets_validity,
+            ":now": to_text(OffsetDateTime::now_utc()),
+        },
+    )
 }
 
-/// After an applied hierarchy import: the settings are valid if they are still those that it read.
 pub fn hierarchy_imported(tx: &Tx<'_>, id: i64, settings_revision: i64) -> Result<()> {
     imported(tx, id, settings_revision, true)
 }
 
-/// The same after an applied schema import.
 pub fn schema_imported(tx: &Tx<'_>, id: i64, settings_revision: i64) -> Result<()> {
     imported(tx, id, settings_revision, false)
 }
 
+/// Records an applied import. The settings are valid if they are still those that it read.
 fn imported(tx: &Tx<'_>, id: i64, settings_revision: i64, hierarchy: bool) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET
             last_updated = :now,
@@ -151,26 +144,49 @@ fn imported(tx: &Tx<'_>, id: i64, settings_revision: i64, hierarchy: bool) -> Re
             schema_imported = iif(:hierarchy, schema_imported, :now),
             setting_values_valid = CASE WHEN settings_revision = :revision THEN 1 ELSE setting_values_valid END
         WHERE id = :id";
-    tx.prepare_cached(SQL)?.execute(named_params! {
-        ":id": id,
-        ":revision": settings_revision,
-        ":hierarchy": hierarchy,
-        ":now": to_text(OffsetDateTime::now_utc()),
-    })?;
-    Ok(())
+    execute(
+        tx,
+        SQL,
+        named_params! {
+            ":id": id,
+            ":revision": settings_revision,
+            ":hierarchy": hierarchy,
+            ":now": to_text(OffsetDateTime::now_utc()),
+        },
+    )
 }
 
-/// Removes a system with everything below it.
+/// Deletes a system with all rows below it.
 pub fn delete(tx: &Tx<'_>, id: i64) -> Result<()> {
-    tx.execute("DELETE FROM connected_systems WHERE id = ?1", [id])?;
-    Ok(())
+    execute(tx, "DELETE FROM connected_systems WHERE id = ?1", [id])
+}
+
+/// Rows that are deleted with a system, and its activities, which stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeletionCounts {
+    pub partitions: i64,
+    pub containers: i64,
+    pub run_profiles: i64,
+    pub activities: i64,
+}
+
+pub fn deletion_counts(c: &Connection, id: i64) -> Result<DeletionCounts> {
+    const SQL: &str = "SELECT
+            (SELECT count(*) FROM partitions WHERE system_id = ?1),
+            (SELECT count(*) FROM partitions p JOIN containers c ON c.partition_id = p.id WHERE p.system_id = ?1),
+            (SELECT count(*) FROM run_profiles WHERE system_id = ?1),
+            (SELECT count(*) FROM activities WHERE connected_system_id = ?1)";
+    let counts = c.prepare_cached(SQL)?.query_row([id], |r| {
+        let (partitions, containers, run_profiles) = (r.get(0)?, r.get(1)?, r.get(2)?);
+        Ok(DeletionCounts { partitions, containers, run_profiles, activities: r.get(3)? })
+    });
+    Ok(counts?)
 }
 
 pub fn settings(c: &Connection, id: i64) -> Result<Settings> {
     const SQL: &str = "SELECT setting_id, text_value, int_value, flag_value, sealed, needs_reentry
         FROM setting_values WHERE system_id = ?1";
-    let mut statement = c.prepare_cached(SQL)?;
-    let rows = statement.query_map([id], |r| {
+    let values = query(c, SQL, [id], |r| {
         let value = if let Some(text) = r.get(1)? {
             StoredValue::Open(Value::Text(text))
         } else if let Some(n) = r.get(2)? {
@@ -182,7 +198,7 @@ pub fn settings(c: &Connection, id: i64) -> Result<Settings> {
         };
         Ok((r.get(0)?, value))
     })?;
-    Ok(Settings(rows.collect::<rusqlite::Result<_>>()?))
+    Ok(Settings(values))
 }
 
 /// Stores or replaces one value.
@@ -200,22 +216,23 @@ pub fn set_value(tx: &Tx<'_>, system: i64, setting: i64, value: &StoredValue) ->
             reentry = *needs_reentry;
         }
     }
-    tx.prepare_cached(SQL)?.execute(named_params! {
-        ":system": system, ":setting": setting, ":text": text, ":int": int, ":flag": flag, ":sealed": sealed,
-        ":reentry": reentry,
-    })?;
-    Ok(())
+    execute(
+        tx,
+        SQL,
+        named_params! {
+            ":system": system, ":setting": setting, ":text": text, ":int": int, ":flag": flag, ":sealed": sealed,
+            ":reentry": reentry,
+        },
+    )
 }
 
 pub fn clear_value(tx: &Tx<'_>, system: i64, setting: i64) -> Result<()> {
     const SQL: &str = "DELETE FROM setting_values WHERE system_id = ?1 AND setting_id = ?2";
-    tx.prepare_cached(SQL)?.execute((system, setting))?;
-    Ok(())
+    execute(tx, SQL, (system, setting))
 }
 
 /// Marks every secret of a system as one that must be entered again.
 pub fn require_reentry(tx: &Tx<'_>, system: i64) -> Result<()> {
     const SQL: &str = "UPDATE setting_values SET needs_reentry = 1 WHERE system_id = ?1 AND sealed IS NOT NULL";
-    tx.prepare_cached(SQL)?.execute([system])?;
-    Ok(())
+    execute(tx, SQL, [system])
 }

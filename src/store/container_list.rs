@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::columns::text;
 use super::hierarchy::{Node, node};
 use super::page::{self, Page};
+use super::sql::{query, text};
 use crate::domain::hierarchy::RowId;
 use crate::domain::text::fold;
 use crate::error::Result;
@@ -74,7 +74,5 @@ fn path(c: &Connection, id: RowId) -> Result<Vec<String>> {
             SELECT id, parent_id, name, 0 FROM containers WHERE id = ?1
             UNION ALL SELECT c.id, c.parent_id, c.name, height + 1 FROM containers c JOIN above a ON c.id = a.parent_id)
         SELECT name FROM above ORDER BY height DESC";
-    let mut statement = c.prepare_cached(SQL)?;
-    let names = statement.query_map([id], |r| r.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
+    query(c, SQL, [id], |r| r.get(0))
 }

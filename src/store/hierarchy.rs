@@ -1,4 +1,4 @@
-//! Partitions and containers: read as one flat list, written by a plan in one transaction.
+//! Partitions and containers: read as flat lists, written by a plan in one transaction.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::columns::text;
+use super::sql::{execute, find, query, text};
 use crate::db::Tx;
 use crate::domain::dn::DnKey;
 use crate::domain::hierarchy::{
@@ -18,8 +18,7 @@ use crate::error::{Error, Result};
 /// Whole stored hierarchy of a system, containers in the order of their rows.
 pub fn load(c: &Connection, system: i64) -> Result<StoredTree> {
     let partitions = partitions(c, system)?;
-    // Partition by partition: the index gives the rows in the order of the table, so that nothing is sorted or
-    // fetched from here and there.
+    // Partition by partition: the index has the order of the table, which avoids sorting and random reads.
     const SQL: &str = "SELECT id, partition_id, parent_id, external_id, id_kind, id_value, name, description, hidden,
             selected
         FROM containers WHERE partition_id = ?1 ORDER BY id";
@@ -38,8 +37,7 @@ pub fn load(c: &Connection, system: i64) -> Result<StoredTree> {
 pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
     const SQL: &str = "SELECT id, external_id, id_kind, id_value, hidden, selected
         FROM partitions WHERE system_id = ?1 ORDER BY id";
-    let mut statement = c.prepare_cached(SQL)?;
-    let rows = statement.query_map([system], |r| {
+    query(c, SQL, [system], |r| {
         Ok(StoredPartition {
             id: r.get(0)?,
             external_id: text(r, 1)?.into(),
@@ -48,8 +46,7 @@ pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
             hidden: r.get(4)?,
             selected: r.get(5)?,
         })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    })
 }
 
 /// Container without the columns that only an import needs.
@@ -57,9 +54,7 @@ pub fn partitions(c: &Connection, system: i64) -> Result<Vec<StoredPartition>> {
 pub struct Node {
     pub id: RowId,
     pub partition_id: RowId,
-    /// `None` directly below the partition.
     pub parent_id: Option<RowId>,
-    /// DN.
     pub external_id: Box<str>,
     pub name: Box<str>,
     pub description: Option<Box<str>>,
@@ -114,8 +109,7 @@ pub fn by_dn(c: &Connection, system: i64, wanted: &HashSet<&DnKey>) -> Result<Ha
 }
 
 fn query_nodes(c: &Connection, sql: &str, parameter: i64) -> Result<Vec<Node>> {
-    let mut statement = c.prepare_cached(sql)?;
-    let rows = statement.query_map([parameter], |r| {
+    query(c, sql, [parameter], |r| {
         Ok(Node {
             id: r.get(0)?,
             partition_id: r.get(1)?,
@@ -126,8 +120,7 @@ fn query_nodes(c: &Connection, sql: &str, parameter: i64) -> Result<Vec<Node>> {
             hidden: r.get(6)?,
             selected: r.get(7)?,
         })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    })
 }
 
 /// One partition of a system, or "not found".
@@ -140,26 +133,23 @@ pub fn partition(c: &Connection, system: i64, id: RowId) -> Result<StoredPartiti
 pub fn container_dn(c: &Connection, system: i64, id: RowId) -> Result<String> {
     const SQL: &str = "SELECT c.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
         WHERE c.id = ?1 AND p.system_id = ?2";
-    let mut statement = c.prepare_cached(SQL)?;
-    let mut rows = statement.query_map((id, system), |r| r.get(0))?;
-    rows.next().transpose()?.ok_or_else(|| Error::not_found("container", id))
+    find(c, SQL, (id, system), |r| r.get(0))?.ok_or_else(|| Error::not_found("container", id))
 }
 
 pub fn select_partition(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
-    tx.prepare_cached("UPDATE partitions SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
+    execute(tx, "UPDATE partitions SET selected = ?2 WHERE id = ?1", (id, selected))?;
     touch(tx, system)
 }
 
 pub fn select_container(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
-    tx.prepare_cached("UPDATE containers SET selected = ?2 WHERE id = ?1")?.execute((id, selected))?;
+    execute(tx, "UPDATE containers SET selected = ?2 WHERE id = ?1", (id, selected))?;
     touch(tx, system)
 }
 
-/// Marks the hierarchy as changed, so that an import that planned on the old one plans again.
+/// Marks the hierarchy as changed, so that an import with a stale plan plans again.
 fn touch(tx: &Tx<'_>, system: i64) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET hierarchy_revision = hierarchy_revision + 1 WHERE id = ?1";
-    tx.prepare_cached(SQL)?.execute([system])?;
-    Ok(())
+    execute(tx, SQL, [system])
 }
 
 /// Applies a plan to the rows that it was made from.
@@ -178,13 +168,13 @@ pub fn apply(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<()> {
     touch(tx, system)
 }
 
-/// Placeholder hash that no DN has, different for every row.
+/// Placeholder hash, unique per row, which no DN has.
 fn parked(row: RowId) -> [u8; 16] {
     i128::from(row).to_be_bytes()
 }
 
 fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Result<Vec<RowId>> {
-    // Names may have been swapped between partitions: no key stands in the way of another.
+    // Placeholders first: names may have been swapped between partitions.
     let mut park = tx.prepare_cached("UPDATE partitions SET dn_hash = ?2 WHERE id = ?1")?;
     for row in plan.partitions_updated.iter().map(|u| u.row).chain(plan.partitions_removed.iter().copied()) {
         park.execute((row, parked(row)))?;
@@ -212,7 +202,7 @@ fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Resu
 }
 
 fn insert_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]) -> Result<Vec<RowId>> {
-    // Positions, not names: looking names up costs a fifth of the time of a large import.
+    // Positions, not names: looking up names takes a fifth of the time of a large import.
     const SQL: &str = "INSERT INTO containers (id, partition_id, parent_id, external_id, id_kind, id_value, name,
             description, hidden)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -223,17 +213,8 @@ fn insert_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]
         let (partition, parent) = place(added, partitions, &rows)?;
         let container = added.entry.of(seen);
         let (kind, value) = id_columns(plan.id_of(container.ids, None));
-        insert.execute((
-            id,
-            partition,
-            parent,
-            &*container.external_id,
-            kind,
-            value,
-            &*container.name,
-            container.description.as_deref(),
-            added.hidden,
-        ))?;
+        let (dn, name, description) = (&*container.external_id, &*container.name, container.description.as_deref());
+        insert.execute((id, partition, parent, dn, kind, value, name, description, added.hidden))?;
         rows.push(id);
     }
     tx.execute("UPDATE container_ids SET next = next + ?1", [rows.len() as i64])?;
@@ -249,17 +230,8 @@ fn update_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]
         let (partition, parent) = place(&changed.to, partitions, containers)?;
         let container = changed.to.entry.of(seen);
         let (kind, value) = id_columns(changed.entry_id);
-        update.execute((
-            changed.row,
-            partition,
-            parent,
-            &*container.external_id,
-            kind,
-            value,
-            &*container.name,
-            container.description.as_deref(),
-            changed.to.hidden,
-        ))?;
+        let (dn, name, description) = (&*container.external_id, &*container.name, container.description.as_deref());
+        update.execute((changed.row, partition, parent, dn, kind, value, name, description, changed.to.hidden))?;
     }
     const RETARGET: &str = "UPDATE containers SET partition_id = ?2, external_id = ?3 WHERE id = ?1";
     let mut retarget = tx.prepare_cached(RETARGET)?;
@@ -287,7 +259,7 @@ fn partition_row(partition: PartitionRef, added: &[RowId]) -> Result<RowId> {
 }
 
 fn broken_plan(why: &'static str) -> Error {
-    Error::internal("the plan of an import does not hold together", why)
+    Error::internal("the plan of an import is inconsistent", why)
 }
 
 fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {

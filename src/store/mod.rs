@@ -1,15 +1,11 @@
-//! The tables: one file per family, functions take a connection and are synchronous.
-//!
-//! Decisions belong to `ops` and `domain`; nothing here knows HTTP or LDAP.
+//! The tables: one file per family, with synchronous functions on a connection. Decisions are in `ops` and `domain`.
 
 pub mod activities;
 pub mod api_keys;
 pub mod certificates;
-mod columns;
 pub(crate) mod connected_systems;
 pub(crate) mod container_list;
 pub(crate) mod contents;
-pub(crate) mod deletion;
 pub(crate) mod figures;
 pub(crate) mod hierarchy;
 pub(crate) mod page;
@@ -18,6 +14,6 @@ pub(crate) mod run_profiles;
 pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod service_settings;
-mod timestamp;
+mod sql;
 
-pub(crate) use timestamp::to_text;
+pub(crate) use sql::to_text;

@@ -1,4 +1,4 @@
-//! Pages of long lists: which rows a caller wants, and what it gets.
+//! Pages of long lists: requested rows and result.
 
 /// Slice of a sorted and filtered list.
 #[derive(Debug, Clone)]
@@ -19,8 +19,8 @@ impl<S> Page<S> {
 
     /// Limit and offset as SQL takes them.
     pub fn bounds(&self) -> (i64, i64) {
-        let most = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        (most(self.limit), most(self.offset))
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        (signed(self.limit), signed(self.offset))
     }
 }
 

@@ -1,11 +1,11 @@
-//! Rules between rows that constraints cannot state, as queries for the offenders.
+//! Rules between rows that constraints cannot state, as queries for violations.
 
 use crate::db::check::Rule;
 
 /// Rules for `jim check`, backup and restore.
 pub(crate) const RULES: &[Rule] = &[
     (
-        "every container hangs in the partition of its parent",
+        "every container is in the partition of its parent",
         "SELECT 'container ' || c.id FROM containers c JOIN containers p ON p.id = c.parent_id
             WHERE p.partition_id <> c.partition_id",
     ),
@@ -17,7 +17,7 @@ pub(crate) const RULES: &[Rule] = &[
          SELECT 'container ' || id FROM containers WHERE id NOT IN (SELECT id FROM reached)",
     ),
     (
-        "no import left a name out of the way",
+        "no import left a placeholder for a name",
         "SELECT 'partition ' || id FROM partitions WHERE hex(substr(dn_hash, 1, 8)) = '0000000000000000'",
     ),
     (
@@ -31,11 +31,11 @@ pub(crate) const RULES: &[Rule] = &[
             GROUP BY partition_id, external_id HAVING count(*) > 1",
     ),
     (
-        "ids of containers are never used twice",
+        "ids of containers are never reused",
         "SELECT 'container ' || id FROM containers WHERE id >= (SELECT next FROM container_ids)",
     ),
     (
-        "a part of an activity is part of one that is there and is no part itself",
+        "every parent of an activity exists and has no parent itself",
         "SELECT 'activity ' || c.id FROM activities c LEFT JOIN activities p ON p.id = c.parent_id
             WHERE c.parent_id IS NOT NULL AND (p.id IS NULL OR p.parent_id IS NOT NULL)",
     ),

@@ -1,7 +1,8 @@
 //! Run profiles of connected systems.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 
+use super::sql::{execute, find, query};
 use crate::db::Tx;
 use crate::domain::run_profile::RunType;
 use crate::error::{Error, Result};
@@ -50,16 +51,13 @@ impl RunProfile {
 
 /// Profiles of a system in the order of their ids.
 pub(crate) fn list(c: &Connection, system: i64) -> Result<Vec<RunProfile>> {
-    let mut statement = c.prepare_cached(concat!(columns!(), " WHERE r.system_id = ?1 ORDER BY r.id"))?;
-    let rows = statement.query_map([system], RunProfile::from_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    query(c, concat!(columns!(), " WHERE r.system_id = ?1 ORDER BY r.id"), [system], RunProfile::from_row)
 }
 
 /// One profile of a system, or "not found".
 pub(crate) fn get(c: &Connection, system: i64, id: i64) -> Result<RunProfile> {
     const SQL: &str = concat!(columns!(), " WHERE r.id = ?1 AND r.system_id = ?2");
-    let row = c.prepare_cached(SQL)?.query_row((id, system), RunProfile::from_row).optional()?;
-    row.ok_or_else(|| Error::not_found("run profile", id))
+    find(c, SQL, (id, system), RunProfile::from_row)?.ok_or_else(|| Error::not_found("run profile", id))
 }
 
 /// Stores a profile and returns its id; that of the value is ignored.
@@ -96,8 +94,7 @@ pub(crate) fn update(tx: &Tx<'_>, profile: &RunProfile) -> Result<()> {
 }
 
 pub(crate) fn delete(tx: &Tx<'_>, id: i64) -> Result<()> {
-    tx.prepare_cached("DELETE FROM run_profiles WHERE id = ?1")?.execute([id])?;
-    Ok(())
+    execute(tx, "DELETE FROM run_profiles WHERE id = ?1", [id])
 }
 
 pub(crate) fn count(c: &Connection, system: i64) -> Result<i64> {

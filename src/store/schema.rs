@@ -1,12 +1,11 @@
-//! Object types and their attributes: read whole or row by row, written by a plan in one transaction.
+//! Object types and their attributes: read as a whole or by row, written by a plan in one transaction.
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 use time::OffsetDateTime;
 
-use super::columns::{date, text};
-use super::timestamp::{from_text, to_text};
+use super::sql::{date, execute, find, from_text, query, text, to_text};
 use crate::db::Tx;
 use crate::domain::schema::{
     DataType, Plan, Plurality, RowId, SeenAttribute, SeenSchema, StoredAttribute, StoredType, TypeChange, TypeRef,
@@ -17,7 +16,7 @@ use crate::error::{Error, Result};
 /// Object type for lists.
 #[derive(Debug, Clone)]
 pub struct ListedType {
-    /// Type with its attributes, in no particular order.
+    /// With attributes in no particular order.
     pub stored: StoredType,
     pub created: OffsetDateTime,
     /// Whether contributed values are removed from the metaverse when a rule no longer applies.
@@ -26,7 +25,6 @@ pub struct ListedType {
     pub attributes_created: Vec<OffsetDateTime>,
 }
 
-/// Attribute for lists.
 #[derive(Debug, Clone)]
 pub struct ListedAttribute {
     pub stored: StoredAttribute,
@@ -54,9 +52,9 @@ const TYPE: &str = concat!(type_columns!(), " AND id = ?2");
 /// Flag that one attribute of a type may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flag {
-    /// Identifies objects for good.
+    /// Identifies objects permanently.
     External,
-    /// Identifies objects while they are not moved.
+    /// Identifies objects until they are moved.
     Secondary,
 }
 
@@ -67,7 +65,7 @@ pub fn load(c: &Connection, system: i64) -> Result<Vec<StoredType>> {
 
 /// Whole stored schema of a system, for lists.
 pub fn list(c: &Connection, system: i64) -> Result<Vec<ListedType>> {
-    let mut types = types(c, system)?;
+    let mut types: Vec<ListedType> = query(c, TYPES, [system], type_row)?;
     types.iter_mut().try_for_each(|t| fill(c, t))?;
     Ok(types)
 }
@@ -81,59 +79,48 @@ pub fn object_type(c: &Connection, system: i64, id: RowId) -> Result<ListedType>
 
 /// One type without its attributes, or "not found" if it is not of this system.
 pub fn type_head(c: &Connection, system: i64, id: RowId) -> Result<ListedType> {
-    let row = c.prepare_cached(TYPE)?.query_row((system, id), type_row).optional()?;
-    row.ok_or_else(|| Error::not_found("object type", id))
+    find(c, TYPE, (system, id), type_row)?.ok_or_else(|| Error::not_found("object type", id))
 }
 
 /// One attribute of a type, if there is one of that id.
 pub fn attribute(c: &Connection, object_type: RowId, id: RowId) -> Result<Option<ListedAttribute>> {
     let listed = |r: &Row<'_>| Ok(ListedAttribute { stored: attribute_row(r)?, created: date(r, 10)? });
-    Ok(c.prepare_cached(ATTRIBUTE)?.query_row((object_type, id), listed).optional()?)
+    find(c, ATTRIBUTE, (object_type, id), listed)
 }
 
-/// Stores the choices for a type; `None` keeps the stored value.
+/// Stores the flags of a type; `None` keeps the stored value.
 pub fn update_type(tx: &Tx<'_>, id: RowId, selected: Option<bool>, remove_contributed: Option<bool>) -> Result<()> {
     const SQL: &str = "UPDATE object_types SET selected = coalesce(?2, selected),
         remove_contributed = coalesce(?3, remove_contributed) WHERE id = ?1";
-    tx.prepare_cached(SQL)?.execute((id, selected, remove_contributed))?;
-    Ok(())
+    execute(tx, SQL, (id, selected, remove_contributed))
 }
 
-/// Stores selection and flags of an attribute. No other of its type may have a flag that it gets.
+/// Stores selection and flags of an attribute. No other attribute of its type may have the same flag.
 pub fn update_attribute(tx: &Tx<'_>, attribute: &StoredAttribute) -> Result<()> {
     const SQL: &str = "UPDATE attributes SET selected = ?2, is_external = ?3, is_secondary = ?4 WHERE id = ?1";
     let StoredAttribute { id, selected, is_external_id, is_secondary_external_id, .. } = attribute;
-    tx.prepare_cached(SQL)?.execute((id, selected, is_external_id, is_secondary_external_id))?;
-    Ok(())
+    execute(tx, SQL, (id, selected, is_external_id, is_secondary_external_id))
 }
 
 /// Clears a flag on all attributes of a type but one. Returns the names of those that had it.
 pub fn clear(tx: &Tx<'_>, flag: Flag, object_type: RowId, but: RowId) -> Result<Vec<String>> {
-    let sql = match flag {
-        Flag::External => {
-            "UPDATE attributes SET is_external = 0
-                WHERE object_type_id = ?1 AND id <> ?2 AND is_external = 1 RETURNING name"
-        }
-        Flag::Secondary => {
-            "UPDATE attributes SET is_secondary = 0
-                WHERE object_type_id = ?1 AND id <> ?2 AND is_secondary = 1 RETURNING name"
-        }
+    let column = match flag {
+        Flag::External => "is_external",
+        Flag::Secondary => "is_secondary",
     };
-    let mut statement = tx.prepare_cached(sql)?;
-    let names = statement.query_map((object_type, but), |r| r.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
+    let sql = format!(
+        "UPDATE attributes SET {column} = 0 WHERE object_type_id = ?1 AND id <> ?2 AND {column} = 1 RETURNING name"
+    );
+    query(tx, &sql, (object_type, but), |r| r.get(0))
 }
 
 /// Applies the plan of an import.
 pub fn apply(tx: &Tx<'_>, system: i64, seen: &SeenSchema, plan: &Plan) -> Result<()> {
     for id in &plan.gone {
-        tx.prepare_cached("DELETE FROM object_types WHERE id = ?1")?.execute([id])?;
+        execute(tx, "DELETE FROM object_types WHERE id = ?1", [id])?;
     }
     let now = to_text(OffsetDateTime::now_utc());
-    for change in &plan.changes {
-        apply_change(tx, system, seen, change, &now)?;
-    }
-    Ok(())
+    plan.changes.iter().try_for_each(|change| apply_change(tx, system, seen, change, &now))
 }
 
 fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange, now: &str) -> Result<()> {
@@ -145,20 +132,20 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
     const REFRESH: &str = "UPDATE attributes SET name = :name, description = :description, class_name = :class,
             data_type = :data_type, multi_valued = :multi, read_only = :read_only
         WHERE id = :id";
-    let broken = || Error::internal("the plan of an import does not hold together", "a type or attribute is missing");
+    let broken = || Error::internal("the plan of an import is inconsistent", "a type or attribute is missing");
     let seen = seen.types.get(change.seen).ok_or_else(broken)?;
     let id = match change.row {
         TypeRef::Row(id) => id,
         TypeRef::New => {
-            tx.prepare_cached(ADD_TYPE)?.execute((system, &*seen.name, now))?;
+            execute(tx, ADD_TYPE, (system, &*seen.name, now))?;
             tx.last_insert_rowid()
         }
     };
     if change.respelled {
-        tx.prepare_cached("UPDATE object_types SET name = ?2 WHERE id = ?1")?.execute((id, &*seen.name))?;
+        execute(tx, "UPDATE object_types SET name = ?2 WHERE id = ?1", (id, &*seen.name))?;
     }
     for row in &change.gone {
-        tx.prepare_cached("DELETE FROM attributes WHERE id = ?1")?.execute([row])?;
+        execute(tx, "DELETE FROM attributes WHERE id = ?1", [row])?;
     }
     let mut refresh = tx.prepare_cached(REFRESH)?;
     for (row, place) in &change.refreshed {
@@ -184,7 +171,7 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
     ];
     for (row, sql) in flags {
         if let Some(row) = row {
-            tx.prepare_cached(sql)?.execute([row])?;
+            execute(tx, sql, [row])?;
         }
     }
     Ok(())
@@ -193,21 +180,13 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
 /// Number of selected object types of each system that has any.
 pub fn selected_types(c: &Connection) -> Result<HashMap<i64, i64>> {
     const SQL: &str = "SELECT system_id, count(*) FROM object_types WHERE selected = 1 GROUP BY system_id";
-    let mut statement = c.prepare_cached(SQL)?;
-    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn types(c: &Connection, system: i64) -> Result<Vec<ListedType>> {
-    let mut statement = c.prepare_cached(TYPES)?;
-    let rows = statement.query_map([system], type_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    query(c, SQL, [], |r| Ok((r.get(0)?, r.get(1)?)))
 }
 
 fn fill(c: &Connection, t: &mut ListedType) -> Result<()> {
     let mut statement = c.prepare_cached(ATTRIBUTES)?;
     let mut rows = statement.query([t.stored.id])?;
-    // Most came with one import and have one time, which is read once.
+    // Most have the time of one import, which is parsed once.
     let (mut last, mut created) = (String::new(), t.created);
     while let Some(row) = rows.next()? {
         let now = text(row, 10)?;

@@ -138,7 +138,7 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
         "UPDATE containers SET parent_id = {child} WHERE id = (SELECT parent_id FROM containers WHERE id = {child})"
     );
     let cases: [(&str, &str, i32, &str); 8] = [
-        ("a container in another partition", &elsewhere, 65, "hangs in the partition of its parent"),
+        ("a container in another partition", &elsewhere, 65, "is in the partition of its parent"),
         ("a circle", &circle, 65, "is reached from its partition"),
         ("an entry with two rows", twice, 65, "an entry has one row"),
         ("a parent that is not there", "UPDATE containers SET parent_id = 999999 WHERE id = 5", 65, "references"),

@@ -1,15 +1,14 @@
-//! Reads of activities: one, its children, and any page of the list in any order, searched or not.
+//! Reads of activities: one, its children, and pages of the sorted and filtered list.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::text::fold;
 use crate::error::{Error, Result};
-use crate::store::columns::{date, optional_date, optional_uuid, uuid};
 use crate::store::page::{Found, Page};
+use crate::store::sql::{date, find, optional_date, optional_uuid, query, uuid};
 
-/// Stored activity.
 #[derive(Debug, Clone)]
 pub(crate) struct Activity {
     pub id: Uuid,
@@ -33,7 +32,6 @@ pub(crate) struct Activity {
     pub to_process: i64,
     pub processed: i64,
     pub parent: Option<Uuid>,
-    /// Number of children.
     pub children: i64,
 }
 
@@ -93,17 +91,14 @@ impl Activity {
 
 /// One activity, or "not found".
 pub(crate) fn get(c: &Connection, id: Uuid) -> Result<Activity> {
-    let mut statement = c.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
-    let row = statement.query_row([id.to_string()], Activity::from_row).optional()?;
+    let row = find(c, &format!("{SELECT} WHERE id = ?1"), [id.to_string()], Activity::from_row)?;
     row.ok_or_else(|| Error::not_found("activity", id))
 }
 
 /// Children of an activity, oldest first, or "not found".
 pub(crate) fn children(c: &Connection, id: Uuid) -> Result<Vec<Activity>> {
     get(c, id)?;
-    let mut statement = c.prepare_cached(&format!("{SELECT} WHERE parent_id = ?1 ORDER BY created, seq"))?;
-    let rows = statement.query_map([id.to_string()], Activity::from_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    query(c, &format!("{SELECT} WHERE parent_id = ?1 ORDER BY created, seq"), [id.to_string()], Activity::from_row)
 }
 
 /// Newest run of a system: its id, operation, status and end.
@@ -124,7 +119,7 @@ pub(crate) fn last_run(c: &Connection, system: i64) -> Result<Option<LastRun>> {
     let run = |r: &Row<'_>| {
         Ok(LastRun { activity: uuid(r, 0)?, operation: r.get(1)?, status: r.get(2)?, ended: optional_date(r, 3)? })
     };
-    Ok(c.prepare_cached(SQL)?.query_row([system], run).optional()?)
+    find(c, SQL, [system], run)
 }
 
 /// Page of the activities at the top level.
@@ -142,21 +137,19 @@ pub(crate) fn count(c: &Connection) -> Result<u64> {
     Ok(total.unsigned_abs())
 }
 
-/// Reads a page along the index of its sort key, which skips the offset without reading rows.
+/// Reads a page by the index of its sort key, which skips the offset without reading rows.
 fn unfiltered(c: &Connection, page: &Page<Sort>) -> Result<Vec<Activity>> {
     let (key, direction) = (page.sort.column(), page.direction());
     let sql =
         format!("{SELECT} WHERE parent_id IS NULL ORDER BY {key} {direction}, seq {direction} LIMIT ?1 OFFSET ?2");
-    let mut statement = c.prepare_cached(&sql)?;
-    let rows = statement.query_map(page.bounds(), Activity::from_row)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    query(c, &sql, page.bounds(), Activity::from_row)
 }
 
-/// Reads a page of the rows that contain the text. One scan in the order of the table finds the page and the total:
-/// along an index each row would be a page of the file at a random place.
+/// Reads a page of the rows that contain the text. One table scan finds page and total; by an index, each row would be a
+/// random read.
 fn search(c: &Connection, page: &Page<Sort>, text: &str) -> Result<Found<Activity>> {
     let mut found = Found { items: Vec::new(), total: 0 };
-    // NUL separates the searched texts and is in none of them.
+    // NUL separates the searched texts.
     if text.contains('\0') {
         return Ok(found);
     }

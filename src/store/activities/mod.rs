@@ -1,4 +1,4 @@
-//! Activities: what was done, by whom and with which result. Written in the transaction of the change they record.
+//! Activities: operation, initiator and result, written in the transaction of the change that they record.
 
 pub(crate) mod list;
 pub mod retention;
@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::timestamp::to_text;
+use super::sql::{execute, query, to_text};
 use crate::db::Tx;
 use crate::domain::text::fold;
 use crate::error::Result;
@@ -19,11 +19,10 @@ pub enum Operation {
     Create,
     Update,
     Delete,
-    /// Emptied of its objects.
+    /// Deletion of the objects of a system.
     Clear,
     ImportHierarchy,
     ImportSchema,
-    /// Reset to the default.
     Revert,
 }
 
@@ -41,18 +40,15 @@ impl Operation {
     }
 }
 
-/// Target of an operation.
+/// Target of an operation, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// Connected system or a part of it: its id, unless it was just created or deleted, and its name.
+    /// Connected system or a part of it, with its id unless it was just created or deleted.
     System(Option<i64>, &'a str),
-    /// Run profile of a system: the id of the system, and the name of the profile.
+    /// Run profile, with the id of its system.
     RunProfile(i64, &'a str),
-    /// Service setting by its display name.
     ServiceSetting(&'a str),
-    /// Certificate by its name.
     Certificate(&'a str),
-    /// Retention of the history.
     History,
 }
 
@@ -71,12 +67,8 @@ impl<'a> Target<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Initiator {
-    /// Caller with an API key.
-    Key {
-        id: Uuid,
-        /// Name of the key at that time.
-        name: String,
-    },
+    /// Caller with an API key, which had this name.
+    Key { id: Uuid, name: String },
     /// The server itself.
     System,
 }
@@ -94,15 +86,11 @@ impl Initiator {
 /// Result of an activity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Summary in one line.
     pub message: Option<String>,
-    /// Warning although it succeeded.
     pub warning: Option<String>,
-    /// Reason of the failure.
     pub error: Option<String>,
-    /// Number of objects that were asked for.
+    /// Number of requested objects.
     pub to_process: usize,
-    /// Number of objects that were done.
     pub processed: usize,
 }
 
@@ -139,9 +127,8 @@ pub struct New<'a> {
     pub context: Option<&'a str>,
     pub by: &'a Initiator,
     pub at: OffsetDateTime,
-    /// Activity of which this one is a child.
     pub parent: Option<Uuid>,
-    /// Result; `None` while it is in progress.
+    /// `None` while it is in progress.
     pub outcome: Option<&'a Outcome>,
 }
 
@@ -153,14 +140,14 @@ pub fn record(
     by: &Initiator,
     outcome: &Outcome,
 ) -> Result<Uuid> {
-    let now = OffsetDateTime::now_utc();
-    insert(tx, &New { operation, target, context: None, by, at: now, parent: None, outcome: Some(outcome) })
+    let at = OffsetDateTime::now_utc();
+    insert(tx, &New { operation, target, context: None, by, at, parent: None, outcome: Some(outcome) })
 }
 
-/// Records the start of an operation that takes its time.
+/// Records the start of a long operation.
 pub fn open(tx: &Tx<'_>, operation: Operation, target: Target<'_>, by: &Initiator) -> Result<Uuid> {
-    let now = OffsetDateTime::now_utc();
-    insert(tx, &New { operation, target, context: None, by, at: now, parent: None, outcome: None })
+    let at = OffsetDateTime::now_utc();
+    insert(tx, &New { operation, target, context: None, by, at, parent: None, outcome: None })
 }
 
 pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
@@ -174,8 +161,8 @@ pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
     let created = to_text(new.at);
     let (target_type, target_name, system) = new.target.columns();
     let (by_type, by_id, by_name) = new.by.columns();
-    let nothing = Outcome::default();
-    let outcome = new.outcome.unwrap_or(&nothing);
+    let none = Outcome::default();
+    let outcome = new.outcome.unwrap_or(&none);
     let searched = [target_name, new.context, by_name, Some(target_type)].map(Option::unwrap_or_default);
     tx.prepare_cached(SQL)?.execute(named_params! {
         ":id": id.to_string(),
@@ -197,46 +184,48 @@ pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
         ":to_process": outcome.to_process as i64,
         ":processed": outcome.processed as i64,
         ":folded": target_name.map(fold),
-        // No text of a caller contains NUL, so that nothing is found across two of them.
+        // No text of a caller contains NUL, so that no search matches across two of them.
         ":searched": fold(&searched.join("\0")),
     })?;
     Ok(id)
 }
 
-/// Closes what [`open`] began, or updates the result of a closed activity.
+/// Stores the result of an activity that [`open`] began or that is closed.
 pub fn close(tx: &Tx<'_>, id: Uuid, outcome: &Outcome) -> Result<()> {
     const SQL: &str = "UPDATE activities SET ended = :now, status = :status, message = :message,
             warning_message = :warning, error_message = :error, objects_to_process = :to_process,
             objects_processed = :processed
         WHERE id = :id";
-    tx.prepare_cached(SQL)?.execute(named_params! {
-        ":id": id.to_string(),
-        ":now": to_text(OffsetDateTime::now_utc()),
-        ":status": outcome.status(),
-        ":message": outcome.message,
-        ":warning": outcome.warning,
-        ":error": outcome.error,
-        ":to_process": outcome.to_process as i64,
-        ":processed": outcome.processed as i64,
-    })?;
-    Ok(())
+    execute(
+        tx,
+        SQL,
+        named_params! {
+            ":id": id.to_string(),
+            ":now": to_text(OffsetDateTime::now_utc()),
+            ":status": outcome.status(),
+            ":message": outcome.message,
+            ":warning": outcome.warning,
+            ":error": outcome.error,
+            ":to_process": outcome.to_process as i64,
+            ":processed": outcome.processed as i64,
+        },
+    )
 }
 
-/// Closes what a crash left in progress. Returns the number of activities.
+/// Closes activities that a crash left in progress. Returns their number.
 pub fn close_orphans(tx: &Tx<'_>) -> Result<usize> {
     const SQL: &str = "UPDATE activities SET ended = ?1, status = 'FailedWithError', error_message = 'server stopped'
         WHERE status = 'InProgress'";
     Ok(tx.execute(SQL, [to_text(OffsetDateTime::now_utc())])?)
 }
 
-/// Short form of an activity, for people.
+/// Short form of an activity, with its error in place of its message.
 #[derive(Debug, Clone)]
 pub struct Line {
     pub created: String,
     pub status: String,
     pub operation: String,
     pub target: Option<String>,
-    /// Message or error.
     pub message: Option<String>,
 }
 
@@ -244,9 +233,7 @@ pub struct Line {
 pub fn latest(c: &Connection, count: usize) -> Result<Vec<Line>> {
     const SQL: &str = "SELECT created, status, target_operation, target_name, coalesce(error_message, message)
         FROM activities ORDER BY seq DESC LIMIT ?1";
-    let mut statement = c.prepare(SQL)?;
-    let rows = statement.query_map([count as i64], |r| {
+    query(c, SQL, [count as i64], |r| {
         Ok(Line { created: r.get(0)?, status: r.get(1)?, operation: r.get(2)?, target: r.get(3)?, message: r.get(4)? })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    })
 }

@@ -1,25 +1,20 @@
-//! Deletion of old activities with their children, oldest first, a bounded number at a time.
+//! Deletion of old activities in batches, oldest first.
 
 use time::OffsetDateTime;
 
 use crate::db::Tx;
 use crate::error::Result;
-use crate::store::columns::date;
-use crate::store::timestamp::to_text;
+use crate::store::sql::{date, query, to_text};
 
-/// Summary of what was deleted.
+/// Number of deleted activities, children included, and the creation of the oldest and newest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deleted {
-    /// Number of activities, children included.
     pub count: usize,
-    /// Creation of the oldest.
     pub oldest: Option<OffsetDateTime>,
-    /// Creation of the newest.
     pub newest: Option<OffsetDateTime>,
 }
 
 impl Deleted {
-    /// Adds another summary.
     pub fn add(&mut self, next: &Deleted) {
         self.count += next.count;
         self.oldest = self.oldest.into_iter().chain(next.oldest).min();
@@ -27,17 +22,14 @@ impl Deleted {
     }
 }
 
-/// Deletes at most `limit` activities created before a time, with their children. An activity that has not ended, or
-/// has a child that has not, stays.
+/// Deletes at most `limit` activities created before a time, with their children, unless one of these is in progress.
 pub fn delete(tx: &Tx<'_>, before: OffsetDateTime, limit: usize) -> Result<Deleted> {
     const OLD: &str = "SELECT id FROM activities a
         WHERE created < ?1 AND parent_id IS NULL AND status <> 'InProgress'
             AND NOT EXISTS (SELECT 1 FROM activities c WHERE c.parent_id = a.id AND c.status = 'InProgress')
         ORDER BY created, seq LIMIT ?2";
     const DELETE: &str = "DELETE FROM activities WHERE id = ?1 OR parent_id = ?1 RETURNING created";
-    let mut old = tx.prepare_cached(OLD)?;
-    let old = old.query_map((to_text(before), limit as i64), |r| r.get(0))?;
-    let old: Vec<String> = old.collect::<rusqlite::Result<_>>()?;
+    let old: Vec<String> = query(tx, OLD, (to_text(before), limit as i64), |r| r.get(0))?;
     let mut delete = tx.prepare_cached(DELETE)?;
     let mut deleted = Deleted::default();
     for id in old {
