@@ -1,7 +1,7 @@
 //! The program: arguments to commands, errors to exit codes.
 //!
-//! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address not to be had, 74 I/O, 75 lock held,
-//! 77 refused because of what is there, 78 configuration or keyring.
+//! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address not available, 74 I/O, 75 lock held,
+//! 77 conflict with existing data, 78 configuration or keyring.
 #![forbid(unsafe_code)]
 
 mod command;
@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use command::{Exit, api_key, backup, check, demo, help, manual, restore, rotate_key, serve};
 
-// Gives memory back soon after it was freed, which the system's allocator does not; configured in .cargo/config.toml.
+// Returns freed memory to the system soon, unlike the default allocator; configured in .cargo/config.toml.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -22,7 +22,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[derive(Parser)]
 #[command(name = "jim", version, after_help = help::jim(), disable_help_subcommand = true)]
 struct Arguments {
-    /// Configuration file; ./jim.toml is read if it is there and none is named.
+    /// Configuration file; by default ./jim.toml, if it exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -34,37 +34,37 @@ enum Command {
     /// Serve the API until SIGINT or SIGTERM (default).
     #[command(after_help = help::SERVE)]
     Serve(serve::Arguments),
-    /// Show what jim does, on a directory and a database of its own that are gone afterwards.
+    /// Demonstrate jim with a temporary directory and database.
     #[command(after_help = help::DEMO)]
     Demo(demo::Arguments),
-    /// Make, list and delete API keys of a server that is stopped.
+    /// Create, list and delete API keys of a stopped server.
     #[command(after_help = help::API_KEY)]
     ApiKey {
         #[command(subcommand)]
         action: api_key::Action,
     },
-    /// Check database and keyring without changing anything; beside a running server too.
+    /// Check database and keyring without changing them; also beside a running server.
     #[command(after_help = help::CHECK)]
     Check,
-    /// Copy the database into a new folder; beside a running server too. The keyring is not in it.
+    /// Copy the database, without the keyring, into a new folder; also beside a running server.
     #[command(after_help = help::BACKUP)]
     Backup {
-        /// A folder that does not exist yet, or an empty one.
+        /// New or empty folder.
         dir: PathBuf,
     },
-    /// Put a backup in the place of a database that is not there, for a server that is stopped.
+    /// Restore a backup for a stopped server without a database.
     #[command(after_help = help::RESTORE)]
     Restore {
-        /// A folder that jim backup made.
+        /// Folder made by jim backup.
         dir: PathBuf,
     },
-    /// Make a new master key and seal every secret with it; on the files of a server that is stopped.
+    /// Create a master key and seal every secret with it, for a stopped server.
     #[command(after_help = help::ROTATE_KEY)]
     RotateKey,
-    /// Print what makes a shell complete the commands of jim.
+    /// Print the completion script of a shell.
     #[command(after_help = help::COMPLETIONS)]
     Completions {
-        /// The shell.
+        /// Shell that will read the script.
         shell: clap_complete::Shell,
     },
     /// Print the manual page.
@@ -129,8 +129,8 @@ fn restrict_access() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Raises the limit of open files to its maximum. The default is often 1,024: with as many connections not even the
-/// database could be opened.
+/// Raises the limit of open files to its maximum. With the usual default of 1,024, as many connections would leave none
+/// for the database.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

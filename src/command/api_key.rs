@@ -1,4 +1,4 @@
-//! `jim api-key`: keys of a stopped server. A running one has its API for this.
+//! `jim api-key`: API keys of a stopped server. A running one has the API for this.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,19 +19,19 @@ use super::{Exit, load_config, plain};
 
 #[derive(Subcommand)]
 pub enum Action {
-    /// Make a key and print it, alone on one line. It is never shown again.
+    /// Create a key and print it, alone on one line. It is never shown again.
     Create {
-        /// A name of its own, 1-200 characters.
+        /// Unique name, 1-200 characters.
         #[arg(long)]
         name: String,
-        /// Administrator or Reader; may be given more than once. Without a role a key may only ask who it is.
+        /// Administrator or Reader; repeatable. Without a role a key may only read its own properties.
         #[arg(long = "role", value_parser = role)]
         roles: Vec<i64>,
-        /// A date (2027-01-31) or a date and time (2027-01-31T12:00:00Z) at which the key ends.
+        /// Expiry: a date (2027-01-31) or a date and time (2027-01-31T12:00:00Z).
         #[arg(long, value_name = "DATE", value_parser = date)]
         expires: Option<OffsetDateTime>,
     },
-    /// List the keys.
+    /// List all keys of the database.
     List,
     /// Delete a key by its id.
     Delete {
@@ -67,23 +67,21 @@ pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
         return Err(Exit::usage("the name must be 1-200 characters"));
     }
     if !matches!(action, Action::Create { .. }) {
-        // Only a first key makes a database.
+        // Only the creation of a key creates a database.
         refuse_missing(&config.database)?;
     }
-    let Files { db, hasher, .. } = open_files(&config).await.map_err(|fault| match fault {
-        StartError::Database(OpenError::Locked(who)) => Exit::locked(format!("{who}; call {instead} of that server")),
+    let Files { db, hasher, .. } = open_files(&config).await.map_err(|error| match error {
+        StartError::Database(OpenError::Locked(text)) => Exit::locked(format!("{text}; call {instead} of that server")),
         other => other.into(),
     })?;
-    let done = act(&db, &hasher, action).await;
-    let without = ops::lacks_administrator(&db).await?;
-    // A refused request leaves the database in one file too.
+    let lines = act(&db, &hasher, action).await;
+    let lacks_administrator = ops::lacks_administrator(&db).await?;
+    // Also after an error, so that the database is one file.
     db.checkpoint().await?;
     let mut out = std::io::stdout().lock();
-    for line in done? {
-        writeln!(out, "{}", line.expose()).map_err(|e| Exit::io(format!("cannot write: {e}")))?;
-    }
-    out.flush().map_err(|e| Exit::io(format!("cannot write: {e}")))?;
-    if without {
+    let written = lines?.iter().try_for_each(|line| writeln!(out, "{}", line.expose()));
+    written.and_then(|()| out.flush()).map_err(|e| Exit::io(format!("cannot write: {e}")))?;
+    if lacks_administrator {
         let _ = writeln!(std::io::stderr(), "jim: {}", ops::NO_ADMINISTRATOR);
     }
     Ok(())
@@ -128,7 +126,7 @@ fn line(key: &api_keys::ApiKey, now: OffsetDateTime) -> String {
     columns(&id, &prefix, state, &date(key.expires_at), &date(key.last_used_at), &roles, &name)
 }
 
-/// The name comes last, because it may be long.
+/// One line of the table, with the name last because it may be long.
 fn columns(id: &str, prefix: &str, state: &str, expires: &str, used: &str, roles: &str, name: &str) -> String {
     format!("{id:<36}  {prefix:<16}  {state:<8}  {expires:<20}  {used:<20}  {roles:<20}  {name}")
 }

@@ -1,4 +1,4 @@
-//! `jim backup`: a copy of the database, beside a running server too.
+//! `jim backup`: copies the database, also beside a running server.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use super::{Exit, load_config};
 /// Makes a backup and prints a summary.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
-    let working = Progress::of("copying and checking the database");
+    let progress = Progress::of("copying and checking the database");
     let done = backup::run(&config, folder)?;
-    drop(working);
+    drop(progress);
     let kids: Vec<String> = done.kids.iter().map(|kid| format!("{kid:08x}")).collect();
     let keys = if kids.len() == 1 { "key" } else { "keys" };
     say!(
-        "{}: {} KiB, {} rows; needs {keys} {} of the keyring {}, which is not in it: keep a copy in another place",
+        "{}: {} KiB, {} rows; needs {keys} {} of the keyring {}, which is not in it: keep a copy elsewhere",
         done.folder.display(),
         done.size.div_ceil(1024),
         done.rows,

@@ -1,4 +1,4 @@
-//! `jim completions`, `jim man` and `jim version`: generated from the same arguments and texts as the help.
+//! `jim completions`, `jim man` and `jim version`, generated from the arguments and texts of the help.
 
 use std::io::{self, Write};
 
@@ -66,7 +66,7 @@ fn list(section: &str, terms: impl Iterator<Item = (String, String)>, text: &mut
     Ok(())
 }
 
-/// Escapes text of our own, in which a line begins with no control character of roff but a full stop.
+/// Escapes our own text, whose lines begin with no other control character of roff than a full stop.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     let line = |line: &str| if line.starts_with('.') { format!("\\&{line}") } else { line.to_owned() };

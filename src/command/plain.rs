@@ -1,3 +1,3 @@
-//! Foreign text, escaped for a terminal: it cannot move the cursor, set colours or change the direction of text.
+//! Escaping of untrusted text for a terminal, where it could move the cursor, set colours or change the text direction.
 
 pub use jim::domain::text::{lines, one_line};

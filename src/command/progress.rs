@@ -1,17 +1,14 @@
-//! Progress of long work: one line that is overwritten in a terminal, a line every ten seconds elsewhere.
-//!
-//! On standard error, because standard output carries only the result. Quick work prints nothing.
+//! Progress of long work on standard error: one line that is overwritten in a terminal, a line every ten seconds
+//! elsewhere. Quick work prints nothing.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Delay before the first line.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
-/// Interval in a terminal.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(200);
-/// Interval in a file or a journal.
+/// Interval in a file or journal.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Progress display, until it is dropped.

@@ -1,4 +1,4 @@
-//! `jim restore`: restores a backup for a stopped server that has no database.
+//! `jim restore`: restores a backup for a stopped server without a database.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use super::{Exit, load_config};
 /// Restores a backup and prints a summary.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
-    let working = Progress::of("restoring and checking the database");
-    let done = restore::run(&config, folder).map_err(|fault| match fault {
-        StartError::Database(OpenError::Locked(who)) => {
-            Exit::locked(format!("{who}; stop it first, a restore needs the place to itself"))
+    let progress = Progress::of("restoring and checking the database");
+    let done = restore::run(&config, folder).map_err(|error| match error {
+        StartError::Database(OpenError::Locked(text)) => {
+            Exit::locked(format!("{text}; stop it first, a restore needs exclusive access"))
         }
         other => other.into(),
     })?;
-    drop(working);
+    drop(progress);
     say!(
         "{}: {} KiB, {} rows, as of {}; the keyring {} opens it",
         config.database.display(),

@@ -1,4 +1,4 @@
-//! `jim serve`: starts a server, prints its address, and stops it in order.
+//! `jim serve`: starts a server, prints its address, and stops it gracefully.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -19,10 +19,9 @@ use tokio::sync::oneshot;
 
 use super::{Exit, load_config_with, stop_signal};
 
-/// Options of the server.
 #[derive(clap::Args, Default)]
 pub struct Arguments {
-    /// Where the API listens, instead of what file and environment say.
+    /// Address of the API; overrides file and environment.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
 }
@@ -32,17 +31,17 @@ pub async fn run(named: Option<&Path>, arguments: Arguments) -> Result<(), Exit>
     let config = load_config_with(named, arguments.listen)?;
     telemetry::start(config.log_format, &config.log_filter);
     for name in &config.unknown_variables {
-        tracing::warn!(variable = name, "this environment variable means nothing and is ignored");
+        tracing::warn!(variable = name, "unknown environment variable ignored");
     }
     let stop = tokio::spawn(stop_signal()?);
-    // Before the address: the server that holds the database most likely has the address too.
+    // Before the address, which a running server of this database most likely has too.
     FileLock::refuse_held(&config.database)?;
     let listener = listen(config.listen)?;
     let infrastructure = infrastructure_key();
     let metrics = config.metrics.map(listen).transpose()?;
     let print = |key: &Secret| print_line(format_args!("bootstrap API key: {}", key.expose()));
     let server = Server::start(&config, listener, infrastructure, print).await?;
-    // Before the address is printed: until then the signal would end the process.
+    // Before the address is printed, because the signal ends the process until then.
     if let Some(tls) = &server.door.tls {
         tokio::spawn(reload_on_hangup(tls.clone())?);
     }
@@ -54,12 +53,11 @@ pub async fn run(named: Option<&Path>, arguments: Arguments) -> Result<(), Exit>
         tracing::info!(address = ?listener.local_addr().ok(), "metrics without a key");
         tokio::spawn(server::run(listener, http::metrics_alone(&server.app), Door::default(), std::future::pending()))
     });
-    server
-        .run(async {
-            let _ = stop.await;
-            tracing::info!("stopping");
-        })
-        .await;
+    let stop = async {
+        let _ = stop.await;
+        tracing::info!("stopping");
+    };
+    server.run(stop).await;
     if let Some(monitoring) = monitoring {
         monitoring.abort();
     }
@@ -77,14 +75,13 @@ fn infrastructure_key() -> Option<Secret> {
     }
 }
 
-/// Prints a line at once: a script waits for it.
+/// Prints and flushes a line, for which scripts wait.
 fn print_line(line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush())
 }
 
-/// Reloads the certificate on SIGHUP. Without TLS the signal keeps its default, which ends the process: a terminal that is
-/// closed sends it.
+/// Reloads the certificate on SIGHUP. Without TLS the signal ends the process, as a closed terminal expects.
 fn reload_on_hangup(tls: Arc<ListenerTls>) -> Result<impl Future<Output = ()> + Send + 'static, Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |e: std::io::Error| Exit::io(format!("cannot wait for signals: {e}"));
@@ -94,21 +91,21 @@ fn reload_on_hangup(tls: Arc<ListenerTls>) -> Result<impl Future<Output = ()> + 
             let tls = tls.clone();
             match tokio::task::spawn_blocking(move || tls.reload()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(why)) => tracing::error!(why, "the TLS certificate was not replaced; the one before stays"),
+                Ok(Err(why)) => tracing::error!(why, "the TLS certificate was not reloaded; the old one stays in use"),
                 Err(e) => tracing::error!(error = %e, "reading the TLS certificate failed"),
             }
         }
     })
 }
 
-/// As large as the number of connections: with the usual 128, the others of a burst would retry only a second later.
+/// The default number of connections: with the usual 128, clients of a burst would retry only a second later.
 const BACKLOG: u32 = 1024;
 
 /// Binds the address, before any file is touched.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let listening = socket.and_then(|socket| {
-        // The connections of the server before this one may still be closing.
+        // Connections of an earlier server may still be closing.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -121,7 +118,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
     })
 }
 
-/// A started server that does not serve yet.
+/// A started server that accepts no connections yet.
 pub struct Server {
     app: App,
     listener: TcpListener,
@@ -130,7 +127,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the files and creates the first keys; `print` shows the bootstrap key, which is kept nowhere.
+    /// Opens the files and creates the first keys; `print` shows the bootstrap key, which is not stored.
     pub async fn start(
         config: &Config,
         listener: TcpListener,
@@ -138,7 +135,7 @@ impl Server {
         print: impl FnOnce(&Secret) -> std::io::Result<()>,
     ) -> Result<Server, Exit> {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
-        // Before any file is created: this error is independent of them.
+        // Before any file is created, since an error here does not depend on them.
         let tls = config.tls.as_ref().map(|(certificate, key)| ListenerTls::load(certificate, key)).transpose();
         let door = Door {
             limits: server::Limits {
@@ -153,7 +150,7 @@ impl Server {
         Ok(Server { app, listener, door, address })
     }
 
-    /// Serves until `stop`, then lets requests in progress finish and leaves the database in one file.
+    /// Serves until `stop`, finishes requests in progress and checkpoints the database.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let route = http::api(&self.app);
         let (end, ended) = oneshot::channel();
@@ -161,12 +158,12 @@ impl Server {
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
         server::run(self.listener, route, self.door, stop).await;
         retention.abort();
-        // Not aborted: the uses that it is storing would be lost.
+        // Not aborted, which would lose the uses of keys that it is storing.
         drop::<oneshot::Sender<()>>(end);
         let _ = housekeeping.await;
         housekeeping::finish(&self.app).await;
         if let Err(e) = self.app.db.checkpoint().await {
-            tracing::warn!(error = e.chain(), "the write-ahead file was not merged; the next start does it");
+            tracing::warn!(error = e.chain(), "the write-ahead log was not checkpointed; the next start does it");
         }
     }
 }

@@ -60,7 +60,7 @@ async fn it_says_what_it_checked_and_what_happened_and_writes_nothing() {
     for what in ["structure of the file", "references between tables", "an entry has one row", "2 sealed values open"] {
         assert!(told.lines().any(|l| l.starts_with("ok ") && l.contains(what)), "{what} is not in\n{told}");
     }
-    assert!(told.contains("jim.keys belongs to it") && !told.contains("FAULT"), "{told}");
+    assert!(told.contains("jim.keys belongs to it") && !told.contains("ERROR"), "{told}");
     let shown = activities(&told);
     assert_eq!(shown.len(), 20, "{told}");
     assert!(shown[0].contains("Renamed \\u{1b}[2J\\u{202e} to\\ntwo lines"), "nothing acts on a terminal: {told}");
@@ -110,7 +110,7 @@ fn without_a_database_or_keyring_it_says_so() {
         let before = place.kept();
         let done = place.run(&["check"]);
         assert_eq!(done.code, Some(78), "{tampering}: {done:?}");
-        assert!(done.out.lines().any(|l| l.starts_with("FAULT") && l.contains("key")), "{done:?}");
+        assert!(done.out.lines().any(|l| l.starts_with("ERROR") && l.contains("key")), "{done:?}");
         assert!(done.out.contains("ok      structure of the file"), "the database is checked all the same: {done:?}");
         assert_eq!(place.kept(), before);
         if tampering != "gone" {
@@ -173,7 +173,7 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
         let before = place.kept();
         let Done { code: got, out, err, .. } = place.run(&["check"]);
         assert_eq!(got, Some(code), "{what}:\n{out}{err}");
-        let faults: Vec<&str> = out.lines().filter(|l| l.starts_with("FAULT")).collect();
+        let faults: Vec<&str> = out.lines().filter(|l| l.starts_with("ERROR")).collect();
         assert!(faults.iter().any(|l| l.contains(wanted)), "{what}: {wanted} is not in\n{out}");
         assert_eq!(activities(&out).len(), 5, "{what}: the activities are shown all the same\n{out}");
         assert!(!err.is_empty() && !err.contains("panicked"), "{what}: {err}");

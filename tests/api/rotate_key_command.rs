@@ -103,7 +103,7 @@ async fn s4_a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
         values.collect::<Result<Vec<_>, _>>().expect("values")
     };
     let told = place.run(&["rotate-key"]).told();
-    assert!(told.contains("sealed 3 of 3") && told.contains("copy it anew"), "{told}");
+    assert!(told.contains("sealed 3 of 3") && told.contains("renew your copy"), "{told}");
     let kids = filled.kids();
     assert_eq!((kids.len(), &kids[0]), (2, &first[0]));
     assert!(told.contains(&kids[1]), "{told}");
@@ -147,7 +147,7 @@ async fn s4_a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
     }
     filled.works().await;
     let checked = place.run(&["check"]).told();
-    assert!(checked.contains("3 sealed values open") && !checked.contains("FAULT"), "{checked}");
+    assert!(checked.contains("3 sealed values open") && !checked.contains("ERROR"), "{checked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,7 +253,7 @@ async fn a2_s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readabl
     let runtime = tokio::runtime::Handle::current();
     let inspect = |n: usize, at: &str| {
         let told = place.run(&["check"]).told();
-        assert!(told.contains("4 sealed values open") && !told.contains("FAULT"), "{at}:\n{told}");
+        assert!(told.contains("4 sealed values open") && !told.contains("ERROR"), "{at}:\n{told}");
         invariants::hold(&place.path("jim.db"), at);
         assert!(place.read("jim.keys").starts_with(&keyring), "{at}: a key was lost");
         let (keys, left) = (filled.kids().len(), filled.sealed_under(&old));

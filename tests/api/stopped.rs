@@ -163,7 +163,7 @@ async fn a10_a_stop_under_load_loses_nothing() {
         server.address();
     }
     assert_eq!(server.stop().code, Some(0));
-    assert!(!place.run(&["check"]).told().contains("FAULT"));
+    assert!(!place.run(&["check"]).told().contains("ERROR"));
     let writes: usize = known.lock().expect("knowledge").iter().map(|k| k.last).sum();
     let told = format!(
         "{stops} stops under load, {running} of them during an import, {writes} writes, 0 acknowledged \

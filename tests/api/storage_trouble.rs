@@ -238,7 +238,7 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
     bars::judged("O7", slowest <= Duration::from_millis(50) && seen_in_time, &told);
     server.log_line("the disk takes changes again");
     server.kill();
-    assert!(!place.run(&["check"]).told().contains("FAULT"));
+    assert!(!place.run(&["check"]).told().contains("ERROR"));
     invariants::hold(&small.path("jim.db"), "after a full disk");
     let mut found = names(&small.path("jim.db"));
     found.sort();
@@ -319,7 +319,7 @@ async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
         }
         assert!(kept.len() >= 7, "{kept:?}");
         server.kill();
-        assert!(!place.run(&["check"]).told().contains("FAULT"));
+        assert!(!place.run(&["check"]).told().contains("ERROR"));
         invariants::hold(&place.path("jim.db"), &format!("synchronisation {nth}"));
         assert_eq!(names(&place.path("jim.db")), kept, "synchronisation {nth}");
         let calls = String::from_utf8_lossy(&place.read("calls")).into_owned();

@@ -103,7 +103,7 @@ async fn b6_a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
         assert!(told.contains("jim.db") && told.contains("opens it"), "{told}");
         assert!(fresh.kept().keys().eq(["jim.db", "jim.keys"]), "{:?}", fresh.names());
         assert_eq!(mode(&fresh.path("jim.db")), 0o600);
-        assert!(!fresh.run(&["check"]).told().contains("FAULT"));
+        assert!(!fresh.run(&["check"]).told().contains("ERROR"));
         let begun = Instant::now();
         let server = fresh.serve();
         assert_eq!(server.out().len(), 1, "no key was made: {:?}", server.out());

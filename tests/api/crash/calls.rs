@@ -152,7 +152,7 @@ async fn a2_a_first_start_killed_at_any_call_can_be_repeated() {
         assert_eq!(Call::fired(&place, pid) > 0, fired, "{at}");
         let key = done.out.lines().find_map(|l| l.strip_prefix("bootstrap API key: ").map(str::to_owned));
         if place.path("jim.db").exists() {
-            assert!(!place.run(&["check"]).told().contains("FAULT"), "{at}");
+            assert!(!place.run(&["check"]).told().contains("ERROR"), "{at}");
         } else {
             assert!(key.is_none(), "{at}: a key of nothing");
             without += 1;
@@ -215,7 +215,7 @@ async fn a3_a_call_of_a_command_that_fails_ends_it_with_74() {
                     assert!(fired && !why.contains("damaged"), "{at}: {why}");
                 }
                 let found = place.run(&["check"]).told();
-                assert!(!found.contains("FAULT") && found.contains("1 sealed values open"), "{at}:\n{found}");
+                assert!(!found.contains("ERROR") && found.contains("1 sealed values open"), "{at}:\n{found}");
                 assert!(place.read("jim.keys").starts_with(&keyring), "{at}: a key was lost");
                 if arguments[0] == "backup" {
                     // The last that can fail is the synchronisation of the folder in which it has got its name.

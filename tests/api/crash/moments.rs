@@ -221,7 +221,7 @@ async fn killed(dice: &mut Dice, all: &mut Total) {
             ended.expect("a client ends with its server");
         }
         let told = place.run(&["check"]).told();
-        assert!(!told.contains("FAULT"), "point {point}:\n{told}");
+        assert!(!told.contains("ERROR"), "point {point}:\n{told}");
         let begun = Instant::now();
         server = Process::start(place.command(&["serve"]));
         server.client(&key).get("/api/v1/health/ready").await.expect_status(200);
@@ -236,7 +236,7 @@ async fn killed(dice: &mut Dice, all: &mut Total) {
     all.in_flight += tally.in_flight;
     all.took_effect += tally.took_effect;
     assert_eq!(server.stop().code, Some(0));
-    assert!(!place.run(&["check"]).told().contains("FAULT"));
+    assert!(!place.run(&["check"]).told().contains("ERROR"));
 }
 
 /// What the kills on a file met with.

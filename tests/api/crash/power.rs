@@ -239,7 +239,7 @@ async fn a4_after_a_power_loss_everything_acknowledged_is_there() {
         checked += 1;
         if checked % bars::size(25, 10) == 0 {
             let found = image.run(&["check"]).told();
-            assert!(!found.contains("FAULT"), "moment {moment}:\n{found}");
+            assert!(!found.contains("ERROR"), "moment {moment}:\n{found}");
         }
         let c = Connection::open(image.path("jim.db")).expect("opens");
         let broken = invariants::broken(&c);

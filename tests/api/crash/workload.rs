@@ -193,7 +193,7 @@ impl Workload {
     /// Holds what is stored against what the clients were told.
     pub fn inspect(&self, told: &[Told], at: &str) {
         let found = self.place.run(&["check"]).told();
-        assert!(!found.contains("FAULT"), "{at}:\n{found}");
+        assert!(!found.contains("ERROR"), "{at}:\n{found}");
         let c = invariants::look(&self.place.path("jim.db"));
         let broken = invariants::broken(&c);
         assert!(broken.is_empty(), "{at}: {broken:#?}");

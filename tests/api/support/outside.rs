@@ -80,7 +80,7 @@ impl Outside {
         assert!(panicked.is_empty(), "{panicked:?}");
         let told = self.place.run(&["check"]).told();
         assert!(told.contains(&format!("process {}", self.server.pid())), "it is gone: {told}");
-        assert!(!told.contains("FAULT"), "{told}");
+        assert!(!told.contains("ERROR"), "{told}");
         invariants::hold(&self.place.path("jim.db"), "at the end");
     }
 
