@@ -32,7 +32,6 @@ impl Default for Limits {
     }
 }
 
-/// A validated configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,

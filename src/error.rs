@@ -34,7 +34,6 @@ pub enum Error {
     /// No credential, or one that is not accepted.
     #[error("{0}")]
     Unauthorised(&'static str),
-    /// The credential lacks the role.
     #[error("{0}")]
     Forbidden(&'static str),
     /// Not now: the resource is in use, or a rule over several resources forbids it.
@@ -65,7 +64,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// One invalid field.
     pub fn field(path: impl Into<String>, text: impl Into<String>) -> Self {
         Error::Invalid(BTreeMap::from([(path.into(), vec![text.into()])]))
     }

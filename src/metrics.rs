@@ -14,9 +14,8 @@ use prometheus::{
     TextEncoder,
 };
 
-/// Buckets in seconds.
-const REQUEST_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
-const IMPORT_BUCKETS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0];
+const REQUEST_SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+const IMPORT_SECONDS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Imported {
@@ -121,7 +120,7 @@ impl Default for Metrics {
             request_seconds: histograms(
                 "jim_http_request_duration_seconds",
                 "Time until the head of the answer was ready.",
-                &REQUEST_BUCKETS,
+                &REQUEST_SECONDS,
                 &["method", "route"],
             ),
             imports: counters(
@@ -132,7 +131,7 @@ impl Default for Metrics {
             import_seconds: histograms(
                 "jim_import_duration_seconds",
                 "Time of imports.",
-                &IMPORT_BUCKETS,
+                &IMPORT_SECONDS,
                 &["connected_system", "kind"],
             ),
             systems: Arc::default(),

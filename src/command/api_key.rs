@@ -53,7 +53,6 @@ fn date(text: &str) -> Result<OffsetDateTime, String> {
     }
 }
 
-/// Runs an action on the files of a stopped server.
 pub async fn run(named: Option<&Path>, action: Action) -> Result<(), Exit> {
     let config = load_config(named)?;
     let instead = match &action {

@@ -7,7 +7,6 @@ use jim::ops::backup;
 use super::progress::Progress;
 use super::{Exit, load_config};
 
-/// Makes a backup and prints a summary.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
     let progress = Progress::of("copying and checking the database");

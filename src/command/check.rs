@@ -7,7 +7,6 @@ use jim::ops::check;
 use super::progress::Progress;
 use super::{Exit, load_config, plain};
 
-/// Runs the checks and prints their results.
 pub async fn run(named: Option<&Path>) -> Result<(), Exit> {
     let config = load_config(named)?;
     let progress = Progress::of("checking the database");

@@ -10,13 +10,11 @@ use jim::guide;
 
 use super::{Exit, help};
 
-/// Prints what `--version` prints.
 pub fn version() -> Result<(), Exit> {
     say!("jim {}", env!("CARGO_PKG_VERSION"));
     Ok(())
 }
 
-/// Prints the completion script of a shell.
 pub fn completions(mut command: Command, shell: clap_complete::Shell) -> Result<(), Exit> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut command, "jim", &mut text);
@@ -73,7 +71,6 @@ fn escaped(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Describes a command and its subcommands.
 fn describe(command: &Command, above: &str, text: &mut Vec<u8>) -> io::Result<()> {
     if command.get_name() == "help" {
         return Ok(());

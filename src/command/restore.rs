@@ -9,7 +9,6 @@ use jim::ops::start::StartError;
 use super::progress::Progress;
 use super::{Exit, load_config};
 
-/// Restores a backup and prints a summary.
 pub fn run(named: Option<&Path>, folder: &Path) -> Result<(), Exit> {
     let config = load_config(named)?;
     let progress = Progress::of("restoring and checking the database");

@@ -26,7 +26,6 @@ pub struct Arguments {
     listen: Option<SocketAddr>,
 }
 
-/// Serves until a signal.
 pub async fn run(named: Option<&Path>, arguments: Arguments) -> Result<(), Exit> {
     let config = load_config_with(named, arguments.listen)?;
     telemetry::start(config.log_format, &config.log_filter);

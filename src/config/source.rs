@@ -7,7 +7,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::INFRASTRUCTURE_KEY;
 
-/// Every key, by section.
 pub(super) const KEYS: [(&str, &str); 18] = [
     ("server", "listen"),
     ("server", "insecure_http"),

@@ -58,7 +58,6 @@ pub(super) fn verify(path: &Path, connection: &Connection) -> Result<(), OpenErr
     Ok(())
 }
 
-/// Schema version of an open file.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i32> {
     connection.pragma_query_value(None, "user_version", |r| r.get(0))
 }

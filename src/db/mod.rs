@@ -21,7 +21,6 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,12 +37,10 @@ pub use error::OpenError;
 pub use lock::{FileLock, Holder};
 pub use place::{refuse_missing, refuse_world_writable};
 pub use rusqlite::Connection;
-/// A transaction of the writer.
 pub use rusqlite::Transaction as Tx;
 
 /// Timeout of a write in the queue, after which it is refused with "busy".
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of the readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time that a requested checkpoint waits for readers.
 const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
@@ -86,26 +83,6 @@ impl Drop for Inner {
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
-    }
-}
-
-const QUEUED: u8 = 0;
-const STARTED: u8 = 1;
-const CANCELLED: u8 = 2;
-
-/// Handle of a queued job, which is cancelled when the handle is dropped before the job starts.
-struct JobHandle(Arc<AtomicU8>);
-
-impl JobHandle {
-    /// Moves the job from the queue to `state`; false if it has left the queue.
-    fn leave_queue(&self, state: u8) -> bool {
-        self.0.compare_exchange(QUEUED, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-}
-
-impl Drop for JobHandle {
-    fn drop(&mut self) {
-        self.leave_queue(CANCELLED);
     }
 }
 
@@ -253,15 +230,13 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Writer) -> Result<T> + Send + 'static,
     {
-        let state = Arc::new(AtomicU8::new(QUEUED));
-        let (started, start) = oneshot::channel();
+        let (started, mut start) = oneshot::channel();
         let (reply, answer) = oneshot::channel();
-        let handle = JobHandle(state.clone());
         let job: Job = Box::new(move |writer| {
-            if !JobHandle(state).leave_queue(STARTED) {
+            // Fails if the caller has given up: the job is cancelled.
+            if started.send(()).is_err() {
                 return;
             }
-            let _ = started.send(());
             let result = f(writer).map_err(|e| {
                 writer.health.record(&e);
                 match e {
@@ -274,8 +249,12 @@ impl Db {
         let no_answer =
             || Error::internal("the writer thread did not answer", "a write failed or the store is closing");
         self.inner.jobs.as_ref().ok_or_else(no_answer)?.send(job).map_err(|_| no_answer())?;
-        if tokio::time::timeout(QUEUE_TIMEOUT, start).await.is_err() && handle.leave_queue(CANCELLED) {
-            return Err(Error::Unavailable { why: "the database is busy", source: None });
+        if tokio::time::timeout(QUEUE_TIMEOUT, &mut start).await.is_err() {
+            start.close();
+            // A job that started just before the channel was closed is waited for.
+            if start.try_recv().is_err() {
+                return Err(Error::Unavailable { why: "the database is busy", source: None });
+            }
         }
         answer.await.map_err(|_| no_answer())?
     }

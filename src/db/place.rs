@@ -12,10 +12,8 @@ pub(super) fn refuse_unsafe(path: &Path) -> Result<(), OpenError> {
     let folder = folder_of(path);
     refuse_world_writable(folder)?;
     if let Some(network) = rustix::fs::statfs(folder).ok().and_then(|s| network(s.f_type as u32)) {
-        return Err(OpenError::Unsafe(format!(
-            "{} is on a network file system ({network}); use a local one",
-            folder.display()
-        )));
+        let at = folder.display();
+        return Err(OpenError::Unsafe(format!("{at} is on a network file system ({network}); use a local one")));
     }
     Ok(())
 }
@@ -30,15 +28,14 @@ pub fn refuse_missing(path: &Path) -> Result<(), OpenError> {
 
 /// Rejects a folder in which every account may replace files of others.
 pub fn refuse_world_writable(folder: &Path) -> Result<(), OpenError> {
-    let meta = std::fs::metadata(folder)
-        .map_err(|e| OpenError::io(&format!("the folder {} cannot be used", folder.display()), e))?;
+    let at = folder.display();
+    let meta = std::fs::metadata(folder).map_err(|e| OpenError::cannot("use the folder", folder, e))?;
     if !meta.is_dir() {
-        return Err(OpenError::Io(format!("{} is not a folder", folder.display())));
+        return Err(OpenError::Io(format!("{at} is not a folder")));
     }
     if meta.mode() & 0o002 != 0 && meta.mode() & 0o1000 == 0 {
         return Err(OpenError::Unsafe(format!(
-            "{} is writable by every account; remove that right (chmod o-w) or use another folder",
-            folder.display()
+            "{at} is writable by every account; remove that right (chmod o-w) or use another folder"
         )));
     }
     Ok(())
@@ -46,6 +43,7 @@ pub fn refuse_world_writable(folder: &Path) -> Result<(), OpenError> {
 
 /// Whether the file exists. Links and write-ahead files without a database are rejected.
 pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
+    let at = path.display();
     let meta = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -55,10 +53,9 @@ pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
             let holds = |stray: &&PathBuf| std::fs::symlink_metadata(stray).is_ok_and(|meta| meta.len() > 0);
             return match strays.iter().find(holds) {
                 Some(stray) => Err(OpenError::Damaged(format!(
-                    "{} exists, but {} does not; put the database back beside it, or move it away to go on without its \
-                     changes",
-                    stray.display(),
-                    path.display()
+                    "{} exists, but {at} does not; put the database back beside it, or move it away to go on without \
+                     its changes",
+                    stray.display()
                 ))),
                 None => Ok(false),
             };
@@ -66,19 +63,15 @@ pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
         Err(e) => return Err(OpenError::cannot("look at", path, e)),
     };
     if !meta.is_file() {
-        return Err(OpenError::Unsafe(format!(
-            "{} is a link or no ordinary file; name the file itself",
-            path.display()
-        )));
+        return Err(OpenError::Unsafe(format!("{at} is a link or no ordinary file; name the file itself")));
     }
     if meta.nlink() > 1 {
         return Err(OpenError::Unsafe(format!(
-            "{} has a second name (hard link); a write through one would not be seen through the other",
-            path.display()
+            "{at} has a second name (hard link); a write through one would not be seen through the other"
         )));
     }
     if meta.len() == 0 {
-        return Err(OpenError::Damaged(format!("{} is empty; remove it to start anew", path.display())));
+        return Err(OpenError::Damaged(format!("{at} is empty; remove it to create a new database")));
     }
     Ok(true)
 }
@@ -121,7 +114,6 @@ pub(super) fn sqlite_name(path: &Path) -> PathBuf {
     Path::new(".").join(path)
 }
 
-/// Folder of a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -11,7 +11,6 @@ use super::error::OpenError;
 /// Oldest SQLite that does not corrupt a write-ahead log reset during a read.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// Busy timeout of statements.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the write-ahead log after which a commit checkpoints it.
 pub(super) const CHECKPOINT_PAGES: i64 = 1000;

@@ -65,10 +65,10 @@ fn keep_a_copy(path: &Path, connection: &Connection, version: i32) -> Result<Pat
         let broken = c.and_then(|c| Ok(violation(&c, "PRAGMA integrity_check(1)")?.or(violation(&c, REFERENCES)?)));
         match broken.map_err(|e| OpenError::sqlite(&part, &e))? {
             None => Ok(()),
-            Some(what) => Err(OpenError::Damaged(format!(
-                "{} is damaged and was not upgraded; nothing was changed: {what}",
-                path.display()
-            ))),
+            Some(what) => {
+                let at = path.display();
+                Err(OpenError::Damaged(format!("{at} is damaged and was not upgraded; nothing was changed: {what}")))
+            }
         }
     });
     let renamed =

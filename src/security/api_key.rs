@@ -119,7 +119,6 @@ pub struct Hasher {
     arena: Mutex<Option<Vec<Block>>>,
 }
 
-/// Keys derived from one master key.
 struct Derived {
     kid: u32,
     pepper: Zeroizing<[u8; 32]>,

@@ -7,7 +7,6 @@ use time::OffsetDateTime;
 /// Reading of both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// Wall time.
     pub at: OffsetDateTime,
     /// Monotonic time since the start.
     pub elapsed: Duration,

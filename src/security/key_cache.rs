@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
@@ -116,7 +116,7 @@ impl KeyCache {
     }
 
     pub fn get(&self, digest: &Digest) -> Cached {
-        let mut guard = self.state();
+        let mut guard = self.state.lock();
         let state = &mut *guard;
         let now = Instant::now();
         if let Some(entry) = state.verified.get_mut(digest) {
@@ -141,7 +141,7 @@ impl KeyCache {
         F: FnOnce() -> V,
         V: Future<Output = Result<Option<Arc<Record>>>>,
     {
-        let flight = self.state().flights.entry(digest).or_default().clone();
+        let flight = self.state.lock().flights.entry(digest).or_default().clone();
         // Another request may have verified it meanwhile.
         let run = async || match self.get(&digest) {
             Cached::Verified(record) => Ok(Some(record)),
@@ -149,7 +149,7 @@ impl KeyCache {
             Cached::Miss => verify().await,
         };
         let result = flight.get_or_try_init(run).await.cloned();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         // The first caller with a result removes the flight; after errors the last one, when only the map and this call
         // hold it. A later flight of the same digest stays.
         let is_listed = state.flights.get(&digest).is_some_and(|listed| Arc::ptr_eq(listed, &flight));
@@ -179,13 +179,12 @@ impl KeyCache {
         self.queue.available_permits() == MAX_WAITING
     }
 
-    /// Number of argon2 runs since the start.
     pub fn argon2_runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)
     }
 
     pub fn insert(&self, digest: Digest, record: Record) -> Arc<Record> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let now = Instant::now();
         if state.verified.len() >= MAX_VERIFIED {
             let oldest = state.verified.iter().min_by_key(|(_, v)| v.last).map(|(d, _)| *d);
@@ -198,7 +197,7 @@ impl KeyCache {
     }
 
     pub fn insert_refusal(&self, digest: Digest, cause: RefusalCause) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let now = Instant::now();
         if state.refused.len() >= MAX_REFUSED {
             state.refused.retain(|_, (until, _)| *until > now);
@@ -211,7 +210,7 @@ impl KeyCache {
 
     /// Replaces the record of a key by its committed state before a change is answered; `None` after a deletion.
     pub fn replace(&self, id: Uuid, record: Option<Record>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match record {
             Some(record) => {
                 if state.records.contains_key(&id) {
@@ -228,23 +227,18 @@ impl KeyCache {
 
     /// Notes the use of a key, to be stored later.
     pub fn note_use(&self, id: Uuid, at: OffsetDateTime, from: IpAddr) {
-        self.state().used.insert(id, (at, from));
+        self.state.lock().used.insert(id, (at, from));
     }
 
     /// Restores uses that could not be stored, except where there are later ones.
     pub fn return_uses(&self, uses: HashMap<Uuid, (OffsetDateTime, IpAddr)>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         for (id, used) in uses {
             state.used.entry(id).or_insert(used);
         }
     }
 
-    /// Removes and returns the noted uses.
     pub fn take_uses(&self) -> HashMap<Uuid, (OffsetDateTime, IpAddr)> {
-        std::mem::take(&mut self.state().used)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+        std::mem::take(&mut self.state.lock().used)
     }
 }

@@ -41,12 +41,9 @@ pub fn read(path: &Path, what: &str, limit: u64) -> Result<Zeroizing<String>, Re
     if meta.mode() & 0o077 != 0 {
         return wrong(format!("the {what} {at} can be read by others; run: chmod 600 {at}"));
     }
-    if meta.uid() != ours && meta.uid() != 0 {
-        return wrong(format!(
-            "the {what} {at} belongs to the account {}; {}",
-            account(meta.uid()),
-            as_owner(meta.uid())
-        ));
+    let owner = meta.uid();
+    if owner != ours && owner != 0 {
+        return wrong(format!("the {what} {at} belongs to the account {}; {}", account(owner), as_owner(owner)));
     }
     if !meta.is_file() || meta.len() > limit {
         return wrong(format!("{at} is no file, or too long for a {what}; name the right file"));

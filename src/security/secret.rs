@@ -111,9 +111,8 @@ impl Keyring {
             _ => KeyringError::Io(format!("cannot replace the keyring {at}: {e}")),
         };
         if std::fs::symlink_metadata(path).map_err(refused)?.is_symlink() {
-            return Err(KeyringError::Wrong(format!(
-                "the keyring {at} is a link; name the file itself with [keys] path"
-            )));
+            let text = format!("the keyring {at} is a link; name the file itself with [keys] path");
+            return Err(KeyringError::Wrong(text));
         }
         // The lock of a database is not enough: two databases can share a keyring.
         let folder = open_folder(path).map_err(refused)?;
@@ -300,7 +299,6 @@ fn open_folder(path: &Path) -> std::io::Result<File> {
     File::open(folder_of(path))
 }
 
-/// Folder of a file.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -117,7 +117,7 @@ impl ClientTrust {
     /// One handshake of a client. With `verify` false any certificate is accepted; the connection is still encrypted.
     /// An error is for the log only.
     pub async fn handshake(&self, verify: bool) -> Result<Handshake, String> {
-        let accepting = || Verifier { verifier: Arc::new(Fixed::new(true)), known: Arc::default() };
+        let accepting = || Verifier { verifier: Arc::new(Fixed { accepts: true }), known: Arc::default() };
         let Verifier { verifier, known } = if verify { self.verifier().await? } else { accepting() };
         let witness = Arc::new(Witness::of(verifier, known));
         Ok(Handshake { config: Arc::new(client(&witness)?), witness })

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::sync::Arc;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::sql::{execute, find, query, text};
@@ -281,11 +280,11 @@ fn optional_text(r: &Row<'_>, index: usize) -> rusqlite::Result<Option<Box<str>>
 }
 
 fn entry_id(r: &Row<'_>, kind: usize, value: usize) -> rusqlite::Result<Option<EntryId>> {
-    let ValueRef::Integer(number) = r.get_ref(kind)? else { return Ok(None) };
-    let kind = match number {
-        1 => IdKind::ObjectGuid,
-        2 => IdKind::EntryUuid,
-        _ => IdKind::NsUniqueId,
+    let kind = match r.get(kind)? {
+        None => return Ok(None),
+        Some(1) => IdKind::ObjectGuid,
+        Some(2) => IdKind::EntryUuid,
+        Some(_) => IdKind::NsUniqueId,
     };
     Ok(Some(EntryId { kind, value: r.get(value)? }))
 }

@@ -9,7 +9,6 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 /// Smallest accepted RSA key, for signatures and for directories.
 pub const MIN_RSA_BITS: usize = 2048;
 
-/// Result of a signature check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
     Yes,

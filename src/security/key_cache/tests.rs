@@ -82,11 +82,11 @@ fn a_verification_lasts_five_minutes_unused_and_fifteen_in_all() {
         let cache = KeyCache::default();
         cache.insert(digest(1), record(1));
         let begun = Instant::now();
-        if let Some(entry) = cache.state().verified.get_mut(&digest(1)) {
+        if let Some(entry) = cache.state.lock().verified.get_mut(&digest(1)) {
             (entry.since, entry.last) = (begun - since, begun - last);
         }
         assert_eq!(verified(&cache, digest(1)).is_some(), lasts, "{since:?} {last:?}");
-        let state = cache.state();
+        let state = cache.state.lock();
         assert_eq!(state.verified.len(), usize::from(lasts), "what ended is forgotten");
         assert!(state.verified.values().all(|entry| entry.last >= begun), "a use counts from now");
     }
@@ -99,9 +99,9 @@ fn a_refusal_lasts_a_minute() {
     cache.insert_refusal(digest(1), RefusalCause::unknown(RefusalReason::Unknown));
     assert_eq!(refused(&cache, digest(1)), Some(RefusalReason::Unknown));
     assert_eq!(refused(&cache, digest(2)), None);
-    let until = cache.state().refused[&digest(1)].0;
+    let until = cache.state.lock().refused[&digest(1)].0;
     assert!(until >= begun + 60 * SECOND && until <= Instant::now() + 60 * SECOND);
-    cache.state().refused.insert(digest(1), (begun, RefusalCause::unknown(RefusalReason::Unknown)));
+    cache.state.lock().refused.insert(digest(1), (begun, RefusalCause::unknown(RefusalReason::Unknown)));
     assert_eq!(refused(&cache, digest(1)), None);
 }
 
@@ -111,11 +111,11 @@ fn memory_is_bounded() {
     for n in 0..MAX_VERIFIED as u32 {
         cache.insert(digest(n), record(1));
     }
-    if let Some(entry) = cache.state().verified.get_mut(&digest(7)) {
+    if let Some(entry) = cache.state.lock().verified.get_mut(&digest(7)) {
         entry.last -= SECOND;
     }
     cache.insert(digest(9_999), record(1));
-    assert_eq!(cache.state().verified.len(), MAX_VERIFIED);
+    assert_eq!(cache.state.lock().verified.len(), MAX_VERIFIED);
     assert_eq!(verified(&cache, digest(7)), None, "the one that was longest not used goes");
     assert!([0, 6, 8, 9_999].iter().all(|n| verified(&cache, digest(*n)).is_some()));
 
@@ -124,16 +124,16 @@ fn memory_is_bounded() {
         cache.insert_refusal(digest(n), cause);
     }
     for n in 0..10 {
-        cache.state().refused.insert(digest(n), (Instant::now(), cause));
+        cache.state.lock().refused.insert(digest(n), (Instant::now(), cause));
     }
     cache.insert_refusal(digest(9_998), cause);
-    assert_eq!(cache.state().refused.len(), MAX_REFUSED - 9, "those that are over go first");
+    assert_eq!(cache.state.lock().refused.len(), MAX_REFUSED - 9, "those that are over go first");
     for n in 0..9 {
         cache.insert_refusal(digest(10_000 + n), cause);
     }
-    assert_eq!(cache.state().refused.len(), MAX_REFUSED);
+    assert_eq!(cache.state.lock().refused.len(), MAX_REFUSED);
     cache.insert_refusal(digest(9_999), cause);
-    assert_eq!(cache.state().refused.len(), 1, "all are asked again before memory grows");
+    assert_eq!(cache.state.lock().refused.len(), 1, "all are asked again before memory grows");
 }
 
 #[test]
@@ -145,13 +145,13 @@ fn a_change_acts_on_cached_keys_at_once() {
     cache.replace(record(1).id, renamed(1));
     assert_eq!(verified(&cache, digest(1)).as_deref(), Some("renamed"));
     cache.replace(record(3).id, renamed(3));
-    assert!(!cache.state().records.contains_key(&record(3).id), "an unused key is not cached");
+    assert!(!cache.state.lock().records.contains_key(&record(3).id), "an unused key is not cached");
     for n in [1, 2] {
         cache.note_use(record(n).id, OffsetDateTime::UNIX_EPOCH, HERE);
     }
     cache.replace(record(1).id, None);
     assert_eq!((verified(&cache, digest(1)), verified(&cache, digest(2)).as_deref()), (None, Some("key 2")));
-    assert_eq!(cache.state().verified.len(), 1);
+    assert_eq!(cache.state.lock().verified.len(), 1);
     assert_eq!(cache.take_uses().into_keys().collect::<Vec<_>>(), [record(2).id], "no use of a key that is gone");
 }
 
@@ -202,11 +202,11 @@ async fn a_failed_verification_is_retried() {
     let cache = KeyCache::default();
     let fails = || async { Err(Error::internal("no argon2", "for a test")) };
     assert!(cache.single_flight(digest(1), fails).await.is_err());
-    assert!(cache.state().flights.is_empty());
+    assert!(cache.state.lock().flights.is_empty());
     let lands = || async { Ok(Some(cache.insert(digest(1), record(1)))) };
     let landed = cache.single_flight(digest(1), lands).await.expect("a verdict");
     assert_eq!(landed.map(|record| record.id), Some(record(1).id));
-    assert!(cache.state().flights.is_empty());
+    assert!(cache.state.lock().flights.is_empty());
     // A late caller takes the cached result.
     let known = cache.single_flight(digest(1), fails).await.expect("no second run");
     assert_eq!(known.map(|record| record.id), Some(record(1).id));
@@ -242,5 +242,5 @@ fn a_late_caller_does_not_remove_the_next_flight() {
     assert_eq!(begun.load(Ordering::Relaxed), 2, "the last one waits for the flight before it");
     third_gate.send(()).expect("it waits");
     assert!(next.as_mut().poll(&mut context).is_ready() && joins.as_mut().poll(&mut context).is_ready());
-    assert!(cache.state().flights.is_empty());
+    assert!(cache.state.lock().flights.is_empty());
 }

@@ -142,23 +142,20 @@ impl Diagnosis<'_> {
         format!("{reason}: {} was issued by {issuer}", top.subject)
     }
 
-    /// Names the first certificate of the path with an RSA key that is not accepted.
     fn short_key(&self) -> Option<String> {
-        self.known_path().into_iter().find_map(|der| {
-            let bits = Strength::read(der).short_key?;
-            Some(format!("certificate too weak: {} has an RSA key of {bits} bits", Certificate::read(der)?.subject))
-        })
+        self.weakest(|s| s.short_key.map(|bits| format!("has an RSA key of {bits} bits")))
     }
 
     fn old_digest(&self) -> Option<String> {
-        self.known_path().into_iter().find_map(|der| {
-            let digest = Strength::read(der).old_digest?;
-            Some(format!("certificate too weak: {} is signed with {digest}", Certificate::read(der)?.subject))
-        })
+        self.weakest(|s| s.old_digest.map(|digest| format!("is signed with {digest}")))
     }
 
-    fn known_path(&self) -> Vec<&CertificateDer<'static>> {
-        self.path(self.chain.iter().skip(1).chain(self.known))
+    /// Names the first certificate of the path with this weakness.
+    fn weakest(&self, weakness: impl Fn(Strength) -> Option<String>) -> Option<String> {
+        self.path(self.chain.iter().skip(1).chain(self.known)).into_iter().find_map(|der| {
+            let weakness = weakness(Strength::read(der))?;
+            Some(format!("certificate too weak: {} {weakness}", Certificate::read(der)?.subject))
+        })
     }
 
     /// Certification path by names: the directory's own certificate, its issuer and so on.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
@@ -19,16 +19,16 @@ use crate::security::certificate::Certificate;
 /// Intermediate certificates kept to explain a failure.
 const MAX_CHAIN: usize = 10;
 
-/// Signature checks, delegated to the verifier in a field.
-macro_rules! signatures_checked_by {
-    ($field:ident) => {
+/// Checks that the directory holds the key, the same for every verifier.
+macro_rules! signature_checks {
+    () => {
         fn verify_tls12_signature(
             &self,
             message: &[u8],
             cert: &CertificateDer<'_>,
             dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            self.$field.verify_tls12_signature(message, cert, dss)
+            verify_tls12_signature(message, cert, dss, &algorithms())
         }
 
         fn verify_tls13_signature(
@@ -37,13 +37,17 @@ macro_rules! signatures_checked_by {
             cert: &CertificateDer<'_>,
             dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            self.$field.verify_tls13_signature(message, cert, dss)
+            verify_tls13_signature(message, cert, dss, &algorithms())
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.$field.supported_verify_schemes()
+            algorithms().supported_schemes()
         }
     };
+}
+
+fn algorithms() -> WebPkiSupportedAlgorithms {
+    ring::default_provider().signature_verification_algorithms
 }
 
 /// Trusts chains to an authority, and known certificates themselves, because the library rejects some self-signed ones as
@@ -61,7 +65,7 @@ impl Trusting {
     ) -> Result<Trusting, String> {
         let authorities: Arc<dyn ServerCertVerifier> = if anchors.is_empty() {
             // The library builds no verifier without anchors, and failures would have no reason.
-            Arc::new(Fixed::new(false))
+            Arc::new(Fixed { accepts: false })
         } else {
             let provider = Arc::new(ring::default_provider());
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider).build();
@@ -95,7 +99,7 @@ impl ServerCertVerifier for Trusting {
         Ok(ServerCertVerified::assertion())
     }
 
-    signatures_checked_by!(authorities);
+    signature_checks!();
 }
 
 /// Delegating verifier that records what the directory presents and asks for.
@@ -157,20 +161,13 @@ impl ServerCertVerifier for Witness {
         self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
-    signatures_checked_by!(verifier);
+    signature_checks!();
 }
 
 /// Accepts every certificate or none; the directory must still prove that it holds the key.
 #[derive(Debug)]
 pub(super) struct Fixed {
-    accepts: bool,
-    provider: CryptoProvider,
-}
-
-impl Fixed {
-    pub(super) fn new(accepts: bool) -> Fixed {
-        Fixed { accepts, provider: ring::default_provider() }
-    }
+    pub accepts: bool,
 }
 
 impl ServerCertVerifier for Fixed {
@@ -186,25 +183,5 @@ impl ServerCertVerifier for Fixed {
         if self.accepts { Ok(ServerCertVerified::assertion()) } else { Err(untrusted) }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signature_checks!();
 }
