@@ -175,7 +175,11 @@ impl Reader<'_> {
 
     fn needs_folder(&mut self, section: &'static str, folder: &Path) {
         if !folder.is_dir() {
-            self.error(section, "path", &format!("needs the folder {}, which does not exist", folder.display()));
+            self.error(
+                section,
+                "path",
+                &format!("needs the folder {}, which does not exist; create it", folder.display()),
+            );
         }
     }
 

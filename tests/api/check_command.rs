@@ -160,7 +160,7 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
             "a part of nothing",
             "UPDATE activities SET parent_id = 'nothing' WHERE seq = (SELECT min(seq) FROM activities)",
             65,
-            "is part of one that is there",
+            "every parent of an activity exists",
         ),
     ];
     for (what, sql, code, wanted) in cases {

@@ -86,7 +86,7 @@ async fn a_database_that_is_damaged_while_it_is_served_takes_no_changes() {
     let done = server.stop();
     assert_eq!(done.code, Some(0));
     assert_eq!(place.kept(), before, "a stop writes nothing into it either");
-    assert_eq!(done.err.lines().filter(|l| l.contains("no change is accepted any more")).count(), 1, "{}", done.err);
+    assert_eq!(done.err.lines().filter(|l| l.contains("damaged: changes are refused")).count(), 1, "{}", done.err);
     place.run(&["serve"]).refused(65);
 }
 
