@@ -233,7 +233,7 @@ impl Db {
         let (started, mut start) = oneshot::channel();
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |writer| {
-            // Fails if the caller has given up: the job is cancelled.
+            // Fails after the caller timed out or was dropped: the job is cancelled.
             if started.send(()).is_err() {
                 return;
             }

@@ -41,7 +41,7 @@ pub fn run(path: &Path, connection: &mut Connection, steps: &[Step]) -> Result<(
         return Ok(());
     }
     let copy = keep_a_copy(path, connection, version)?;
-    // Outside of transactions, where SQLite ignores it.
+    // Before the transactions, in which SQLite ignores it.
     let foreign_keys =
         |c: &Connection, on: bool| c.pragma_update(None, "foreign_keys", on).map_err(|e| OpenError::sqlite(path, &e));
     foreign_keys(connection, false)?;
