@@ -126,7 +126,7 @@ pub fn clear(tx: &Tx<'_>, flag: Flag, object_type: RowId, but: RowId) -> Result<
 
 /// Applies the plan of an import.
 pub fn apply(tx: &Tx<'_>, system: i64, seen: &SeenSchema, plan: &Plan) -> Result<()> {
-    for id in &plan.gone {
+    for id in &plan.removed {
         tx.prepare_cached("DELETE FROM object_types WHERE id = ?1")?.execute([id])?;
     }
     let now = to_text(OffsetDateTime::now_utc());
@@ -157,11 +157,11 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
     if change.respelled {
         tx.prepare_cached("UPDATE object_types SET name = ?2 WHERE id = ?1")?.execute((id, &*seen.name))?;
     }
-    for row in &change.gone {
+    for row in &change.removed {
         tx.prepare_cached("DELETE FROM attributes WHERE id = ?1")?.execute([row])?;
     }
     let mut refresh = tx.prepare_cached(REFRESH)?;
-    for (row, place) in &change.refreshed {
+    for (row, place) in &change.updated {
         let a = seen.attributes.get(*place).ok_or_else(broken)?;
         refresh.execute(named_params! {
             ":id": row, ":name": &*a.name, ":description": a.description.as_deref(), ":class": a.class_name.as_deref(),

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, ErrorKind, Read};
 
 use csv::StringRecord;
 
-use crate::domain::text::UTF_8_MARK;
+use crate::domain::text::UTF8_BOM;
 
 /// How many bytes are read of a file.
 #[derive(Debug, Clone, Copy)]
@@ -55,11 +55,11 @@ impl<R: Read> Rows<R> {
     /// Begins behind the byte-order mark.
     pub(super) fn new(mut file: R, delimiter: u8) -> Result<Rows<R>, Fault> {
         let mut start = Vec::new();
-        file.by_ref().take(UTF_8_MARK.len() as u64).read_to_end(&mut start).map_err(|e| Fault::Io(e.kind()))?;
+        file.by_ref().take(UTF8_BOM.len() as u64).read_to_end(&mut start).map_err(|e| Fault::Io(e.kind()))?;
         if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
             return Err(Fault::Utf16);
         }
-        if start == UTF_8_MARK {
+        if start == UTF8_BOM {
             start.clear();
         }
         let source = Cursor::new(start).chain(file);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::domain::text::turns_text;
+use crate::domain::text::is_bidi_or_separator;
 use crate::security::secret::Secret;
 
 /// Characters that are shown of one text.
@@ -35,7 +35,7 @@ impl Cleaner {
         let mut length = 0;
         for c in self.blanked(text).trim_end_matches('\0').chars() {
             let start = out.len();
-            if c.is_control() || turns_text(c) || matches!(c, '"' | '\\') {
+            if c.is_control() || is_bidi_or_separator(c) || matches!(c, '"' | '\\') {
                 out.extend(c.escape_default());
             } else {
                 out.push(c);

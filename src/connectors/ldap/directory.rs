@@ -4,7 +4,7 @@ use super::hierarchy::{Discovery, discover};
 use super::root_dse::RootDse;
 use super::session::Session;
 use super::{Access, Failure, Stage, partitions, removal};
-use crate::domain::hierarchy::{Known, Plan, RowId, Seen, StoredTree, Verdict, Verdicts};
+use crate::domain::hierarchy::{DnIndex, Plan, RowId, Seen, StoredTree, Verdict, Verdicts};
 
 /// Access to one directory within the time of one run.
 pub(crate) struct Directory {
@@ -37,7 +37,7 @@ impl Directory {
         let mut session = self.open().await?;
         let listing = partitions::list(&self.access, &mut session, &self.root).await?;
         let Discovery { mut seen, session } =
-            discover(&self.access, session, &self.root, &listing.partitions, &Known::new(stored)).await?;
+            discover(&self.access, session, &self.root, &listing.partitions, &DnIndex::new(stored)).await?;
         seen.warnings.extend(listing.remark);
         self.session = session;
         seen.warnings.append(&mut self.warnings);
@@ -50,7 +50,7 @@ impl Directory {
     /// # Errors
     /// A time limit is over.
     pub async fn verify(&mut self, seen: &Seen, plan: &Plan) -> Result<Option<Verdicts>, Failure> {
-        if !plan.asks() {
+        if !plan.needs_look_ups() {
             return Ok(None);
         }
         let mut session = match self.open().await {
@@ -58,9 +58,9 @@ impl Directory {
             Err(failure) if failure.late => return Err(failure),
             Err(failure) => {
                 tracing::warn!(%failure, "missing containers cannot be looked up");
-                let unclear = |row: RowId| (row, Verdict::Unclear);
+                let unclear = |row: RowId| (row, Verdict::LookUpFailed);
                 return Ok(Some(Verdicts {
-                    containers: plan.candidates.iter().chain(&plan.doubts).map(|c| unclear(c.row)).collect(),
+                    containers: plan.candidates.iter().chain(&plan.id_conflicts).map(|c| unclear(c.row)).collect(),
                     partitions: plan.partition_candidates.iter().map(|(row, _)| unclear(*row)).collect(),
                     ..Verdicts::default()
                 }));

@@ -17,7 +17,7 @@ use super::progress::logged;
 use super::root_dse::{Kind, RootDse};
 use super::session::{EVERY_ENTRY, End, PAGE, Scope, SearchEnd, Session};
 use crate::domain::dn::{DnKey, key_and_name};
-use crate::domain::hierarchy::{Advice, EntryIds, Known, Seen, SeenContainer, SeenPartition, View};
+use crate::domain::hierarchy::{DnIndex, EntryIds, Remedies, Seen, SeenContainer, SeenPartition, View};
 
 /// Every class that is a container somewhere; classes that a server does not know do no harm.
 pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)\
@@ -57,9 +57,9 @@ pub async fn discover(
     session: Session,
     root: &RootDse,
     listed: &[Listed],
-    known: &Known<'_>,
+    known: &DnIndex<'_>,
 ) -> Result<Discovery, Failure> {
-    let mut seen = Seen { listed: listed.len(), advice: advice(root.kind), ..Seen::default() };
+    let mut seen = Seen { listed: listed.len(), remedies: remedies(root.kind), ..Seen::default() };
     let mut wanted = Vec::with_capacity(listed.len());
     for partition in listed {
         if known.has_partition(&partition.key) || (partition.held && !(partition.hidden && access.settings.skip_hidden))
@@ -114,7 +114,7 @@ impl Pool<'_> {
 }
 
 /// What an administrator can do on this kind of directory where it does not show enough.
-fn advice(kind: Kind) -> Advice {
+fn remedies(kind: Kind) -> Remedies {
     let (see_all, read_ids) = match kind {
         Kind::ActiveDirectory | Kind::AdLds | Kind::SambaAd => {
             ("grant the account List Contents on the parent entries", "grant the account read on objectGUID")
@@ -127,7 +127,7 @@ fn advice(kind: Kind) -> Advice {
             ("grant the account read on the parent entries", "grant the account read on entryUUID, if it is kept")
         }
     };
-    Advice { see_all, read_ids }
+    Remedies { see_all, read_ids }
 }
 
 /// Reads one partition. Fails only where the whole import has to: when a time limit is over.
@@ -135,7 +135,7 @@ async fn read_partition(
     pool: &Pool<'_>,
     root: &RootDse,
     listed: &Listed,
-    known: &Known<'_>,
+    known: &DnIndex<'_>,
 ) -> Result<PartitionRead, Failure> {
     let (access, dn) = (pool.access, &*listed.dn);
     let mut partition = SeenPartition {
@@ -208,7 +208,7 @@ async fn search(
     session: &mut Session,
     root: &RootDse,
     base: &str,
-    known: &Known<'_>,
+    known: &DnIndex<'_>,
     containers: &mut Vec<SeenContainer>,
 ) -> Result<(SearchEnd, u64), Failure> {
     let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE), Some(SMALL_PAGE), None] } else { &[None] };
@@ -335,7 +335,7 @@ fn description(entry: &Entry) -> Option<Box<str>> {
 }
 
 /// `None` for an entry whose name cannot be read.
-fn container(entry: Entry, known: &Known<'_>) -> Option<SeenContainer> {
+fn container(entry: Entry, known: &DnIndex<'_>) -> Option<SeenContainer> {
     let (key, name) = match key_and_name(&entry.dn) {
         Ok((key, name)) if !key.as_str().is_empty() => (key, name),
         Ok(_) => return None,

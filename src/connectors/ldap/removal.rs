@@ -75,21 +75,21 @@ pub async fn verify(
         verdicts.partitions.insert(*row, partition(answer.as_ref()));
     }
     let (asked, beyond) = candidates.split_at(candidates.len().min(MAX_LOOK_UPS));
-    verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
+    verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::Skipped)));
     inquiry.containers(asked, &mut verdicts.containers).await?;
     inquiry.renamed_meanwhile(seen, asked, &mut verdicts.containers).await?;
-    let (asked, beyond) = plan.doubts.split_at(plan.doubts.len().min(MAX_LOOK_UPS));
-    verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::NotAsked)));
+    let (asked, beyond) = plan.id_conflicts.split_at(plan.id_conflicts.len().min(MAX_LOOK_UPS));
+    verdicts.containers.extend(beyond.iter().map(|c| (c.row, Verdict::Skipped)));
     inquiry.doubts(asked, &mut verdicts.containers).await?;
-    verdicts.left = inquiry.left(seen, &plan.doubles).await?;
+    verdicts.moved_away = inquiry.left(seen, &plan.shared_id_entries).await?;
     Ok(verdicts)
 }
 
 fn partition(answer: Option<&BaseRead>) -> Verdict {
     match answer {
-        Some(answer) if answer.entry.is_some() || answer.skipped => Verdict::Answers,
-        Some(answer) if answer.code == NO_SUCH_OBJECT => Verdict::Gone,
-        _ => Verdict::Unclear,
+        Some(answer) if answer.entry.is_some() || answer.skipped => Verdict::Present,
+        Some(answer) if answer.code == NO_SUCH_OBJECT => Verdict::Absent,
+        _ => Verdict::LookUpFailed,
     }
 }
 
@@ -133,9 +133,9 @@ impl Inquiry<'_> {
     }
 
     fn judge(&self, candidate: &Candidate, answer: Option<&BaseRead>, evidence: Option<Evidence>) -> Verdict {
-        let Some(answer) = answer else { return Verdict::Unclear };
+        let Some(answer) = answer else { return Verdict::LookUpFailed };
         if answer.entry.is_some() || answer.skipped {
-            return Verdict::Answers;
+            return Verdict::Present;
         }
         if answer.code == 0 {
             // 389 Directory Server answers so about what it hides, and about everything to an account that may not
@@ -143,21 +143,21 @@ impl Inquiry<'_> {
             return Verdict::Hidden;
         }
         if !is_absent(answer) {
-            return Verdict::Unclear;
+            return Verdict::LookUpFailed;
         }
         let probe = match evidence {
-            Some(Evidence::ListContents(true)) => return Verdict::Gone,
+            Some(Evidence::ListContents(true)) => return Verdict::Absent,
             Some(Evidence::ListContents(false)) => return Verdict::Hidden,
             Some(Evidence::Probe(said)) => said,
-            None => return Verdict::Unclear,
+            None => return Verdict::LookUpFailed,
         };
         match (said_of(answer, &candidate.parent_dn), probe) {
-            (Said::NamesParent, Said::NamesParent) => Verdict::Gone,
+            (Said::NamesParent, Said::NamesParent) => Verdict::Absent,
             (Said::NamesNothing, Said::NamesParent) => Verdict::Hidden,
             (Said::NamesNothing, Said::NamesNothing) if self.kind != Kind::Generic => Verdict::Unprovable,
-            (Said::NamesNothing, Said::NamesNothing) if candidate.parent_read => Verdict::GoneUnproved,
+            (Said::NamesNothing, Said::NamesNothing) if candidate.parent_read => Verdict::AbsentUnproved,
             (Said::NamesNothing, Said::NamesNothing) => Verdict::Unprovable,
-            _ => Verdict::Unclear,
+            _ => Verdict::LookUpFailed,
         }
     }
 
@@ -166,12 +166,12 @@ impl Inquiry<'_> {
     async fn doubts(&mut self, doubts: &[Candidate], verdicts: &mut HashMap<RowId, Verdict>) -> Result<(), Failure> {
         let by_name = |c: &Candidate| Candidate { entry_id: None, ..c.clone() };
         self.containers(&doubts.iter().map(by_name).collect::<Vec<_>>(), verdicts).await?;
-        let there: Vec<_> = doubts.iter().filter(|c| verdicts.get(&c.row) == Some(&Verdict::Answers)).collect();
+        let there: Vec<_> = doubts.iter().filter(|c| verdicts.get(&c.row) == Some(&Verdict::Present)).collect();
         let names: Vec<&str> = there.iter().map(|c| c.dn.as_str()).collect();
         let answers = self.ask(&names, Question::Ids).await?;
         for (candidate, answer) in there.iter().zip(answers) {
             if answer.and_then(|a| a.entry).is_some_and(|entry| ids(&entry).contradicts(candidate.entry_id)) {
-                verdicts.insert(candidate.row, Verdict::Gone);
+                verdicts.insert(candidate.row, Verdict::Absent);
             }
         }
         Ok(())
@@ -232,7 +232,7 @@ impl Inquiry<'_> {
         candidates: &[Candidate],
         verdicts: &mut HashMap<RowId, Verdict>,
     ) -> Result<(), Failure> {
-        let is_gone = |row| matches!(verdicts.get(row), Some(Verdict::Gone | Verdict::GoneUnproved));
+        let is_gone = |row| matches!(verdicts.get(row), Some(Verdict::Absent | Verdict::AbsentUnproved));
         // The Active Directory family was asked for the topmost rows by their ids already.
         let own = |c: &Candidate| c.entry_id.filter(|_| !self.kind.is_ad_family());
         let mut by_partition: HashMap<usize, Vec<(RowId, EntryId)>> = HashMap::new();
@@ -268,9 +268,9 @@ impl Inquiry<'_> {
         };
         let end = self.access.within(Stage::Containers, search).await?;
         Ok(match end.outcome {
-            _ if end.entries > 0 => Some(Verdict::Answers),
+            _ if end.entries > 0 => Some(Verdict::Present),
             End::Result { code: 0, .. } if end.skipped == 0 => None,
-            _ => Some(Verdict::Unclear),
+            _ => Some(Verdict::LookUpFailed),
         })
     }
 
