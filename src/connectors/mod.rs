@@ -1,4 +1,4 @@
-//! The only room that talks to outside systems.
+//! Connectors: all input and output with connected systems.
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing))]
 
 pub(crate) mod connector;
@@ -9,7 +9,6 @@ pub(crate) mod resources;
 
 use crate::error::Error;
 
-/// Settings that no run can start with.
 fn invalid_settings(why: String) -> Error {
     Error::BadRequest(format!("Connector settings are invalid: {why}"))
 }
