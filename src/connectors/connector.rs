@@ -53,8 +53,8 @@ impl Connector {
         }
     }
 
-    /// Reads the declared object types. `guard` is dropped when the connected system is no longer in use: after a timeout
-    /// on a hanging file system, later than this returns.
+    /// Reads the declared object types. `guard` is dropped when the connected system is no longer in use: after a
+    /// timeout on a hanging file system, later than this returns.
     pub async fn schema(self, guard: impl Send + 'static) -> Result<SeenSchema> {
         match self {
             Connector::Ldap(ldap) => ldap.schema().await,

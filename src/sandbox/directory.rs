@@ -1,5 +1,5 @@
-//! The state of a sandbox: its tree, its schema and the account that may use it. Locks are held for one request or less,
-//! never across an await.
+//! The state of a sandbox: its tree, its schema and the account that may use it. Locks are held for one request or
+//! less, never across an await.
 
 use super::ber::Answer;
 use super::sample::{ACCOUNT, sample};
@@ -26,7 +26,8 @@ impl Directory {
         Directory::new(sample(), ACCOUNT, &random_password()?)
     }
 
-    /// A directory with one account, which need not be an entry. A tree or an account that is invalid is `InvalidInput`.
+    /// A directory with one account, which need not be an entry. A tree or an account that is invalid is
+    /// `InvalidInput`.
     pub fn new(mut tree: Tree, bind_dn: &str, password: &str) -> io::Result<Directory> {
         let invalid = |answer: &Answer| {
             let text = format!("the tree cannot be built: {} {}", answer.code, answer.message);

@@ -24,7 +24,8 @@ pub struct Tree {
     by_key: HashMap<DnKey, u64>,
     suffixes: Vec<Suffix>,
     next: u64,
-    /// Whether a directory holds the tree: ids of later entries are random, because a re-created entry must get a new one.
+    /// Whether a directory holds the tree: ids of later entries are random, because a re-created entry must get a new
+    /// one.
     pub(super) live: bool,
     /// Errors of the builder.
     refused: Vec<Answer>,

@@ -23,8 +23,8 @@ impl Culture {
     /// 11/21/2026.
     pub(super) const INVARIANT: Culture = Culture { order: Mdy, separators: "/", clock: ":" };
 
-    /// Culture by name, such as `de`, `de-AT` or `zh-Hans-CN`, ignoring case. A language stands for its countries that are
-    /// not listed, except English.
+    /// Culture by name, such as `de`, `de-AT` or `zh-Hans-CN`, ignoring case. A language stands for its countries that
+    /// are not listed, except English.
     pub(super) fn named(name: &str) -> Option<Culture> {
         let name = name.to_ascii_lowercase();
         let mut parts = name.split('-');

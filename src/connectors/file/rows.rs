@@ -71,8 +71,8 @@ impl<R: Read> Rows<R> {
         Ok(Rows { csv, record: StringRecord::new() })
     }
 
-    /// Next row, which must end before byte `until` of the file, with the number of its first line; `None` at the end. An
-    /// error is final.
+    /// Next row, which must end before byte `until` of the file, with the number of its first line; `None` at the end.
+    /// An error is final.
     pub(super) fn next(&mut self, until: u64) -> Result<Option<(&StringRecord, u64)>, (RowError, u64)> {
         let bounded = self.csv.get_mut();
         bounded.until = until;

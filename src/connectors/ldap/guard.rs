@@ -212,7 +212,8 @@ pub fn paged_cookie(value: &[u8]) -> Result<&[u8], Fault> {
     Ok(cookie)
 }
 
-/// Code and text of an LDAPResult (RFC 4511, section 4.1.9), the content of a final answer that [`Guard::check`] passed.
+/// Code and text of an LDAPResult (RFC 4511, section 4.1.9), the content of a final answer that [`Guard::check`]
+/// passed.
 ///
 /// # Errors
 /// It holds none.

@@ -61,8 +61,8 @@ pub struct Ava {
 }
 
 impl Dn {
-    /// Parses a DN, with escapes (`\,` and `\2C`), quoted values, blanks round separators and multi-valued RDNs. A `#hex`
-    /// value stays text.
+    /// Parses a DN, with escapes (`\,` and `\2C`), quoted values, blanks round separators and multi-valued RDNs. A
+    /// `#hex` value stays text.
     pub fn parse(text: &str) -> Result<Dn, DnError> {
         let mut reader = Reader::new(text)?;
         let mut rdns = Vec::with_capacity(8);

@@ -97,7 +97,8 @@ pub struct StoredPartition {
 pub struct StoredContainer {
     pub id: RowId,
     pub partition_id: RowId,
-    /// Parent container; `None` directly below the partition. `NonZero` saves eight bytes for each of half a million rows.
+    /// Parent container; `None` directly below the partition. `NonZero` saves eight bytes for each of half a million
+    /// rows.
     pub above: Option<NonZero<RowId>>,
     pub external_id: Arc<str>,
     pub entry_id: Option<EntryId>,

@@ -91,8 +91,8 @@ pub fn summary(changes: &Changes, seen: &Seen) -> String {
     text
 }
 
-/// Sort key of reported containers: parents before children, then by name. Built for each comparison: storing keys costs
-/// more, since directories list mostly in order.
+/// Sort key of reported containers: parents before children, then by name. Built for each comparison: storing keys
+/// costs more, since directories list mostly in order.
 pub(super) struct Place<'a> {
     /// DN key, for the depth.
     pub key: Cow<'a, str>,

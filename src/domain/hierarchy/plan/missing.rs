@@ -239,7 +239,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Stops an import that removes more than half of at least ten containers of a listed partition: probably a mistake.
+    /// Stops an import that removes more than half of at least ten containers of a listed partition: probably a
+    /// mistake.
     fn share_guard(&self, gone: &[usize]) -> Option<String> {
         let mut counts: HashMap<RowId, (usize, usize)> = HashMap::new();
         for c in &self.stored.containers {
