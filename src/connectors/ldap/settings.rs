@@ -1,36 +1,27 @@
-//! From stored setting values to where and how to connect: the forms of Host, the choice of port and transport, and
-//! the contradictions that are refused before anything is opened.
+//! Validated settings of a directory: the forms of Host, the choice of port and transport, and contradictions.
 
 use super::connect::{Target, Transport};
 use crate::connectors::definitions::{self, ldap_setting as id};
 use crate::domain::setting::Values;
 
-/// Settings that an import can start with.
 #[derive(Debug, Clone)]
 pub struct LdapSettings {
-    /// The directory.
     pub target: Target,
-    /// The bind identity.
     pub username: String,
-    /// Seconds to connect, secure and bind.
+    /// To connect, secure and bind.
     pub connect_seconds: u64,
-    /// Seconds for the whole import.
+    /// For the whole import.
     pub total_seconds: u64,
-    /// Further attempts after a transient fault.
+    /// After transient failures.
     pub retries: u32,
-    /// Milliseconds before the first of them; doubles.
+    /// Before the first retry; doubles.
     pub retry_delay_ms: u64,
-    /// Technical partitions are not added.
     pub skip_hidden: bool,
-    /// Auxiliary classes become object types too.
     pub auxiliary: bool,
 }
 
 impl LdapSettings {
-    /// Checks the open values of a system. The password is checked by whoever opens it.
-    ///
-    /// # Errors
-    /// A sentence that names the settings at fault, with their values where these are not secret.
+    /// Validates all settings but the password; an error names the settings.
     pub fn read(values: &Values) -> Result<LdapSettings, String> {
         let definition = definitions::by_id(definitions::LDAP).ok_or("the LDAP connector is not known")?;
         for setting in definition.settings.iter().filter(|s| s.required && s.id != id::PASSWORD) {
@@ -55,7 +46,6 @@ impl LdapSettings {
     }
 }
 
-/// Host as its parts.
 #[derive(Debug, PartialEq, Eq)]
 struct Host<'a> {
     secure_scheme: Option<bool>,
@@ -123,8 +113,8 @@ fn host(text: &str) -> Option<Host<'_>> {
         if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
             return None;
         }
-        // A last label that is a number makes it an address (WHATWG URL, "ends in a number"); the many spellings that
-        // some resolvers understand are no way round the rules for addresses.
+        // A numeric last label makes it an address (WHATWG URL, "ends in a number"); other spellings that some
+        // resolvers accept must not bypass the address policy.
         let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next().unwrap_or_default();
         if is_number(last) && name.parse::<std::net::Ipv4Addr>().is_err() {
             return None;
@@ -139,7 +129,7 @@ fn host(text: &str) -> Option<Host<'_>> {
     Some(Host { secure_scheme, name, port })
 }
 
-/// Decimal, octal or hexadecimal, as C writes numbers.
+/// Decimal, octal or hexadecimal, as in C.
 fn is_number(label: &str) -> bool {
     let lower = label.to_ascii_lowercase();
     match lower.strip_prefix("0x") {

@@ -8,7 +8,7 @@ use crate::connectors::ldap::Access;
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{Failure, Stage};
 use crate::connectors::ldap::root_dse::RootDse;
-use crate::connectors::ldap::session::{End, PAGE, Scope, Session};
+use crate::connectors::ldap::session::{End, PAGE_SIZE, Scope, Session};
 use crate::domain::schema::{Plurality, Writability};
 
 const NAME: &str = "lDAPDisplayName";
@@ -58,7 +58,7 @@ const SAM_CLASSES: [&str; 6] = ["user", "computer", "inetOrgPerson", "group", "s
 
 pub(super) async fn model(access: &Access, session: &mut Session, root: &RootDse) -> Result<Model, Failure> {
     let base = root.schema.as_deref().ok_or_else(|| unreadable(access, "the root entry names no schema"))?;
-    let page = root.paging.then_some(PAGE);
+    let page = root.paging.then_some(PAGE_SIZE);
     let mut reader = Reader::new(Bounds::default(), access.settings.auxiliary);
     for (class, (filter, attributes)) in [(false, ATTRIBUTE), (true, CLASS)] {
         let search = async {

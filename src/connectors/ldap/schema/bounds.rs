@@ -8,7 +8,6 @@ pub struct Bounds {
     pub rows: usize,
     /// Names that classes and attributes have or mention.
     pub names: usize,
-    /// References to names.
     pub mentions: usize,
     /// Classes and mentions visited to find the attributes of all types; superclasses count for each.
     pub steps: usize,

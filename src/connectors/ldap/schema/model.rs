@@ -221,7 +221,6 @@ impl Model {
         (self.attributes.len(), self.classes.len())
     }
 
-    /// Approximate memory use.
     pub fn bytes(&self) -> u64 {
         self.bytes + self.names.bytes() + (self.mentions * size_of::<Symbol>()) as u64
     }

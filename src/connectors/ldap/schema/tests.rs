@@ -69,11 +69,11 @@ async fn read_with(root: &RootDse, answers: Vec<Answer>, limits: Limits) -> Resu
     };
     let trust = Arc::new(ClientTrust::load(None).expect("trust"));
     let access = Access::new(settings, Secret::new("s3cret".to_owned()), trust, limits);
-    let mut session = access.another().await.expect("a session");
+    let mut session = access.open_another().await.expect("a session");
     let seen = discover(&access, &mut session, root).await;
     assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), expected, "searches");
     seen.map_err(|failure| {
-        assert_eq!((failure.stage, failure.late), (Stage::Schema, false), "{failure}");
+        assert_eq!((failure.stage, failure.timed_out), (Stage::Schema, false), "{failure}");
         failure.reason
     })
 }

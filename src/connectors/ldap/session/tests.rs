@@ -276,7 +276,7 @@ async fn time_limits_hold() {
     .await;
     let short = Limits { idle: Duration::from_secs(1), ..limits() };
     let mut session = open_with(&quiet, &short).await;
-    // Nothing is due: silence is no fault, however long.
+    // Nothing is due: silence is no error, however long.
     tokio::time::sleep(Duration::from_millis(1200)).await;
     let start = Instant::now();
     let (end, _) = search(&mut session).await;

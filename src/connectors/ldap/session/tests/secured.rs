@@ -115,7 +115,7 @@ async fn start_tls_is_all_or_nothing() {
         reason(start_tls(refused).await),
         "StartTLS refused: protocolError (2): \"unsupported extended operation\""
     );
-    // Bytes behind the answer, as somebody on the way would put them there to be taken for the directory's.
+    // Bytes behind the answer, as a man in the middle would inject them.
     let injected = move |id: u32| vec![send([yes(id), message(2, &[result(0x61, 0, "")])].concat())];
     assert_eq!(reason(start_tls(injected).await), "handshake failed");
     let later = move |id: u32| vec![send(yes(id)), send(message(2, &[result(0x61, 0, "")]))];
