@@ -2,8 +2,8 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing))]
 
 pub(crate) mod connector;
-pub mod definitions;
-pub mod file;
+pub(crate) mod definitions;
+pub(crate) mod file;
 pub mod ldap;
 pub(crate) mod resources;
 

@@ -3,7 +3,6 @@
 // From `core`, which has no sockets.
 use core::net::IpAddr;
 
-/// An IP network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,

@@ -130,7 +130,6 @@ impl Definition {
     }
 }
 
-/// Snapshot of all settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceSettings {
     pub instance_name: String,

@@ -31,7 +31,6 @@ wire_names! {
     }
 }
 
-/// Value of a new connected system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     Unset,
@@ -77,7 +76,6 @@ pub struct Input {
     pub flag: Option<bool>,
 }
 
-/// Change that an input requests.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Change {
     None,

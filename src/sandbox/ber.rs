@@ -17,10 +17,8 @@ pub const EXTENDED_RESPONSE: u8 = 0x78;
 /// OID of the simple paged results control (RFC 2696).
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
-/// Attribute type and values.
 pub type Attribute = (String, Vec<Vec<u8>>);
 
-/// An LDAP result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
     pub code: u32,

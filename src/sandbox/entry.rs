@@ -10,7 +10,6 @@ use uuid::Uuid;
 /// Never returned or compared.
 const SECRET: &str = "userPassword";
 
-/// Visibility to readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Hidden {
     #[default]
@@ -125,7 +124,6 @@ impl Entry {
     }
 }
 
-/// Attributes requested by a search.
 #[derive(Debug, Clone)]
 pub struct Selection {
     user: bool,
@@ -180,7 +178,6 @@ pub(super) fn same_value(a: &[u8], b: &[u8]) -> bool {
     a.eq_ignore_ascii_case(b) || (!(plain(a) && plain(b)) && folded(a) == folded(b))
 }
 
-/// Normal form of a value.
 pub(super) fn folded(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value).to_lowercase();
     text.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")

@@ -19,14 +19,8 @@ pub(super) fn matches(filter: &LdapFilter, user: &[Attribute], operational: &[At
         LdapFilter::Equality(name, value) | LdapFilter::Approx(name, value) => {
             values(name).iter().any(|v| same_value(v, value.as_bytes()))
         }
-        LdapFilter::GreaterOrEqual(name, value) => {
-            let wanted = folded(value.as_bytes());
-            any(name, &|v| v >= wanted.as_str())
-        }
-        LdapFilter::LessOrEqual(name, value) => {
-            let wanted = folded(value.as_bytes());
-            any(name, &|v| v <= wanted.as_str())
-        }
+        LdapFilter::GreaterOrEqual(name, value) => any(name, &|v| *v >= *folded(value.as_bytes())),
+        LdapFilter::LessOrEqual(name, value) => any(name, &|v| *v <= *folded(value.as_bytes())),
         LdapFilter::Substring(name, parts) => any(name, &|v| substring(v, parts)),
         LdapFilter::Extensible(_) => false,
     }

@@ -67,7 +67,6 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// Quoted names after NAME.
     fn names(definition: &str) -> Vec<&str> {
         let (_, rest) = definition.split_once(" NAME ").expect("a name");
         let end = if rest.starts_with('(') { ")" } else { "' " };

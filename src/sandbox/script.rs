@@ -21,11 +21,9 @@ pub enum Point<'a> {
 /// Reason to end an operation.
 #[derive(Debug)]
 pub enum Stop {
-    /// With this result.
     Answer(Answer),
     /// The result was sent already.
     Answered,
-    /// Close the connection.
     Close,
 }
 

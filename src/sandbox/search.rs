@@ -9,7 +9,6 @@ use super::tree::parse;
 use ldap3_proto::proto::{LdapSearchRequest, LdapSearchScope};
 
 pub struct Request {
-    /// Message id.
     pub id: i32,
     pub search: LdapSearchRequest,
     pub paged: Option<Paged>,
@@ -55,7 +54,6 @@ impl Reply {
 /// names.
 #[derive(Default)]
 pub(super) struct Search {
-    /// Root DSE or schema entry.
     special: Option<Shown>,
     pub ids: Vec<u64>,
     next: usize,

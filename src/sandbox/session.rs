@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::codec::FramedRead;
 
-/// Bytes of a request.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 type Reader<S> = FramedRead<ReadHalf<S>, LdapCodec>;

@@ -24,7 +24,6 @@ pub struct Tree {
     next: u64,
     /// Served by a directory: new entries get random ids, since a re-created entry must have a new one.
     pub(super) live: bool,
-    /// Errors of the builder.
     errors: Vec<Answer>,
 }
 
@@ -103,7 +102,6 @@ impl Tree {
         self.by_key.get(&key).copied().ok_or_else(|| self.absent(&key))
     }
 
-    /// Number of a visible entry.
     pub(super) fn find_visible(&self, dn: &str) -> Result<u64, Answer> {
         let id = self.find(dn)?;
         if self.visible(id) { Ok(id) } else { Err(Answer::new(32, "")) }

@@ -90,7 +90,6 @@ fn calendar_day(year: u32, month: u32, day: u32) -> Option<()> {
     Date::from_calendar_date(year, month, u8::try_from(day).ok()?).ok().map(|_| ())
 }
 
-/// Unread rest of a text.
 struct Rest<'a>(&'a str);
 
 impl Rest<'_> {

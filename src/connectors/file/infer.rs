@@ -18,13 +18,11 @@ pub(super) struct Column {
     multi: bool,
 }
 
-impl Default for Column {
-    fn default() -> Column {
+impl Column {
+    pub(super) fn new() -> Column {
         Column { fits: [true; LADDER.len()], has_values: false, multi: false }
     }
-}
 
-impl Column {
     /// Marks a column that the header names twice.
     pub(super) fn repeat(&mut self) {
         self.multi = true;
@@ -91,7 +89,7 @@ mod tests {
     use super::*;
 
     fn of(cells: &[&str]) -> (DataType, Plurality) {
-        let mut column = Column::default();
+        let mut column = Column::new();
         cells.iter().for_each(|cell| column.add(cell, Some("|"), Culture::INVARIANT));
         (column.data_type(), column.plurality())
     }
@@ -153,7 +151,7 @@ mod tests {
         ] {
             assert_eq!(of(cells), (wanted, Plurality::Multi), "{cells:?}");
         }
-        let mut column = Column::default();
+        let mut column = Column::new();
         column.add("1|2", None, Culture::INVARIANT);
         assert_eq!((column.data_type(), column.plurality()), (String, Plurality::Single));
         column.add("a//b", Some("//"), Culture::INVARIANT);

@@ -15,7 +15,6 @@ use rustix::io::Errno;
 pub(super) enum OpenError {
     Missing(String),
     File(String),
-    /// The folder itself is unusable.
     Folder(String),
 }
 

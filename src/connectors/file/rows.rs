@@ -7,7 +7,6 @@ use csv::StringRecord;
 
 use crate::domain::text::UTF8_BOM;
 
-/// Byte limits of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Up to the end of the header.
@@ -28,11 +27,9 @@ impl Limits {
 pub(super) enum RowError {
     /// The row does not end within the limit.
     Limit,
-    /// Not UTF-8.
     Encoding,
     /// A byte-order mark of UTF-16.
     Utf16,
-    /// A quote without an end.
     OpenQuote,
     Io(ErrorKind),
 }
@@ -61,7 +58,14 @@ impl<R: Read> Rows<R> {
             start.clear();
         }
         let source = Cursor::new(start).chain(file);
-        let bounded = Bounded { source, read: 0, until: 0, exceeded: false, ended: false, lines: Lines::default() };
+        let bounded = Bounded {
+            source,
+            read: 0,
+            until: 0,
+            exceeded: false,
+            ended: false,
+            lines: Lines { line: 1, ..Lines::default() },
+        };
         let csv = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
@@ -122,6 +126,7 @@ impl<R: Read> Rows<R> {
 }
 
 /// Line counter up to the rows read. The library consumes each chunk before it asks for more, so only the last is kept.
+#[derive(Default)]
 struct Lines {
     /// Line of the next byte.
     line: u64,
@@ -132,12 +137,6 @@ struct Lines {
     /// Bytes of the file before the chunk, and bytes counted in it.
     before: u64,
     counted: usize,
-}
-
-impl Default for Lines {
-    fn default() -> Lines {
-        Lines { line: 1, after_return: false, first: None, chunk: Vec::new(), before: 0, counted: 0 }
-    }
 }
 
 impl Lines {

@@ -31,7 +31,6 @@ pub(super) enum Mode {
     ExportOnly,
 }
 
-/// Source of object type names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Types {
     Fixed(String),

@@ -28,7 +28,6 @@ const OBJECT: [u8; 3] = [5, 6, 12];
 const EVERYONE: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
 const AUTHENTICATED: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 5, 11, 0, 0, 0];
 
-/// Security identifiers of the bound account.
 #[derive(Debug, Clone)]
 pub enum Account {
     /// From `tokenGroups` of the root entry.

@@ -52,10 +52,8 @@ impl BerError {
     }
 }
 
-/// Tag and length of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Class, constructed bit and number.
     pub tag: u8,
     /// Octets of the header itself.
     pub size: usize,

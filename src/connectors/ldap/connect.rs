@@ -214,7 +214,7 @@ async fn start_tls(tcp: &mut TcpStream, at: &str, sanitiser: &Sanitiser, limit: 
         tracing::warn!(%error, "the answer to StartTLS is invalid");
         Failure::new(Stage::Tls, at, if error.is_limit() { EXCEEDS } else { NOT_UNDERSTOOD })
     };
-    let mut guard = Guard::new();
+    let mut guard = Guard::default();
     guard.sent(START_TLS).map_err(refused)?;
     tcp.write_all(START_TLS).await.map_err(|_| lost())?;
     let mut came = Vec::with_capacity(512);

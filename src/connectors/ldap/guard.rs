@@ -41,7 +41,6 @@ const RESPONSES: [(u8, u8); 8] = [
     (0x77, EXTENDED_RESPONSE),
 ];
 
-/// Kind of a valid message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passed {
     /// An entry of a search, to forward.
@@ -64,11 +63,6 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub fn new() -> Self {
-        Guard::default()
-    }
-
-    /// Whether a response is outstanding.
     pub fn waiting(&self) -> bool {
         !self.outstanding.is_empty()
     }

@@ -27,7 +27,6 @@ fn ns_unique_id(text: &str) -> Option<EntryId> {
     Some(EntryId { kind: IdKind::NsUniqueId, value })
 }
 
-/// Filter for an id: `(entryUUID=...)`.
 pub fn id_filter(id: EntryId) -> String {
     match id.kind {
         IdKind::ObjectGuid => {

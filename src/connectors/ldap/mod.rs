@@ -3,32 +3,32 @@
 //! `connect`, `guard`, `pump` and `session` are the transport; `settings`, `root_dse`, `hierarchy`, `removal` and
 //! `schema` interpret the data. The database is not used here.
 
-pub mod access_list;
+mod access_list;
 pub mod address;
 pub mod ber;
-pub mod connect;
+pub(crate) mod connect;
 pub(crate) mod directory;
-pub mod entry;
-pub mod failure;
+mod entry;
+pub(crate) mod failure;
 pub mod guard;
-pub mod hierarchy;
-pub mod ids;
+mod hierarchy;
+mod ids;
 pub mod limits;
-pub mod partitions;
+mod partitions;
 mod password_policy;
-pub mod probe;
+pub(crate) mod probe;
 mod progress;
 mod pump;
 mod remark;
 mod remedy;
-pub mod removal;
-pub mod root_dse;
+mod removal;
+mod root_dse;
 #[cfg(test)]
 mod sample;
-pub mod sanitiser;
+mod sanitiser;
 pub mod schema;
-pub mod session;
-pub mod settings;
+mod session;
+mod settings;
 pub(crate) mod source;
 
 use std::sync::Arc;
@@ -68,7 +68,6 @@ impl Access {
         Access { settings, password, trust, limits, budget, total, connecting: AtomicU64::new(0) }
     }
 
-    /// `host:port` of the settings.
     pub fn label(&self) -> String {
         self.settings.target.label()
     }
@@ -149,14 +148,14 @@ impl Access {
     /// Remarks on the transport of the password.
     pub fn transport_remarks(&self, session: &Session) -> Vec<String> {
         let target = &self.settings.target;
-        let remarks = remark::in_clear(target, session.peer()).into_iter().chain(remark::unverified(target));
+        let remarks = remark::in_clear(target, session.peer).into_iter().chain(remark::unverified(target));
         remarks.map(|remark| remark.to_string()).collect()
     }
 
     /// Warnings on the account and the server.
     fn warnings(&self, session: &Session, root: &RootDse) -> Vec<String> {
         let catalogue = self.catalogue(root);
-        session.password_policy().remark().into_iter().chain(catalogue).map(|remark| remark.to_string()).collect()
+        session.policy.remark().into_iter().chain(catalogue).map(|remark| remark.to_string()).collect()
     }
 
     fn catalogue(&self, root: &RootDse) -> Option<Remark> {

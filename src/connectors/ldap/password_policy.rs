@@ -57,7 +57,6 @@ impl PasswordPolicy {
         self.error == Some(CHANGE_AFTER_RESET)
     }
 
-    /// Reason of a refused bind.
     pub(super) fn refusal(self) -> Option<&'static str> {
         match self.error? {
             PASSWORD_EXPIRED => Some("password expired"),
@@ -67,7 +66,6 @@ impl PasswordPolicy {
         }
     }
 
-    /// Remark on an accepted bind.
     pub(super) fn remark(self) -> Option<Remark> {
         let (code, message) = if self.must_change() {
             ("mustChangePassword", "the account must change its password before the directory serves it".to_owned())

@@ -23,15 +23,12 @@ use crate::security::tls::Handshake;
 const MAX_PARTITIONS: usize = 100;
 const NO_PARTITION: &str = "the directory lists no partition";
 
-/// Stages in order.
 pub const STAGES: [&str; 8] = ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
 
 const OK: Outcome = Outcome::Ok(None);
 
-/// Outcome of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// With an optional note.
     Ok(Option<String>),
     Warning(Remark),
     Failed(Remark),
@@ -121,7 +118,7 @@ impl Probe<'_> {
         let bound =
             Session::bind_on(wire, target, &settings.username, &access.password, &access.limits, &access.budget);
         let bound = deadline.within(Stage::Bind, &access.label(), bound).await;
-        let about = |session: &Session| session.password_policy().remark().map_or(OK, Outcome::Warning);
+        let about = |session: &Session| session.policy.remark().map_or(OK, Outcome::Warning);
         let mut session = self.record(started, bound, about)?;
         session.enter(Stage::Root);
         let started = Instant::now();
@@ -179,12 +176,12 @@ impl Probe<'_> {
 
     async fn partitions(&mut self, session: &mut Session, root: &RootDse) -> Result<(), StageFailed> {
         let started = Instant::now();
-        let Listing { partitions, remark } = match partitions::list(self.access, session, root).await {
-            Ok(listing) => listing,
-            failed => return self.record(started, failed, |_| OK).map(|_| ()),
+        let read = async {
+            let Listing { partitions, remark } = partitions::list(self.access, session, root).await?;
+            Ok::<_, Failure>((self.contexts(session, &partitions).await?, remark))
         };
-        let contexts = match self.contexts(session, &partitions).await {
-            Ok(contexts) => contexts,
+        let (contexts, remark) = match read.await {
+            Ok(read) => read,
             failed => return self.record(started, failed, |_| OK).map(|_| ()),
         };
         let readable = contexts.iter().filter(|c| c.readable).count();

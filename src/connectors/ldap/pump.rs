@@ -37,11 +37,8 @@ const NOT_WAITING: u64 = u64::MAX;
 /// Reason of the end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// Closed by the directory, or broken.
     Lost,
-    /// The guard refused a response.
     NotUnderstood,
-    /// A limit was exceeded.
     Exceeds,
     /// No byte for [`Limits::idle`] while a response was outstanding.
     Idle,
@@ -80,12 +77,10 @@ impl Flow {
         }
     }
 
-    /// Entries dropped by the guard.
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::SeqCst)
     }
 
-    /// Entries delivered but not yet taken.
     pub fn ahead(&self) -> u64 {
         self.delivered.load(Ordering::SeqCst).saturating_sub(self.consumed.load(Ordering::SeqCst))
     }
@@ -134,7 +129,7 @@ where
 {
     let (from_network, to_network) = tokio::io::split(network);
     let (from_library, to_library) = library.into_split();
-    let watch = Mutex::new(Watch { guard: Guard::new(), last_activity: Instant::now() });
+    let watch = Mutex::new(Watch { guard: Guard::default(), last_activity: Instant::now() });
     let mut answers =
         Answers { from_network, to_library, flow: &flow, watch: &watch, limits: &limits, budget: &budget };
     let stop = tokio::select! {

@@ -8,14 +8,11 @@ use super::connect::{Target, Transport};
 /// Ports (MS-ADTS 3.1.1.3).
 const GLOBAL_CATALOGUE: [u16; 2] = [3268, 3269];
 
-/// A finding with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// Constant for programs.
     pub code: String,
     /// Lower case, no full stop.
     pub message: String,
-    /// A sentence.
     pub remedy: &'static str,
 }
 

@@ -33,8 +33,8 @@ const NO_SUCH_OBJECT: u32 = 32;
 enum Absence {
     /// `noSuchObject` with the parent as matched DN.
     NamesParent,
-    NamesNothing,
     /// `noSuchObject` without a matched DN.
+    NamesNothing,
     Other,
 }
 
@@ -188,7 +188,6 @@ impl LookUp<'_> {
         Ok(left.map(|((entry, _), _)| *entry).collect())
     }
 
-    /// Evidence for each parent.
     async fn evidence<'p>(&mut self, parents: BTreeSet<&'p str>) -> Result<HashMap<&'p str, Evidence>, Failure> {
         let parents: Vec<&str> = parents.into_iter().collect();
         if parents.is_empty() {

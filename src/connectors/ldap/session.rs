@@ -29,7 +29,6 @@ use crate::security::tls::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, ClientT
 pub use ldap3::Scope;
 pub use single::{BaseRead, Question};
 
-/// Filter that matches every entry.
 pub const EVERY_ENTRY: &str = "(objectClass=*)";
 pub const PAGE_SIZE: u32 = 500;
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,8 +46,9 @@ pub struct Session {
     sanitiser: Sanitiser,
     limits: Limits,
     searching: bool,
-    peer: Option<std::net::IpAddr>,
-    policy: PasswordPolicy,
+    pub(super) peer: Option<std::net::IpAddr>,
+    /// From the response to the bind.
+    pub(super) policy: PasswordPolicy,
     library: JoinHandle<()>,
     pump: JoinHandle<()>,
 }
@@ -59,7 +59,6 @@ pub enum End {
     /// Result (RFC 4511, section 4.1.9) of the last page, or of the first with another code than 0.
     Result {
         code: u32,
-        /// Matched DN; often empty.
         matched: String,
         /// The directory's sanitised text in quotes, and a note from the bind; often empty.
         diagnostic: String,
@@ -67,7 +66,6 @@ pub enum End {
     Lost,
     /// Stopped by guard or TLS, for a reason of the closed list.
     Guard(&'static str),
-    /// Idle timeout in seconds.
     Idle(u64),
 }
 
@@ -75,14 +73,12 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchEnd {
     pub entries: u64,
-    /// Pages with a result.
     pub pages: u32,
     pub outcome: End,
     /// Malformed entries that were dropped.
     pub skipped: u64,
 }
 
-/// Parameters of a search.
 struct Query<'a> {
     base: &'a str,
     scope: Scope,
@@ -135,20 +131,10 @@ impl Session {
         &self.at
     }
 
-    /// Sanitises a text of the directory.
     pub fn clean(&self, text: &str) -> String {
         self.sanitiser.clean(text)
     }
 
-    pub fn peer(&self) -> Option<std::net::IpAddr> {
-        self.peer
-    }
-
-    pub fn password_policy(&self) -> PasswordPolicy {
-        self.policy
-    }
-
-    /// Sets the stage of later failures.
     pub fn enter(&mut self, stage: Stage) {
         self.stage = stage;
     }

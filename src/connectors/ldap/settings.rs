@@ -69,15 +69,11 @@ fn target(values: &Values) -> Result<Target, String> {
     if host.secure_scheme == Some(false) && ldaps {
         return Err(format!("Host is {text}, but Use Secure Connection (LDAPS)? is on"));
     }
-    if start_tls && (ldaps || host.secure_scheme == Some(true)) {
-        return Err(if ldaps {
-            "Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned()
-        } else {
-            format!("Use StartTLS? is on, but Host is {text}")
-        });
-    }
-    let security = match (ldaps || host.secure_scheme == Some(true), start_tls) {
-        (true, _) => Transport::Ldaps,
+    let secure = ldaps || host.secure_scheme == Some(true);
+    let security = match (secure, start_tls) {
+        (true, true) if ldaps => return Err("Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned()),
+        (true, true) => return Err(format!("Use StartTLS? is on, but Host is {text}")),
+        (true, false) => Transport::Ldaps,
         (false, true) => Transport::StartTls,
         (false, false) => Transport::Plain,
     };
@@ -97,10 +93,7 @@ fn host(text: &str) -> Option<Host<'_>> {
         Some(_) => return None,
         None => (None, text),
     };
-    let rest = match secure_scheme {
-        Some(_) => rest.strip_suffix('/').unwrap_or(rest),
-        None => rest,
-    };
+    let rest = rest.strip_suffix('/').filter(|_| secure_scheme.is_some()).unwrap_or(rest);
     let (name, port) = if let Some(bracketed) = rest.strip_prefix('[') {
         let (address, after) = bracketed.split_once(']')?;
         address.parse::<std::net::Ipv6Addr>().ok()?;

@@ -27,7 +27,6 @@ enum Password {
     Sealed(Vec<u8>),
 }
 
-/// Result of a connection test.
 #[derive(Debug)]
 pub struct Tested {
     pub host: String,

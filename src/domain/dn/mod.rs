@@ -127,25 +127,14 @@ impl Ava {
 
 impl fmt::Display for Dn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, rdn) in self.rdns.iter().enumerate() {
-            if i > 0 {
-                f.write_str(",")?;
-            }
-            rdn.fmt(f)?;
-        }
-        Ok(())
+        f.write_str(&self.rdns.iter().map(Rdn::to_string).collect::<Vec<_>>().join(","))
     }
 }
 
 impl fmt::Display for Rdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, pair) in self.pairs.iter().enumerate() {
-            if i > 0 {
-                f.write_str("+")?;
-            }
-            write!(f, "{}={}", pair.attribute, escape_value(&pair.value))?;
-        }
-        Ok(())
+        let pairs = self.pairs.iter().map(|pair| format!("{}={}", pair.attribute, escape_value(&pair.value)));
+        f.write_str(&pairs.collect::<Vec<_>>().join("+"))
     }
 }
 
@@ -209,7 +198,6 @@ pub fn parent_of(key: &str) -> Option<&str> {
     key.split_once(RDN_SEPARATOR).map(|(_, parent)| parent)
 }
 
-/// Number of RDNs.
 pub fn depth(key: &str) -> usize {
     key.bytes().filter(|b| *b == RDN_SEPARATOR as u8).count() + 1
 }

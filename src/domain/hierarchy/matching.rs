@@ -132,7 +132,6 @@ fn same_dn(seen: &SeenContainer, stored: &StoredContainer) -> bool {
     seen.external_id == stored.external_id || seen.key == stored.key()
 }
 
-/// Distinct entries with their indexes.
 struct Entries<'a> {
     list: Vec<Entry<'a>>,
     by_key: HashMap<&'a str, u32>,

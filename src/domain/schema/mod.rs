@@ -51,7 +51,6 @@ pub struct SeenAttribute {
     /// Unique within the type.
     pub name: Arc<str>,
     pub description: Option<Arc<str>>,
-    /// Class that declares it.
     pub class_name: Option<Arc<str>>,
     pub data_type: DataType,
     pub plurality: Plurality,

@@ -56,7 +56,6 @@ pub struct Counts {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Changed and new types.
     pub changes: Vec<TypeChange>,
     pub removed: Vec<RowId>,
     pub counts: Counts,
@@ -89,10 +88,8 @@ pub fn plan(stored: &[StoredType], seen: &SeenSchema) -> Plan {
     let pairs = Pairs::of(stored.iter().map(|t| &*t.name), seen.types.iter().map(|t| &*t.name));
     for (i, known) in pairs.seen.iter().enumerate() {
         let (Some(known), Some(now)) = (known, seen.types.get(i)) else { continue };
-        let change = match known.and_then(|row| stored.get(row)) {
-            Some(row) => merged(row, i, now, seen, &mut plan.counts, &mut kept_attributes),
-            None => added(i, now, seen, &mut plan.counts),
-        };
+        let row = known.and_then(|row| stored.get(row));
+        let change = change(row, i, now, seen, &mut plan.counts, &mut kept_attributes);
         if !change.is_empty() {
             plan.changes.push(change);
         }
@@ -115,11 +112,6 @@ pub fn plan(stored: &[StoredType], seen: &SeenSchema) -> Plan {
 }
 
 impl TypeChange {
-    fn of(row: TypeRef, seen: usize) -> Self {
-        let (added, updated, removed) = (Vec::new(), Vec::new(), Vec::new());
-        TypeChange { row, seen, respelled: false, added, updated, removed, external: None, secondary: None }
-    }
-
     fn is_empty(&self) -> bool {
         self.row != TypeRef::New
             && !self.respelled
@@ -131,49 +123,47 @@ impl TypeChange {
     }
 }
 
-fn added(place: usize, now: &SeenType, seen: &SeenSchema, counts: &mut Counts) -> TypeChange {
-    let mut change = TypeChange::of(TypeRef::New, place);
-    let names = Pairs::of(std::iter::empty(), now.attributes.iter().map(|a| &*a.name));
-    change.added = names.added().map(|attribute| Addition { attribute, external: false, secondary: false }).collect();
-    flag(&mut change, None, &names, now, seen);
-    counts.types += 1;
-    counts.types_added += 1;
-    counts.attributes += change.added.len();
-    counts.attributes_added += change.added.len();
-    change
-}
-
-fn merged(
-    row: &StoredType,
+/// Plans one seen type, against its stored row if there is one.
+fn change(
+    row: Option<&StoredType>,
     place: usize,
     now: &SeenType,
     seen: &SeenSchema,
     counts: &mut Counts,
     kept: &mut Vec<String>,
 ) -> TypeChange {
-    let mut change = TypeChange::of(TypeRef::Row(row.id), place);
-    change.respelled = *row.name != *now.name;
-    let pairs = Pairs::of(row.attributes.iter().map(|a| &*a.name), now.attributes.iter().map(|a| &*a.name));
-    change.added = pairs.added().map(|attribute| Addition { attribute, external: false, secondary: false }).collect();
+    let stored = row.map_or(&[][..], |row| &row.attributes);
+    let pairs = Pairs::of(stored.iter().map(|a| &*a.name), now.attributes.iter().map(|a| &*a.name));
+    let mut change = TypeChange {
+        row: row.map_or(TypeRef::New, |row| TypeRef::Row(row.id)),
+        seen: place,
+        respelled: row.is_some_and(|row| *row.name != *now.name),
+        added: pairs.added().map(|attribute| Addition { attribute, external: false, secondary: false }).collect(),
+        updated: Vec::new(),
+        removed: Vec::new(),
+        external: None,
+        secondary: None,
+    };
     for (i, known) in pairs.seen.iter().enumerate() {
         let (Some(Some(known)), Some(attribute)) = (known, now.attributes.get(i)) else { continue };
-        if let Some(old) = row.attributes.get(*known).filter(|old| !is_same(old, attribute)) {
+        if let Some(old) = stored.get(*known).filter(|old| !is_same(old, attribute)) {
             change.updated.push((old.id, i));
         }
     }
     // No attributes means that they are unknown.
     if seen.complete && !now.attributes.is_empty() {
-        for old in pairs.missing.iter().filter_map(|i| row.attributes.get(*i)) {
+        for old in pairs.missing.iter().filter_map(|i| stored.get(*i)) {
             if old.selected || old.is_locked() {
-                kept.push(format!("{}.{}", row.name, old.name))
+                kept.push(format!("{}.{}", row.map_or("", |row| &row.name), old.name))
             } else {
                 change.removed.push(old.id)
             }
         }
     }
-    flag(&mut change, Some(row), &pairs, now, seen);
+    flag(&mut change, stored, &pairs, now, seen);
     counts.types += 1;
-    counts.attributes += row.attributes.len() + change.added.len() - change.removed.len();
+    counts.types_added += usize::from(row.is_none());
+    counts.attributes += stored.len() + change.added.len() - change.removed.len();
     counts.attributes_added += change.added.len();
     counts.attributes_removed += change.removed.len();
     counts.attributes_updated += change.updated.len();
@@ -181,8 +171,7 @@ fn merged(
 }
 
 /// Sets the recommended external ids where a type has none.
-fn flag(change: &mut TypeChange, row: Option<&StoredType>, pairs: &Pairs, now: &SeenType, seen: &SeenSchema) {
-    let stored = row.map_or(&[][..], |r| &r.attributes);
+fn flag(change: &mut TypeChange, stored: &[StoredAttribute], pairs: &Pairs, now: &SeenType, seen: &SeenSchema) {
     let recommended = |name: &Option<Arc<str>>, taken: bool| {
         let name = name.as_ref().filter(|_| !taken)?;
         let place = now.attributes.iter().position(|a| a.name == *name)?;

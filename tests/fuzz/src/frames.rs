@@ -59,7 +59,7 @@ pub fn check(asked: Asked, bytes: &[u8]) -> u64 {
         Asked::Extended => 0x77,
     };
     let judged = |cut: usize| {
-        let mut guard = Guard::new();
+        let mut guard = Guard::default();
         guard.sent(&request(tag)).expect("a request");
         judge(&mut guard, bytes, cut)
     };
@@ -151,7 +151,7 @@ async fn read_by_the_library(asked: Asked, answer: &[u8]) {
                 return;
             }
         }
-        Guard::new().sent(&request).expect("a request that the guard knows");
+        Guard::default().sent(&request).expect("a request that the guard knows");
         let _ = ours.write_all(answer).await;
         let _ = ours.shutdown().await;
     };

@@ -27,7 +27,6 @@ pub(super) enum BadRow {
     Trailer(String),
 }
 
-/// Count of skipped rows.
 #[derive(Default)]
 pub(super) struct SkippedRows {
     count: usize,
@@ -119,7 +118,7 @@ impl Columns {
             let place = *known.entry(name).or_insert(columns.seen.len());
             match columns.seen.get_mut(place) {
                 Some((_, column)) => column.repeat(),
-                None => columns.seen.push((Arc::from(name), Column::default())),
+                None => columns.seen.push((Arc::from(name), Column::new())),
             }
             columns.places.push(place);
         }
@@ -194,7 +193,6 @@ impl Columns {
         }
     }
 
-    /// Attributes with inferred types.
     pub(super) fn attributes(self) -> Vec<SeenAttribute> {
         let attribute = |(name, column): (Arc<str>, Column)| SeenAttribute {
             name,

@@ -8,7 +8,7 @@ const LIMIT: usize = 4 * 1024 * 1024;
 
 /// A connection on which 1 is a bind, 2 a search and 3 an extended request.
 fn asked() -> Guard {
-    let mut guard = Guard::new();
+    let mut guard = Guard::default();
     for (id, tag) in [(1, 0x60), (2, 0x63), (3, 0x77)] {
         guard.sent(&message(id, &[tlv(tag, [])])).expect("request");
     }
@@ -179,7 +179,7 @@ fn ids_and_operations_must_answer_a_request() {
 
 #[test]
 fn numbers_of_several_octets_are_read_whole() {
-    let mut guard = Guard::new();
+    let mut guard = Guard::default();
     for id in [0x0102_0304, 0x7fff_ffff] {
         guard.sent(&message(id, &[tlv(0x63, [])])).expect("request");
     }
@@ -218,7 +218,7 @@ fn an_id_is_free_after_its_final_answer() {
 #[test]
 fn each_request_has_its_own_response() {
     for (request, response) in RESPONSES {
-        let mut guard = Guard::new();
+        let mut guard = Guard::default();
         guard.sent(&message(9, &[tlv(request, [])])).expect("a request");
         for (_, other) in RESPONSES.iter().filter(|(_, other)| *other != response) {
             assert_eq!(guard.check(&message(9, &[result(*other, 0, "")])), Err(BerError::Operation), "{request:x}");

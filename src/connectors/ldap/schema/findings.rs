@@ -2,9 +2,7 @@
 
 use crate::domain::text::count;
 
-/// Names listed in a warning.
 const MAX_LISTED: usize = 10;
-/// Characters of a listed name.
 const MAX_NAME: usize = 100;
 
 /// Number of findings of one kind, with the first names.

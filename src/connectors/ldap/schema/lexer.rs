@@ -23,7 +23,6 @@ pub enum Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Spelling, trimmed.
     pub fn raw(self) -> &'a str {
         match self {
             Token::Word(text) | Token::Quoted(text) => text.trim(),
@@ -33,7 +32,6 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// Unescaped text.
     pub fn text(self) -> Cow<'a, str> {
         match self {
             Token::Quoted(text) => unescape(text),

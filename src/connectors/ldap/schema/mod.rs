@@ -7,10 +7,10 @@
 mod active_directory;
 pub mod bounds;
 pub mod definition;
-pub mod findings;
+mod findings;
 mod ids;
 mod lexer;
-pub mod model;
+mod model;
 mod names;
 mod resolve;
 pub mod subschema;

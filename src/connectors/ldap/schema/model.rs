@@ -27,8 +27,8 @@ pub struct NewAttribute<'a> {
 
 #[derive(Debug, Default)]
 pub struct NewClass<'a> {
-    pub offered: bool,
     /// Becomes an object type.
+    pub offered: bool,
     /// `description` is single-valued in this class.
     pub single_description: bool,
     pub superiors: &'a [&'a str],
@@ -216,7 +216,6 @@ impl Model {
         self.names.find(name).is_some_and(|symbol| self.class_of.get(symbol).is_some())
     }
 
-    /// Numbers of attributes and classes.
     pub fn counts(&self) -> (usize, usize) {
         (self.attributes.len(), self.classes.len())
     }
@@ -233,7 +232,6 @@ impl Model {
         self.class_of.get(symbol)
     }
 
-    /// Resolves inherited data types.
     pub(super) fn resolve_data_types(&mut self) {
         let resolved: Vec<Option<DataType>> = self.attributes.iter().map(|a| self.inherited(a)).collect();
         for (attribute, data_type) in self.attributes.iter_mut().zip(resolved) {

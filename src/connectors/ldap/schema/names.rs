@@ -23,7 +23,6 @@ pub struct Names {
 }
 
 impl Names {
-    /// Interns a name.
     pub fn symbol(&mut self, name: &str, bounds: &Bounds) -> Result<Symbol, Exceeds> {
         // An over-long name is truncated to one character above the limit, so that it never equals a valid one.
         let end = name.char_indices().nth(bounds.name.saturating_add(1)).map_or(name.len(), |(at, _)| at);
@@ -52,7 +51,6 @@ impl Names {
         self.spelled.len()
     }
 
-    /// Bytes of stored text.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

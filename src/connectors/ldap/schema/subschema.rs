@@ -36,12 +36,12 @@ const SERVER_ATTRIBUTES: [&str; 8] = [
     "( 2.5.21.8 NAME 'matchingRuleUse' SYNTAX 1.3.6.1.4.1.1466.115.121.1.31 USAGE directoryOperation )",
 ];
 
+/// Values of a subschema entry.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Definitions<'a> {
     pub classes: &'a [Vec<u8>],
     pub attributes: &'a [Vec<u8>],
     pub rules: &'a [Vec<u8>],
-    /// Values of a subschema entry.
     pub syntaxes: &'a [Vec<u8>],
 }
 

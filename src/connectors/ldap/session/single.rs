@@ -25,9 +25,7 @@ const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 pub struct BaseRead {
     pub entry: Option<Entry>,
     pub code: u32,
-    /// Matched DN; often empty.
     pub matched: String,
-    /// As in [`End::Result`].
     pub diagnostic: String,
     /// A malformed entry was dropped: a missing `entry` proves nothing.
     pub skipped: bool,

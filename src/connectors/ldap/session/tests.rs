@@ -216,7 +216,7 @@ async fn an_account_that_must_change_its_password_is_refused_with_the_directory_
     })
     .await;
     let mut session = open(&fake).await;
-    assert!(session.password_policy().must_change());
+    assert!(session.policy.must_change());
     let (end, _) = search(&mut session).await;
     let failure = session.failure(&end.outcome);
     let reason = "unwillingToPerform (53): \"change *** first\"; the account must change its password";
@@ -232,7 +232,7 @@ async fn a_password_policy_that_cannot_be_read_is_none() {
         _ => ask(request),
     })
     .await;
-    assert_eq!(open(&fake).await.password_policy(), PasswordPolicy::default());
+    assert_eq!(open(&fake).await.policy, PasswordPolicy::default());
 }
 
 #[tokio::test]

@@ -158,29 +158,26 @@ impl<'a> Planner<'a> {
     pub(super) fn place_of_parent(&self, row: usize) -> ParentChange {
         let mut parent = self.parent_row(row);
         while let Some(p) = parent {
-            let container = &self.stored.containers[p];
-            let was = || container.key();
-            match (&self.states[p], self.matching.entry_of_row(p)) {
-                (RowState::Kept(place), _) => {
-                    return ParentChange { was: was(), is: place.key.clone(), dn: place.dn.clone() };
-                }
+            let (is, dn) = match (&self.states[p], self.matching.entry_of_row(p)) {
+                (RowState::Kept(place), _) => (&place.key, &place.dn),
                 (RowState::Matched, Some(e)) => {
                     let seen = self.matching.entries[e].seen;
-                    return ParentChange { was: was(), is: seen.key.clone(), dn: seen.external_id.clone() };
+                    (&seen.key, &seen.external_id)
                 }
-                _ => parent = self.parent_row(p),
-            }
+                _ => {
+                    parent = self.parent_row(p);
+                    continue;
+                }
+            };
+            return ParentChange { was: self.stored.containers[p].key(), is: is.clone(), dn: dn.clone() };
         }
         let index = self.partition_index[&self.stored.containers[row].partition_id];
         let partition = &self.stored.partitions[index];
-        let (was, same) = (partition.key.clone(), partition.key.clone());
-        match self.partition_states[index] {
-            PartitionState::Listed(i) => {
-                let seen = &self.seen.partitions[i];
-                ParentChange { was, is: seen.key.clone(), dn: seen.external_id.clone() }
-            }
-            _ => ParentChange { was, is: same, dn: partition.external_id.clone() },
-        }
+        let (is, dn) = match self.partition_states[index] {
+            PartitionState::Listed(i) => (&self.seen.partitions[i].key, &self.seen.partitions[i].external_id),
+            _ => (&partition.key, &partition.external_id),
+        };
+        ParentChange { was: partition.key.clone(), is: is.clone(), dn: dn.clone() }
     }
 
     fn kept_unchanged(&self, row: usize) -> RowState {

@@ -70,7 +70,6 @@ pub struct Retarget {
     pub external_id: Arc<str>,
 }
 
-/// A missing container to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     pub row: RowId,
