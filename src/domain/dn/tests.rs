@@ -94,7 +94,7 @@ fn below_is_decided_by_whole_rdns() {
 }
 
 #[test]
-fn faults_are_told_apart() {
+fn errors_have_distinct_texts() {
     for bad in ["ou", "=x", "ou=a,,dc=x", "ou=a,", "ou=\"a", "ou=a\"b", "ou=a\\", "ou=\\é", "o u=x"] {
         assert_eq!(Dn::parse(bad), Err(DnError::Malformed), "{bad}");
     }

@@ -15,7 +15,7 @@ fn asked() -> Guard {
     guard
 }
 
-fn judge(frame: &[u8]) -> Result<Passed, BerError> {
+fn check(frame: &[u8]) -> Result<Passed, BerError> {
     asked().check(frame)
 }
 
@@ -46,7 +46,7 @@ fn good() -> Vec<(Vec<u8>, Passed)> {
 #[test]
 fn good_messages_pass() {
     for (frame, passed) in good() {
-        assert_eq!(judge(&frame), Ok(passed), "{frame:x?}");
+        assert_eq!(check(&frame), Ok(passed), "{frame:x?}");
         assert_eq!(frame_length(&frame, LIMIT), Ok(Some(frame.len())));
     }
 }
@@ -56,7 +56,7 @@ fn lengths_need_not_be_the_shortest() {
     let frame = message(1, &[result(0x61, 0, "")]);
     let long = [&[SEQUENCE, 0x84, 0, 0, 0, frame[1]], &frame[2..]].concat();
     assert_eq!(frame_length(&long, LIMIT), Ok(Some(long.len())));
-    assert_eq!(judge(&long), Ok(Passed::Final));
+    assert_eq!(check(&long), Ok(Passed::Final));
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_cut_message_is_never_taken_for_a_whole_one() {
             let part = &frame[..cut];
             let sifted = sift(&mut asked(), &mut part.to_vec(), LIMIT);
             assert_eq!(sifted, Sifted::default(), "{part:x?}");
-            assert!(judge(part).is_err(), "{part:x?}");
+            assert!(check(part).is_err(), "{part:x?}");
         }
     }
 }
@@ -78,7 +78,7 @@ fn a_changed_byte_never_gets_the_guard_out_of_step() {
             for value in 0..=255 {
                 let mut changed = frame.clone();
                 changed[at] = value;
-                readable(judge(&changed), &changed);
+                readable(check(&changed), &changed);
                 let sifted = sift(&mut asked(), &mut changed, LIMIT);
                 assert!(sifted.keep <= sifted.checked && sifted.checked <= frame.len());
             }
@@ -122,15 +122,15 @@ fn framing_is_strict() {
 
 #[test]
 fn nesting_is_limited_and_costs_no_stack() {
-    let deep = |depth: usize| judge(&nested(depth));
+    let deep = |depth: usize| check(&nested(depth));
     assert_eq!(deep(MAX_DEPTH), Err(BerError::Shape));
     assert_eq!(deep(MAX_DEPTH + 1), Err(BerError::TooDeep));
     assert_eq!(deep(8_000), Err(BerError::TooDeep));
     assert_eq!(deep(200_000), Err(BerError::TooDeep));
     // The same inside an otherwise good entry, where only values may be.
     let inner = |depth| message(2, &[seq(0x64, &[string("dc=x"), nested(depth)])]);
-    assert_eq!(judge(&inner(MAX_DEPTH - 2)), Ok(Passed::Skipped));
-    assert_eq!(judge(&inner(MAX_DEPTH - 1)), Err(BerError::TooDeep));
+    assert_eq!(check(&inner(MAX_DEPTH - 2)), Ok(Passed::Skipped));
+    assert_eq!(check(&inner(MAX_DEPTH - 1)), Err(BerError::TooDeep));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn inner_lengths_must_fit() {
         // An entry whose broken length would be an entry dropped if it were only of the wrong shape.
         (message(2, &[tlv(0x64, [0x04, 0x7f, 0x00])]), BerError::Length),
     ] {
-        assert_eq!(judge(&frame), Err(error), "{frame:x?}");
+        assert_eq!(check(&frame), Err(error), "{frame:x?}");
     }
 }
 
@@ -173,7 +173,7 @@ fn ids_and_operations_must_answer_a_request() {
         (message(2, &[done(), done()]), BerError::Shape),
         (message(2, &[done(), paged(b""), paged(b"")]), BerError::Shape),
     ] {
-        assert_eq!(judge(&frame), Err(error), "{frame:x?}");
+        assert_eq!(check(&frame), Err(error), "{frame:x?}");
     }
 }
 
@@ -192,7 +192,7 @@ fn numbers_of_several_octets_are_read_whole() {
 }
 
 #[test]
-fn faults_are_told_apart_and_only_one_is_of_a_limit() {
+fn errors_have_distinct_texts_and_only_one_is_a_limit() {
     use BerError::*;
     let all = [NotLdap, Tag, LengthForm, Length, TooDeep, TooLarge, Shape, NotUtf8, MessageId, Operation];
     let texts: std::collections::HashSet<String> = all.iter().map(BerError::to_string).collect();
@@ -229,7 +229,7 @@ fn each_request_has_its_own_response() {
 
 #[test]
 fn results_must_be_whole() {
-    let parts = |parts: &[Vec<u8>]| judge(&message(2, &[seq(0x65, parts)]));
+    let parts = |parts: &[Vec<u8>]| check(&message(2, &[seq(0x65, parts)]));
     let code = || tlv(ENUMERATED, [0]);
     let bad = || string([0xff]);
     let with = |extra: Vec<u8>| parts(&[code(), string(""), string(""), extra]);
@@ -254,7 +254,7 @@ fn results_must_be_whole() {
 
 #[test]
 fn controls_must_be_whole() {
-    let with = |controls: Vec<u8>| judge(&message(2, &[result(0x65, 0, ""), controls]));
+    let with = |controls: Vec<u8>| check(&message(2, &[result(0x65, 0, ""), controls]));
     let page = |value: Vec<u8>| with(control(PAGED_RESULTS, &[string(value)]));
     assert_eq!(with(seq(0xa0, &[])), Ok(Passed::Final));
     assert_eq!(with(tlv(0x80, [])), Err(BerError::Shape));
@@ -273,7 +273,7 @@ fn controls_must_be_whole() {
     assert_eq!(page(seq(SEQUENCE, &[integer(0), string(""), string("")])), Err(BerError::Shape));
     assert_eq!(page(vec![0x30, 0x05, 0x02, 0x01]), Err(BerError::Length));
     // Of an entry too: the library reads controls of every message.
-    assert_eq!(judge(&message(2, &[entry("dc=x", &[]), control("1.2", &[integer(1)])])), Err(BerError::Shape));
+    assert_eq!(check(&message(2, &[entry("dc=x", &[]), control("1.2", &[integer(1)])])), Err(BerError::Shape));
 }
 
 #[test]
@@ -297,9 +297,9 @@ fn an_entry_that_cannot_be_read_is_dropped_alone() {
         one(seq(SEQUENCE, &[string("ou"), seq(SET, &[integer(1)])])),
         one(seq(SEQUENCE, &[string("ou"), seq(SET, &[seq(SEQUENCE, &[])])])),
     ] {
-        assert_eq!(judge(&message(2, std::slice::from_ref(&bad))), Ok(Passed::Skipped), "{bad:x?}");
+        assert_eq!(check(&message(2, std::slice::from_ref(&bad))), Ok(Passed::Skipped), "{bad:x?}");
     }
-    assert_eq!(judge(&message(2, &[entry(long, &[])])), Ok(Passed::Entry));
+    assert_eq!(check(&message(2, &[entry(long, &[])])), Ok(Passed::Entry));
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_read_is_sifted_into_what_goes_on() {
     assert_eq!(buffer[..keep], [&a[..], &b, &done].concat());
     assert_eq!(buffer[whole..], a[..5]);
 
-    // What came before a error still goes on; nothing behind it does.
+    // Messages before an error are forwarded, those after it are not.
     let mut buffer = [&a[..], &done, &a[..], &b].concat();
     let sifted = sift(&mut asked(), &mut buffer, LIMIT);
     assert_eq!(sifted.keep, a.len() + done.len());

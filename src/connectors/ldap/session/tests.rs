@@ -244,7 +244,7 @@ async fn nothing_is_sent_without_a_password() {
 }
 
 #[tokio::test]
-async fn the_way_to_the_directory_is_told_apart() {
+async fn each_stage_of_connecting_has_its_reason() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("listener").local_addr().expect("address").port();
     let at = |host: &str| Target { host: host.into(), port: free, security: Transport::Plain, verify: true };
     let none = refused_at(&at("127.0.0.1"), "x", 10).await;

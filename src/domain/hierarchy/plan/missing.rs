@@ -41,7 +41,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds to each candidate the ids of the unseen rows below it, which share its verdict; selected rows first, since
-    /// entry a mistake costs most.
+    /// a mistake there costs most.
     pub(super) fn ids_below_candidates(&mut self) {
         let candidates: HashMap<RowId, usize> =
             self.plan.candidates.iter().enumerate().map(|(i, c)| (c.row, i)).collect();

@@ -105,7 +105,7 @@ fn circles_end() {
 }
 
 #[test]
-fn what_nothing_declares_is_told_and_loses_no_class() {
+fn undeclared_names_are_warnings_and_lose_no_class() {
     let (found, warnings) = types(
         &[
             "( 1.1 NAME 'one' SUP ( gone $ GONE ) MUST ( x $ a ) MAY X )",

@@ -1,4 +1,4 @@
-//! StartTLS and TLS: whom we believe, and that no password leaves before.
+//! StartTLS and TLS: which certificates are trusted, and that no password is sent before.
 
 use super::super::super::sample::tls::*;
 use super::*;
@@ -67,7 +67,7 @@ async fn without_verification_any_certificate_will_do() {
     assert_eq!(shown(&["dc1"], PAST, unknown(), unverified).await, Ok(()));
     let plain = Fake::start(|_| vec![]).await;
     let target = Target { security: Transport::Ldaps, verify: false, ..plain.target() };
-    // Still TLS: to one who does not speak it nothing is said.
+    // Still TLS: a server without it receives no data.
     let trust = ClientTrust::load(None).expect("trust");
     let budget = Arc::new(Budget::new(&limits()));
     let closing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listener");
