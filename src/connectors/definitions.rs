@@ -73,7 +73,6 @@ impl Definition {
     }
 }
 
-/// Sorted by name.
 pub static ALL: [Definition; 2] = [
     Definition {
         id: FILE,

@@ -41,9 +41,8 @@ pub enum Preset {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// Never changes.
+    /// Interface, like the name: never changes.
     pub id: i64,
-    /// Never changes.
     pub name: &'static str,
     pub description: &'static str,
     pub category: Category,

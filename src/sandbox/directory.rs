@@ -24,8 +24,7 @@ impl Directory {
         Directory::new(sample(), ACCOUNT, &random_password()?)
     }
 
-    /// A directory with one account, which need not be an entry. Fails with `InvalidInput` if tree or account are
-    /// invalid.
+    /// A directory with one account, which need not be an entry. An invalid tree or account is `InvalidInput`.
     pub fn new(mut tree: Tree, bind_dn: &str, password: &str) -> io::Result<Directory> {
         let invalid = |answer: &Answer| {
             let text = format!("the tree cannot be built: {} {}", answer.code, answer.message);

@@ -1,5 +1,4 @@
-//! Evaluation of search filters. Comparison ignores case; a missing attribute is false, as in OpenLDAP for a type of
-//! its schema.
+//! Evaluation of search filters. Comparison ignores case; a missing attribute is false, as in OpenLDAP.
 
 use super::ber::Attribute;
 use super::entry::{folded, is_secret, same_type, same_value};

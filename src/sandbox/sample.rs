@@ -175,7 +175,7 @@ fn people(mut tree: Tree, places: &[String]) -> Tree {
     tree
 }
 
-/// Deterministic hash (splitmix64).
+/// Hash that is the same at every start (splitmix64).
 fn hash(number: u64) -> u64 {
     let mut x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

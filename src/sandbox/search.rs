@@ -50,8 +50,7 @@ impl Reply {
     }
 }
 
-/// A search over all its pages. It returns the entries found at the start, without those removed since, under current
-/// names.
+/// A search over all its pages. It returns the entries found at the start, without those removed since.
 #[derive(Default)]
 pub(super) struct Search {
     special: Option<Shown>,

@@ -1,5 +1,4 @@
-//! Bounded reader of delimited text. Files are untrusted: a line may never end, a quote may never close, and bytes may
-//! be anything.
+//! Bounded reader of delimited text. Files are untrusted: a line or a quote may never end, any byte may occur.
 
 use std::io::{self, Cursor, ErrorKind, Read};
 

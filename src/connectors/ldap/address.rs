@@ -105,8 +105,7 @@ fn name(text: &str) -> Option<Place> {
     }
 }
 
-/// Whether an address is outside the denied ranges. An IPv4 address embedded in IPv6 (mapped, compatible, 6to4, NAT64)
-/// is checked itself.
+/// Whether an address is outside the denied ranges, also one embedded in IPv6 (mapped, compatible, 6to4, NAT64).
 pub fn allowed(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => allowed_v4(v4),

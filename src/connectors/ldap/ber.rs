@@ -81,8 +81,7 @@ pub fn header(bytes: &[u8]) -> Result<Option<Header>, BerError> {
     Ok(Some(Header { tag, size: 2 + octets, length }))
 }
 
-/// Length in bytes of the message that starts with `head`, header included; `None` if not known yet. `limit` is in
-/// bytes.
+/// Length of the message that starts with `head`, header included; `None` if not known yet. Limit in bytes.
 pub fn frame_length(head: &[u8], limit: usize) -> Result<Option<usize>, BerError> {
     if head.first().is_some_and(|&tag| tag != SEQUENCE) {
         return Err(BerError::NotLdap);

@@ -127,8 +127,7 @@ pub(super) async fn resolve(target: &Target, hosts: &Policy, deadline: Deadline)
     if addresses.iter().all(|a| hosts.permits(host, *a)) { Ok(addresses) } else { Err(denied()) }
 }
 
-/// Prepares the TLS client, which may read certificate files. An internal error is logged and reported as a failed
-/// handshake.
+/// Prepares the TLS client, which may read certificate files. Internal errors are logged.
 pub(super) async fn prepare_tls(
     target: &Target,
     trust: &ClientTrust,
@@ -206,8 +205,7 @@ fn unreachable(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Performs the StartTLS exchange. The guard checks the answer, which must be the last plain text: bytes after it were
-/// injected.
+/// Performs the StartTLS exchange. The answer must be the last plain text: bytes after it were injected.
 async fn start_tls(tcp: &mut TcpStream, at: &str, sanitiser: &Sanitiser, limit: usize) -> Result<(), Failure> {
     let lost = || Failure::new(Stage::Tls, at, LOST).as_transient();
     let refused = |error: BerError| {

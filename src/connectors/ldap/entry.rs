@@ -14,8 +14,7 @@ impl Entry {
         Entry { dn: dn.into(), attributes }
     }
 
-    /// Converts a SearchResultEntry (RFC 4511, section 4.5.2) without copying values; `None` if malformed, which the
-    /// guard excludes.
+    /// Converts a SearchResultEntry (RFC 4511, section 4.5.2) without copying values. The guard excludes `None`.
     pub(super) fn from_tag(tag: StructureTag) -> Option<Entry> {
         let mut parts = constructed(tag)?.into_iter();
         let dn = String::from_utf8(primitive(parts.next()?)?).ok()?;

@@ -80,8 +80,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Validates a message of the directory, of the length from [`frame_length`]. After an error the connection must be
-    /// closed.
+    /// Validates a message of the length from [`frame_length`]. After an error the connection must be closed.
     pub fn check(&mut self, frame: &[u8]) -> Result<Passed, BerError> {
         well_formed(frame)?;
         let mut outer = Reader::new(frame);

@@ -101,8 +101,7 @@ impl Access {
         self.within_connect_timeout(async |deadline| self.open(deadline).await).await
     }
 
-    /// Connects, binds and reads the root entry. Retries transient failures within Connection Timeout, never a refused
-    /// password.
+    /// Connects, binds and reads the root entry. Retries transient failures, within Connection Timeout.
     pub async fn connect(&self) -> Result<(Session, RootDse), Failure> {
         self.within_connect_timeout(async |deadline| {
             let mut delay = Duration::from_millis(self.settings.retry_delay_ms);

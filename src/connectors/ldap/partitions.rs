@@ -1,5 +1,4 @@
-//! List of a directory's partitions: cross-references of the Active Directory family, elsewhere the naming contexts of
-//! the root entry.
+//! Partitions of a directory: cross-references of the Active Directory family, elsewhere naming contexts.
 
 use std::collections::HashSet;
 use std::sync::Arc;

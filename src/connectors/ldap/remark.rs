@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::connect::{Target, Transport};
 
-/// Ports (MS-ADTS 3.1.1.3).
+/// Ports of the global catalogue (MS-ADTS 3.1.1.3).
 const GLOBAL_CATALOGUE: [u16; 2] = [3268, 3269];
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,4 @@
-//! Look-ups of missing entries. An entry is absent only if the directory says so and is known to answer differently
-//! about hidden entries.
+//! Look-ups of missing entries. An entry is absent only if the directory answers differently about hidden entries.
 //!
 //! There are two proofs. Most directories name the nearest existing entry of an absent one (`matchedDN`, RFC 4511
 //! 4.1.9); a probe with a name that cannot exist shows whether this one does. The Active Directory family does not, but
@@ -23,8 +22,7 @@ use crate::security::random;
 const MAX_LOOK_UPS: usize = 2_000;
 /// Ids per search for entries renamed during the import.
 const IDS_PER_SEARCH: usize = 50;
-/// Ids of such searches in one import, selected rows first. Below an absent entry only those moved away during the
-/// import exist.
+/// Ids of such searches in one import, selected rows first.
 const MAX_IDS: usize = 20_000;
 const NO_SUCH_OBJECT: u32 = 32;
 

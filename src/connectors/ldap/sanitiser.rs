@@ -1,7 +1,7 @@
 //! Sanitises a directory's text for display: diagnostics, vendor names and quoted parts of a schema.
 //!
-//! Names and descriptions are data and unchanged. The text of a refused bind, which may quote the password, is never
-//! shown ([`super::failure::bind_failure`]).
+//! Names and descriptions are data and unchanged. The text of a refused bind, which may hold the password in any form,
+//! is never shown ([`super::failure::bind_failure`]).
 
 use std::fmt;
 

@@ -83,7 +83,6 @@ impl EntryIds {
 #[derive(Debug, Clone)]
 pub struct StoredPartition {
     pub id: RowId,
-    /// DN as listed.
     pub external_id: Arc<str>,
     pub key: DnKey,
     /// Id of the naming context's own entry, once it was readable.
@@ -97,8 +96,7 @@ pub struct StoredPartition {
 pub struct StoredContainer {
     pub id: RowId,
     pub partition_id: RowId,
-    /// Parent container; `None` directly below the partition. `NonZero` saves eight bytes for each of half a million
-    /// rows.
+    /// Parent container; `None` directly below the partition. `NonZero` saves eight bytes a row, for large trees.
     pub above: Option<NonZero<RowId>>,
     pub external_id: Arc<str>,
     pub entry_id: Option<EntryId>,

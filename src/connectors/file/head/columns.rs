@@ -52,8 +52,7 @@ impl SkippedRows {
     }
 }
 
-/// Whether a line is a trailer of database clients or old systems: `(2 rows affected)`, `(2 rows)`, or the end-of-file
-/// mark (0x1A).
+/// Whether a line is a trailer of a database client or an old system: `(2 rows affected)`, `(2 rows)`, or 0x1A.
 fn is_trailer(line: &str) -> bool {
     let inner = line.strip_prefix('(').and_then(|l| l.strip_suffix(')')).and_then(|l| l.split_once(' '));
     let counts = inner.is_some_and(|(number, words)| {

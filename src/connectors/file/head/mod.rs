@@ -69,8 +69,7 @@ pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) ->
     Ok(seen)
 }
 
-/// Searches further rows for type names. Returns a warning if it stops before the end; fails only on a bad row that
-/// ends the import.
+/// Searches further rows for type names. Returns a warning if it stops early; fails only on a bad row.
 fn search<R: Read>(
     rows: &mut Rows<R>,
     columns: &Columns,

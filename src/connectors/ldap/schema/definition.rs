@@ -153,8 +153,7 @@ impl<'a> Tokens<'a> {
         self.0.next()?.ok()
     }
 
-    /// Arguments of a keyword: one word or text, several separated by `$`, or a list in parentheses. `None` if a list
-    /// has no end.
+    /// Arguments of a keyword: one word or text, several separated by `$`, or a list; `None` if a list has no end.
     fn arguments(&mut self) -> Option<Vec<Token<'a>>> {
         let mut found = Vec::new();
         match self.0.peek()? {

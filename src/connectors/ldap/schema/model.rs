@@ -58,8 +58,7 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    /// Attribute of a type; data types must be resolved first. What is known by name does not apply to attributes that
-    /// inherit from it.
+    /// Attribute of a type, after data types are resolved. Types known by name are not inherited.
     pub fn seen(&self, class_name: Option<&Arc<str>>) -> SeenAttribute {
         let declared = || (self.data_type.unwrap_or(DataType::String), self.plurality, self.writability);
         let (data_type, plurality, writability) = by_name(&self.name).unwrap_or_else(declared);

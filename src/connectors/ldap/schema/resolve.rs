@@ -96,8 +96,7 @@ impl Walk {
         Ok(SeenType { name: own.name.clone(), attributes })
     }
 
-    /// Classes that contribute attributes: the type, its superclasses level by level, the auxiliary classes of all
-    /// these, and theirs.
+    /// Classes that contribute attributes: the type, its superclasses level by level, and all their auxiliary classes.
     fn order(&mut self, model: &Model, at: usize) -> Result<Vec<usize>, Exceeds> {
         let mut order = Vec::new();
         self.class_marks.get_mut(at).into_iter().for_each(|mark| *mark = self.mark);

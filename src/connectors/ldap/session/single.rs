@@ -67,8 +67,7 @@ impl Question {
 }
 
 impl Session {
-    /// Reads one entry. Fails if the connection is lost; a result with any code is no failure. `*` omits operational
-    /// attributes.
+    /// Reads one entry. Fails only if the connection is lost. `*` omits operational attributes.
     pub async fn read(&mut self, dn: &str, filter: &str, attributes: &[&str]) -> Result<BaseRead, Failure> {
         let mut entry = None;
         let end = self

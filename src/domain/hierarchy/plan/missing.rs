@@ -236,8 +236,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Stops an import that removes more than half of at least ten containers of a listed partition: probably a
-    /// mistake.
+    /// Guards against a mistake: more than half of at least ten containers of a listed partition removed.
     fn share_guard(&self, gone: &[usize]) -> Option<String> {
         let mut counts: HashMap<RowId, (usize, usize)> = HashMap::new();
         for c in &self.stored.containers {

@@ -67,8 +67,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Excludes entries below an excluded one and, in an incomplete view, those whose parent is neither read nor
-    /// stored.
+    /// Excludes entries below an excluded one and, in an incomplete view, those with an unknown parent.
     fn exclude_orphans(&mut self) {
         let cut: Vec<bool> = self.seen.partitions.iter().map(|p| matches!(p.view, View::Incomplete(_))).collect();
         if !cut.contains(&true) && !self.excluded.contains(&true) {
@@ -231,8 +230,7 @@ impl<'a> Planner<'a> {
         Addition { entry: self.matching.entries[e].at, partition, parent, hidden: places.hidden[e] == Hidden::Yes }
     }
 
-    /// Finds the parent of each entry. Consecutive entries are often siblings, and comparing names is cheaper than
-    /// hashing.
+    /// Finds the parent of each entry. Neighbours are often siblings, and comparing names is cheaper than hashing.
     fn places(&self) -> Places {
         let mut above: Vec<Option<At>> = Vec::with_capacity(self.matching.entries.len());
         let mut last: Option<(usize, &str)> = None;
