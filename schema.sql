@@ -213,4 +213,5 @@ CREATE INDEX activities_by_type ON activities (target_type) WHERE parent_id IS N
 CREATE INDEX activities_by_target ON activities (target_folded) WHERE parent_id IS NULL;
 CREATE INDEX activities_by_parent ON activities (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX activities_by_system ON activities (connected_system_id) WHERE connected_system_id IS NOT NULL;
+CREATE INDEX activities_of_runs ON activities (connected_system_id) WHERE target_operation IN ('ImportHierarchy', 'ImportSchema');
 CREATE INDEX activities_in_progress ON activities (status) WHERE status = 'InProgress';  -- closed at the next start

@@ -18,10 +18,10 @@
 //! | [`domain`] | the rules: names, trees, settings, the plan of an import | nothing |
 //! | [`sandbox`] | a small LDAP directory in this process, for `jim demo` and the tests | `domain` |
 //!
-//! [`error`], [`telemetry`] and [`metrics`] are the ground that all may use; [`config`] stands between the rooms and the
-//! program, whose commands live beside `main.rs`. Inside [`http`], `wire` (JSON) lies below `call` (a request), that
-//! below `api` (the handlers), and the list of routes in `http/mod.rs` on top. `tests/tidy` holds these directions, and
-//! that no two modules use each other, against the parsed source.
+//! [`guide`] holds the operator's pages. [`error`], [`telemetry`] and [`metrics`] are the ground that all may use;
+//! [`config`] stands between the rooms and the program, whose commands live beside `main.rs`. Inside [`http`], `wire`
+//! (JSON) lies below `call` (a request), that below `api` (the handlers), and the list of routes in `http/mod.rs` on
+//! top. `tests/tidy` holds these directions, and that no two modules use each other, against the parsed source.
 //!
 //! # Words
 //!
@@ -130,6 +130,7 @@ pub mod connectors;
 pub mod db;
 pub mod domain;
 pub mod error;
+pub mod guide;
 pub mod http;
 pub mod metrics;
 pub mod ops;

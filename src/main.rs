@@ -19,7 +19,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An identity-synchronisation server in one binary and one SQLite file.
 #[derive(Parser)]
-#[command(name = "jim", version, after_help = help::jim())]
+#[command(name = "jim", version, after_help = help::jim(), disable_help_subcommand = true)]
 struct Arguments {
     /// Configuration file; ./jim.toml is read if it is there and none is named.
     #[arg(long, global = true, value_name = "FILE")]
@@ -72,6 +72,13 @@ enum Command {
     /// Print the version.
     #[command(after_help = help::VERSION)]
     Version,
+    /// Print a page of the guide, or the help of a command.
+    #[command(after_help = help::topics())]
+    Help {
+        /// A topic of the guide, or a command.
+        #[arg(value_name = "TOPIC|COMMAND")]
+        about: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -102,6 +109,7 @@ fn main() -> ExitCode {
             Command::Completions { shell } => manual::completions(Arguments::command(), shell),
             Command::Man => manual::page(&Arguments::command()),
             Command::Version => manual::version(),
+            Command::Help { about } => help::show(Arguments::command(), &about),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

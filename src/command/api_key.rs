@@ -45,7 +45,12 @@ fn role(text: &str) -> Result<i64, String> {
 }
 
 fn date(text: &str) -> Result<OffsetDateTime, String> {
-    wire::parse_date_or_day(text).ok_or_else(|| "must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned())
+    match wire::parse_date_or_day(text) {
+        None => Err("must be a date such as 2027-01-31 or 2027-01-31T12:00:00Z".to_owned()),
+        // Over the API it is an accepted way to disable a key (contract, chapter 9).
+        Some(end) if end <= OffsetDateTime::now_utc() => Err("must lie in the future".to_owned()),
+        Some(end) => Ok(end),
+    }
 }
 
 /// Runs an action on the files of a stopped server.

@@ -1,25 +1,25 @@
 //! `jim demo`: a directory and a server of their own, and a first import as an administrator would make it.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
 use jim::config::Config;
-use jim::sandbox::{Directory, Sandbox};
+use jim::sandbox::{self, Directory, Hidden, Sandbox};
 use jim::security::secret::Secret;
 use jim::telemetry::{self, LogFormat};
 use serde_json::{Value, json};
 
 use super::serve::{Server, listen};
 use super::{Exit, stop_signal};
-use picture::{choice, report, tree, types};
+use client::{Answer, Client};
+use lines::{command, curl};
+use picture::{below, choice, report, row, tree, types};
 
+mod client;
+mod lines;
 mod picture;
 
-/// What of a person takes part in the demonstration.
-const WANTED: [&str; 6] = ["uid", "cn", "sn", "givenName", "mail", "telephoneNumber"];
+/// The attributes of people that the demonstration selects.
+const SELECTED: [&str; 6] = ["uid", "cn", "sn", "givenName", "mail", "telephoneNumber"];
 
 /// Options of the demonstration.
 #[derive(clap::Args)]
@@ -34,7 +34,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
     if !arguments.listen.ip().is_loopback() {
         return Err(Exit::usage("the demonstration listens on loopback only"));
     }
-    telemetry::start(LogFormat::Text, "warn");
+    // Warnings of imports are shown as part of the answers.
+    telemetry::start(LogFormat::Text, "warn,jim::ops::run=error");
     let stop = tokio::spawn(stop_signal()?);
     let cannot = |e: std::io::Error| Exit::io(format!("cannot set the demonstration up: {e}"));
     // 0700, and removed when it is dropped.
@@ -48,7 +49,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
         Ok(())
     };
     let server = Server::start(&Config::in_folder(folder.path()), listener, None, tell).await?;
-    let demo = Demo { address: server.address, key, sandbox };
+    let demo = Demo { client: Client { address: server.address, key }, sandbox };
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {
         let _ = ended.await;
@@ -65,162 +66,199 @@ pub async fn run(arguments: Arguments) -> Result<(), Exit> {
 }
 
 struct Demo {
-    address: SocketAddr,
-    key: String,
+    client: Client,
     sandbox: Sandbox,
 }
 
-const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
+/// Branch that is selected, then renamed, then hidden.
+const BRANCH: &str = "Engineering";
+const RENAMED: &str = "Engineering & Design";
+/// Partition that holds the branch.
+const PARTITION: &str = "dc=demo,dc=example";
 
 impl Demo {
     async fn show(&self) -> Result<(), Exit> {
-        let (api, ldap, directory) = (self.address, self.sandbox.addr(), self.sandbox.directory());
-        say!("jim serves a temporary database, and a small LDAP directory runs beside it.\n");
-        say!("  JIM=http://{api}\n  KEY={}\n", self.key);
+        let (directory, ldap) = (self.sandbox.directory(), self.sandbox.addr());
+        say!("jim reads the tree of a directory, such as Active Directory or OpenLDAP, lets you select what takes");
+        say!("part in synchronisation, and keeps your selection when the directory changes. Here a jim server");
+        say!("and a small directory with invented people run until Ctrl-C; nothing of them is left behind.\n");
+        say!("Each step shows the requests that were made, as shell commands, and what the answer was (->).");
+        say!("To paste them into another terminal, paste these lines first:\n");
+        self.variables();
+        say!("  export LDAPURI=ldap://{ldap} LDAPBINDDN={}", directory.bind_dn());
+        say!("  export PASSWORD={}", directory.password());
 
-        title("1. Create a connected system");
+        say!("\n1. A connected system is created, which stands for one directory; connector 3 speaks LDAP\n");
         let body = json!({ "name": "Demo directory", "connectorDefinitionId": 3 });
-        let created = self.call("POST", SYSTEMS, Some(body)).await?;
-        let id = created["id"].as_i64().unwrap_or_default();
-        say!("  -> 201, id {id}, settingValuesValid {}\n", created["settingValuesValid"]);
-        let system = format!("{SYSTEMS}/{id}");
+        let created = self.client.create(body).await?;
+        let id = created.body["id"].as_i64().unwrap_or_default();
+        say!("  -> {}: id {id}\n  export SYSTEM=$JIM{}/{id}", created.status, client::SYSTEMS);
 
-        title("2. Tell it where the directory is (settings 1 Host, 2 Username, 3 Password)");
+        say!("\n2. It gets the address, the account and the password for the directory (settings 1, 2, 3)\n");
         let body = json!({ "settingValues": {
             "1": { "stringValue": format!("ldap://{ldap}") },
             "2": { "stringValue": directory.bind_dn() },
             "3": { "stringValue": directory.password() },
         } });
-        self.call("PUT", &system, Some(body)).await?;
-        say!("  -> 200; the password is sealed and never shown again\n");
+        let set = self.client.call("PUT", id, "", Some(body)).await?;
+        say!("  -> {}; the password is sealed and never shown again", set.status);
 
-        title("3. Import the hierarchy");
-        let imported = self.call("POST", &format!("{system}/import-hierarchy"), None).await?;
-        report(&imported);
-        let partitions = self.get(&format!("{system}/partitions")).await?;
-        say!("{}", tree(&partitions));
+        say!("\n3. The hierarchy is imported: partitions, and in them containers such as organisational units\n");
+        self.import(id).await?;
+        let partitions = self.partitions(id).await?;
+        say!("{}", tree(partitions.as_array().into_iter().flatten(), 2));
 
-        title("4. Choose a partition and a branch of it");
-        let demo = find(&partitions, "dc=demo,dc=example");
-        let engineering = container(&demo["containers"], "Engineering").cloned().unwrap_or_default();
-        let partition = demo["id"].as_i64().unwrap_or_default();
-        self.call("PUT", &format!("{system}/partitions/{partition}"), Some(json!({ "selected": true }))).await?;
-        say!("  -> 200");
-        let mut ids = Vec::new();
-        collect_ids(&engineering, &mut ids);
-        let wanted: serde_json::Map<String, Value> =
-            ids.iter().map(|id| (id.to_string(), json!({ "selected": true }))).collect();
-        let body = json!({ "containers": wanted });
-        let bulk = self.call("POST", &format!("{system}/containers/bulk-update"), Some(body)).await?;
-        say!("  -> 200, {} containers selected\n", bulk["updatedCount"]);
+        say!("\n4. A partition and a branch of it are selected [x]; only what is selected takes part\n");
+        let partition = find(&partitions, PARTITION);
+        let path = format!("/partitions/{}", partition["id"]);
+        let set = self.client.call("PUT", id, &path, Some(json!({ "selected": true }))).await?;
+        say!("  -> {}: {}", set.status, row(&set.body));
+        let top = find(&partition["containers"], BRANCH);
+        let ids = std::iter::once(top).chain(below(top)).filter_map(|row| row["id"].as_i64());
+        let body = json!({ "containers": selected(ids) });
+        let set = self.client.call("POST", id, "/containers/bulk-update", Some(body)).await?;
+        say!("  -> {}: {} containers selected", set.status, set.body["updatedCount"]);
+        branch(&self.partitions(id).await?);
 
-        title("5. Somebody renames an organisational unit in the directory");
-        let old = engineering["externalId"].as_str().unwrap_or_default().to_owned();
-        say!("  $ ldapmodrdn -x -H ldap://{ldap} -D '{}' -w '{}' -r \\", directory.bind_dn(), directory.password());
-        say!("      '{old}' 'ou=Engineering & Design'");
-        directory
-            .tree()
-            .rename(&old, "ou=Engineering & Design", true, None)
-            .map_err(|e| Exit::io(format!("the directory refused the rename: {} {}", e.code, e.message)))?;
-        say!();
+        say!("\n5. The directory changes: one organisational unit is moved, one deleted, one renamed, one added\n");
+        say!("  These changes were made inside this process. With OpenLDAP's tools they would be:\n");
+        self.change().map_err(|e| Exit::io(format!("the directory refused a change: {} {}", e.code, e.message)))?;
 
-        title("6. Import again: the rename is seen as one, and the choice is kept");
-        let imported = self.call("POST", &format!("{system}/import-hierarchy"), None).await?;
-        report(&imported);
-        let partitions = self.get(&format!("{system}/partitions")).await?;
-        say!("{}", tree(&partitions));
+        say!("\n6. The next import finds these changes only, and what was selected stays selected\n");
+        let imported = self.import(id).await?;
+        say!("{}", report(&imported, &self.partitions(id).await?));
 
-        title("7. Import the schema: which types of objects the directory knows");
-        let imported = self.call("POST", &format!("{system}/import-schema"), None).await?;
-        say!("{}", types(&imported["objectTypes"]));
+        say!("\n7. The account loses the right to read that branch; the next import keeps it, with a warning\n");
+        let dn = format!("ou={RENAMED},{PARTITION}");
+        say!("  As a rule of OpenLDAP: access to dn.subtree=\"{dn}\" by * none\n");
+        self.hide(&dn, Hidden::Subtree)?;
+        self.import(id).await?;
+        branch(&self.partitions(id).await?);
+        say!("\n  Hidden is not deleted. In step 6 the directory confirmed that Logistics is gone. It does not");
+        say!("  confirm that of this branch, so the containers stay, and stay selected.");
 
-        title("8. Choose people, and what of them takes part");
-        let person = find(&imported["objectTypes"], "inetOrgPerson");
-        let path = format!("{system}/object-types/{}", person["id"]);
-        self.call("PUT", &path, Some(json!({ "selected": true }))).await?;
-        say!("  -> 200");
-        let wanted = WANTED.into_iter().filter_map(|name| find(&person["attributes"], name)["id"].as_i64());
-        let wanted: serde_json::Map<String, Value> =
-            wanted.map(|id| (id.to_string(), json!({ "selected": true }))).collect();
-        let body = json!({ "attributes": wanted });
-        let bulk = self.call("POST", &format!("{path}/attributes/bulk-update"), Some(body)).await?;
-        say!("  -> 200, {} attributes selected; the ids came selected with the import", bulk["updatedCount"]);
-        let chosen = self.get(&format!("{system}/object-types")).await?;
-        say!("{}", choice(find(&chosen, "inetOrgPerson")));
+        say!("\n8. The account may read the branch again; the next import changes nothing and warns of nothing\n");
+        self.hide(&dn, Hidden::No)?;
+        self.import(id).await?;
+        branch(&self.partitions(id).await?);
 
-        title("Try it yourself");
-        say!("  curl -s http://{api}{system}/partitions -H 'X-Api-Key: {}'", self.key);
-        say!(
-            "  ldapsearch -x -LLL -H ldap://{ldap} -D '{}' -w '{}' -b dc=demo,dc=example '(objectClass=organizationalUnit)' entryUUID",
-            directory.bind_dn(),
-            directory.password()
-        );
-        say!("\n  API key: {}\n  API:     http://{api}", self.key);
-        say!("  Everything is gone when you press Ctrl-C.\n");
-        say!("demo ready");
+        say!("\n9. The schema is imported: the types of objects in the directory\n");
+        let imported = self.client.call("POST", id, "/import-schema", None).await?;
+        say!("  -> {}: {}", imported.status, types(&imported.body["objectTypes"]));
+
+        say!("\n10. The type of people is selected, and six of its attributes; ids are always selected\n");
+        let person = find(&imported.body["objectTypes"], "inetOrgPerson");
+        let path = format!("/object-types/{}", person["id"]);
+        let set = self.client.call("PUT", id, &path, Some(json!({ "selected": true }))).await?;
+        say!("  -> {}: {}", set.status, row(&set.body));
+        let ids = SELECTED.into_iter().filter_map(|name| find(&person["attributes"], name)["id"].as_i64());
+        let body = json!({ "attributes": selected(ids) });
+        let set = self.client.call("POST", id, &format!("{path}/attributes/bulk-update"), Some(body)).await?;
+        say!("  -> {}: {} attributes selected", set.status, set.body["updatedCount"]);
+        let types = self.client.call("GET", id, "/object-types", None).await?;
+        say!("{}", choice(find(&types.body, "inetOrgPerson")));
+
+        self.farewell(id);
         std::future::pending().await
     }
 
-    /// Shows a request as a curl line and sends it.
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Exit> {
-        let mut line = format!("  $ curl -s -X {method} $JIM{path} -H \"X-Api-Key: $KEY\"");
-        let text = body.map(|b| b.to_string());
-        if let Some(text) = &text {
-            let shown = if text.len() > 400 {
-                format!("{} ...", text.chars().take(160).collect::<String>())
-            } else {
-                text.clone()
-            };
-            let _ =
-                write!(line, " \\\n      -H 'Content-Type: application/json' -d '{}'", shown.replace('\'', "'\\''"));
+    /// Shows the variables that the commands use.
+    fn variables(&self) {
+        say!("  export JIM=http://{}\n  export KEY={}", self.client.address, self.client.key);
+    }
+
+    async fn import(&self, id: i64) -> Result<Value, Exit> {
+        let Answer { status, body } = self.client.call("POST", id, "/import-hierarchy", None).await?;
+        let summary = body["summary"].as_str().unwrap_or_default();
+        let (partitions, containers) = (&body["totalPartitions"], &body["totalContainers"]);
+        say!("  -> {status}: {summary}; stored: {partitions} partitions, {containers} containers");
+        for warning in body["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            say!("{}", lines::text(warning, "     warning: "));
         }
-        say!("{line}");
-        self.send(method, path, text).await
+        Ok(body)
     }
 
-    async fn get(&self, path: &str) -> Result<Value, Exit> {
-        self.call("GET", path, None).await
+    async fn partitions(&self, id: i64) -> Result<Value, Exit> {
+        Ok(self.client.call("GET", id, "/partitions", None).await?.body)
     }
 
-    async fn send(&self, method: &str, path: &str, body: Option<String>) -> Result<Value, Exit> {
-        let failed = |e: &dyn std::fmt::Display| Exit::io(format!("{method} {path} failed: {e}"));
-        let stream = tokio::net::TcpStream::connect(self.address).await.map_err(|e| failed(&e))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
-        let driving = tokio::spawn(connection);
-        let request = warp::http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("Host", self.address.to_string())
-            .header("X-Api-Key", &self.key)
-            .header("Content-Type", "application/json")
-            .body(Full::new(Bytes::from(body.unwrap_or_default())))
-            .map_err(|e| failed(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| failed(&e))?;
-        let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes();
-        driving.abort();
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
-        if status.is_success() { Ok(value) } else { Err(failed(&value["message"].as_str().unwrap_or("no message"))) }
+    /// Changes the directory, with the commands that would do it over LDAP.
+    fn change(&self) -> Result<(), sandbox::Answer> {
+        let mut tree = self.sandbox.directory().tree();
+        let bind = "-x -w \"$PASSWORD\"";
+        let (old, operations) = (format!("ou={BRANCH},{PARTITION}"), format!("ou=Operations,{PARTITION}"));
+
+        let moved = format!("ou=Identity,ou=Platform,{old}");
+        let to = format!("-s '{operations}'");
+        say!("{}", command(["ldapmodrdn", bind, "-r", &to, &format!("'{moved}'"), "'ou=Identity'"]));
+        tree.rename(&moved, "ou=Identity", true, Some(&operations))?;
+
+        let deleted = format!("ou=Logistics,{operations}");
+        say!("{}", command(["ldapdelete", bind, "-r", &format!("'{deleted}'")]));
+        tree.remove(&deleted, true)?;
+
+        let name = format!("ou={RENAMED}");
+        say!("{}", command(["ldapmodrdn", bind, "-r", &format!("'{old}'"), &format!("'{name}'")]));
+        tree.rename(&old, &name, true, None)?;
+
+        let added = format!("ou=Robotics,ou=Research,{name},{PARTITION}");
+        let (dn, add) = (format!("'dn: {added}'"), format!("| ldapadd {bind}"));
+        say!("{}", command(["printf '%s\\n'", &dn, "'objectClass: organizationalUnit'", "'ou: Robotics'", &add]));
+        tree.add(&added, Vec::new()).map(|_| ())
+    }
+
+    fn hide(&self, branch: &str, hidden: Hidden) -> Result<(), Exit> {
+        let hide = self.sandbox.directory().tree().hide(branch, hidden);
+        hide.map_err(|e| Exit::io(format!("the directory refused an access rule: {} {}", e.code, e.message)))
+    }
+
+    /// Shows the page for a browser, and the commands for another directory.
+    fn farewell(&self, id: i64) {
+        let api = self.client.address;
+        say!("\nNow look around: this page leads to the API explorer and the guide; \"Authorize\" takes the key\n");
+        say!("  http://{api}/\n  API key: {}\n", self.client.key);
+        say!("  What the directory shows:\n");
+        let search = [
+            "ldapsearch -x -w \"$PASSWORD\" -LLL -b dc=demo,dc=example",
+            "'(objectClass=organizationalUnit)'",
+            "entryUUID",
+        ];
+        say!("{}", command(search));
+
+        say!("\nNow with your own directory: put in its address, the account (a DN, or user@domain in Active");
+        say!("Directory) and the password. The commands go to this demo server, which forgets it all at Ctrl-C.");
+        say!("For a jim of your own, start `jim`, and put in the address and the key that it prints; SYSTEM ends");
+        say!("with the id from the first answer.\n");
+        self.variables();
+        let body = json!({ "name": "My directory", "connectorDefinitionId": 3 });
+        say!("{}", curl("POST", &format!("$JIM{}", client::SYSTEMS), Some(&body)));
+        say!("  export SYSTEM=$JIM{}/{}", client::SYSTEMS, id + 1);
+        let body = json!({ "settingValues": {
+            "1": { "stringValue": "ldaps://dc1.example.com" },
+            "2": { "stringValue": "jim@example.com" },
+            "3": { "stringValue": "PASSWORD" },
+        } });
+        say!("{}", curl("PUT", "$SYSTEM", Some(&body)));
+        say!("{}", curl("POST", "$SYSTEM/test-connection", None));
+        say!("{}", curl("POST", "$SYSTEM/import-hierarchy", None));
+        say!("\ndemo ready");
     }
 }
 
-fn title(text: &str) {
-    say!("{text}");
+/// Shows the branch that is selected, out of all partitions.
+fn branch(partitions: &Value) {
+    let containers = &find(partitions, PARTITION)["containers"];
+    let branch = [BRANCH, RENAMED].into_iter().map(|name| find(containers, name)).filter(|row| !row.is_null());
+    say!("{}", tree(branch, 2));
+}
+
+/// The body that selects rows.
+fn selected(ids: impl Iterator<Item = i64>) -> Value {
+    let mut ids: Vec<i64> = ids.collect();
+    ids.sort_unstable();
+    ids.into_iter().map(|id| (id.to_string(), json!({ "selected": true }))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn find<'a>(list: &'a Value, name: &str) -> &'a Value {
     list.as_array().into_iter().flatten().find(|row| row["name"] == name).unwrap_or(&Value::Null)
-}
-
-fn container<'a>(containers: &'a Value, name: &str) -> Option<&'a Value> {
-    containers.as_array()?.iter().find(|c| c["name"] == name)
-}
-
-fn collect_ids(node: &Value, ids: &mut Vec<i64>) {
-    let mut open = vec![node];
-    while let Some(node) = open.pop() {
-        ids.extend(node["id"].as_i64());
-        open.extend(node["childContainers"].as_array().into_iter().flatten());
-    }
 }

@@ -1,8 +1,14 @@
-//! Text below the help of each command: examples and exit codes.
+//! `jim help`, and the text below the help of each command: examples, exit codes, topics of the guide.
 
 use std::fmt::Write as _;
 
-/// Exit codes with their meanings, as in README.
+use clap::Command;
+
+use jim::guide;
+
+use super::Exit;
+
+/// Exit codes with their meanings.
 pub const EXIT_CODES: [(u8, &str); 8] = [
     (0, "done"),
     (64, "the arguments are wrong, such as a folder for a backup that is not empty"),
@@ -47,10 +53,42 @@ pub const EXAMPLES: &str = "  jim demo                                  see what
 /// Below `jim --help`.
 pub fn jim() -> String {
     let head = format!("Without a command, jim serves.\n\nExamples:\n{EXAMPLES}\n\nExit codes:");
-    EXIT_CODES.iter().fold(head, |mut text, (code, meaning)| {
+    let text = EXIT_CODES.iter().fold(head, |mut text, (code, meaning)| {
         let _ = write!(text, "\n  {code:<4}{meaning}");
         text
+    });
+    format!("{text}\n\n{}", topics())
+}
+
+/// Topics of the guide, below `jim --help` and `jim help --help`.
+pub fn topics() -> String {
+    let head = "Topics of the guide, for jim help TOPIC:".to_owned();
+    guide::PAGES.iter().fold(head, |mut text, page| {
+        let _ = write!(text, "\n  {:<17}{}", page.topic, page.about);
+        text
     })
+}
+
+/// Prints a page of the guide, or the help of a command, or of the program.
+pub fn show(command: Command, about: &[String]) -> Result<(), Exit> {
+    if let [topic] = about
+        && let Some(page) = guide::page(topic)
+    {
+        say!("{}", page.text.trim_end());
+        return Ok(());
+    }
+    let words = ["jim"].into_iter().chain(about.iter().map(String::as_str)).chain(["--help"]);
+    match command.try_get_matches_from(words) {
+        Err(help) if !help.use_stderr() => {
+            let _ = help.print();
+            Ok(())
+        }
+        _ => {
+            let topics = guide::PAGES.map(|page| page.topic).join(", ");
+            let asked = about.join(" ");
+            Err(Exit::usage(format!("no topic and no command is called {asked:?}; the topics are {topics}")))
+        }
+    }
 }
 
 /// Below `jim serve --help`.

@@ -6,6 +6,7 @@ use clap::Command;
 use clap_mangen::Man;
 
 use jim::config::variables;
+use jim::guide;
 
 use super::{Exit, help};
 
@@ -47,6 +48,8 @@ fn roff(command: &Command) -> io::Result<Vec<u8>> {
         variables().map(|(name, section, key)| (name, format!("in place of [{section}] {key} in jim.toml")));
     list("ENVIRONMENT", variables.chain(owned(&help::VARIABLES)), &mut text)?;
     list("FILES", owned(&help::FILES), &mut text)?;
+    let topics = guide::PAGES.iter().map(|page| (format!("jim help {}", page.topic), page.about.to_owned()));
+    list("GUIDE", topics, &mut text)?;
     Ok(text)
 }
 

@@ -7,6 +7,7 @@ use super::ldap::source::{LdapSource, Tested};
 use super::resources::Resources;
 use crate::domain::connected_system::Settings;
 use crate::domain::schema::SeenSchema;
+use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
@@ -44,6 +45,14 @@ impl Connector {
             (Kind::File, Verb::Hierarchy) => return Err(unsupported(Kind::File, HIERARCHY)),
             (Kind::File, Verb::Test) => return Err(unsupported(Kind::File, TEST)),
         })
+    }
+
+    /// Errors of settings that a run would end with before it opens anything.
+    pub fn setting_errors(definition: &Definition, stored: &Settings, resources: &Resources) -> SettingErrors {
+        match definition.kind {
+            Kind::Ldap => LdapSource::errors(stored, resources),
+            Kind::File => FileSource::errors(stored, resources),
+        }
     }
 
     pub async fn hierarchy(self) -> Result<Directory> {

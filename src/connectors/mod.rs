@@ -9,6 +9,6 @@ pub(crate) mod resources;
 
 use crate::error::Error;
 
-fn invalid_settings(why: String) -> Error {
+fn invalid_settings(why: impl std::fmt::Display) -> Error {
     Error::BadRequest(format!("Connector settings are invalid: {why}"))
 }

@@ -31,6 +31,46 @@ wire_names! {
     }
 }
 
+/// Errors of setting values that no import can start with: a sentence each, by setting id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingErrors(BTreeMap<i64, String>);
+
+impl SettingErrors {
+    /// Adds an error, unless the setting has one already.
+    pub fn add(&mut self, setting: i64, why: impl Into<String>) {
+        self.0.entry(setting).or_insert_with(|| why.into());
+    }
+
+    pub fn of(setting: i64, why: impl Into<String>) -> Self {
+        let mut errors = SettingErrors::default();
+        errors.add(setting, why);
+        errors
+    }
+
+    /// Keeps the value, or adds the error of the setting that it names.
+    pub fn keep<T>(&mut self, read: Result<T, (i64, String)>) -> Option<T> {
+        read.map_err(|(setting, why)| self.add(setting, why)).ok()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sentences by setting id.
+    pub fn into_map(self) -> BTreeMap<i64, String> {
+        self.0
+    }
+}
+
+impl std::fmt::Display for SettingErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, why) in self.0.values().enumerate() {
+            write!(f, "{}{why}", if i > 0 { "; " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     Unset,

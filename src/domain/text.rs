@@ -49,6 +49,12 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { plural })
 }
 
+/// Case-folded text, beyond ASCII too.
+pub(crate) fn fold(text: &str) -> String {
+    // By way of capitals, of which letters with two small forms have one.
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +64,14 @@ mod tests {
         assert_eq!(one_line("a\nb\u{1b}[31m\u{202e}c\u{9b}d\r\t"), "a\\nb\\u{1b}[31m\\u{202e}c\\u{9b}d\\r\\t");
         assert_eq!(lines("a\nb\u{7f}"), "a\nb\\u{7f}");
         assert_eq!(one_line("Größe 東京 😀"), "Größe 東京 😀");
+    }
+
+    #[test]
+    fn case_is_folded_beyond_ascii() {
+        for (a, b) in [("HR", "hr"), ("ÄÖÜ", "äöü"), ("ΟΔΟΣ", "οδος"), ("Straße", "STRASSE"), ("ДА", "да")]
+        {
+            assert_eq!(fold(a), fold(b));
+        }
+        assert_ne!(fold("a"), fold("ä"));
     }
 }

@@ -17,11 +17,11 @@ use utoipa::OpenApi;
 
 use crate::app::App;
 use api::{
-    activities, api_keys, certificates, connected_systems, connector_definitions, deletion, hierarchy, history,
-    metrics, object_types, partitions, service_settings, system, test_connection,
+    activities, api_keys, certificates, connected_systems, connector_definitions, containers, deletion, hierarchy,
+    history, metrics, object_types, partitions, service_settings, system, test_connection,
 };
 use call::Access;
-use openapi::{Description, page};
+use openapi::{Description, guide, page};
 use routes::Route;
 
 /// All routes as one warp filter, boxed: unboxed ones took seven times as long to compile.
@@ -60,8 +60,9 @@ routes! { fn chapters, struct Chapters:
     Administrator object_types::bulk_update_by_put,
     Reader partitions::list,
     Administrator partitions::update_partition,
-    Administrator partitions::update_container,
-    Administrator partitions::bulk_update,
+    Reader containers::list,
+    Administrator containers::update_container,
+    Administrator containers::bulk_update,
     Reader connector_definitions::list,
     Reader connector_definitions::get,
     Reader connector_definitions::by_name,
@@ -109,6 +110,8 @@ routes! { fn docs, struct Docs:
     Anonymous page::swagger,
     Anonymous page::file,
     Anonymous page::reference,
+    Anonymous guide::contents,
+    Anonymous guide::topic,
 }
 
 static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {

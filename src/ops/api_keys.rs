@@ -22,7 +22,7 @@ const INFRASTRUCTURE_NAME: &str = "Infrastructure Key";
 const BOOTSTRAP_NAME: &str = "Bootstrap Key";
 
 /// Warning about a database without a usable Administrator key.
-pub const NO_ADMINISTRATOR: &str = "no API key is an enabled, unexpired Administrator: nobody can change anything over \
+pub const NO_ADMINISTRATOR: &str = "no API key is an enabled, unexpired Administrator: nothing can be changed over \
     the API. With the server stopped, make one: jim api-key create --name NAME --role administrator";
 
 /// Input for a key, validated except against other keys.

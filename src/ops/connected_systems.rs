@@ -1,15 +1,18 @@
-//! Creating, changing and reading connected systems. No call opens a connection.
+//! Connected systems: create, change, read. No call opens a connection.
 
 use std::collections::BTreeMap;
 
-use super::{Caller, connector_of, record_update};
+use super::{Caller, connector_of, record_update, run};
 use crate::app::App;
+use crate::connectors::connector::Connector;
 use crate::connectors::definitions::{self, Definition};
+use crate::connectors::resources::Resources;
 use crate::db::{Connection, Db, Tx};
 use crate::domain::connected_system::{Fields, Settings, StoredValue};
-use crate::domain::setting::{Change, Input, Kind, Setting};
+use crate::domain::setting::{Change, Input, Kind, Setting, SettingErrors};
 use crate::error::{Error, Faults, Result};
 use crate::security::secret::Keyring;
+use crate::store::activities::list::{LastRun, last_run};
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::schema::{self, ListedType};
@@ -17,66 +20,71 @@ use crate::store::schema::{self, ListedType};
 /// A system with its settings.
 #[derive(Debug)]
 pub struct Detail {
-    /// The row.
     pub system: System,
-    /// The stored settings.
     pub settings: Settings,
-    /// The object types, in no particular order.
+    /// Settings that an import would refuse before it connects.
+    pub errors: SettingErrors,
+    pub(crate) last_run: Option<LastRun>,
+    /// In no particular order.
     pub types: Vec<ListedType>,
 }
 
-/// Setting values as a caller sent them, by setting id. `Err` is a fault of form, told together with the others.
+/// Setting values of a request, by setting id. `Err` is a validation error of its form, reported with the others.
 pub type SettingInputs = BTreeMap<String, Result<Input, String>>;
 
-/// What an update may change.
+/// Changes of a system.
 #[derive(Default)]
 pub struct Update {
-    /// The fields, already checked; those at fault are absent and listed in `faults`.
+    /// Valid fields; the others are in `faults`.
     pub fields: Fields,
-    /// Setting values; `None` when the caller sent none.
+    /// `None`: the request has none.
     pub settings: Option<SettingInputs>,
-    /// Faults of form found so far.
+    /// Validation errors so far.
     pub faults: Faults,
 }
 
 /// A system in a list.
 #[derive(Debug)]
 pub struct Listed {
-    /// The row.
     pub system: System,
-    /// How many object types are selected.
+    /// Number of selected object types.
     pub selected_types: i64,
+    pub(crate) last_run: Option<LastRun>,
 }
 
 /// All systems, in the order of their ids.
 pub async fn list(db: &Db) -> Result<Vec<Listed>> {
     db.read(|c| {
         let selected = schema::selected_types(c)?;
-        let listed = |system: System| Listed { selected_types: selected.get(&system.id).copied().unwrap_or(0), system };
-        Ok(systems::list(c)?.into_iter().map(listed).collect())
+        let listed = |system: System| {
+            let selected_types = selected.get(&system.id).copied().unwrap_or(0);
+            Ok(Listed { selected_types, last_run: last_run(c, system.id)?, system })
+        };
+        systems::list(c)?.into_iter().map(listed).collect()
     })
     .await
 }
 
 /// One system with its schema, which can be thousands of rows.
-pub async fn get(db: &Db, id: i64) -> Result<Detail> {
-    db.read(move |c| {
-        let bare = Detail::bare(c, id)?;
-        Ok(Detail { types: schema::list(c, id)?, ..bare })
-    })
-    .await
+pub async fn get(app: &App, id: i64) -> Result<Detail> {
+    let resources = run::resources(app);
+    app.db
+        .read(move |c| {
+            let bare = Detail::bare(c, id, &resources)?;
+            Ok(Detail { types: schema::list(c, id)?, ..bare })
+        })
+        .await
 }
 
 /// One system, provided that it has no schema.
-pub async fn get_without_schema(db: &Db, id: i64) -> Result<Option<Detail>> {
-    db.read_few(move |c| {
-        let system = systems::get(c, id)?;
-        if system.has_schema {
-            return Ok(None);
-        }
-        Ok(Some(Detail { settings: systems::settings(c, id)?, system, types: Vec::new() }))
-    })
-    .await
+pub async fn get_without_schema(app: &App, id: i64) -> Result<Option<Detail>> {
+    let resources = run::resources(app);
+    app.db
+        .read_few(move |c| {
+            let bare = Detail::bare(c, id, &resources)?;
+            Ok(if bare.system.has_schema { None } else { Some(bare) })
+        })
+        .await
 }
 
 /// The object types of a system, in no particular order; none if it is gone.
@@ -86,9 +94,10 @@ pub async fn types(db: &Db, id: i64) -> Result<Vec<ListedType>> {
 
 impl Detail {
     /// Without the object types.
-    fn bare(c: &Connection, id: i64) -> Result<Self> {
+    fn bare(c: &Connection, id: i64, resources: &Resources) -> Result<Self> {
         let (system, settings) = (systems::get(c, id)?, systems::settings(c, id)?);
-        Ok(Detail { system, settings, types: Vec::new() })
+        let errors = Connector::setting_errors(connector_of(&system)?, &settings, resources);
+        Ok(Detail { errors, last_run: last_run(c, id)?, system, settings, types: Vec::new() })
     }
 }
 
@@ -102,7 +111,7 @@ pub async fn create(
 ) -> Result<Detail> {
     let connector =
         definitions::by_id(connector_id).ok_or_else(|| Error::not_found("connector definition", connector_id))?;
-    let by = caller.initiator();
+    let (by, resources) = (caller.initiator(), run::resources(app));
     app.db
         .write(move |tx| {
             let id = systems::insert(tx, &name, description.as_deref(), connector.id)?;
@@ -113,15 +122,15 @@ pub async fn create(
             }
             let done = Outcome::done(format!("Created with {}", connector.name));
             activities::record(tx, Operation::Create, Target::System(None, &name), &by, &done)?;
-            Detail::bare(tx, id)
+            Detail::bare(tx, id, &resources)
         })
         .await
 }
 
-/// Changes a system: only what is given, all of it or nothing. Returns it without its object types, which an update does
-/// not touch: reading them would make other changes wait.
+/// Changes a system: only what is given, all or nothing. Returns it without object types: reading them would make other
+/// writers wait.
 pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Result<Detail> {
-    let (by, keyring) = (caller.initiator(), app.keyring.clone());
+    let (by, resources) = (caller.initiator(), run::resources(app));
     app.db
         .write(move |tx| {
             if !update.faults.is_empty() && update.settings.is_none() {
@@ -137,10 +146,10 @@ pub async fn update(app: &App, id: i64, update: Update, caller: &Caller) -> Resu
             let resets_validity = update.settings.is_some();
             if let Some(inputs) = update.settings {
                 let connector = connector_of(&before)?;
-                changed.extend(store_settings(tx, id, connector, inputs, update.faults, &keyring)?);
+                changed.extend(store_settings(tx, id, connector, inputs, update.faults, &resources.keyring)?);
             }
             systems::update(tx, id, &update.fields, resets_validity)?;
-            let detail = Detail::bare(tx, id)?;
+            let detail = Detail::bare(tx, id, &resources)?;
             record_update(tx, &detail.system, &by, &Outcome::changed(&changed))?;
             Ok(detail)
         })
@@ -223,10 +232,10 @@ fn store_settings(
     Ok(changed)
 }
 
-/// Checks every value that was sent.
+/// Validates every value of a request.
 ///
 /// # Errors
-/// All faults together.
+/// All validation errors together.
 pub(super) fn check_all(
     connector: &Definition,
     inputs: SettingInputs,

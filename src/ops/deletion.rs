@@ -1,4 +1,4 @@
-//! Taking things away from a connected system or the system itself: what that would mean, emptying, deleting.
+//! Deletion and clearing of connected systems, with a preview.
 
 use uuid::Uuid;
 
@@ -9,20 +9,17 @@ use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::deletion;
 
-/// What goes with a system.
+/// Preview of a deletion.
 #[derive(Debug)]
 pub struct Preview {
-    /// The row.
     pub system: System,
-    /// How many rows of each kind there are.
     pub counts: deletion::Counts,
-    /// An import is running on it.
+    /// An import is running.
     pub is_busy: bool,
-    /// What deserves a thought before.
     pub warnings: Vec<String>,
 }
 
-/// Counts what goes with a system. Changes nothing.
+/// Counts what a deletion would remove.
 pub async fn preview(app: &App, id: i64) -> Result<Preview> {
     let (system, counts) = app.db.read(move |c| Ok((systems::get(c, id)?, deletion::counts(c, id)?))).await?;
     let is_busy = app.imports.is_running(id);
@@ -36,7 +33,7 @@ pub async fn preview(app: &App, id: i64) -> Result<Preview> {
     Ok(Preview { system, counts, is_busy, warnings })
 }
 
-/// Removes the objects of a system. Schema, partitions, containers, choices and settings stay.
+/// Removes the objects of a system. Schema, partitions, containers, selections and settings stay.
 pub async fn clear(app: &App, id: i64, caller: &Caller) -> Result<()> {
     let _lock = quiet(app, id).await?;
     let by = caller.initiator();
@@ -51,7 +48,7 @@ pub async fn clear(app: &App, id: i64, caller: &Caller) -> Result<()> {
     Ok(())
 }
 
-/// Deletes a system with everything below it and returns the activity that tells of it.
+/// Deletes a system with everything below it and returns the activity that records it.
 pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
     let _lock = quiet(app, id).await?;
     let by = caller.initiator();
@@ -65,7 +62,7 @@ pub async fn delete(app: &App, id: i64, caller: &Caller) -> Result<Uuid> {
         .await
 }
 
-/// Keeps imports from starting on a system from which something goes.
+/// Lock that keeps imports from starting meanwhile.
 async fn quiet(app: &App, id: i64) -> Result<RunLock> {
     app.db.read_few(move |c| systems::active(c, id).map(drop)).await?;
     run::lock(app, id)

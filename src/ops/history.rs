@@ -1,4 +1,4 @@
-//! The past: how long it is kept, and letting go of what is older, on demand and by itself.
+//! Retention of the history: deletes old activities, on request and periodically.
 
 use std::time::Duration;
 
@@ -12,44 +12,41 @@ use crate::error::Result;
 use crate::store::activities::retention::{self, Deleted};
 use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
 
-/// How long after its start the server first looks for what is too old: a start has better things to do.
+/// Delay of the first run after the start of the server.
 pub const FIRST: Duration = Duration::from_secs(60);
-/// How often it does so from then on.
+/// Interval of the runs.
 pub const EVERY: Duration = Duration::from_secs(60 * 60);
-/// How many records of a kind go in one transaction: few, so that other writers come in between.
+/// Activities deleted in one transaction: few, so that other writers do not wait.
 pub const BATCH: usize = 100;
 
-/// What a cleanup did.
+/// Result of a cleanup.
 #[derive(Debug)]
 pub struct Cleanup {
-    /// The activities that went.
     pub activities: Deleted,
-    /// What is older than this goes.
+    /// Older activities are deleted.
     pub cutoff: OffsetDateTime,
-    /// How long the past is kept.
+    /// Retention period.
     pub kept: time::Duration,
 }
 
-/// How long the past is kept; the longest time there is, if that is longer.
 fn retention_period(app: &App) -> time::Duration {
     time::Duration::try_from(app.settings.now().history_retention).unwrap_or(time::Duration::MAX)
 }
 
-/// Deletes one batch of what is too old, and says so in an activity, whether there was any or not.
+/// Deletes one batch of old activities. Records an activity also when there were none.
 pub async fn cleanup(app: &App, caller: &Caller) -> Result<Cleanup> {
     let (by, kept) = (caller.initiator(), retention_period(app));
     app.db
         .write(move |tx| {
             let cleanup = batch(tx, OffsetDateTime::now_utc(), kept)?;
-            let outcome = told(&cleanup.activities, cleanup.kept);
+            let outcome = outcome(&cleanup.activities, cleanup.kept);
             activities::record(tx, Operation::Delete, Target::History, &by, &outcome)?;
             Ok(cleanup)
         })
         .await
 }
 
-/// Deletes all that is too old, batch by batch, after so much time and whenever so much has passed again. Never ends by
-/// itself.
+/// Deletes old activities periodically. Never returns.
 pub async fn keep_short(app: App, first: Duration, every: Duration) {
     let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + first, every);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -63,22 +60,22 @@ pub async fn keep_short(app: App, first: Duration, every: Duration) {
     }
 }
 
-/// Deletes all that is too old. It leaves one activity if it found any: made with the first batch and brought up to
-/// date with each of the next, so that it is true wherever this is cut off.
+/// Deletes all old activities and returns their number. Records one activity if there were any; each batch updates it, so
+/// that it is correct when a crash interrupts this.
 pub async fn retain(app: &App) -> Result<usize> {
     let now = OffsetDateTime::now_utc();
     let mut activity: Option<Uuid> = None;
     let mut all = Deleted::default();
     loop {
         let mut sum = all.clone();
-        // As it is now: it may be set to longer while old activities go.
+        // Read anew for each batch: it may be raised meanwhile.
         let kept = retention_period(app);
         let (next, id) = app
             .db
             .write(move |tx| {
                 let next = batch(tx, now, kept)?.activities;
                 sum.add(&next);
-                let outcome = told(&sum, kept);
+                let outcome = outcome(&sum, kept);
                 let id = match activity {
                     _ if next.count == 0 => activity,
                     Some(id) => activities::close(tx, id, &outcome).map(|()| activity)?,
@@ -99,13 +96,13 @@ pub async fn retain(app: &App) -> Result<usize> {
 }
 
 fn batch(tx: &Tx<'_>, now: OffsetDateTime, kept: time::Duration) -> Result<Cleanup> {
-    // A period that reaches back further than there were computers, or dates, keeps everything.
+    // A period that reaches back before 1970 keeps everything.
     let earliest = OffsetDateTime::UNIX_EPOCH;
     let cutoff = now.checked_sub(kept).unwrap_or(earliest).max(earliest);
     Ok(Cleanup { activities: retention::delete(tx, cutoff, BATCH)?, cutoff, kept })
 }
 
-fn told(deleted: &Deleted, kept: time::Duration) -> Outcome {
+fn outcome(deleted: &Deleted, kept: time::Duration) -> Outcome {
     let days = kept.whole_days();
     Outcome {
         to_process: deleted.count,

@@ -1,7 +1,7 @@
-//! What can be done, one file per subject: everything that is more than one store call. Async, knows no HTTP.
+//! Operations, one file per subject: everything that is more than one store call. Async, without HTTP.
 //!
 //! The backbone is discover, diff, apply: read the outside world with no lock held, plan in pure code, apply in
-//! one write transaction together with the activity that tells of it.
+//! one write transaction together with the activity that records it.
 
 pub mod api_keys;
 pub mod authenticate;
@@ -35,19 +35,17 @@ use crate::security::key_cache::Record;
 use crate::store::activities::{self, Initiator, Operation, Outcome, Target};
 use crate::store::connected_systems::System;
 
-/// Who is calling: an accepted key, and from where.
+/// Accepted API key of a request and the address it came from.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The key as it was when the request was accepted.
+    /// Key as of the acceptance of the request.
     pub key: Arc<Record>,
-    /// The address of the other end.
     pub from: IpAddr,
-    /// The id of the request, of letters that need no care.
+    /// Id of the request, safe to log.
     pub request: Arc<str>,
 }
 
 impl Caller {
-    /// How activities name the caller.
     pub fn initiator(&self) -> Initiator {
         Initiator::Key { id: self.key.id, name: self.key.name.clone() }
     }

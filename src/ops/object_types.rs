@@ -1,6 +1,4 @@
-//! Choosing object types and attributes.
-//!
-//! The attribute that names objects takes part: one that carries an id flag is selected, and cannot be deselected.
+//! Selection of object types and attributes. An attribute with an id flag is always selected.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,28 +14,25 @@ use crate::store::activities::Outcome;
 use crate::store::connected_systems;
 use crate::store::schema::{self, Flag, ListedAttribute, ListedType};
 
-/// What a caller wants of an attribute; `None` keeps what is there.
+/// Changes of an attribute; `None` keeps a flag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Takes part in synchronisation.
+pub struct AttributePatch {
     pub selected: Option<bool>,
-    /// Names an object for good.
+    /// External id.
     pub external: Option<bool>,
-    /// Names an object while it stays where it is.
+    /// Secondary external id.
     pub secondary: Option<bool>,
 }
 
-/// What a bulk update did.
+/// Result of a bulk update.
 pub struct Bulk {
-    /// The one activity.
     pub activity: Uuid,
-    /// The attributes that were updated, by id.
     pub updated: Vec<ListedAttribute>,
-    /// Ids that were not, with the reason.
+    /// Ids of attributes that were not updated, and why.
     pub errors: Vec<(i64, String)>,
 }
 
-/// Attributes that an activity names; the rest are counted.
+/// Attributes that an activity names; others are counted.
 const MAX_NAMED: usize = 20;
 const LOCKED: &str = "An external id or secondary external id is always selected; clear its flag, or give it to another \
                       attribute, before this one is deselected.";
@@ -52,7 +47,6 @@ pub async fn list(app: &App, system: i64) -> Result<Vec<ListedType>> {
     listed.await
 }
 
-/// Stores what is chosen for a type.
 pub async fn update_type(
     app: &App,
     system: i64,
@@ -67,25 +61,24 @@ pub async fn update_type(
             let stored = connected_systems::get(tx, system)?;
             let before = schema::type_head(tx, system, id)?;
             schema::update_type(tx, id, selected, remove_contributed)?;
-            let mut told = Vec::new();
-            tell(&mut told, "selected", "not selected", selected);
+            let mut flags = Vec::new();
+            describe(&mut flags, "selected", "not selected", selected);
             let [on, off] = ["contributed attributes go when obsolete", "contributed attributes stay when obsolete"];
-            tell(&mut told, on, off, remove_contributed);
-            let message = sentence(format!("Object type {}", before.stored.name), told);
+            describe(&mut flags, on, off, remove_contributed);
+            let message = sentence(format!("Object type {}", before.stored.name), flags);
             record_update(tx, &stored, &by, &Outcome::done(message))?;
             schema::object_type(tx, system, id)
         })
         .await
 }
 
-/// Stores what is chosen for an attribute. The id flags are each carried by one attribute of a type at most: who gets
-/// one takes it from the other.
+/// Changes an attribute. At most one attribute of a type has each id flag: setting it clears that of the other.
 pub async fn update_attribute(
     app: &App,
     system: i64,
     object_type: RowId,
     id: RowId,
-    wish: Wish,
+    patch: AttributePatch,
     caller: &Caller,
 ) -> Result<ListedAttribute> {
     let by = caller.initiator();
@@ -95,26 +88,26 @@ pub async fn update_attribute(
             let of = schema::type_head(tx, system, object_type)?.stored.name;
             let attribute = schema::attribute(tx, object_type, id)?;
             let attribute = attribute.ok_or_else(|| Error::not_found("attribute", id))?;
-            let changed = change(tx, object_type, attribute, wish)?.map_err(|e| Error::field("selected", e))?;
-            let Changed { attribute, mut told, taken } = changed;
-            told.extend(taken);
-            let message = sentence(format!("Attribute {of}.{}", attribute.stored.name), told);
+            let changed = change(tx, object_type, attribute, patch)?.map_err(|e| Error::field("selected", e))?;
+            let Changed { attribute, mut flags, taken } = changed;
+            flags.extend(taken);
+            let message = sentence(format!("Attribute {of}.{}", attribute.stored.name), flags);
             record_update(tx, &stored, &by, &Outcome::done(message))?;
             Ok(attribute)
         })
         .await
 }
 
-/// Stores many wishes in one transaction with one activity, in the order of the ids. What cannot be stored is
-/// reported; the rest is.
+/// Changes many attributes in one transaction with one activity, in the order of the ids. Invalid changes are reported,
+/// the others are stored.
 pub async fn update_many(
     app: &App,
     system: i64,
     object_type: RowId,
-    wishes: BTreeMap<i64, Wish>,
+    patches: BTreeMap<i64, AttributePatch>,
     caller: &Caller,
 ) -> Result<Bulk> {
-    if wishes.is_empty() {
+    if patches.is_empty() {
         return Err(Error::field("attributes", "Must name at least one attribute."));
     }
     let by = caller.initiator();
@@ -124,13 +117,13 @@ pub async fn update_many(
             let of = schema::type_head(tx, system, object_type)?.stored.name;
             let (mut done, mut names, mut taken, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             let mut claimed = HashSet::new();
-            for (id, wish) in &wishes {
-                match one_of_many(tx, object_type, *id, *wish, &mut claimed)? {
+            for (id, patch) in &patches {
+                match one_of_many(tx, object_type, *id, *patch, &mut claimed)? {
                     Ok(changed) => {
                         done.push(*id);
-                        names.push(match changed.told.join(", ") {
-                            told if told.is_empty() => changed.attribute.stored.name.to_string(),
-                            told => format!("{} ({told})", changed.attribute.stored.name),
+                        names.push(match changed.flags.join(", ") {
+                            flags if flags.is_empty() => changed.attribute.stored.name.to_string(),
+                            flags => format!("{} ({flags})", changed.attribute.stored.name),
                         });
                         taken.extend(changed.taken);
                     }
@@ -152,12 +145,12 @@ pub async fn update_many(
                 message: Some(message),
                 warning: (!errors.is_empty())
                     .then(|| format!("{} could not be updated", count(errors.len(), "attribute"))),
-                to_process: wishes.len(),
+                to_process: patches.len(),
                 processed: done.len(),
                 ..Outcome::default()
             };
             let activity = record_update(tx, &stored, &by, &outcome)?;
-            // As they are in the end: a later one may have taken a flag from an earlier one.
+            // Read at the end: a later change may have cleared a flag of an earlier one.
             let updated = done.into_iter().map(|id| schema::attribute(tx, object_type, id));
             let updated = updated.filter_map(Result::transpose).collect::<Result<_>>()?;
             Ok(Bulk { activity, updated, errors })
@@ -165,12 +158,12 @@ pub async fn update_many(
         .await
 }
 
-/// What became of one attribute.
+/// Change of one attribute.
 struct Changed {
     attribute: ListedAttribute,
-    /// What was asked for.
-    told: Vec<String>,
-    /// What other attributes lost by it.
+    /// Requested flags, as text.
+    flags: Vec<String>,
+    /// Flags that other attributes lost, as text.
     taken: Vec<String>,
 }
 
@@ -178,67 +171,64 @@ fn one_of_many(
     tx: &Tx<'_>,
     object_type: RowId,
     id: i64,
-    wish: Wish,
+    patch: AttributePatch,
     claimed: &mut HashSet<Flag>,
 ) -> Result<Result<Changed, String>> {
     let Some(attribute) = schema::attribute(tx, object_type, id)? else {
         return Ok(Err(format!("Attribute {id} does not exist.")));
     };
-    let wants = [(wish.external, Flag::External), (wish.secondary, Flag::Secondary)];
+    let wants = [(patch.external, Flag::External), (patch.secondary, Flag::Secondary)];
     let wants: Vec<Flag> = wants.into_iter().filter(|(w, _)| *w == Some(true)).map(|(_, flag)| flag).collect();
     if wants.iter().any(|flag| claimed.contains(flag)) {
         return Ok(Err("Another attribute of this update already claims the same id flag.".to_owned()));
     }
-    let changed = change(tx, object_type, attribute, wish)?;
+    let changed = change(tx, object_type, attribute, patch)?;
     if changed.is_ok() {
         claimed.extend(wants);
     }
     Ok(changed.map_err(str::to_owned))
 }
 
-/// Changes one attribute by the rules, or says why not.
+/// Changes one attribute, or returns why it cannot be.
 fn change(
     tx: &Tx<'_>,
     object_type: RowId,
     mut attribute: ListedAttribute,
-    wish: Wish,
+    patch: AttributePatch,
 ) -> Result<Result<Changed, &'static str>> {
     let a = &mut attribute.stored;
-    if wish.selected == Some(false) {
-        // Also if the same wish clears the flag: first one, then the other.
+    if patch.selected == Some(false) {
+        // Also if the same patch clears the flag: that takes two requests.
         if a.is_locked() {
             return Ok(Err(LOCKED));
         }
-        if wish.external == Some(true) || wish.secondary == Some(true) {
+        if patch.external == Some(true) || patch.secondary == Some(true) {
             return Ok(Err(CONTRADICTS));
         }
     }
-    let (mut told, mut taken) = (Vec::new(), Vec::new());
-    tell(&mut told, "selected", "not selected", wish.selected);
-    tell(&mut told, "external id", "not external id", wish.external);
-    tell(&mut told, "secondary external id", "not secondary external id", wish.secondary);
-    a.is_external_id = wish.external.unwrap_or(a.is_external_id);
-    a.is_secondary_external_id = wish.secondary.unwrap_or(a.is_secondary_external_id);
-    a.selected = wish.selected.unwrap_or(a.selected) || a.is_locked();
-    for (wish, flag, what) in
-        [(wish.external, Flag::External, "external id"), (wish.secondary, Flag::Secondary, "secondary external id")]
+    let (mut flags, mut taken) = (Vec::new(), Vec::new());
+    describe(&mut flags, "selected", "not selected", patch.selected);
+    describe(&mut flags, "external id", "not external id", patch.external);
+    describe(&mut flags, "secondary external id", "not secondary external id", patch.secondary);
+    a.is_external_id = patch.external.unwrap_or(a.is_external_id);
+    a.is_secondary_external_id = patch.secondary.unwrap_or(a.is_secondary_external_id);
+    a.selected = patch.selected.unwrap_or(a.selected) || a.is_locked();
+    for (patch, flag, what) in
+        [(patch.external, Flag::External, "external id"), (patch.secondary, Flag::Secondary, "secondary external id")]
     {
-        if wish == Some(true) {
+        if patch == Some(true) {
             let from = schema::clear(tx, flag, object_type, a.id)?;
             taken.extend(from.iter().map(|name| format!("{what} taken from {name}")));
         }
     }
     schema::update_attribute(tx, a)?;
-    Ok(Ok(Changed { attribute, told, taken }))
+    Ok(Ok(Changed { attribute, flags, taken }))
 }
 
-fn tell(told: &mut Vec<String>, on: &str, off: &str, wish: Option<bool>) {
-    told.extend(wish.map(|wish| if wish { on } else { off }.to_owned()));
+fn describe(flags: &mut Vec<String>, on: &str, off: &str, patch: Option<bool>) {
+    flags.extend(patch.map(|patch| if patch { on } else { off }.to_owned()));
 }
 
-fn sentence(subject: String, told: Vec<String>) -> String {
-    match told.is_empty() {
-        true => format!("{subject}: nothing changed"),
-        false => format!("{subject}: {}", told.join(", ")),
-    }
+fn sentence(subject: String, flags: Vec<String>) -> String {
+    if flags.is_empty() { format!("{subject}: nothing changed") } else { format!("{subject}: {}", flags.join(", ")) }
 }

@@ -1,34 +1,42 @@
-//! Choosing partitions and containers: exactly the row that is named, no cascade.
+//! Selection of partitions and containers: exactly the row that is named, no cascade.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::{Caller, record_update};
 use crate::app::App;
 use crate::db::Tx;
+use crate::domain::dn::DnKey;
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
 use crate::store::connected_systems;
+use crate::store::container_list::{self, Found, Search};
 use crate::store::hierarchy::{self, Node};
+use crate::store::page;
 
 /// A partition with its containers, flat.
 pub struct Branch {
-    /// The partition.
     pub partition: StoredPartition,
-    /// Its containers in no particular order.
+    /// Containers in no particular order.
     pub nodes: Vec<Node>,
 }
 
-/// What a bulk update did.
+/// Container as a caller names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    Id(i64),
+    /// By its normal form, and as it was written.
+    Dn(DnKey, String),
+}
+
+/// Result of a bulk update.
 pub struct Bulk {
-    /// The one activity.
     pub activity: Uuid,
-    /// Containers updated.
     pub updated: usize,
-    /// Ids that were not, with the reason.
-    pub errors: Vec<(i64, String)>,
+    /// Ids of containers that were not updated, and why; a DN without a container has no id.
+    pub errors: Vec<(Option<i64>, String)>,
 }
 
 /// All partitions of a system with their containers.
@@ -58,7 +66,7 @@ pub async fn select_partition(
                 hierarchy::select_partition(tx, system, id, selected)?;
                 partition.selected = selected;
             }
-            let message = told("Partition", &partition.external_id, selected);
+            let message = message("Partition", &partition.external_id, selected);
             record_update(tx, &stored, &by, &Outcome::done(message))?;
             Ok(Branch { partition, nodes: hierarchy::nodes(tx, id)? })
         })
@@ -81,16 +89,33 @@ pub async fn select_container(
             if let Some(selected) = selected {
                 hierarchy::select_container(tx, system, id, selected)?;
             }
-            let message = told("Container", &dn, selected);
+            let message = message("Container", &dn, selected);
             record_update(tx, &stored, &by, &Outcome::done(message))?;
             hierarchy::nodes_below(tx, id)
         })
         .await
 }
 
-/// Stores many selections in one transaction with one activity. Ids that are not of this system are reported;
-/// the others are stored.
-pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bool>>, caller: &Caller) -> Result<Bulk> {
+/// Page of containers that hold a text.
+pub(crate) async fn find_containers(app: &App, system: i64, search: Search) -> Result<page::Found<Found>> {
+    let found = app.db.read(move |c| {
+        connected_systems::require(c, system)?;
+        container_list::find(c, system, &search)
+    });
+    found.await
+}
+
+/// Stores many selections in one transaction with one activity. Containers that this system does not have are
+/// reported; the others are stored.
+///
+/// # Errors
+/// None are named, or one is named twice.
+pub async fn select_many(
+    app: &App,
+    system: i64,
+    wanted: BTreeMap<Named, Option<bool>>,
+    caller: &Caller,
+) -> Result<Bulk> {
     if wanted.is_empty() {
         return Err(Error::field("containers", "Must name at least one container."));
     }
@@ -99,8 +124,18 @@ pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bo
         .write(move |tx| {
             let stored = connected_systems::get(tx, system)?;
             let mut errors = Vec::new();
-            for (id, selected) in &wanted {
-                select_one_of_many(tx, system, *id, *selected, &mut errors)?;
+            for (id, selected) in by_id(tx, system, &wanted, &mut errors)? {
+                match hierarchy::container_dn(tx, system, id) {
+                    Ok(_) => {}
+                    Err(Error::NotFound { .. }) => {
+                        errors.push((Some(id), format!("Container {id} does not exist.")));
+                        continue;
+                    }
+                    Err(e) => return Err(e),
+                }
+                if let Some(selected) = selected {
+                    hierarchy::select_container(tx, system, id, selected)?;
+                }
             }
             let updated = wanted.len() - errors.len();
             let outcome = Outcome {
@@ -116,24 +151,37 @@ pub async fn select_many(app: &App, system: i64, wanted: BTreeMap<i64, Option<bo
         .await
 }
 
-fn select_one_of_many(
+/// Ids of the containers that are named. DNs without a container are added to the errors.
+fn by_id(
     tx: &Tx<'_>,
     system: i64,
-    id: i64,
-    selected: Option<bool>,
-    errors: &mut Vec<(i64, String)>,
-) -> Result<()> {
-    match hierarchy::container_dn(tx, system, id) {
-        Ok(_) => selected.map_or(Ok(()), |s| hierarchy::select_container(tx, system, id, s)),
-        Err(Error::NotFound { .. }) => {
-            errors.push((id, format!("Container {id} does not exist.")));
-            Ok(())
+    wanted: &BTreeMap<Named, Option<bool>>,
+    errors: &mut Vec<(Option<i64>, String)>,
+) -> Result<BTreeMap<i64, Option<bool>>> {
+    let dns: HashSet<&DnKey> =
+        wanted.keys().filter_map(|named| if let Named::Dn(key, _) = named { Some(key) } else { None }).collect();
+    // A search of all containers, which ids do not need.
+    let rows = if dns.is_empty() { HashMap::new() } else { hierarchy::by_dn(tx, system, &dns)? };
+    let mut ids = BTreeMap::new();
+    for (named, selected) in wanted {
+        let id = match named {
+            Named::Id(id) => *id,
+            Named::Dn(key, text) => match rows.get(key) {
+                Some(id) => *id,
+                None => {
+                    errors.push((None, format!("No container is named {text}.")));
+                    continue;
+                }
+            },
+        };
+        if ids.insert(id, *selected).is_some() {
+            return Err(Error::field("containers", format!("Container {id} must be named only once.")));
         }
-        Err(e) => Err(e),
     }
+    Ok(ids)
 }
 
-fn told(what: &str, dn: &str, selected: Option<bool>) -> String {
+fn message(what: &str, dn: &str, selected: Option<bool>) -> String {
     match selected {
         Some(true) => format!("{what} {dn}: selected"),
         Some(false) => format!("{what} {dn}: not selected"),

@@ -1,4 +1,4 @@
-//! Trying out the settings of a connected system, stored or not, without changing anything.
+//! Connection test with stored or given settings. Changes nothing.
 
 use super::connected_systems::{SettingInputs, check_all};
 use super::{connector_of, run};
@@ -13,15 +13,15 @@ use crate::error::{Error, Faults, Result};
 use crate::security::secret::Secret;
 use crate::store::connected_systems::{self as systems, System};
 
-/// Tries out the stored settings with those of the caller over them. A stored password goes only where it was
-/// entered for: with another target it has to be sent along.
+/// Tests the stored settings, overridden by those of the request. A stored password is sent only to the target it was
+/// entered for; another target needs it in the request.
 pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faults) -> Result<Tested> {
     let (system, mut settings) = app.db.read(move |c| Ok((systems::get(c, id)?, systems::settings(c, id)?))).await?;
     let definition = connector_of(&system)?;
     let changes = check_all(definition, inputs.unwrap_or_default(), faults)?;
     let sent = apply(&mut settings, changes);
     let connector = Connector::configure(definition, Verb::Test, id, &settings, sent, run::resources(app))?;
-    // A person is waiting: a test does not queue behind imports, but with other tests.
+    // A person is waiting: tests queue behind each other, not behind imports.
     let _turn = app.tests.clone().acquire_owned().await;
     // A task of its own: a panic of the LDAP library over what a directory sent is one failed test.
     let tested = tokio::spawn(connector.test()).await;
@@ -30,7 +30,7 @@ pub async fn run(app: &App, id: i64, inputs: Option<SettingInputs>, faults: Faul
     Ok(tested)
 }
 
-/// Logs what an import would trip over, as of this system.
+/// Logs failures and warnings, which an import would meet too.
 fn log(system: &System, tested: &Tested) {
     for stage in &tested.report.stages {
         let (finding, text) = match &stage.outcome {
@@ -48,8 +48,7 @@ fn log(system: &System, tested: &Tested) {
     }
 }
 
-/// Lays the caller's values over the stored ones and returns the password among them. With another target a stored
-/// password needs to be sent again.
+/// Overrides stored values and returns the password of the request. Another target invalidates the stored password.
 fn apply(settings: &mut Settings, changes: Vec<(&'static Setting, Change)>) -> Option<Secret> {
     let (mut target_moved, mut sent) = (false, None);
     for (setting, change) in changes {

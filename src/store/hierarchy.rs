@@ -1,5 +1,6 @@
 //! Partitions and containers: read as one flat list, written by a plan in one transaction.
 
+use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -88,6 +89,28 @@ pub fn nodes_below(c: &Connection, container: RowId) -> Result<Vec<Node>> {
         " FROM below b JOIN containers c ON c.id = b.id"
     );
     query_nodes(c, SQL, container)
+}
+
+/// One container.
+pub fn node(c: &Connection, id: RowId) -> Result<Node> {
+    const SQL: &str = concat!(node_columns!(), " FROM containers c WHERE c.id = ?1");
+    query_nodes(c, SQL, id)?.pop().ok_or_else(|| Error::not_found("container", id))
+}
+
+/// Containers of a system by the DNs that are asked for.
+pub fn by_dn(c: &Connection, system: i64, wanted: &HashSet<&DnKey>) -> Result<HashMap<DnKey, RowId>> {
+    const SQL: &str = "SELECT c.id, c.external_id FROM partitions p JOIN containers c ON c.partition_id = p.id
+        WHERE p.system_id = ?1";
+    let mut found = HashMap::new();
+    let mut statement = c.prepare_cached(SQL)?;
+    let mut rows = statement.query([system])?;
+    while let Some(row) = rows.next()? {
+        let key = DnKey::of_stored(text(row, 1)?);
+        if wanted.contains(&key) {
+            found.insert(key, row.get(0)?);
+        }
+    }
+    Ok(found)
 }
 
 fn query_nodes(c: &Connection, sql: &str, parameter: i64) -> Result<Vec<Node>> {

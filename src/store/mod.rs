@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod certificates;
 mod columns;
 pub(crate) mod connected_systems;
+pub(crate) mod container_list;
 pub(crate) mod contents;
 pub(crate) mod deletion;
 pub(crate) mod figures;

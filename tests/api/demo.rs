@@ -32,6 +32,39 @@ fn shown(demo: &Process) -> String {
     demo.out().join("\n")
 }
 
+/// One step or screen from its heading on.
+fn step<'a>(text: &'a str, heading: &str) -> &'a str {
+    let start = text.find(&format!("\n{heading}")).unwrap_or_else(|| panic!("{heading}\n{text}")) + 1;
+    let rest = &text[start..];
+    let is_heading = |line: &str| line.starts_with("Now ") || line.starts_with(|c: char| c.is_ascii_digit());
+    let later = rest.match_indices('\n').map(|(at, _)| at + 1).find(|at| is_heading(&rest[*at..]));
+    &rest[..later.unwrap_or(rest.len())]
+}
+
+/// The commands of a step with the lines that continue them.
+fn commands(step: &str) -> String {
+    const PROGRAMS: [&str; 4] = ["curl ", "export ", "ldap", "printf "];
+    let is_command = |l: &&str| PROGRAMS.iter().any(|p| l.strip_prefix("  ").is_some_and(|l| l.starts_with(p)));
+    let mut lines = step.lines().peekable();
+    let mut found = String::new();
+    while let Some(line) = lines.next() {
+        if is_command(&line) {
+            found += &format!("{line}\n");
+            while let Some(more) = lines.next_if(|l| l.starts_with("      ") && !l.trim_start().starts_with('[')) {
+                found += &format!("{more}\n");
+            }
+        }
+    }
+    found
+}
+
+/// Output of a shell that runs these lines; none of them may fail.
+async fn shell(lines: &str) -> String {
+    let done = Command::new("sh").args(["-e", "-c", lines]).output().await.expect("a shell");
+    assert!(done.status.success() && done.stderr.is_empty(), "{lines}\n{done:?}");
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
 fn after<'a>(text: &'a str, mark: &str) -> &'a str {
     let line = text.lines().find_map(|l| l.trim_start().strip_prefix(mark)).unwrap_or_else(|| panic!("{mark}\n{text}"));
     line.trim()
@@ -43,7 +76,7 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
         let place = place();
         let demo = Process::start(place.command(&["demo"]));
         let begun = Instant::now();
-        demo.line("6. Import again");
+        demo.line("6. The next import");
         let text = shown(&demo);
         println!("ready after {:?}", begun.elapsed());
         assert!(text.ends_with("demo ready"), "{text}");
@@ -55,8 +88,8 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
             assert_eq!(file.metadata().expect("a file").permissions().mode() & 0o7777, 0o600, "{file:?}");
         }
 
-        let (key, address) = (after(&text, "API key:"), after(&text, "API:"));
-        let address: SocketAddr = address.strip_prefix("http://").expect("http").parse().expect("an address");
+        let (key, address) = (after(&text, "API key:"), after(&text, "http://"));
+        let address: SocketAddr = address.trim_end_matches('/').parse().expect("an address");
         assert!(address.ip().is_loopback());
         let client = Client::new(address).with_key(key);
         let systems = client.get(SYSTEMS).await.expect_status(200);
@@ -66,16 +99,28 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
         let renamed = all.iter().find(|c| c["name"] == "Engineering & Design").expect("the renamed one");
         assert_eq!(renamed["selected"], true);
 
-        // Requests as curl lines, the tree with its ticks, the report.
-        assert!(text.matches("$ curl -s -X ").count() >= 6, "{text}");
-        assert!(text.contains("import-hierarchy") && text.contains("bulk-update"), "{text}");
-        assert!(text.contains("[x] Engineering & Design") && text.contains("[ ] Corporate"), "{text}");
-        assert!(text.contains("Engineering -> Engineering & Design"), "{text}");
-        assert!(
-            text.contains("0 added, 0 removed, 1 updated") && text.contains(" added, 0 removed, 0 updated"),
-            "{text}"
-        );
-        assert!(text.contains("ldapsearch -x") && text.contains("-w '"), "{text}");
+        let moved = all.iter().find(|c| c["name"] == "Identity").expect("the moved one");
+        assert_eq!(moved["selected"], true);
+        assert!(!all.iter().any(|c| c["name"] == "Logistics"), "the deleted one is not stored");
+        assert_eq!(all.iter().filter(|c| c["selected"] == true).count(), 16);
+
+        // The tree once and not deep, then changes only.
+        let first = step(&text, "3. ");
+        assert!(first.contains("65 added, 0 removed, 0 updated; stored: 2 partitions, 63 containers"), "{first}");
+        assert!(first.contains("\n          [ ] Engineering  + 15 below\n"), "{first}");
+        assert!(first.contains("\n          [ ] Alumni\n") && !first.contains("Platform"), "{first}");
+        assert_eq!(text.matches("] Alumni").count(), 1, "the whole tree once: {text}");
+        assert!(step(&text, "4. ").contains("\n      [x] Engineering\n          [x] Platform  + 5 below\n"), "{text}");
+        let second = step(&text, "6. ");
+        assert!(second.contains("-> 200: 1 added, 1 removed, 2 updated;"), "{second}");
+        for change in [
+            "added    [ ] ou=Robotics,ou=Research,ou=Engineering & Design,dc=demo,dc=example",
+            "removed      ou=Logistics,ou=Operations,dc=demo,dc=example",
+            "renamed  [x] Engineering -> Engineering & Design",
+            "moved    [x] Identity from ou=Platform,",
+        ] {
+            assert!(second.contains(change), "{change}: {second}");
+        }
 
         // The schema: how many types and some of their names; then one type and what of it was chosen, as it is stored.
         let types = client.get(&format!("{SYSTEMS}/{id}/object-types")).await.expect_status(200);
@@ -105,9 +150,53 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
     }
 }
 
-/// The last curl line as it stands, through a shell.
+/// Hidden containers stay, with the warning that the activity stores; the import after that changes nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn its_lines_can_be_copied() {
+async fn it_shows_that_hidden_is_not_deleted() {
+    let place = place();
+    let demo = Process::start(place.command(&["demo"]));
+    let text = shown(&demo);
+    let branch = "\n      [x] Engineering & Design\n          [x] Platform  + 2 below\n";
+    let (hidden, again) = (step(&text, "7. "), step(&text, "8. "));
+    for step in [hidden, again] {
+        assert!(step.contains("-> 200: No changes detected; stored: 2 partitions, 63 containers\n"), "{step}");
+        assert!(step.contains(branch), "{step}");
+    }
+    assert!(hidden.contains("     warning: dc=demo,dc=example: 1 container kept: not seen"), "{hidden}");
+    assert!(!again.contains("warning:"), "{again}");
+
+    let client = Client::new(after(&text, "http://").trim_end_matches('/').parse().expect("an address"))
+        .with_key(after(&text, "API key:"));
+    let activities = client.get("/api/v1/activities?sortBy=created&pageSize=100").await.expect_status(200);
+    let mut warnings = Vec::new();
+    for activity in activities["items"].as_array().expect("a list") {
+        let id = activity["id"].as_str().expect("an id");
+        let activity = client.get(&format!("/api/v1/activities/{id}")).await.expect_status(200);
+        warnings.extend(activity["warningMessage"].as_str().map(str::to_owned));
+    }
+    let [warning] = warnings.as_slice() else { panic!("one import warned: {warnings:?}") };
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(hidden).contains(&words(warning)), "{warning}: {hidden}");
+}
+
+/// No line is wider than 100 characters, and no step longer than the screen of a terminal.
+#[test]
+fn its_steps_fit_on_a_screen() {
+    let place = place();
+    let demo = Process::start(place.command(&["demo"]));
+    let text = shown(&demo);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    let steps: Vec<&str> = (1..=10).map(|n| step(&text, &format!("{n}. "))).collect();
+    for step in steps.into_iter().chain([step(&text, "Now look around"), step(&text, "Now with your own directory")]) {
+        assert!(step.lines().count() <= 24, "{} lines: {step}", step.lines().count());
+    }
+}
+
+/// Commands of the last screen, run by a shell against the directory of the demonstration, then those of steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_commands_can_be_pasted() {
     let place = place();
     let demo = Process::start(place.command(&["demo"]));
     let text = shown(&demo);
@@ -115,17 +204,53 @@ async fn its_lines_can_be_copied() {
         println!("left out: curl is not installed");
         return;
     }
-    let line = text.lines().rfind(|l| l.trim_start().starts_with("curl -s ")).expect("a curl line");
-    let told = Command::new("sh").args(["-c", line]).output().await.expect("curl runs");
-    let partitions: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
-    assert_eq!(partitions.as_array().map(Vec::len), Some(2), "{partitions}");
-    let variables = format!("JIM={}; KEY={}; ", after(&text, "JIM="), after(&text, "KEY="));
-    let first = text.lines().position(|l| l.contains("$ curl -s -X POST")).expect("the first request");
-    let lines: Vec<&str> = text.lines().skip(first).take(2).collect();
-    let again = lines.join("\n").trim_start().trim_start_matches("$ ").replace("Demo directory", "Once more");
-    let told = Command::new("sh").args(["-c", &format!("{variables}{again}")]).output().await.expect("curl runs");
-    let created: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
-    assert_eq!(created["name"], "Once more", "{created}");
+    let page = shell(&format!("curl -s -H 'Accept: text/html' http://{}", after(&text, "http://"))).await;
+    assert!(page.contains("API explorer"), "{page}");
+    let before = text.split("\n1. ").next().expect("a head");
+    let exports = commands(before);
+    let own = commands(step(&text, "Now with your own directory"))
+        .replace("ldaps://dc1.example.com", after(&text, "export LDAPURI=").split(' ').next().expect("a URL"))
+        .replace("jim@example.com", "cn=jim,ou=service,dc=demo,dc=example")
+        .replace("PASSWORD", after(&text, "export PASSWORD="));
+    let answers = shell(&own).await;
+    let answers: Vec<serde_json::Value> =
+        serde_json::Deserializer::from_str(&answers).into_iter().collect::<Result<_, _>>().expect("JSON");
+    let [created, set, tried, imported] = answers.as_slice() else { panic!("four answers: {answers:?}") };
+    assert_eq!((&created["name"], &created["id"]), (&"My directory".into(), &2.into()));
+    assert_eq!((&set["id"], &tried["success"]), (&2.into(), &true.into()), "{tried}");
+    assert_eq!((&imported["success"], &imported["totalContainers"]), (&true.into(), &63.into()), "{imported}");
+
+    // Requests of earlier steps can be repeated.
+    for number in [1, 2, 4, 10] {
+        let step = commands(step(&text, &format!("{number}. ")));
+        let system = text.lines().find(|l| l.starts_with("  export SYSTEM=")).expect("the system");
+        let answers = shell(&format!("{exports}{system}\n{step}")).await;
+        let answers: Vec<serde_json::Value> =
+            serde_json::Deserializer::from_str(&answers).into_iter().collect::<Result<_, _>>().expect("JSON");
+        assert_eq!(answers.len(), step.matches("curl -s").count(), "{step}");
+        assert!(answers.iter().all(|a| a.get("validationErrors").is_none()), "{step}: {answers:?}");
+    }
+
+    if Command::new("ldapsearch").arg("-VV").output().await.is_err() {
+        println!("left out: the LDAP tools are not installed");
+        return;
+    }
+    let change = commands(step(&text, "5. "));
+    let again = [
+        ("ou=Identity", "ou=Storage"),
+        ("ou=Logistics", "ou=Facilities"),
+        ("ou=Engineering & Design'", "ou=Construction'"),
+        ("ou=Engineering,", "ou=Engineering & Design,"),
+        ("ou=Research,ou=Engineering & Design", "ou=Research,ou=Construction"),
+        ("Robotics", "Drones"),
+    ];
+    let change = again.iter().fold(change, |change, (old, new)| change.replace(old, new));
+    shell(&format!("{exports}{change}")).await;
+    let found = shell(&format!("{exports}{}", commands(step(&text, "Now look around")))).await;
+    for name in ["ou=Storage,ou=Operations,", "ou=Drones,ou=Research,ou=Construction,", "ou=Robotics,"] {
+        assert!(found.contains(&format!("dn: {name}")), "{name}: {found}");
+    }
+    assert!(!found.contains("ou=Facilities") && !found.contains("ou=Engineering"), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

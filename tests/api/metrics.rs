@@ -192,7 +192,7 @@ async fn the_alerts_of_the_page_name_series_that_a_fresh_server_has() {
     let app = TestApp::start().await;
     app.create_system("Directory").await;
     let seen = metrics(&app.admin()).await;
-    let text = include_str!("../../README.md").split("Worth an alert").nth(1).expect("alerts");
+    let text = include_str!("../../src/guide/monitoring.md").split("\n## Alerts\n").nth(1).expect("alerts");
     let text = text.split("\n#").next().expect("a chapter");
     let expressions: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let wanted: Vec<_> = expressions.iter().flat_map(|e| selectors(e)).collect();

@@ -142,6 +142,7 @@ async fn order_and_filter() {
     let expected = json!({
         "id": a, "name": "Alpha", "description": null, "created": created, "status": "Active", "objectCount": 0,
         "pendingExportObjectsCount": 0, "connectorsCount": 0, "connectorName": "JIM File Connector", "connectorId": 1,
+        "lastRun": null,
     });
     assert_eq!(item, expected);
 }

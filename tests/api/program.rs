@@ -94,6 +94,7 @@ fn wrong_arguments_are_64_and_questions_are_0() {
     assert_eq!(place.run(&["version"]).told(), place.run(&["--version"]).told());
     for wrong in [
         &["colour"][..],
+        &["help", "colour"],
         &["serve", "--colour"],
         &["serve", "extra"],
         &["serve", "--listen", "somewhere"],
@@ -143,7 +144,7 @@ fn every_command_has_examples_and_a_place_in_the_manual() {
     assert!(top.contains("\nExamples:\n  jim demo  "), "{top}");
     let page = place.run(&["man"]).told();
     assert!(page.contains(".TH jim 1") && page.contains("SH COMMANDS"));
-    for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+    for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "FILES", "GUIDE"] {
         assert!(page.contains(&format!(".SH \"{section}\"\n")), "{section}");
     }
     for (name, _, _) in variables() {

@@ -1,4 +1,4 @@
-//! The systemd unit that README.md gives: how confined it is, and that a whole working day needs no system call that it
+//! The systemd unit of the guide: how confined it is, and that a whole working day needs no system call that it
 //! forbids.
 
 use std::collections::BTreeSet;
@@ -15,13 +15,13 @@ use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 use crate::tls_listener;
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../src/guide/service.md");
 /// Nobody: SQLite changes owners of files when it is root, which the unit's account never is.
 const ACCOUNT: u32 = 65_534;
 
 fn unit() -> &'static str {
     let begins = "# /etc/systemd/system/jim.service\n";
-    let text = README.split(begins).nth(1).expect("README.md has a unit");
+    let text = PAGE.split(begins).nth(1).expect("the page has a unit");
     text.split("```").next().expect("the end of the block")
 }
 
@@ -181,14 +181,14 @@ fn value<'a>(unit: &'a str, key: &str) -> &'a str {
 
 /// The block that is the unit of the backup, and the timer behind it.
 fn backup_units() -> (&'static str, &'static str) {
-    let text = README.split("# /etc/systemd/system/jim-backup.service\n").nth(1).expect("a unit for the backup");
+    let text = PAGE.split("# /etc/systemd/system/jim-backup.service\n").nth(1).expect("a unit for the backup");
     let text = text.split("```").next().expect("the end of the block");
     text.split_once("# /etc/systemd/system/jim-backup.timer\n").expect("a timer of the same name")
 }
 
 /// The line of the page that begins so.
 fn line(begins: &str) -> &'static str {
-    README.lines().find(|l| l.starts_with(begins)).unwrap_or_else(|| panic!("no line begins with {begins}"))
+    PAGE.lines().find(|l| l.starts_with(begins)).unwrap_or_else(|| panic!("no line begins with {begins}"))
 }
 
 /// Account, folders and environment are as systemd makes them of the page's units; only the paths are elsewhere.

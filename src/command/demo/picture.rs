@@ -1,107 +1,121 @@
-//! What the demonstration shows of answers: short lists and trees instead of the JSON. Nothing is asked for here.
-
-use std::fmt::Write as _;
+//! Short lists and trees that the demonstration shows instead of JSON. Nothing is requested here.
 
 use serde_json::Value;
 
-/// How many rows of a list are shown.
+use super::lines;
+
+/// Number of object types that are named.
 const SHOWN: usize = 12;
-/// How wide a list of names is.
-const WIDTH: usize = 100;
 
-/// What an import of the hierarchy found.
-pub fn report(result: &Value) {
-    say!(
-        "  -> {}: {} partitions, {} containers",
-        result["summary"].as_str().unwrap_or_default(),
-        result["totalPartitions"],
-        result["totalContainers"]
-    );
-    for (kind, sign) in [("addedPartitions", "+"), ("addedContainers", "+"), ("removedContainers", "-")] {
-        let items = result[kind].as_array().map(Vec::as_slice).unwrap_or_default();
-        for item in items.iter().take(SHOWN) {
-            say!("     {sign} {}", item["externalId"].as_str().unwrap_or_default());
-        }
-        if items.len() > SHOWN {
-            say!("     {sign} and {} more", items.len() - SHOWN);
-        }
+/// The changes of an import of the hierarchy with the selection as it is stored now.
+pub fn report(result: &Value, partitions: &Value) -> String {
+    let mut out = Vec::new();
+    let list = |name: &str| result[name].as_array().into_iter().flatten();
+    let stored = all(partitions);
+    let ticked = |item: &Value| {
+        let row = stored.iter().find(|row| row["externalId"] == item["externalId"]);
+        row.map_or("   ", |row| tick(row))
+    };
+    let mut line = |what: &str, item: &Value, words: &str| {
+        out.push(lines::text(words, &format!("     {what:8} {} ", ticked(item))));
+    };
+    for item in list("addedContainers") {
+        line("added", item, text(item, "externalId"));
     }
-    for item in result["renamedContainers"].as_array().into_iter().flatten() {
-        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
-        let selected = if item["wasSelected"] == true { "selected, stays selected" } else { "not selected" };
-        say!("     ~ {} -> {} ({selected})", text("oldName"), text("newName"));
+    for item in list("removedContainers") {
+        line("removed", item, text(item, "externalId"));
     }
-    say!();
+    for item in list("renamedContainers") {
+        line("renamed", item, &format!("{} -> {}", text(item, "oldName"), text(item, "newName")));
+    }
+    for item in list("movedContainers") {
+        let parent = |name: &str| item[name].as_str().unwrap_or("the partition").to_owned();
+        let (old, new) = (parent("oldParentExternalId"), parent("newParentExternalId"));
+        line("moved", item, &format!("{} from {old} to {new}", text(item, "name")));
+    }
+    out.join("\n")
 }
 
-/// The partitions with their containers, with a tick on what is selected.
-pub fn tree(partitions: &Value) -> String {
-    let mut out = String::new();
-    for partition in partitions.as_array().into_iter().flatten() {
-        let _ = writeln!(out, "  {} {}", tick(partition), partition["name"].as_str().unwrap_or_default());
-        let mut open: Vec<(&Value, usize)> = Vec::new();
-        push_children(&mut open, &partition["containers"], 1);
-        while let Some((node, depth)) = open.pop() {
-            let _ =
-                writeln!(out, "  {}{} {}", "    ".repeat(depth), tick(node), node["name"].as_str().unwrap_or_default());
-            push_children(&mut open, &node["childContainers"], depth + 1);
+/// Partitions or containers with what is below, to a depth, with a tick on what is selected.
+pub fn tree<'a>(roots: impl DoubleEndedIterator<Item = &'a Value>, levels: usize) -> String {
+    let mut out = Vec::new();
+    let mut open: Vec<(&Value, usize)> = roots.rev().map(|root| (root, 1)).collect();
+    while let Some((node, level)) = open.pop() {
+        let deeper = if level < levels { 0 } else { below(node).len() };
+        let more = if deeper > 0 { format!("  + {deeper} below") } else { String::new() };
+        out.push(format!("  {}{}{more}", "    ".repeat(level), row(node)));
+        if level < levels {
+            open.extend(children(node).rev().map(|child| (child, level + 1)));
         }
     }
-    out
+    out.join("\n")
 }
 
-fn push_children<'a>(open: &mut Vec<(&'a Value, usize)>, children: &'a Value, depth: usize) {
-    open.extend(children.as_array().into_iter().flatten().rev().map(|child| (child, depth)));
+/// One row with a tick if it is selected.
+pub fn row(row: &Value) -> String {
+    format!("{} {}", tick(row), text(row, "name"))
+}
+
+/// All partitions with their containers, each parent before its children.
+pub fn all(partitions: &Value) -> Vec<&Value> {
+    partitions.as_array().into_iter().flatten().flat_map(|p| std::iter::once(p).chain(below(p))).collect()
+}
+
+/// All containers below a partition or a container.
+pub fn below(node: &Value) -> Vec<&Value> {
+    let mut found: Vec<&Value> = children(node).collect();
+    let mut next = 0;
+    while let Some(node) = found.get(next).copied() {
+        found.extend(children(node));
+        next += 1;
+    }
+    found
+}
+
+fn children(node: &Value) -> impl DoubleEndedIterator<Item = &Value> {
+    ["containers", "childContainers"].into_iter().filter_map(|name| node[name].as_array()).flatten()
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap_or_default()
 }
 
 fn tick(node: &Value) -> &'static str {
     if node["selected"] == true { "[x]" } else { "[ ]" }
 }
 
-/// How many object types there are, and the names of some.
+/// Number of object types, and the names of some.
 pub fn types(list: &Value) -> String {
     let types: Vec<&Value> = list.as_array().into_iter().flatten().collect();
     let attributes: i64 = types.iter().filter_map(|t| t["attributeCount"].as_i64()).sum();
-    let mut out = format!("  -> 200: {} object types with {attributes} attributes in all\n", types.len());
-    let mut line = "    ".to_owned();
-    for name in types.iter().take(SHOWN).filter_map(|t| t["name"].as_str()) {
-        if line.len() + name.len() > WIDTH {
-            let _ = writeln!(out, "{line}");
-            line = "    ".to_owned();
-        }
-        let _ = write!(line, " {name},");
-    }
-    line.truncate(line.trim_end_matches(',').len());
-    if types.len() > SHOWN {
-        let _ = write!(line, " and {} more", types.len() - SHOWN);
-    }
-    let _ = writeln!(out, "{line}");
-    out
+    let names: Vec<&str> = types.iter().take(SHOWN).map(|t| text(t, "name")).collect();
+    let more = types.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let names = lines::text(&format!("{}{more}", names.join(", ")), "     ");
+    format!("{} object types with {attributes} attributes in all\n{names}", types.len())
 }
 
 /// An object type with those of its attributes that are selected.
 pub fn choice(object_type: &Value) -> String {
-    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     let all: Vec<&Value> = object_type["attributes"].as_array().into_iter().flatten().collect();
     let selected: Vec<&&Value> = all.iter().filter(|a| a["selected"] == true).collect();
-    let name = text(object_type, "name");
-    let mut out = format!("  {} {name}: {} of {} attributes\n", tick(object_type), selected.len(), all.len());
+    let head = format!("      {}: {} of {} attributes", row(object_type), selected.len(), all.len());
     let width = selected.iter().map(|a| text(a, "name").len()).max().unwrap_or_default();
-    for attribute in selected {
+    let lines = selected.into_iter().map(|attribute| {
         let marks = [("isExternalId", "external id"), ("isSecondaryExternalId", "secondary external id")];
         let mut marks: Vec<&str> = marks.into_iter().filter(|m| attribute[m.0] == true).map(|m| m.1).collect();
         if attribute["writability"] == "ReadOnly" {
             marks.push("read only");
         }
         let line = format!(
-            "      {} {:width$}  {:9}  {:6}  {}",
+            "          {} {:width$}  {:9}  {:6}  {}",
             tick(attribute),
             text(attribute, "name"),
             text(attribute, "type"),
             text(attribute, "attributePlurality"),
             marks.join(", ")
         );
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
+        line.trim_end().to_owned()
+    });
+    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
 }

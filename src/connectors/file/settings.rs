@@ -2,7 +2,7 @@
 
 use super::culture::Culture;
 use crate::connectors::definitions::{self, file_setting as id};
-use crate::domain::setting::Values;
+use crate::domain::setting::{SettingErrors, Values};
 
 /// Characters in the name of a type or column.
 pub(super) const MAX_NAME: usize = 256;
@@ -39,26 +39,26 @@ pub(super) enum Types {
 }
 
 impl FileSettings {
-    /// Validates stored values; an error names the settings.
-    pub fn read(values: &Values) -> Result<FileSettings, String> {
-        let definition = definitions::by_id(definitions::FILE).ok_or("the file connector is not known")?;
-        for setting in definition.settings.iter().filter(|s| s.required) {
-            if values.text(setting.id).is_empty() {
-                return Err(format!("{} is required", setting.name));
-            }
+    /// Validates stored values.
+    pub fn read(values: &Values) -> Result<FileSettings, SettingErrors> {
+        let mut errors = SettingErrors::default();
+        let definition = definitions::by_id(definitions::FILE).map(|d| d.settings).unwrap_or_default();
+        for setting in definition.iter().filter(|s| s.required && values.text(s.id).is_empty()) {
+            errors.add(setting.id, format!("{} is required", setting.name));
         }
-        let culture = match values.text(id::CULTURE) {
-            "" => Culture::INVARIANT,
-            name => Culture::named(name)
-                .ok_or_else(|| format!("Culture {name:?} is not known; name one such as en-GB, de-DE or fr"))?,
+        let culture = errors.keep(culture(values.text(id::CULTURE)));
+        let types = errors.keep(types(values));
+        let delimiter = errors.keep(delimiter(values.text(id::DELIMITER)));
+        let (true, Some(culture), Some(types), Some(delimiter)) = (errors.is_empty(), culture, types, delimiter) else {
+            return Err(errors);
         };
         let value_delimiter = Some(values.text(id::MULTI_VALUE_DELIMITER)).filter(|t| !t.is_empty());
         Ok(FileSettings {
             path: values.text(id::FILE_PATH).to_owned(),
             mode: if values.text(id::MODE) == "Export Only" { Mode::ExportOnly } else { Mode::Read },
-            types: types(values)?,
+            types,
             culture,
-            delimiter: delimiter(values.text(id::DELIMITER))?,
+            delimiter,
             value_delimiter: value_delimiter.map(str::to_owned),
             stop: values.flag(id::STOP_ON_FIRST_ERROR),
         })
@@ -70,31 +70,40 @@ impl FileSettings {
     }
 }
 
-fn types(values: &Values) -> Result<Types, String> {
+fn culture(name: &str) -> Result<Culture, (i64, String)> {
+    let unknown = || (id::CULTURE, format!("Culture {name:?} is not known; name one such as en-GB, de-DE or fr"));
+    if name.is_empty() { Ok(Culture::INVARIANT) } else { Culture::named(name).ok_or_else(unknown) }
+}
+
+fn types(values: &Values) -> Result<Types, (i64, String)> {
+    let invalid = |why: String| Err((id::OBJECT_TYPE, why));
     let (fixed, column) = (values.text(id::OBJECT_TYPE), values.text(id::OBJECT_TYPE_COLUMN));
     let types = match (fixed, column) {
-        ("", "") => return Err("Object Type or Object Type Column is required".to_owned()),
+        ("", "") => return invalid("Object Type or Object Type Column is required".to_owned()),
         ("", column) => Types::Column(column.to_owned()),
         (fixed, _) => Types::Fixed(fixed.to_owned()),
     };
     match &types {
         Types::Fixed(name) if name.chars().count() > MAX_NAME => {
-            Err(format!("Object Type must be at most {MAX_NAME} characters"))
+            invalid(format!("Object Type must be at most {MAX_NAME} characters"))
         }
         Types::Fixed(name) if name.contains(char::is_control) => {
-            Err("Object Type must not hold control characters".to_owned())
+            invalid("Object Type must not hold control characters".to_owned())
         }
         _ => Ok(types),
     }
 }
 
-fn delimiter(text: &str) -> Result<u8, String> {
+fn delimiter(text: &str) -> Result<u8, (i64, String)> {
     match text.as_bytes() {
         [] => Ok(b','),
         [one] if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r' | 0) => Ok(*one),
-        _ => Err(format!(
-            "Delimiter {text:?} must be one ASCII character that is neither a quote nor a line break, for example a \
-             comma, a semicolon or a tab"
+        _ => Err((
+            id::DELIMITER,
+            format!(
+                "Delimiter {text:?} must be one ASCII character that is neither a quote nor a line break, for example \
+                 a comma, a semicolon or a tab"
+            ),
         )),
     }
 }
@@ -119,7 +128,7 @@ mod tests {
             (vec![(id::OBJECT_TYPE, &"é".repeat(257))], "Object Type must be at most 256 characters"),
             (vec![(id::OBJECT_TYPE, "per\u{1b}son")], "Object Type must not hold control characters"),
         ] {
-            let error = FileSettings::read(&values(&changes)).expect_err(wanted);
+            let error = FileSettings::read(&values(&changes)).expect_err(wanted).to_string();
             assert!(error.starts_with(wanted), "{error} does not start with {wanted}");
             assert!(!error.ends_with('.'), "{error}");
         }

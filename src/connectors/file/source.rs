@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::FileSettings;
+use crate::connectors::definitions::file_setting;
 use crate::connectors::invalid_settings;
 use crate::connectors::resources::Resources;
 use crate::domain::connected_system::Settings;
 use crate::domain::schema::SeenSchema;
+use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 
 /// Timeout for reading the head of a file, which may be on a network file system.
@@ -25,6 +27,15 @@ impl FileSource {
         let settings = FileSettings::read(&stored.values()).map_err(invalid_settings)?;
         let root = resources.files_root.ok_or_else(|| Error::BadRequest(NO_FOLDER.to_owned()))?;
         Ok(FileSource { root, settings })
+    }
+
+    /// Errors that an import would end with before it opens the file.
+    pub fn errors(stored: &Settings, resources: &Resources) -> SettingErrors {
+        let mut errors = FileSettings::read(&stored.values()).err().unwrap_or_default();
+        if resources.files_root.is_none() {
+            errors.add(file_setting::FILE_PATH, NO_FOLDER);
+        }
+        errors
     }
 
     /// Reads the head of the file on a blocking thread. If the file system hangs, the thread keeps `guard`.

@@ -2,7 +2,7 @@
 
 use super::connect::{Target, Transport};
 use crate::connectors::definitions::{self, ldap_setting as id};
-use crate::domain::setting::Values;
+use crate::domain::setting::{SettingErrors, Values};
 
 #[derive(Debug, Clone)]
 pub struct LdapSettings {
@@ -21,20 +21,23 @@ pub struct LdapSettings {
 }
 
 impl LdapSettings {
-    /// Validates all settings but the password; an error names the settings.
-    pub fn read(values: &Values) -> Result<LdapSettings, String> {
-        let definition = definitions::by_id(definitions::LDAP).ok_or("the LDAP connector is not known")?;
-        for setting in definition.settings.iter().filter(|s| s.required && s.id != id::PASSWORD) {
+    /// Validates all settings but the password.
+    pub fn read(values: &Values) -> Result<LdapSettings, SettingErrors> {
+        let mut errors = SettingErrors::default();
+        let definition = definitions::by_id(definitions::LDAP).map(|d| d.settings).unwrap_or_default();
+        for setting in definition.iter().filter(|s| s.required && s.id != id::PASSWORD) {
             if !values.0.contains_key(&setting.id) {
-                return Err(format!("{} is required", setting.name));
+                errors.add(setting.id, format!("{} is required", setting.name));
             }
         }
         if values.text(id::AUTHENTICATION_TYPE) != "Simple" {
-            return Err("Authentication Type NTLM is not part of this build; use Simple".to_owned());
+            errors.add(id::AUTHENTICATION_TYPE, "Authentication Type NTLM is not part of this build; use Simple");
         }
+        let target = errors.keep(target(values));
+        let Some(target) = target.filter(|_| errors.is_empty()) else { return Err(errors) };
         let number = |id, default: i64| u64::try_from(values.integer(id).unwrap_or(default)).unwrap_or_default();
         Ok(LdapSettings {
-            target: target(values)?,
+            target,
             username: values.text(id::USERNAME).to_owned(),
             connect_seconds: number(id::CONNECTION_TIMEOUT, 10),
             total_seconds: number(id::SEARCH_TIMEOUT, 300),
@@ -53,26 +56,31 @@ struct Host<'a> {
     port: Option<u16>,
 }
 
-fn target(values: &Values) -> Result<Target, String> {
+/// Error of Host that cannot be used.
+const HOST_FORMS: &str =
+    "Host must be a name, name:port, [v6 address]:port, an address, or an ldap:// or ldaps:// URL without path";
+
+/// Target of the settings, or the setting that is invalid or contradicts Host, and why.
+fn target(values: &Values) -> Result<Target, (i64, String)> {
     let text = values.text(id::HOST);
-    let host = host(text).ok_or(
-        "Host must be a name, name:port, [v6 address]:port, an address, or an ldap:// or ldaps:// URL without path",
-    )?;
+    let host = host(text).ok_or((id::HOST, HOST_FORMS.to_owned()))?;
     let ldaps = values.flag(id::LDAPS);
     let start_tls = values.flag(id::START_TLS);
     let chosen_port = values.integer(id::PORT).and_then(|p| u16::try_from(p).ok()).filter(|p| *p != 389);
     if let (Some(inner), Some(chosen)) = (host.port, chosen_port)
         && inner != chosen
     {
-        return Err(format!("Host names port {inner}, but Port is {chosen}"));
+        return Err((id::PORT, format!("Host names port {inner}, but Port is {chosen}")));
     }
     if host.secure_scheme == Some(false) && ldaps {
-        return Err(format!("Host is {text}, but Use Secure Connection (LDAPS)? is on"));
+        return Err((id::LDAPS, format!("Host is {text}, but Use Secure Connection (LDAPS)? is on")));
     }
-    let secure = ldaps || host.secure_scheme == Some(true);
-    let security = match (secure, start_tls) {
-        (true, true) if ldaps => return Err("Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned()),
-        (true, true) => return Err(format!("Use StartTLS? is on, but Host is {text}")),
+    let security = match (ldaps || host.secure_scheme == Some(true), start_tls) {
+        (true, true) => {
+            let both = "Use StartTLS? and Use Secure Connection (LDAPS)? are both on".to_owned();
+            let why = if ldaps { both } else { format!("Use StartTLS? is on, but Host is {text}") };
+            return Err((id::START_TLS, why));
+        }
         (true, false) => Transport::Ldaps,
         (false, true) => Transport::StartTls,
         (false, false) => Transport::Plain,
@@ -146,7 +154,8 @@ mod tests {
     }
 
     fn reached(host: &str, extra: &[(i64, Value)]) -> Result<(String, Transport), String> {
-        LdapSettings::read(&values(host, extra)).map(|s| (s.target.label(), s.target.security))
+        let read = LdapSettings::read(&values(host, extra));
+        read.map(|s| (s.target.label(), s.target.security)).map_err(|errors| errors.to_string())
     }
 
     #[test]
@@ -209,6 +218,6 @@ mod tests {
         }
         let mut missing = values("x", &[]);
         missing.0.remove(&id::USERNAME);
-        assert!(LdapSettings::read(&missing).is_err_and(|e| e.contains("Username is required")));
+        assert!(LdapSettings::read(&missing).is_err_and(|e| e.to_string() == "Username is required"));
     }
 }

@@ -10,6 +10,7 @@ use crate::connectors::invalid_settings;
 use crate::connectors::resources::Resources;
 use crate::domain::connected_system::Settings;
 use crate::domain::schema::SeenSchema;
+use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
@@ -20,6 +21,23 @@ pub(crate) struct LdapSource {
     settings: LdapSettings,
     password: Password,
     resources: Resources,
+}
+
+/// Validates all settings but the password, and the host against the address policy.
+fn check(stored: &Settings, resources: &Resources) -> Result<LdapSettings, SettingErrors> {
+    let settings = LdapSettings::read(&stored.values())?;
+    if resources.ldap_limits.hosts.refuses(&settings.target.host, settings.target.port) {
+        return Err(SettingErrors::of(ldap_setting::HOST, format!("Host: {NOT_ALLOWED}")));
+    }
+    Ok(settings)
+}
+
+fn with_password(errors: Option<SettingErrors>, is_set: bool) -> SettingErrors {
+    let mut errors = errors.unwrap_or_default();
+    if !is_set {
+        errors.add(ldap_setting::PASSWORD, "Password is required");
+    }
+    errors
 }
 
 enum Password {
@@ -41,16 +59,27 @@ impl LdapSource {
         if sent.is_none() && matches!(sealed, Some((_, true))) {
             return Err(Error::BadRequest(REENTER.to_owned()));
         }
-        let settings = LdapSettings::read(&stored.values()).map_err(invalid_settings)?;
-        if resources.ldap_limits.hosts.refuses(&settings.target.host, settings.target.port) {
-            return Err(invalid_settings(format!("Host: {NOT_ALLOWED}")));
-        }
         let password = match (sent, sealed) {
-            (Some(sent), _) => Password::Sent(sent),
-            (None, Some((sealed, _))) => Password::Sealed(sealed.to_vec()),
-            (None, None) => return Err(invalid_settings("Password is required".to_owned())),
+            (Some(sent), _) => Some(Password::Sent(sent)),
+            (None, sealed) => sealed.map(|(sealed, _)| Password::Sealed(sealed.to_vec())),
         };
-        Ok(LdapSource { system, settings, password, resources })
+        match (check(stored, &resources), password) {
+            (Ok(settings), Some(password)) => Ok(LdapSource { system, settings, password, resources }),
+            (checked, password) => Err(invalid_settings(with_password(checked.err(), password.is_some()))),
+        }
+    }
+
+    /// Errors that an import would end with before it connects.
+    pub fn errors(stored: &Settings, resources: &Resources) -> SettingErrors {
+        let errors = check(stored, resources).err();
+        match stored.sealed(ldap_setting::PASSWORD) {
+            Some((_, true)) => {
+                let mut errors = errors.unwrap_or_default();
+                errors.add(ldap_setting::PASSWORD, REENTER);
+                errors
+            }
+            sealed => with_password(errors, sealed.is_some()),
+        }
     }
 
     pub async fn hierarchy(self) -> Result<Directory> {

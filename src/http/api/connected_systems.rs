@@ -1,34 +1,33 @@
 //! Chapter 3: connected systems. A secret's value is in no answer; whether one is stored is.
 
-use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 use warp::reply::Response;
 
+use super::activities::{ActivityOperation, ActivityStatus};
+use super::setting_values::{SettingBody, SettingValueRequest, SettingValues, as_object, settings_of};
 use super::type_list::{ObjectType, object_types};
-use crate::connectors::definitions::{self, Definition};
-use crate::domain::connected_system::{Fields, Settings, StoredValue};
-use crate::domain::setting::{Input, Kind, Value};
+use crate::connectors::definitions;
+use crate::domain::connected_system::Fields;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire::body::{Errors, Field};
+use crate::http::wire;
 use crate::http::wire::choice::choice;
 use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
-use crate::http::wire::request::{Integer, SettingId, key, object, request, shown_key};
+use crate::http::wire::request::{Integer, SettingId, request};
 use crate::http::wire::text::{Name, Text, Trimmed};
-use crate::http::wire::{self, Node};
-use crate::ops::connected_systems::{self as ops, Detail, SettingInputs, Update};
+use crate::ops::connected_systems::{self as ops, Detail, Update};
 use crate::ops::run::import_schema;
+use crate::store::activities::list::LastRun;
 
 pub const WHAT: &str = "connected system";
 
 choice! {
     /// `Deleting` is reserved.
     pub(super) struct SystemStatus: ["Active", "Deleting"];
-}
-
-choice! {
-    /// Kind of a connector setting; those after `File` carry no value and are reserved.
-    pub(super) struct SettingType: Kind::ALL.iter().map(|kind| kind.name()).chain(["Heading", "Label", "Text", "Divider"]);
 }
 
 /// A connected system.
@@ -49,6 +48,11 @@ struct ConnectedSystem {
     status: SystemStatus,
     /// Whether the connector has validated the settings as they are; false until the next import after each change
     setting_values_valid: bool,
+    /// What an import would refuse before it connects, keyed by setting ID; null when nothing
+    #[schema(value_type = Option<BTreeMap<SettingId, String>>)]
+    setting_values_errors: Option<BTreeMap<i64, String>>,
+    /// The newest import; null before the first, and once the history no longer holds it
+    last_run: Option<RunBody>,
     /// The connector definition
     connector: ConnectorBody,
     /// Object types with their attributes; empty until the first schema import
@@ -66,30 +70,35 @@ struct ConnectedSystem {
     setting_values: Vec<(i64, SettingBody)>,
 }
 
+/// An import of hierarchy or schema.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LastRun)]
+struct RunBody {
+    activity_id: Uuid,
+    operation: ActivityOperation,
+    status: ActivityStatus,
+    /// Null while it is in progress
+    #[schema(format = DateTime)]
+    ended: Option<String>,
+}
+
+impl From<LastRun> for RunBody {
+    fn from(run: LastRun) -> Self {
+        RunBody {
+            activity_id: run.activity,
+            operation: run.operation.into(),
+            status: run.status.into(),
+            ended: run.ended.map(wire::date),
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = ConnectorReference)]
 struct ConnectorBody {
     id: i64,
     name: &'static str,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = SettingValue)]
-struct SettingBody {
-    /// Name of the setting
-    name: &'static str,
-    r#type: SettingType,
-    /// Filled for texts, choices and files; never for secrets
-    string_value: Option<String>,
-    /// Filled for integers
-    int_value: Option<i64>,
-    /// Filled for check boxes
-    checkbox_value: Option<bool>,
-    /// Whether a value is stored
-    is_set: bool,
-    /// Whether a stored secret must be sent again because the target changed
-    needs_reentry: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -110,6 +119,8 @@ struct ListItem {
     connector_name: &'static str,
     /// ID of the connector definition
     connector_id: i64,
+    /// The newest import; null before the first, and once the history no longer holds it
+    last_run: Option<RunBody>,
 }
 
 request! {
@@ -143,59 +154,6 @@ request! {
     }
 }
 
-request! {
-    /// The value of one setting: the member that fits its type.
-    #[derive(Default)]
-    pub(super) struct SettingValueRequest {
-        /// Of texts, choices, files and secrets; an empty one clears the setting
-        #[schema(max_length = 4096, pattern = r"^[^\x00]*$")]
-        string_value: Option<String>,
-        /// Of integers
-        #[schema(inline)]
-        int_value: Option<Integer>,
-        /// Of check boxes
-        checkbox_value: Option<bool>,
-    }
-}
-
-/// Setting values as they were sent. Errors of form go along with them, so that the operation adds its own to them.
-pub(super) struct SettingValues(pub(super) SettingInputs);
-
-/// Settings of a request at most: far more than any connector has.
-const MAX_SETTINGS: usize = 1000;
-
-impl Field for SettingValues {
-    fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
-        let Node::Object(members) = sent else {
-            return errors.refuse(place, "Must be an object keyed by setting id.");
-        };
-        if members.len() > MAX_SETTINGS {
-            return errors.refuse(place, format!("Must be at most {MAX_SETTINGS} settings."));
-        }
-        let mut inputs = SettingInputs::new();
-        for (name, node) in members {
-            let (shown, input) = match key(&name) {
-                Some(id) => (
-                    id.to_string(),
-                    setting_input(node, &format!("{place}.{id}"), errors).map_err(|why| format!("Setting {id}: {why}")),
-                ),
-                None => (shown_key(&name), Err(format!("Keys of {place} are setting ids, written as integers."))),
-            };
-            let twice = format!("Setting {shown} must be given only once.");
-            inputs.entry(shown).and_modify(|i| *i = Err(twice)).or_insert(input);
-        }
-        Some(SettingValues(inputs))
-    }
-}
-
-fn setting_input(node: Node, place: &str, errors: &mut Errors) -> Result<Input, String> {
-    if !matches!(node, Node::Null | Node::Object(_)) {
-        return Err("must be an object with stringValue, intValue or checkboxValue.".to_owned());
-    }
-    let SettingValueRequest { string_value, int_value, checkbox_value } = object(node, place, errors)?;
-    Ok(Input { text: string_value, integer: int_value.map(|n| n.0), flag: checkbox_value })
-}
-
 const COLUMNS: &[(&str, Column)] = &[
     ("id", Column::Integer),
     ("name", Column::Text),
@@ -221,7 +179,7 @@ const COLUMNS: &[(&str, Column)] = &[
 pub async fn list(call: Call) -> Result<Response> {
     let paging = PagingQuery::read(&call.query)?.into();
     let systems = ops::list(&call.app.db).await?;
-    let items = systems.into_iter().map(|ops::Listed { system: s, selected_types }| ListItem {
+    let items = systems.into_iter().map(|ops::Listed { system: s, selected_types, last_run }| ListItem {
         id: s.id,
         name: s.name,
         description: s.description,
@@ -233,6 +191,7 @@ pub async fn list(call: Call) -> Result<Response> {
         connectors_count: selected_types,
         connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
         connector_id: s.connector_id,
+        last_run: last_run.map(RunBody::from),
     });
     wire::ok(&paging::page(items, COLUMNS, "name", &paging)?)
 }
@@ -269,11 +228,11 @@ pub async fn create(mut call: Call) -> Result<Response> {
 )]
 pub async fn get(call: Call) -> Result<Response> {
     let (app, id) = (&call.app, call.id(0, WHAT)?);
-    if let Some(detail) = ops::get_without_schema(&app.db, id).await? {
+    if let Some(detail) = ops::get_without_schema(app, id).await? {
         return wire::ok(&ConnectedSystem::new(detail));
     }
     let permit = wire::permit(&app.large_answers).await?;
-    let detail = ops::get(&app.db, id).await?;
+    let detail = ops::get(app, id).await?;
     wire::stream(Some(permit), || ConnectedSystem::new(detail)).await
 }
 
@@ -328,13 +287,13 @@ pub async fn import_schema(call: Call) -> Result<Response> {
     let (app, id) = (&call.app, call.id(0, WHAT)?);
     import_schema::run(app, id, call.caller()?).await?;
     let permit = wire::free_permit(&app.large_answers);
-    let detail = ops::get(&app.db, id).await?;
+    let detail = ops::get(app, id).await?;
     wire::stream(permit, || ConnectedSystem::new(detail)).await
 }
 
 impl ConnectedSystem {
     fn new(detail: Detail) -> Self {
-        let Detail { system, settings, types } = detail;
+        let Detail { system, settings, errors, last_run, types } = detail;
         let connector = definitions::by_id(system.connector_id);
         ConnectedSystem {
             id: system.id,
@@ -344,6 +303,8 @@ impl ConnectedSystem {
             last_updated: system.last_updated.map(wire::date),
             status: system.status.into(),
             setting_values_valid: system.setting_values_valid,
+            setting_values_errors: (!errors.is_empty()).then(|| errors.into_map()),
+            last_run: last_run.map(RunBody::from),
             connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
             object_types: object_types(types),
             object_count: 0,
@@ -352,38 +313,4 @@ impl ConnectedSystem {
             setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
         }
     }
-}
-
-/// Writes pairs as an object, in their order.
-fn as_object<S: Serializer>(pairs: &[(i64, SettingBody)], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(pairs.iter().map(|(id, body)| (id, body)))
-}
-
-fn settings_of(connector: &Definition, mut settings: Settings) -> Vec<(i64, SettingBody)> {
-    let body = |setting: &crate::domain::setting::Setting| {
-        let mut body = SettingBody {
-            name: setting.name,
-            r#type: setting.kind.name().into(),
-            string_value: None,
-            int_value: None,
-            checkbox_value: None,
-            is_set: setting.kind == Kind::CheckBox,
-            needs_reentry: false,
-        };
-        match settings.0.remove(&setting.id) {
-            None if setting.kind == Kind::CheckBox => body.checkbox_value = Some(false),
-            None => {}
-            Some(value) => {
-                body.is_set = true;
-                match value {
-                    StoredValue::Open(Value::Text(t)) => body.string_value = Some(t),
-                    StoredValue::Open(Value::Integer(n)) => body.int_value = Some(n),
-                    StoredValue::Open(Value::Flag(f)) => body.checkbox_value = Some(f),
-                    StoredValue::Sealed { needs_reentry, .. } => body.needs_reentry = needs_reentry,
-                }
-            }
-        }
-        (setting.id, body)
-    };
-    connector.settings.iter().map(body).collect()
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::connected_systems::SettingType;
+use super::setting_values::SettingType;
 use crate::connectors::definitions::{self, Definition};
 use crate::domain::setting::{Category, Kind, Preset, Setting};
 use crate::error::{Error, Result};

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::wire;
 use crate::http::wire::request::{Dictionary, Keyed, SettingId, request};
-use crate::ops::object_types::{self as ops, Wish};
+use crate::ops::object_types::{self as ops, AttributePatch};
 
 const TYPE: &str = "object type";
 
@@ -39,10 +39,10 @@ impl Keyed for UpdateAttributeRequest {
     const KEY: &'static str = "attribute";
 }
 
-impl From<UpdateAttributeRequest> for Wish {
+impl From<UpdateAttributeRequest> for AttributePatch {
     fn from(request: UpdateAttributeRequest) -> Self {
         let UpdateAttributeRequest { selected, is_external_id, is_secondary_external_id } = request;
-        Wish { selected, external: is_external_id, secondary: is_secondary_external_id }
+        AttributePatch { selected, external: is_external_id, secondary: is_secondary_external_id }
     }
 }
 
@@ -97,9 +97,9 @@ pub async fn update(mut call: Call) -> Result<Response> {
     responses((status = 200, description = "The updated attribute.", body = AttributeBody))
 )]
 pub async fn update_attribute(mut call: Call) -> Result<Response> {
-    let wish = call.read::<UpdateAttributeRequest>().await?.into();
+    let patch = call.read::<UpdateAttributeRequest>().await?.into();
     let (system, object_type, id) = (call.id(0, WHAT)?, call.id(1, TYPE)?, call.id(2, "attribute")?);
-    let updated = ops::update_attribute(&call.app, system, object_type, id, wish, call.caller()?).await?;
+    let updated = ops::update_attribute(&call.app, system, object_type, id, patch, call.caller()?).await?;
     wire::ok(&AttributeBody::new(&updated.stored, updated.created))
 }
 
@@ -136,9 +136,9 @@ struct BulkError {
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let BulkUpdateAttributesRequest { attributes } = call.read().await?;
-    let wishes = attributes.0.into_iter().map(|(id, request)| (id, request.into())).collect();
+    let patches = attributes.0.into_iter().map(|(id, request)| (id, request.into())).collect();
     let (system, object_type) = (call.id(0, WHAT)?, call.id(1, TYPE)?);
-    let bulk = ops::update_many(&call.app, system, object_type, wishes, call.caller()?).await?;
+    let bulk = ops::update_many(&call.app, system, object_type, patches, call.caller()?).await?;
     let error = |(attribute_id, error_message)| BulkError { attribute_id, error_message };
     wire::ok(&BulkBody {
         activity_id: bulk.activity.to_string(),

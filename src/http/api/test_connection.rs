@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::connected_systems::{SettingValueRequest, SettingValues, WHAT};
+use super::connected_systems::WHAT;
+use super::setting_values::{SettingValueRequest, SettingValues};
 use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
 use crate::connectors::ldap::source::Tested;
 use crate::error::Result;

@@ -8,7 +8,7 @@ use crate::http::call::Access;
 use crate::http::routes::Route;
 
 /// The parameters of paths: name, whether it is a GUID, a text or an integer, what it is, a sample.
-const PATH_PARAMETERS: [(&str, &str, &str, &str); 12] = [
+const PATH_PARAMETERS: [(&str, &str, &str, &str); 13] = [
     ("connectedSystemId", "integer", "ID of the connected system", "1"),
     ("objectTypeId", "integer", "ID of the object type", "10"),
     ("attributeId", "integer", "ID of the attribute", "100"),
@@ -21,6 +21,7 @@ const PATH_PARAMETERS: [(&str, &str, &str, &str); 12] = [
     ("name", "string", "Name of the connector definition, letter by letter", "\"JIM LDAP Connector\""),
     ("key", "string", "Key of the service setting, letter by letter", "\"Instance.Name\""),
     ("file", "string", "Name of a file of the page", "\"swagger-ui.css\""),
+    ("topic", "string", "Topic of the guide", "\"backup\""),
 ];
 
 /// The whole description.

@@ -6,6 +6,7 @@
 mod complete;
 mod errors;
 mod examples;
+pub(super) mod guide;
 pub(super) mod page;
 
 use std::convert::Infallible;

@@ -102,7 +102,7 @@ pub(crate) async fn file(call: Call) -> Result<Response> {
     answer(bytes, kind)
 }
 
-fn answer(bytes: Bytes, kind: &'static str) -> Result<Response> {
+pub(super) fn answer(bytes: Bytes, kind: &'static str) -> Result<Response> {
     let mut response = HttpResponse::new(bytes).map(Into::into);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

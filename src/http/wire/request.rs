@@ -130,15 +130,33 @@ impl<const MIN: i64, const MAX: i64> PartialSchema for Integer<MIN, MAX> {
 
 impl<const MIN: i64, const MAX: i64> ToSchema for Integer<MIN, MAX> {}
 
-/// Objects keyed by ids, as bulk updates have them. A null stands for the default: nothing changes.
-pub(crate) struct Dictionary<T>(pub(crate) BTreeMap<i64, T>);
+/// Objects keyed by ids or names, as bulk updates have them. A null stands for the default: nothing changes.
+pub(crate) struct Dictionary<T, K = i64>(pub(crate) BTreeMap<K, T>);
+
+/// Key of a dictionary.
+pub(crate) trait DictionaryKey: Ord {
+    /// Forms of a key, as an error names them.
+    const FORMS: &'static str;
+
+    fn of(text: &str) -> Option<Self>
+    where
+        Self: Sized;
+}
+
+impl DictionaryKey for i64 {
+    const FORMS: &'static str = "ids, written as integers";
+
+    fn of(text: &str) -> Option<Self> {
+        key(text)
+    }
+}
 
 /// Name of what the keys of a dictionary are the ids of.
 pub(crate) trait Keyed: Request + Default {
     const KEY: &'static str;
 }
 
-impl<T: Keyed> Field for Dictionary<T> {
+impl<T: Keyed, K: DictionaryKey> Field for Dictionary<T, K> {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
         let Node::Object(members) = sent else {
             return errors.refuse(place, format!("Must be an object keyed by {} id.", T::KEY));
@@ -146,8 +164,8 @@ impl<T: Keyed> Field for Dictionary<T> {
         let mut found = BTreeMap::new();
         for (name, node) in members {
             let path = format!("{place}.{}", shown_key(&name));
-            match (key(&name), object(node, &path, errors)) {
-                (None, _) => errors.add(&path, format!("Keys of {place} are {} ids, written as integers.", T::KEY)),
+            match (K::of(&name), object(node, &path, errors)) {
+                (None, _) => errors.add(&path, format!("Keys of {place} are {} {}.", T::KEY, K::FORMS)),
                 (_, Err(why)) => errors.add(&path, why),
                 (Some(id), Ok(value)) => {
                     if found.insert(id, value).is_some() {

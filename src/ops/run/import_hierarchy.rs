@@ -1,8 +1,7 @@
-//! Importing the hierarchy of a connected system: connect, discover, plan, verify, apply.
+//! Hierarchy import: connect, discover, plan, verify, apply.
 //!
-//! The directory is read with no lock on the file. Then one transaction brings the stored tree to what was seen,
-//! together with the flags and the activity. If selections changed meanwhile, the plan is made again inside that
-//! transaction, so that no choice is lost.
+//! The directory is read without a transaction. One transaction then applies the plan with flags and activity. If
+//! selections changed meanwhile, it plans again, so that no selection is lost.
 
 use super::{Kind, Run, Summary, configure, start};
 use crate::app::App;
@@ -17,9 +16,9 @@ use crate::store::hierarchy;
 /// Options of an import.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Do everything, change nothing.
+    /// Plan without applying.
     pub preview: bool,
-    /// The administrator vouches for what is missing.
+    /// Removes what is missing but not verified.
     pub accept_removals: bool,
 }
 
@@ -28,14 +27,11 @@ pub struct Options {
 pub struct Report {
     /// Why the removal guard stopped it; nothing was changed then.
     pub stopped: Option<String>,
-    /// Partitions after the import.
     pub total_partitions: usize,
-    /// Containers after the import.
     pub total_containers: usize,
     pub changes: Changes,
     /// One line of the changes.
     pub summary: String,
-    /// What an administrator should know.
     pub warnings: Vec<String>,
 }
 
@@ -45,7 +41,7 @@ struct Stored {
     tree: StoredTree,
 }
 
-/// Imports the hierarchy of a system. Goes on to its end when the caller hangs up.
+/// Imports the hierarchy of a system. Continues when the caller hangs up.
 pub async fn run(app: &App, id: i64, options: Options, caller: &Caller) -> Result<Report> {
     let (system, connector) = configure(app, id, Verb::Hierarchy).await?;
     let kind = if options.preview { Kind::PreviewHierarchy } else { Kind::ImportHierarchy };
@@ -82,7 +78,7 @@ async fn import(run: Run, connector: Connector, options: Options) -> Result<Repo
     .await
 }
 
-/// Planning a large tree takes a while: other requests are served meanwhile.
+/// Plans on a blocking thread: a large tree takes a while.
 fn plan_aside(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
     tokio::task::block_in_place(|| plan(stored, seen, policy))
 }

@@ -1,7 +1,7 @@
-//! Importing the schema of a connected system: discover, plan, apply.
+//! Schema import: discover, plan, apply.
 //!
-//! The outside system is read with no lock on the database. Then one transaction loads what is stored, plans and
-//! applies, so that a choice made meanwhile is never lost.
+//! The connected system is read without a transaction. One transaction then loads what is stored, plans and applies, so
+//! that no selection made meanwhile is lost.
 
 use super::{Kind, Run, Summary, configure, start};
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::ops::Caller;
 use crate::store::connected_systems as systems;
 use crate::store::schema as rows;
 
-/// Imports the schema of a system. Goes on to its end when the caller hangs up.
+/// Imports the schema of a system. Continues when the caller hangs up.
 pub async fn run(app: &App, id: i64, caller: &Caller) -> Result<()> {
     let (system, connector) = configure(app, id, Verb::Schema).await?;
     let run = start(app, system, Kind::ImportSchema, caller).await?;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::fold;
+use crate::domain::text::fold;
 use crate::error::{Error, Result};
 use crate::store::columns::{date, optional_date, optional_uuid, uuid};
 use crate::store::page::{Found, Page};
@@ -104,6 +104,27 @@ pub(crate) fn children(c: &Connection, id: Uuid) -> Result<Vec<Activity>> {
     let mut statement = c.prepare_cached(&format!("{SELECT} WHERE parent_id = ?1 ORDER BY created, seq"))?;
     let rows = statement.query_map([id.to_string()], Activity::from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Newest run of a system: its id, operation, status and end.
+#[derive(Debug, Clone)]
+pub(crate) struct LastRun {
+    pub activity: Uuid,
+    pub operation: String,
+    pub status: String,
+    /// `None` while it is in progress.
+    pub ended: Option<OffsetDateTime>,
+}
+
+/// Newest run of a system, unless there is none or it is older than the retention of the history.
+pub(crate) fn last_run(c: &Connection, system: i64) -> Result<Option<LastRun>> {
+    const SQL: &str = "SELECT id, target_operation, status, ended FROM activities
+        WHERE connected_system_id = ?1 AND target_operation IN ('ImportHierarchy', 'ImportSchema')
+        ORDER BY seq DESC LIMIT 1";
+    let run = |r: &Row<'_>| {
+        Ok(LastRun { activity: uuid(r, 0)?, operation: r.get(1)?, status: r.get(2)?, ended: optional_date(r, 3)? })
+    };
+    Ok(c.prepare_cached(SQL)?.query_row([system], run).optional()?)
 }
 
 /// Page of the activities at the top level.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::timestamp::to_text;
 use crate::db::Tx;
+use crate::domain::text::fold;
 use crate::error::Result;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,12 +200,6 @@ pub fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<Uuid> {
     Ok(id)
 }
 
-/// Case-folded text, beyond ASCII too.
-fn fold(text: &str) -> String {
-    // By way of capitals, of which letters with two small forms have one.
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
-}
-
 /// Closes what [`open`] began, or updates the result of a closed activity.
 pub fn close(tx: &Tx<'_>, id: Uuid, outcome: &Outcome) -> Result<()> {
     const SQL: &str = "UPDATE activities SET ended = :now, status = :status, message = :message,
@@ -251,18 +246,4 @@ pub fn latest(c: &Connection, count: usize) -> Result<Vec<Line>> {
         Ok(Line { created: r.get(0)?, status: r.get(1)?, operation: r.get(2)?, target: r.get(3)?, message: r.get(4)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fold;
-
-    #[test]
-    fn case_is_folded_beyond_ascii() {
-        for (a, b) in [("HR", "hr"), ("ÄÖÜ", "äöü"), ("ΟΔΟΣ", "οδος"), ("Straße", "STRASSE"), ("ДА", "да")]
-        {
-            assert_eq!(fold(a), fold(b));
-        }
-        assert_ne!(fold("a"), fold("ä"));
-    }
 }

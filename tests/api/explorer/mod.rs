@@ -1,10 +1,11 @@
-//! The interactive page: what it is made of, that nothing of it comes from elsewhere, and how it is switched off. A
-//! browser uses it in `browser`.
+//! The interactive page and the guide: what they are made of, that nothing of them comes from elsewhere, and how they
+//! are switched off. A browser uses the page in `browser`.
 
 mod browser;
 
 use std::net::SocketAddr;
 
+use jim::guide::PAGES;
 use reqwest::Response;
 
 use crate::support::TestApp;
@@ -89,11 +90,15 @@ async fn what_is_beside_the_page_is_not_there() {
         "/swagger//",
         "/swagger/a/b",
         "/api/reference/swagger-ui.css",
+        "/guide/nothing",
+        "/guide/Backup",
+        "/guide/backup.md",
+        "/guide/backup/x",
         "/",
     ] {
         app.stranger().get(path).await.expect_error(404, "NOT_FOUND");
     }
-    for path in ["/swagger", "/api/reference", "/swagger/swagger-ui.css", "/api/openapi/v1.json"] {
+    for path in ["/swagger", "/api/reference", "/swagger/swagger-ui.css", "/api/openapi/v1.json", "/guide/backup"] {
         let answer = app.stranger().send("POST", path, None).await;
         assert_eq!(answer.header("allow"), "GET, HEAD");
         assert_eq!(answer.header("content-security-policy"), "default-src 'none'");
@@ -105,7 +110,8 @@ async fn what_is_beside_the_page_is_not_there() {
 async fn it_can_be_switched_off() {
     let place = Place::new().with("JIM_DOCS_ENABLED", "false");
     let server = place.serve();
-    for path in ["/api/openapi/v1.json", "/swagger", "/swagger/", "/swagger/swagger-ui.css", "/api/reference"] {
+    let description = ["/api/openapi/v1.json", "/swagger", "/swagger/", "/swagger/swagger-ui.css", "/api/reference"];
+    for path in description.into_iter().chain(["/guide", "/guide/backup"]) {
         for method in ["GET", "POST"] {
             let answer = fetch(server.address(), method, path).await;
             assert_eq!(answer.status(), 404, "{path}");
@@ -135,4 +141,56 @@ async fn a_person_at_the_root_finds_the_way_on() {
     let program = ask("*/*").await;
     assert_eq!(program.status(), 404);
     assert!(program.text().await.expect("text").contains("There is nothing at this path."));
+}
+
+/// Every link of a page, as a browser finds it below a path of a proxy.
+fn links(page: &str, path: &str) -> Vec<String> {
+    let base = url::Url::parse(&format!("http://proxy/below{path}")).expect("a URL");
+    let links =
+        page.match_indices("href=\"").map(|(at, name)| page[at + name.len()..].split('"').next().expect("a link"));
+    let below = |link| base.join(link).expect("a link").path().strip_prefix("/below").expect("below").to_owned();
+    links.map(below).collect()
+}
+
+/// The text of a page as a browser shows it.
+fn text(page: &str) -> String {
+    let body = page.split_once("<pre>\n").and_then(|(_, rest)| rest.split_once("</pre>")).expect("a text").0;
+    let mut pieces = body.split('<');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let text = pieces.fold(first, |text, piece| text + piece.split_once('>').expect("the end of a tag").1);
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guide_is_read_in_the_browser() {
+    let app = TestApp::start().await;
+    let topics = PAGES.iter().map(|page| format!("/guide/{}", page.topic));
+    for path in ["/guide", "/guide/"] {
+        let answer = fetch(app.address, "GET", path).await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (200, "text/html; charset=utf-8"));
+        dressed(&answer);
+        let page = answer.text().await.expect("text");
+        let expected: Vec<String> = ["/".to_owned(), "/guide".to_owned()].into_iter().chain(topics.clone()).collect();
+        assert_eq!(links(&page, path), expected, "{path}");
+        assert!(PAGES.iter().all(|page_of| text(&page).contains(page_of.about)), "{page}");
+    }
+    let mut linked = 0;
+    for page in &PAGES {
+        for path in [format!("/guide/{}", page.topic), format!("/guide/{}/", page.topic)] {
+            let answer = fetch(app.address, "GET", &path).await;
+            assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (200, "text/html; charset=utf-8"));
+            dressed(&answer);
+            let html = answer.text().await.expect("text");
+            let links = links(&html, &path);
+            assert_eq!(&links[..2], ["/", "/guide"], "{path}");
+            assert!(links[2..].iter().all(|link| topics.clone().any(|topic| topic == *link)), "{path}: {links:?}");
+            linked += links.len() - 2;
+            // Links stand in the place of commands.
+            let shown = PAGES.iter().fold(page.text.to_owned(), |text, other| {
+                text.replace(&format!("`jim help {}`", other.topic), &format!("jim help {}", other.topic))
+            });
+            assert_eq!(text(&html), shown, "{path}");
+        }
+    }
+    assert!(linked > 10, "{linked}");
 }
