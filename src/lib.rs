@@ -72,7 +72,7 @@
 //!   there, in a view that was complete, or when its name belongs to another entry now; with a warning also where a
 //!   directory of no known kind answers about what it hides as about what is not there. Otherwise it stays, with a
 //!   warning, unless the administrator vouches for what is missing and the entry does not answer
-//!   ([`domain::hierarchy::plan`], [`connectors::ldap::removal`]).
+//!   ([`domain::hierarchy::plan`], `connectors::ldap::removal`).
 //! - The LDAP library sees only frames that the guard has checked ([`connectors::ldap::guard`]): deep nesting would
 //!   otherwise end the process.
 //! - A secret is a [`security::secret::Secret`] or sealed bytes. Neither can be printed or serialised.
@@ -93,28 +93,28 @@
 //! 4. It waits for its turn: a few imports read directories at a time. Then [`connectors::ldap::Access::connect`]
 //!    resolves, checks the address against the operator's list, connects, secures, binds and reads the root entry, which
 //!    says what kind of directory it is; meanwhile the stored rows are loaded.
-//!    [`connectors::ldap::partitions::list`] lists the partitions by the rules of that kind, and
-//!    [`connectors::ldap::hierarchy::discover`] reads each with one paged search and says how complete each view is.
-//! 5. [`domain::hierarchy::plan`] compares. What is missing is looked up by [`connectors::ldap::removal::verify`], with
+//!    `connectors::ldap::partitions::list` lists the partitions by the rules of that kind, and
+//!    `connectors::ldap::hierarchy::discover` reads each with one paged search and says how complete each view is.
+//! 5. [`domain::hierarchy::plan`] compares. What is missing is looked up by `connectors::ldap::removal::verify`, with
 //!    the proofs that the kind of directory allows, and the plan is made again with the verdicts.
 //! 6. One transaction: if selections changed since the rows were loaded, plan once more on the rows as they are;
 //!    apply, set the flags, close the activity, commit.
 //! 7. The report goes back as JSON, written while it is sent. Once nothing was written for a second, the writer merges
 //!    the write-ahead file and gives the memory of its page cache back.
 //!
-//! `POST .../import-schema` has the same shape: [`connectors::ldap::schema`] or [`connectors::file`] says what the system
+//! `POST .../import-schema` has the same shape: [`connectors::ldap::schema`] or `connectors::file` says what the system
 //! declares, [`domain::schema::plan`] compares it by names with what is stored, and one transaction applies the plan.
 //! What somebody chose is never removed.
 //!
 //! `POST .../test-connection` goes the same way as far as the schema, one step at a time, and tells of each
-//! ([`connectors::ldap::probe`]).
+//! (`connectors::ldap::probe`).
 //!
 //! # Where to add
 //!
 //! A chapter of the API is one file in `http/api/`, one module in `tests/api/`, a line per route in `http/mod.rs`. Path,
 //! method and answers are described beside the handler, and one struct reads and describes a request
 //! (`http/wire/request.rs`); the document comes from there ([`http::description`]). A connector is a folder in
-//! `connectors/`, a row in [`connectors::definitions`], its id in the CHECK of `schema.sql`, and a variant of
+//! `connectors/`, a row in `connectors::definitions`, its id in the CHECK of `schema.sql`, and a variant of
 //! `connectors::connector`; the compiler lists the rest. A run is a verb in [`ops::run`]. A table is in `schema.sql`,
 //! with the file of its family in `store/`.
 #![forbid(unsafe_code)]

@@ -1,7 +1,4 @@
-//! The connectors: one variant each, one method per verb of a run.
-//!
-//! A new connector is a variant of [`ConnectorKind`](definitions::ConnectorKind) and of [`Connector`]; the compiler
-//! then lists what it needs.
+//! Dispatch to the connectors: one variant each, one method per verb of a run.
 
 use super::definitions::{self, ConnectorKind as Kind, Definition};
 use super::file::FileSource;
@@ -17,7 +14,6 @@ use crate::security::secret::Secret;
 const HIERARCHY: &str = "hierarchy";
 const TEST: &str = "connection to test";
 
-/// What a run asks of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Hierarchy,
@@ -25,17 +21,14 @@ pub(crate) enum Verb {
     Test,
 }
 
-/// A connected system with checked settings. Nothing is opened yet.
+/// A connected system with validated settings, nothing opened yet.
 pub(crate) enum Connector {
     Ldap(Box<LdapSource>),
     File(FileSource),
 }
 
 impl Connector {
-    /// Checks the settings of the system `id`. A password that was `sent` along is used instead of the stored one.
-    ///
-    /// # Errors
-    /// The connector does not do this, or its settings are invalid.
+    /// Validates the settings of the system `id`. A `sent` password replaces the stored one.
     pub fn configure(
         definition: &'static Definition,
         verb: Verb,
@@ -49,8 +42,8 @@ impl Connector {
                 Connector::Ldap(Box::new(LdapSource::configure(id, stored, sent, resources)?))
             }
             (Kind::File, Verb::Schema) => Connector::File(FileSource::configure(stored, resources)?),
-            (Kind::File, Verb::Hierarchy) => return Err(lacks(Kind::File, HIERARCHY)),
-            (Kind::File, Verb::Test) => return Err(lacks(Kind::File, TEST)),
+            (Kind::File, Verb::Hierarchy) => return Err(unsupported(Kind::File, HIERARCHY)),
+            (Kind::File, Verb::Test) => return Err(unsupported(Kind::File, TEST)),
         })
     }
 
@@ -62,33 +55,31 @@ impl Connector {
         }
     }
 
-    /// Connects to read partitions and containers.
     pub async fn hierarchy(self) -> Result<Directory> {
         match self {
             Connector::Ldap(ldap) => ldap.hierarchy().await,
-            Connector::File(_) => Err(lacks(Kind::File, HIERARCHY)),
+            Connector::File(_) => Err(unsupported(Kind::File, HIERARCHY)),
         }
     }
 
-    /// Reads the declared object types. `held` is dropped when the outside system is no longer used, which for a file
-    /// system that hangs is later than the answer.
-    pub async fn schema(self, held: impl Send + 'static) -> Result<SeenSchema> {
+    /// Reads the declared object types. `guard` is dropped when the connected system is no longer in use: after a
+    /// timeout on a hanging file system, later than this returns.
+    pub async fn schema(self, guard: impl Send + 'static) -> Result<SeenSchema> {
         match self {
             Connector::Ldap(ldap) => ldap.schema().await,
-            Connector::File(file) => file.schema(held).await,
+            Connector::File(file) => file.schema(guard).await,
         }
     }
 
-    /// Tries the settings out, stage by stage.
     pub async fn test(self) -> Result<Tested> {
         match self {
             Connector::Ldap(ldap) => ldap.test().await,
-            Connector::File(_) => Err(lacks(Kind::File, TEST)),
+            Connector::File(_) => Err(unsupported(Kind::File, TEST)),
         }
     }
 }
 
-fn lacks(kind: Kind, what: &str) -> Error {
+fn unsupported(kind: Kind, what: &str) -> Error {
     let name = definitions::ALL.iter().find(|d| d.kind == kind).map_or("", |d| d.name);
     Error::BadRequest(format!("the connector {name} has no {what}"))
 }

@@ -1,10 +1,8 @@
-//! The built-in connectors: their ids, settings and capabilities. All of it is interface and fixed for ever.
+//! Built-in connectors: ids, settings and capabilities. All are interface and never change.
 
 use crate::domain::setting::{Category, Kind, Preset, Setting};
 
-/// Ids of the LDAP connector's settings.
 pub mod ldap_setting {
-    #![allow(missing_docs)]
     pub const HOST: i64 = 1;
     pub const USERNAME: i64 = 2;
     pub const PASSWORD: i64 = 3;
@@ -21,9 +19,7 @@ pub mod ldap_setting {
     pub const LDAPS: i64 = 21;
 }
 
-/// Ids of the File connector's settings.
 pub mod file_setting {
-    #![allow(missing_docs)]
     pub const FILE_PATH: i64 = 101;
     pub const MODE: i64 = 102;
     pub const OBJECT_TYPE_COLUMN: i64 = 103;
@@ -34,14 +30,10 @@ pub mod file_setting {
     pub const MULTI_VALUE_DELIMITER: i64 = 108;
 }
 
-/// The LDAP connector's id.
 pub const LDAP: i64 = 3;
-/// The File connector's id.
 pub const FILE: i64 = 1;
 
-/// What a connector can do.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(missing_docs)]
 pub struct Capabilities {
     pub full_import: bool,
     pub delta_import: bool,
@@ -57,40 +49,30 @@ pub struct Capabilities {
     pub file_paths: bool,
 }
 
-/// Which code serves a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectorKind {
-    /// Delimited text files.
     File,
-    /// LDAP directories.
     Ldap,
 }
 
-/// A kind of outside system that can be connected.
 #[derive(Debug)]
 pub struct Definition {
-    /// Fixed for ever.
     pub id: i64,
-    /// Which code serves it.
     pub kind: ConnectorKind,
-    /// Exact and case-sensitive where it is looked up.
+    /// Case-sensitive in look-ups.
     pub name: &'static str,
-    /// For people.
     pub description: &'static str,
-    /// What it can do.
     pub capabilities: Capabilities,
-    /// Its settings by id.
+    /// In the order of ids.
     pub settings: &'static [Setting],
 }
 
 impl Definition {
-    /// The setting of that id.
     pub fn setting(&self, id: i64) -> Option<&'static Setting> {
         self.settings.iter().find(|s| s.id == id)
     }
 }
 
-/// All connectors, by name.
 pub static ALL: [Definition; 2] = [
     Definition {
         id: FILE,
@@ -128,12 +110,10 @@ pub static ALL: [Definition; 2] = [
     },
 ];
 
-/// The connector of that id.
 pub fn by_id(id: i64) -> Option<&'static Definition> {
     ALL.iter().find(|d| d.id == id)
 }
 
-/// The connector of exactly that name.
 pub fn by_name(name: &str) -> Option<&'static Definition> {
     ALL.iter().find(|d| d.name == name)
 }

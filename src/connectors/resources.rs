@@ -7,7 +7,6 @@ use super::ldap::limits::Limits;
 use crate::security::secret::Keyring;
 use crate::security::tls::ClientTrust;
 
-/// Keys, trust, limits and the folder that connections are made with.
 #[derive(Clone)]
 pub(crate) struct Resources {
     pub keyring: Arc<Keyring>,

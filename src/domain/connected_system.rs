@@ -1,38 +1,31 @@
-//! A connected system as everybody but the store and the wire sees it.
+//! Settings of a connected system, independent of store and JSON.
 
 use super::setting::{Value, Values};
 
-/// The fields that creating and updating share, already checked.
+/// Fields common to creation and update, already validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields {
-    /// 1-200 code points, trimmed.
     pub name: Option<String>,
-    /// At most 1000 code points.
     pub description: Option<String>,
-    /// 1-16.
     pub max_export_parallelism: Option<i64>,
 }
 
-/// A stored setting. What is sealed stays sealed until a bind needs it.
+/// A stored setting. A secret stays sealed until a bind needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredValue {
-    /// An open value.
     Open(Value),
-    /// A secret.
     Sealed {
-        /// The sealed bytes.
         sealed: Vec<u8>,
-        /// The target changed since it was stored: it must be sent again before it is used.
+        /// The connection target changed since it was stored: it must be entered again before use.
         needs_reentry: bool,
     },
 }
 
-/// The stored settings of one system by id.
+/// Stored settings of one connected system, by setting id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings(pub std::collections::BTreeMap<i64, StoredValue>);
 
 impl Settings {
-    /// The open values.
     pub fn values(&self) -> Values {
         let open = |(id, v): (&i64, &StoredValue)| match v {
             StoredValue::Open(value) => Some((*id, value.clone())),
@@ -41,7 +34,7 @@ impl Settings {
         Values(self.0.iter().filter_map(open).collect())
     }
 
-    /// A sealed value and whether it must be sent again.
+    /// A sealed value, and whether it must be entered again.
     pub fn sealed(&self, id: i64) -> Option<(&[u8], bool)> {
         match self.0.get(&id) {
             Some(StoredValue::Sealed { sealed, needs_reentry }) => Some((sealed, *needs_reentry)),

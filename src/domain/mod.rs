@@ -1,7 +1,6 @@
-//! The rules of the product: names, trees, settings, schemas and what follows from them.
+//! Rules of the product: names, trees, settings, schemas and the plans of imports.
 //!
-//! Pure: no I/O, no async, no clock, no wire format, no crate but std. Nothing here can fail for reasons outside
-//! its arguments.
+//! Pure: no I/O, no async, no clock, no wire format. Results depend on the arguments alone.
 
 pub mod connected_system;
 pub mod dn;

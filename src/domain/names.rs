@@ -16,17 +16,16 @@ macro_rules! wire_names {
 
         #[allow(dead_code, reason = "not every enum is listed, written and read")]
         impl $Enum {
-            /// All variants, in the order of declaration.
+            /// All variants in order of declaration.
             $vis const ALL: &'static [$Enum] = &[$($Enum::$Variant),+];
 
-            /// Name in the API.
             $vis const fn name(self) -> &'static str {
                 match self {
                     $($Enum::$Variant => wire_names!(@name $Variant $($name)?)),+
                 }
             }
 
-            /// Variant of a name, in any case.
+            /// Variant by name, ignoring case.
             $vis fn parse(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|v| v.name().eq_ignore_ascii_case(name))
             }

@@ -1,6 +1,6 @@
-//! The settings of the service itself: what there is, what each accepts, and all of them as typed values.
+//! Service settings: definitions, validation and typed values.
 //!
-//! A setting's key and display name are interface: scripts name the one, activities the other.
+//! Keys and display names are interface: scripts use the first, activities the second.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,55 +8,41 @@ use std::time::Duration;
 use super::names::wire_names;
 use super::time_span::{self, DAY};
 
-/// What the instance calls itself.
 pub const INSTANCE_NAME: &str = "Instance.Name";
-/// How long history is kept.
 pub const RETENTION: &str = "History.RetentionPeriod";
-/// Whether requests are counted.
 pub const RATE_LIMITING: &str = "RateLimiting.Enabled";
-/// Requests a minute of one API key.
 pub const PER_KEY: &str = "RateLimiting.AuthenticatedPerMinute";
-/// Failed or anonymous requests a minute of one address.
 pub const PER_ADDRESS: &str = "RateLimiting.UnauthenticatedPerMinute";
 
-/// The longest value that is looked at, in code points.
+/// Longest accepted value, in code points.
 pub const MAX_VALUE: usize = 2_000;
 
 const MAX_NAME: usize = 100;
 const MAX_RATE: u32 = 1_000_000;
 
 wire_names! {
-    /// Type of a value.
     pub enum Kind {
-        /// A short text.
         Text = "String",
-        /// `true` or `false`.
         Flag = "Boolean",
-        /// A whole number from 1.
+        /// From 1.
         Integer,
-        /// `d.hh:mm:ss`, a day or more.
+        /// At least a day.
         Span = "TimeSpan",
     }
 }
 
-/// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
-    /// What it is named by, in exactly these letters.
+    /// Case-sensitive.
     pub key: &'static str,
-    /// What people read.
     pub display_name: &'static str,
-    /// The group it is shown under.
     pub category: &'static str,
-    /// What it does.
     pub description: &'static str,
-    /// What its value is.
     pub kind: Kind,
-    /// What it is without an override.
     pub default: &'static str,
 }
 
-/// Every setting, in the order of listing.
+/// All settings in listing order.
 pub const ALL: [Definition; 5] = [
     Definition {
         key: INSTANCE_NAME,
@@ -100,12 +86,11 @@ pub const ALL: [Definition; 5] = [
     },
 ];
 
-/// The setting of this key, whose letters are taken as they are.
+/// Setting with exactly this key.
 pub fn find(key: &str) -> Option<&'static Definition> {
     ALL.iter().find(|d| d.key == key)
 }
 
-/// A value that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {
     Text(String),
@@ -115,13 +100,13 @@ enum Value {
 }
 
 impl Definition {
-    /// The value in the one spelling that is stored, or what is wrong with it.
-    pub fn accept(&self, text: &str) -> Result<String, &'static str> {
+    /// The value in its stored spelling, or the validation error.
+    pub fn normalise(&self, text: &str) -> Result<String, &'static str> {
         Ok(match self.read(text)? {
             Value::Text(text) => text,
             Value::Flag(flag) => flag.to_string(),
             Value::Integer(number) => number.to_string(),
-            Value::Span(span) => time_span::write(span),
+            Value::Span(span) => time_span::format(span),
         })
     }
 
@@ -138,49 +123,46 @@ impl Definition {
                 number.map(Value::Integer).ok_or("Must be an integer from 1 to 1000000.")
             }
             Kind::Span => {
-                let span = time_span::read(text).filter(|span| *span >= DAY);
+                let span = time_span::parse(text).filter(|span| *span >= DAY);
                 span.map(Value::Span).ok_or("Must be a time span of at least a day, such as 90.00:00:00.")
             }
         }
     }
 }
 
-/// All settings as they are at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceSettings {
-    /// What the instance calls itself.
     pub instance_name: String,
-    /// How long history is kept. It may reach back further than dates do.
+    /// May reach back further than the calendar.
     pub history_retention: Duration,
-    /// Whether requests are counted.
     pub rate_limiting: bool,
-    /// Requests a minute of one API key.
+    /// Requests per minute of one API key.
     pub per_key: u32,
-    /// Failed or anonymous requests a minute of one address.
+    /// Failed or anonymous requests per minute of one address.
     pub per_address: u32,
     overrides: BTreeMap<String, String>,
 }
 
 impl ServiceSettings {
-    /// The defaults with these overrides. One that is not acceptable has no effect.
+    /// Defaults with these overrides; an invalid override is ignored.
     pub fn new(overrides: BTreeMap<String, String>) -> Self {
         let mut all = ServiceSettings::default();
         for definition in &ALL {
             let given = overrides.get(definition.key).and_then(|text| definition.read(text).ok());
             if let Some(value) = given.or_else(|| definition.read(definition.default).ok()) {
-                all.take(definition.key, value);
+                all.set(definition.key, value);
             }
         }
         all.overrides = overrides;
         all
     }
 
-    /// What a setting was set to; `None` if it is left at its default.
+    /// Override of a setting; `None` at its default.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.overrides.get(key).map(String::as_str)
     }
 
-    fn take(&mut self, key: &str, value: Value) {
+    fn set(&mut self, key: &str, value: Value) {
         match (key, value) {
             (INSTANCE_NAME, Value::Text(name)) => self.instance_name = name,
             (RETENTION, Value::Span(span)) => self.history_retention = span,
@@ -199,7 +181,7 @@ mod tests {
     #[test]
     fn the_defaults_are_acceptable_in_their_own_spelling() {
         for definition in &ALL {
-            assert_eq!(definition.accept(definition.default).as_deref(), Ok(definition.default));
+            assert_eq!(definition.normalise(definition.default).as_deref(), Ok(definition.default));
         }
         let all = ServiceSettings::new(BTreeMap::new());
         let expected = ("JIM", 90 * DAY, true, 60_000, 600);
@@ -243,7 +225,7 @@ mod tests {
             ("90", None),
             ("P90D", None),
         ] {
-            assert_eq!(retention.accept(text).ok().as_deref(), stored, "{text}");
+            assert_eq!(retention.normalise(text).ok().as_deref(), stored, "{text}");
         }
     }
 }

@@ -1,42 +1,32 @@
-//! Connector settings: what a connector asks for, and whether a given value fits.
+//! Connector settings: definitions and validation.
 //!
-//! A setting's name is interface: scripts find ids by name.
+//! Names are interface: scripts find ids by name.
 
 use std::collections::BTreeMap;
 
 use super::names::wire_names;
 
-/// The longest text value, in code points.
+/// Code points of a text value.
 pub const MAX_TEXT: usize = 4096;
 
 wire_names! {
-    /// Kind of value that a setting takes.
     pub enum Kind {
-        /// Text, trimmed unless the setting says otherwise.
         Text = "String",
-        /// Text that is sealed before it is stored and never shown.
+        /// Sealed before it is stored, and never shown.
         Secret = "StringEncrypted",
-        /// A whole number within the setting's range.
         Integer,
-        /// One of the offered texts.
         DropDown,
-        /// On or off.
         CheckBox,
-        /// A path below the connector files folder.
+        /// Path below the connector files folder.
         File,
     }
 }
 
 wire_names! {
-    /// Group under which a setting is shown.
     pub enum Category {
-        /// How the outside system is reached.
         Connectivity,
-        /// Everything without a group of its own.
         General,
-        /// Reading objects.
         Import,
-        /// Writing objects.
         Export,
     }
 }
@@ -51,7 +41,6 @@ impl SettingErrors {
         self.0.entry(setting).or_insert_with(|| why.into());
     }
 
-    /// One error.
     pub fn of(setting: i64, why: impl Into<String>) -> Self {
         let mut errors = SettingErrors::default();
         errors.add(setting, why);
@@ -82,83 +71,60 @@ impl std::fmt::Display for SettingErrors {
     }
 }
 
-/// What a new system starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// Nothing.
     Unset,
-    /// A text.
     Text(&'static str),
-    /// A number.
     Integer(i64),
-    /// A switch.
     Flag(bool),
 }
 
-/// One setting of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// Fixed for ever.
+    /// Interface, like the name: never changes.
     pub id: i64,
-    /// Fixed for ever too.
     pub name: &'static str,
-    /// For people.
     pub description: &'static str,
-    /// The group.
     pub category: Category,
-    /// The kind of value.
     pub kind: Kind,
-    /// Whether an import refuses to start without it.
+    /// An import does not start without it.
     pub required: bool,
-    /// The value of a new system.
     pub preset: Preset,
-    /// Inclusive bounds of a number.
+    /// Inclusive.
     pub range: Option<(i64, i64)>,
-    /// The offered texts of a drop-down.
     pub choices: &'static [&'static str],
     /// Trim leading and trailing whitespace.
     pub trimmed: bool,
-    /// Whether a change makes a stored password unusable until it is sent again.
+    /// Part of the connection target: after a change the stored password must be entered again.
     pub target: bool,
 }
 
-/// A value as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Of a text, drop-down or file.
+    /// Also of a drop-down or file.
     Text(String),
-    /// Of a number.
     Integer(i64),
-    /// Of a switch.
     Flag(bool),
 }
 
-/// What a caller sent for one setting; absent and null members change nothing.
+/// A caller's input for one setting; absent and null members change nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Input {
-    /// `stringValue`.
     pub text: Option<String>,
-    /// `intValue`.
     pub integer: Option<i64>,
-    /// `checkboxValue`.
     pub flag: Option<bool>,
 }
 
-/// What an input asks to be stored.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Leave it.
     None,
-    /// Forget the value.
     Clear,
-    /// Store this value.
     Set(Value),
-    /// Seal and store this text.
     Seal(String),
 }
 
 impl Setting {
-    /// Checks an input against the setting. The fault names the setting's id, never the value.
+    /// Validates an input. The error names the setting's id, never the value.
     pub fn check(&self, input: &Input) -> Result<Change, String> {
         let wrong = |wanted: &str| Err(format!("Setting {} ({}) takes {wanted}.", self.id, self.name));
         let Input { text, integer, flag } = input;
@@ -202,7 +168,6 @@ impl Setting {
         }
     }
 
-    /// The value of a new system.
     pub fn preset_value(&self) -> Option<Value> {
         match self.preset {
             Preset::Unset => None,
@@ -213,12 +178,12 @@ impl Setting {
     }
 }
 
-/// Stored values by setting id; secrets are not among them.
+/// Stored values by setting id, without secrets.
 #[derive(Debug, Clone, Default)]
 pub struct Values(pub BTreeMap<i64, Value>);
 
 impl Values {
-    /// The text of a setting; empty where none is stored.
+    /// Empty if none is stored.
     pub fn text(&self, id: i64) -> &str {
         match self.0.get(&id) {
             Some(Value::Text(t)) => t,
@@ -226,7 +191,6 @@ impl Values {
         }
     }
 
-    /// The number of a setting.
     pub fn integer(&self, id: i64) -> Option<i64> {
         match self.0.get(&id) {
             Some(Value::Integer(n)) => Some(*n),
@@ -234,7 +198,6 @@ impl Values {
         }
     }
 
-    /// Whether a switch is on.
     pub fn flag(&self, id: i64) -> bool {
         matches!(self.0.get(&id), Some(Value::Flag(true)))
     }

@@ -1,19 +1,18 @@
-//! What is so of text wherever it is shown: in answers, in logs, in a terminal.
+//! Escaping of text for display in answers, logs and terminals.
 
 use std::borrow::Cow;
 
-/// Line and paragraph separators and marks that turn the direction of text: no control characters to Unicode, but
-/// able to make a line read as something else.
-pub fn turns_text(c: char) -> bool {
+/// Line separators and bidirectional formatting: not control characters in Unicode, but able to disguise a line.
+pub fn is_bidi_or_separator(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Escapes control characters but line ends, and what changes the direction of text.
+/// Escapes control and bidirectional characters except line ends.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c != '\n' && is_hidden(c))
 }
 
-/// Escapes line ends too: what is one entry of a list or of a log stays one line.
+/// Escapes line ends too, so that one entry of a list or log stays one line.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden)
 }
@@ -34,20 +33,20 @@ fn escaped(text: &str, hides: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 fn is_hidden(c: char) -> bool {
-    c.is_control() || turns_text(c)
+    c.is_control() || is_bidi_or_separator(c)
 }
 
-/// The byte-order mark that programs of Windows put before UTF-8.
-pub const UTF_8_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// Byte-order mark that Windows programs put before UTF-8.
+pub const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Text of a file or a request behind its byte-order mark.
-pub fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(UTF_8_MARK).unwrap_or(bytes)
+pub fn strip_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes)
 }
 
-/// `1 attribute`, `2 attributes`.
+/// `1 attribute`, `2 attributes`, `2 classes`.
 pub fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+    let plural = if what.ends_with('s') { "es" } else { "s" };
+    format!("{n} {what}{}", if n == 1 { "" } else { plural })
 }
 
 /// Case-folded text, beyond ASCII too.

@@ -1,17 +1,15 @@
-//! Time spans in the one form that the wire and the settings know: `[d.]hh:mm:ss[.fffffff]`.
+//! Time spans in the form of the API and the settings: `[d.]hh:mm:ss[.fffffff]`.
 
 use std::time::Duration;
 
-/// A day.
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A time span counts units of 100 ns in 63 bits.
+/// Units of 100 ns, 63 bits.
 const MAX_TICKS: u128 = i64::MAX as u128;
 
-/// Reads a time span.
-pub fn read(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     let digits =
-        |t: &str, least: usize, most: usize| (least..=most).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
-    // A point before the first colon stands behind the days, one after it before the fraction.
+        |t: &str, min: usize, max: usize| (min..=max).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+    // A point before the first colon follows the days; one after it precedes the fraction.
     let (head, rest) = text.split_once(':')?;
     let (days, hours) = head.split_once('.').unwrap_or(("0", head));
     let (rest, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
@@ -27,8 +25,8 @@ pub fn read(text: &str) -> Option<Duration> {
     (span.as_nanos() / 100 <= MAX_TICKS).then_some(span)
 }
 
-/// Writes a time span, without days and fraction where there are none.
-pub fn write(span: Duration) -> String {
+/// Formats a time span, omitting zero days and a zero fraction.
+pub fn format(span: Duration) -> String {
     let (seconds, ticks) = (span.as_secs(), span.subsec_nanos() / 100);
     let mut text = match seconds / DAY.as_secs() {
         0 => String::new(),
@@ -57,7 +55,7 @@ mod tests {
             (86_400_000_000_000, "1.00:00:00"),
             (7_776_000_000_000_000, "90.00:00:00"),
         ] {
-            assert_eq!(write(Duration::from_nanos(nanoseconds)), text, "{nanoseconds}");
+            assert_eq!(format(Duration::from_nanos(nanoseconds)), text, "{nanoseconds}");
         }
     }
 }

@@ -16,7 +16,7 @@ use super::wire::arrival::Arrival;
 use super::wire::body::{self, Errors, Request};
 use super::wire::{Query, no_body, shown};
 use crate::app::App;
-use crate::domain::text::without_mark;
+use crate::domain::text::strip_bom;
 use crate::error::{Error, Result};
 use crate::ops::Caller;
 use crate::ops::authenticate::{self, Credential};
@@ -98,7 +98,7 @@ impl Call {
     /// The same where a request may do without a body, or where the operation finds further errors.
     pub(crate) async fn read_if_any<T: Request>(&mut self) -> Result<Option<(Option<T>, Errors)>> {
         let bytes = self.collect_body().await?;
-        let bytes = without_mark(&bytes);
+        let bytes = strip_bom(&bytes);
         if bytes.is_empty() {
             return Ok(None);
         }

@@ -132,7 +132,7 @@ pub async fn start_with(
 fn client_trust(config: &Config) -> Result<ClientTrust, StartError> {
     let trust = ClientTrust::load(config.trust_dir.as_deref()).map_err(StartError::Configuration)?;
     let Some(root) = config.files_root.clone() else { return Ok(trust) };
-    let read = move |path: &str| connectors::file::whole(&root, path, MAX_BYTES);
+    let read = move |path: &str| connectors::file::read_file(&root, path, MAX_BYTES);
     Ok(trust.with_files(CertificateFiles::new(Arc::new(read))))
 }
 

@@ -1,72 +1,51 @@
-//! A small BER writer for LDAP responses (RFC 4511, section 5.1).
+//! BER writer for LDAP responses (RFC 4511, section 5.1).
 //!
-//! The codec reads requests only: its types cannot express every response, such as result codes that it does not know.
+//! The codec parses requests only: its types cannot express every response, such as unknown result codes.
 
-/// The tag of a SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
-/// The tag of a SET.
 pub const SET: u8 = 0x31;
-/// The tag of an OCTET STRING.
 pub const OCTETS: u8 = 0x04;
-/// The tag of a bind response.
 pub const BIND_RESPONSE: u8 = 0x61;
-/// The tag of a search result entry.
 pub const SEARCH_ENTRY: u8 = 0x64;
-/// The tag of the end of a search.
 pub const SEARCH_DONE: u8 = 0x65;
-/// The tag of a modify response.
 pub const MODIFY_RESPONSE: u8 = 0x67;
-/// The tag of an add response.
 pub const ADD_RESPONSE: u8 = 0x69;
-/// The tag of a delete response.
 pub const DELETE_RESPONSE: u8 = 0x6b;
-/// The tag of a modify-DN response.
 pub const RENAME_RESPONSE: u8 = 0x6d;
-/// The tag of a compare response.
 pub const COMPARE_RESPONSE: u8 = 0x6f;
-/// The tag of an extended response.
 pub const EXTENDED_RESPONSE: u8 = 0x78;
-/// The OID of the simple paged results control (RFC 2696).
+/// OID of the simple paged results control (RFC 2696).
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
-/// An attribute as it goes out: its type and its values.
 pub type Attribute = (String, Vec<Vec<u8>>);
 
-/// An LDAP result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The result code; any number can be sent.
     pub code: u32,
-    /// The matched DN.
     pub matched: String,
-    /// The diagnostic message.
     pub message: String,
-    /// Referral addresses.
     pub referrals: Vec<String>,
 }
 
 impl Answer {
-    /// A result code with a diagnostic message.
     pub fn new(code: u32, message: &str) -> Answer {
         Answer { code, message: message.to_owned(), ..Answer::default() }
     }
 }
 
-/// Tag, length and value.
 pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(content.len() + 6);
     put(&mut out, tag, content);
     out
 }
 
-/// Tag, length and value, appended.
 pub fn put(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
     out.push(tag);
     put_length(out, content.len());
     out.extend_from_slice(content);
 }
 
-/// A definite length in the shortest form, appended.
+/// Appends a definite length in the shortest form.
 pub fn put_length(out: &mut Vec<u8>, length: usize) {
     if let Ok(short @ 0..=127) = u8::try_from(length) {
         out.push(short);
@@ -78,7 +57,7 @@ pub fn put_length(out: &mut Vec<u8>, length: usize) {
     out.extend(bytes.iter().skip(skipped));
 }
 
-/// A non-negative whole number under `tag` (INTEGER or ENUMERATED).
+/// Appends an INTEGER or ENUMERATED, by `tag`.
 pub fn put_number(out: &mut Vec<u8>, tag: u8, number: u32) {
     let bytes = number.to_be_bytes();
     let skipped = bytes.iter().take(3).take_while(|b| **b == 0).count();
@@ -90,7 +69,7 @@ pub fn put_number(out: &mut Vec<u8>, tag: u8, number: u32) {
     put(out, tag, &content);
 }
 
-/// One LDAP message: the id, the operation (already with its tag) and the controls, if any.
+/// An LDAP message; the operation includes its tag.
 pub fn message(id: i32, operation: &[u8], controls: &[Vec<u8>]) -> Vec<u8> {
     let mut content = Vec::with_capacity(operation.len() + 16);
     put_number(&mut content, 0x02, u32::try_from(id).unwrap_or_default());
@@ -101,7 +80,6 @@ pub fn message(id: i32, operation: &[u8], controls: &[Vec<u8>]) -> Vec<u8> {
     tlv(SEQUENCE, &content)
 }
 
-/// A search result entry.
 pub fn entry(id: i32, dn: &[u8], attributes: &[Attribute]) -> Vec<u8> {
     let mut list = Vec::with_capacity(256);
     for (name, values) in attributes {
@@ -113,7 +91,7 @@ pub fn entry(id: i32, dn: &[u8], attributes: &[Attribute]) -> Vec<u8> {
     message(id, &tlv(SEARCH_ENTRY, &content), &[])
 }
 
-/// The content of a PartialAttribute. The name is bytes, so that tests can send invalid UTF-8.
+/// Content of a PartialAttribute. The name is bytes, so that tests can send invalid UTF-8.
 pub fn attribute(name: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
     let mut set = Vec::with_capacity(values.iter().map(|v| v.len() + 6).sum());
     for value in values {
@@ -125,7 +103,6 @@ pub fn attribute(name: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-/// The content of an LDAPResult.
 pub fn result_content(answer: &Answer) -> Vec<u8> {
     let mut content = Vec::with_capacity(64);
     put_number(&mut content, 0x0a, answer.code);
@@ -141,12 +118,11 @@ pub fn result_content(answer: &Answer) -> Vec<u8> {
     content
 }
 
-/// A message that carries only a result, such as the end of a search.
+/// Message with a result only, such as the end of a search.
 pub fn result(id: i32, tag: u8, answer: &Answer, controls: &[Vec<u8>]) -> Vec<u8> {
     message(id, &tlv(tag, &result_content(answer)), controls)
 }
 
-/// An extended response: a result with the name and the value that follow it.
 pub fn extended(id: i32, answer: &Answer, name: Option<&str>, value: Option<&[u8]>) -> Vec<u8> {
     let mut content = result_content(answer);
     if let Some(name) = name {
@@ -158,7 +134,7 @@ pub fn extended(id: i32, answer: &Answer, name: Option<&str>, value: Option<&[u8
     message(id, &tlv(EXTENDED_RESPONSE, &content), &[])
 }
 
-/// The paged results control of a response (RFC 2696), without an estimate of the total.
+/// Paged results control of a response (RFC 2696), without an estimate of the total.
 pub fn paged_control(cookie: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(cookie.len() + 8);
     put_number(&mut value, 0x02, 0);

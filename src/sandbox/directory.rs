@@ -1,5 +1,4 @@
-//! The state of a sandbox: its tree, its schema and the account that may use it. Locks are held for one request or less,
-//! never across an await.
+//! State of a sandbox: tree, schema and account. Locks are held for at most one request, never across an await.
 
 use super::ber::Answer;
 use super::sample::{ACCOUNT, sample};
@@ -11,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::io;
 use std::sync::Arc;
 
-/// A directory in memory. Holds a password, therefore without `Debug`.
+/// A directory in memory. No `Debug`, since it holds a password.
 pub struct Directory {
     tree: Mutex<Tree>,
     schema: Mutex<Arc<Schema>>,
@@ -21,19 +20,18 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The organisation of the demonstration, with a random password.
     pub fn sample() -> io::Result<Directory> {
         Directory::new(sample(), ACCOUNT, &random_password()?)
     }
 
-    /// A directory with one account, which need not be an entry. A tree or an account that is invalid is `InvalidInput`.
+    /// A directory with one account, which need not be an entry. An invalid tree or account is `InvalidInput`.
     pub fn new(mut tree: Tree, bind_dn: &str, password: &str) -> io::Result<Directory> {
         let invalid = |answer: &Answer| {
             let text = format!("the tree cannot be built: {} {}", answer.code, answer.message);
             io::Error::new(io::ErrorKind::InvalidInput, text)
         };
-        if let Some(refused) = tree.refused().first() {
-            return Err(invalid(refused));
+        if let Some(error) = tree.errors().first() {
+            return Err(invalid(error));
         }
         let account = parse(bind_dn).map_err(|a| invalid(&a))?.key();
         tree.live = true;
@@ -46,7 +44,6 @@ impl Directory {
         })
     }
 
-    /// The tree, locked.
     pub fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock()
     }
@@ -55,22 +52,19 @@ impl Directory {
         Arc::clone(&self.schema.lock())
     }
 
-    /// Replaces the schema.
     pub fn set_schema(&self, schema: Schema) {
         *self.schema.lock() = Arc::new(schema);
     }
 
-    /// The name of the account.
     pub fn bind_dn(&self) -> &str {
         &self.bind_dn
     }
 
-    /// The password of the account.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// Checks the credentials of a bind; whether they are those of the account, or else anonymous.
+    /// Checks the credentials of a bind: `true` for the account, `false` for anonymous.
     pub(super) fn authenticate(&self, request: &LdapBindRequest) -> Result<bool, Answer> {
         if request.version != 3 {
             return Err(Answer::new(2, "historical protocol version requested, use LDAPv3 instead"));

@@ -5,7 +5,7 @@ use super::directory::Directory;
 use super::entry::{Entry, is_secret, same_value};
 use ldap3_proto::proto::LdapOp;
 
-/// Carries out an edit or a comparison. An error is its result.
+/// Applies an edit or comparison; an error is its result.
 pub(super) fn edit(directory: &Directory, bound: bool, op: LdapOp) -> Result<(), Answer> {
     if !bound {
         let compares = matches!(op, LdapOp::CompareRequest(_));

@@ -1,4 +1,4 @@
-//! One entry of the tree: its name as OpenLDAP writes it, its attributes, and the selection that a search returns.
+//! Entry of the tree: its DN in OpenLDAP's spelling, its attributes, and the selection of a search.
 
 use super::ber::{Answer, Attribute};
 use super::schema::SUBSCHEMA_DN;
@@ -7,18 +7,15 @@ use ldap3_proto::proto::{LdapModify, LdapModifyType};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// The attribute that is never returned or compared.
+/// Never returned or compared.
 const SECRET: &str = "userPassword";
 
-/// How an access rule hides an entry from readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Hidden {
-    /// The entry is visible.
     #[default]
     No,
-    /// Only this entry; what is below stays visible.
+    /// Only this entry, not those below.
     Alone,
-    /// This entry and everything below.
     Subtree,
 }
 
@@ -36,13 +33,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The values of a user attribute.
     pub fn values(&self, name: &str) -> Option<&[Vec<u8>]> {
         let name = base_name(name);
         self.attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_slice())
     }
 
-    /// Adds a value unless it is there already; the type keeps the spelling it has in the entry.
+    /// Adds a value unless present; the attribute keeps its spelling.
     pub fn add_value(&mut self, name: &str, value: &[u8]) -> bool {
         match self.attributes.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
             Some((_, values)) if values.iter().any(|v| same_value(v, value)) => false,
@@ -57,7 +53,6 @@ impl Entry {
         }
     }
 
-    /// Removes a value, and the attribute with its last value.
     pub fn remove_value(&mut self, name: &str, value: &[u8]) -> bool {
         let Some((_, values)) = self.attributes.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) else {
             return false;
@@ -75,7 +70,7 @@ impl Entry {
         self.attributes.len() < before
     }
 
-    /// Applies one modification (RFC 4511, section 4.6).
+    /// Applies a modification (RFC 4511, section 4.6).
     pub fn apply(&mut self, change: &LdapModify) -> Result<(), Answer> {
         let name = change.modification.atype.as_str();
         let values = &change.modification.vals;
@@ -110,7 +105,7 @@ impl Entry {
         Ok(())
     }
 
-    /// The operational attributes; `account` is the name of their author.
+    /// Operational attributes; `account` is the creator.
     pub fn operational(&self, account: &str) -> Vec<Attribute> {
         let one = |name: &str, value: &str| (name.to_owned(), vec![value.as_bytes().to_vec()]);
         let mut all = Vec::with_capacity(9);
@@ -129,7 +124,6 @@ impl Entry {
     }
 }
 
-/// The attributes that a search asks for.
 #[derive(Debug, Clone)]
 pub struct Selection {
     user: bool,
@@ -139,7 +133,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Reads the attribute list of a search request (RFC 4511, section 4.5.1.8).
+    /// Parses an attribute list (RFC 4511, section 4.5.1.8).
     pub fn new(requested: &[String], types_only: bool) -> Selection {
         let named = |wanted: &str| requested.iter().any(|r| r == wanted);
         Selection {
@@ -150,12 +144,10 @@ impl Selection {
         }
     }
 
-    /// Whether operational attributes can be among them.
     pub(super) fn wants_operational(&self) -> bool {
         self.operational || !self.names.is_empty()
     }
 
-    /// The attributes to send, out of the user attributes and the operational ones.
     pub fn choose(&self, user: &[Attribute], operational: &[Attribute]) -> Vec<Attribute> {
         let chosen = |all: bool, (name, _): &&Attribute| all || self.names.iter().any(|n| same_type(n, name));
         let user = user.iter().filter(|a| !same_type(&a.0, SECRET)).filter(|a| chosen(self.user, a));
@@ -166,12 +158,11 @@ impl Selection {
     }
 }
 
-/// Whether an attribute must never be compared or returned.
 pub(super) fn is_secret(name: &str) -> bool {
     same_type(name, SECRET)
 }
 
-/// Whether two attribute descriptions name one type; options such as `;binary` are ignored.
+/// Compares attribute descriptions without options such as `;binary`.
 pub(super) fn same_type(a: &str, b: &str) -> bool {
     base_name(a).eq_ignore_ascii_case(base_name(b))
 }
@@ -180,20 +171,19 @@ fn base_name(name: &str) -> &str {
     name.split(';').next().unwrap_or(name)
 }
 
-/// Whether two values are equal by the usual rule: case and runs of blanks do not count.
+/// Compares values ignoring case and runs of blanks.
 pub(super) fn same_value(a: &[u8], b: &[u8]) -> bool {
-    // Most values are plain: comparing them must not cost two allocations per entry searched.
+    // Most values are plain ASCII; comparing them must not allocate for each entry searched.
     let plain = |v: &[u8]| v.is_ascii() && !v.contains(&b' ');
     a.eq_ignore_ascii_case(b) || (!(plain(a) && plain(b)) && folded(a) == folded(b))
 }
 
-/// The form of a value in which it is compared.
 pub(super) fn folded(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value).to_lowercase();
     text.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// An RDN in OpenLDAP's spelling. The case of the attribute types is that of the entry's attributes.
+/// RDN in OpenLDAP's spelling, attribute types spelled as in the entry.
 pub(super) fn rdn_text(rdn: &Rdn, attributes: &[Attribute]) -> String {
     let pair = |ava: &Ava| {
         let stored = attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(ava.attribute()));
@@ -203,7 +193,7 @@ pub(super) fn rdn_text(rdn: &Rdn, attributes: &[Attribute]) -> String {
     rdn.pairs().iter().map(pair).collect::<Vec<_>>().join("+")
 }
 
-/// A whole DN in OpenLDAP's spelling, its own RDN spelt after the entry's attributes.
+/// DN in OpenLDAP's spelling, the first RDN spelled as in the entry.
 pub(super) fn dn_text(dn: &Dn, attributes: &[Attribute]) -> String {
     dn.rdns()
         .iter()
@@ -213,7 +203,7 @@ pub(super) fn dn_text(dn: &Dn, attributes: &[Attribute]) -> String {
         .join(",")
 }
 
-/// Escapes a value as OpenLDAP does: always in hexadecimal, control characters and UTF-8 as they are.
+/// Escapes a value as OpenLDAP does: in hexadecimal, but not control characters and UTF-8.
 fn escape_value(value: &str) -> String {
     let last = value.len().saturating_sub(1);
     let mut out = String::with_capacity(value.len() + 8);

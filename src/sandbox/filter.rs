@@ -1,11 +1,9 @@
-//! Evaluation of a search filter on one entry. Comparison is by text and ignores case; an attribute that the entry does
-//! not have compares as false, as in OpenLDAP for a type of its schema.
+//! Evaluation of search filters. Comparison ignores case; a missing attribute is false, as in OpenLDAP.
 
 use super::ber::Attribute;
 use super::entry::{folded, is_secret, same_type, same_value};
 use ldap3_proto::proto::{LdapFilter, LdapSubstringFilter};
 
-/// Whether a filter is true for an entry of these user and operational attributes.
 pub(super) fn matches(filter: &LdapFilter, user: &[Attribute], operational: &[Attribute]) -> bool {
     let values = |name: &str| {
         let found = user.iter().chain(operational).find(|(n, _)| same_type(n, name) && !is_secret(n));
@@ -20,20 +18,14 @@ pub(super) fn matches(filter: &LdapFilter, user: &[Attribute], operational: &[At
         LdapFilter::Equality(name, value) | LdapFilter::Approx(name, value) => {
             values(name).iter().any(|v| same_value(v, value.as_bytes()))
         }
-        LdapFilter::GreaterOrEqual(name, value) => {
-            let wanted = folded(value.as_bytes());
-            any(name, &|v| v >= wanted.as_str())
-        }
-        LdapFilter::LessOrEqual(name, value) => {
-            let wanted = folded(value.as_bytes());
-            any(name, &|v| v <= wanted.as_str())
-        }
+        LdapFilter::GreaterOrEqual(name, value) => any(name, &|v| *v >= *folded(value.as_bytes())),
+        LdapFilter::LessOrEqual(name, value) => any(name, &|v| *v <= *folded(value.as_bytes())),
         LdapFilter::Substring(name, parts) => any(name, &|v| substring(v, parts)),
         LdapFilter::Extensible(_) => false,
     }
 }
 
-/// Whether a filter names anything but objectClass, so that operational attributes may be needed.
+/// Whether a filter names attributes other than objectClass, so that operational ones may be needed.
 pub(super) fn needs_operational(filter: &LdapFilter) -> bool {
     match filter {
         LdapFilter::And(parts) | LdapFilter::Or(parts) => parts.iter().any(needs_operational),

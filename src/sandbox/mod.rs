@@ -1,8 +1,7 @@
-//! The directory of the demonstration: a small LDAP server inside the process that looks like OpenLDAP 2.5 to a client.
-//! Tests serve it too, and interfere through [`Script`].
+//! In-process LDAP server of the demonstration, which looks like OpenLDAP 2.5 to clients. Tests use it too, with faults
+//! injected by a [`Script`].
 //!
-//! No part of the product outside the demonstration may depend on it. It writes nothing to disk, and must never serve a
-//! password or hold a real person's data.
+//! No other part of the product may depend on it. It must not write to disk, serve passwords or hold personal data.
 
 pub mod ber;
 mod directory;
@@ -40,7 +39,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// A directory that listens on the loopback interface. Dropping it closes the listener and its connections.
+/// A directory listening on loopback. Dropping it closes listener and connections.
 pub struct Sandbox {
     directory: Arc<Directory>,
     addr: SocketAddr,
@@ -49,7 +48,6 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Serves a directory on a free port.
     pub async fn start(directory: Directory) -> io::Result<Sandbox> {
         let directory = Arc::new(directory);
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -59,24 +57,21 @@ impl Sandbox {
         Ok(Sandbox { directory, addr, stop, listener })
     }
 
-    /// Stops it and waits until the port is free and all connections are closed.
+    /// Stops and waits until the port is free and all connections are closed.
     pub async fn stop(self) {
         drop(self.stop);
         let _ = self.listener.await;
     }
 
-    /// The address it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The directory it serves.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 }
 
-/// Accepts connections until the sandbox is dropped.
 async fn listen(socket: TcpListener, directory: Arc<Directory>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
@@ -88,7 +83,7 @@ async fn listen(socket: TcpListener, directory: Arc<Directory>, mut stopped: one
                     let _ = tcp.set_nodelay(true);
                     connections.spawn(async move { serve(&directory, tcp, ()).await });
                 }
-                // Out of file descriptors, most likely: wait for some to come free.
+                // Probably out of file descriptors: retry later.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}

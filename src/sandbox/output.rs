@@ -1,13 +1,13 @@
-//! The sending side of a connection, buffered.
+//! Buffered sending side of a connection.
 
 use bytes::BytesMut;
 use std::io;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// The buffered bytes from which on they are written.
+/// Buffered bytes that trigger a write.
 const BATCH: usize = 32 * 1024;
 
-/// A writer of whole messages. Dropping one of its futures loses no byte.
+/// Writer of messages. Dropping one of its futures loses no byte.
 pub struct Output<W> {
     writer: W,
     pending: BytesMut,
@@ -18,16 +18,15 @@ impl<W: AsyncWrite + Unpin> Output<W> {
         Output { writer, pending: BytesMut::new() }
     }
 
-    /// Sends bytes, at the latest with the next flush.
+    /// Buffers bytes, which are sent with the next flush at the latest.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= BATCH { self.flush().await } else { Ok(()) }
     }
 
-    /// Writes the buffered bytes.
     pub async fn flush(&mut self) -> io::Result<()> {
         while !self.pending.is_empty() {
-            // A write of nothing means that the stream takes no more.
+            // A write of zero bytes means that the stream is closed.
             if self.writer.write_buf(&mut self.pending).await? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }

@@ -1,17 +1,15 @@
-//! The entries outside every naming context: the root DSE and the schema entry. Clients may read them without a bind.
+//! Entries outside the naming contexts: root DSE and schema entry, readable without a bind.
 
 use super::ber::{self, Attribute};
 use super::directory::Directory;
 use super::schema::SUBSCHEMA_DN;
 
-/// One of these entries.
 pub(super) struct Special {
     pub dn: &'static str,
     pub user: Vec<Attribute>,
     pub operational: Vec<Attribute>,
 }
 
-/// The entry with this name, if it is one of these.
 pub(super) fn special(directory: &Directory, key: &str) -> Option<Special> {
     match key {
         "" => Some(root_dse(directory)),

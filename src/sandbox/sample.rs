@@ -1,16 +1,15 @@
-//! The organisation of the demonstration: about sixty containers and four hundred people, made from short word
-//! lists, the same at every start. No real person or company may appear here.
+//! Organisation of the demonstration: about sixty containers and four hundred people, generated deterministically from
+//! word lists. No real person or company may appear here.
 
 use super::tree::Tree;
 use std::collections::HashMap;
 
-/// The account a connection uses.
+/// Bind DN of the demonstration.
 pub const ACCOUNT: &str = "cn=jim,ou=service,dc=demo,dc=example";
 
-/// How many people the sample has.
 const PEOPLE: u64 = 400;
 
-/// Containers, two blanks per level; after the bar, a description. Leaves marked with `*` have people.
+/// Containers, two blanks per level, with a description after the bar; `*` marks those with people.
 const DEMO: &str = "\
 service | Accounts of programs
 Corporate | Head office functions
@@ -101,7 +100,7 @@ const LAST: &[(&str, &str)] = &[
     ("Tremblay", "tremblay"), ("Walker", "walker"), ("Weber", "weber"), ("Young", "young"),
 ];
 
-/// The organisation of the demonstration, in the naming contexts `dc=demo,dc=example` and `o=partners`.
+/// The organisation, in the naming contexts `dc=demo,dc=example` and `o=partners`.
 pub fn sample() -> Tree {
     let mut places = Vec::new();
     let mut tree = Tree::new().suffix("dc=demo,dc=example");
@@ -118,7 +117,7 @@ pub fn sample() -> Tree {
     people(tree, &places)
 }
 
-/// Adds the containers of an outline; those with people are noted in `places`.
+/// Adds the containers of an outline; `places` collects those with people.
 fn containers(mut tree: Tree, suffix: &str, outline: &str, places: &mut Vec<String>) -> Tree {
     let mut path = vec![suffix.to_owned()];
     for line in outline.lines() {
@@ -146,12 +145,12 @@ fn containers(mut tree: Tree, suffix: &str, outline: &str, places: &mut Vec<Stri
     tree
 }
 
-/// Distributes the people over the places, evenly but not in an obvious pattern.
+/// Distributes the people evenly over the places.
 fn people(mut tree: Tree, places: &[String]) -> Tree {
     let mut taken: HashMap<String, u32> = HashMap::new();
     let pick = |number: u64, of: usize| usize::try_from(number % (of.max(1) as u64)).unwrap_or_default();
     for number in 0..PEOPLE {
-        let dice = scatter(number);
+        let dice = hash(number);
         let Some(&(first, first_ascii)) = FIRST.get(pick(dice, FIRST.len())) else { continue };
         let Some(&(last, last_ascii)) = LAST.get(pick(dice >> 16, LAST.len())) else { continue };
         let Some(place) = places.get(pick(dice >> 32, places.len())) else { continue };
@@ -176,8 +175,8 @@ fn people(mut tree: Tree, places: &[String]) -> Tree {
     tree
 }
 
-/// A fixed mixing of bits (splitmix64), so that the sample is the same at every start.
-fn scatter(number: u64) -> u64 {
+/// Hash that is the same at every start (splitmix64).
+fn hash(number: u64) -> u64 {
     let mut x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -191,7 +190,7 @@ mod tests {
     #[test]
     fn the_sample_is_complete_and_always_the_same() {
         let (a, b) = (sample(), sample());
-        assert_eq!(a.refused(), []);
+        assert_eq!(a.errors(), []);
         let is = |tree: &Tree, class: &str| {
             let has = |e: &&super::super::entry::Entry| {
                 e.values("objectClass").is_some_and(|v| v.iter().any(|c| c == class.as_bytes()))

@@ -1,29 +1,21 @@
-//! The schema that the directory publishes in `cn=Subschema`. Definitions are kept and served as text: they are neither
-//! parsed nor enforced.
+//! Schema published in `cn=Subschema`. Definitions are text, neither parsed nor enforced.
 
 use super::ber::Attribute;
 
-/// The name of the schema entry.
 pub(super) const SUBSCHEMA_DN: &str = "cn=Subschema";
 
-/// The definitions of the sample.
 const SAMPLE: &str = include_str!("schema.ldif");
 
-/// The definitions, a text each.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
-    /// Object classes.
     pub classes: Vec<String>,
-    /// Attribute types.
     pub attributes: Vec<String>,
-    /// DIT content rules.
     pub rules: Vec<String>,
-    /// Syntaxes.
     pub syntaxes: Vec<String>,
 }
 
 impl Schema {
-    /// The schema of the sample: a small part of what OpenLDAP declares, with the same definitions.
+    /// A small part of OpenLDAP's schema, with its definitions.
     pub fn sample() -> Schema {
         let mut schema = Schema::default();
         for line in unfolded(SAMPLE) {
@@ -45,7 +37,7 @@ impl Schema {
         }
     }
 
-    /// The attributes of the schema entry; a kind without definitions has none.
+    /// Attributes of the schema entry, without empty ones.
     pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute> {
         let kinds = [
             ("ldapSyntaxes", &self.syntaxes),
@@ -58,7 +50,7 @@ impl Schema {
     }
 }
 
-/// The lines of an LDIF text (RFC 2849): a line that begins with a blank goes on with the one before.
+/// Unfolds the lines of an LDIF text (RFC 2849).
 fn unfolded(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines().filter(|l| !l.starts_with('#')) {
@@ -75,14 +67,13 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// The names that stand in quotes behind NAME.
     fn names(definition: &str) -> Vec<&str> {
         let (_, rest) = definition.split_once(" NAME ").expect("a name");
         let end = if rest.starts_with('(') { ")" } else { "' " };
         rest.split(end).next().expect("names").split('\'').skip(1).step_by(2).collect()
     }
 
-    /// What stands behind a keyword: one name, or several in parentheses.
+    /// Names after a keyword, one or several in parentheses.
     fn named<'a>(definition: &'a str, keyword: &str) -> Vec<&'a str> {
         let Some((_, rest)) = definition.split_once(&format!(" {keyword} ")) else { return Vec::new() };
         let list = match rest.strip_prefix("( ") {

@@ -1,4 +1,4 @@
-//! The hook by which tests interfere with a conversation. The product knows only the script `()`, which does nothing.
+//! Hook for tests to inject faults. The product uses the script `()`, which does nothing.
 
 use super::ber::Answer;
 use super::output::Output;
@@ -6,26 +6,24 @@ use super::search::{Reply, Request};
 use std::io;
 use tokio::io::AsyncWrite;
 
-/// A moment of a conversation. A script may change what is mutable.
+/// A point of a conversation, with what a script may change.
 pub enum Point<'a> {
-    /// The result of a bind, before it takes effect and is sent.
+    /// Result of a bind, before it takes effect and is sent.
     Bind(&'a Answer),
-    /// A search, before it is carried out.
+    /// A search, before it runs.
     Search(&'a mut Request),
-    /// The entries that a new search found, before the first is sent.
+    /// Entries found by a new search, before the first is sent.
     Found(&'a mut Vec<u64>),
     /// A reply to a search, before it is sent.
     Reply(&'a mut Reply),
 }
 
-/// The reason for which an operation goes no further.
+/// Reason to end an operation.
 #[derive(Debug)]
 pub enum Stop {
-    /// This is its result.
     Answer(Answer),
-    /// Its result has been sent already.
+    /// The result was sent already.
     Answered,
-    /// The connection is closed.
     Close,
 }
 
@@ -41,9 +39,8 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// The script of one connection.
 pub trait Script: Send {
-    /// Called at each point; may wait, send messages of its own and end the operation.
+    /// Runs at each point; may wait, send messages and end the operation.
     fn before<W: AsyncWrite + Unpin + Send>(
         &mut self,
         _point: Point<'_>,

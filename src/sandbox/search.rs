@@ -1,4 +1,4 @@
-//! Searches: from a directory and a request to the replies, with scope, paging and size limit.
+//! Searches with scope, paging and size limit.
 
 use super::ber::{self, Answer, Attribute};
 use super::directory::Directory;
@@ -8,50 +8,37 @@ use super::root_dse::special;
 use super::tree::parse;
 use ldap3_proto::proto::{LdapSearchRequest, LdapSearchScope};
 
-/// A search request with its paging control (RFC 2696).
 pub struct Request {
-    /// The message id.
     pub id: i32,
-    /// The request itself.
     pub search: LdapSearchRequest,
-    /// The paging control, if any.
     pub paged: Option<Paged>,
 }
 
-/// The paging control of a request.
+/// Paging control of a request (RFC 2696).
 pub struct Paged {
-    /// The most entries of the page.
+    /// Maximum entries of the page.
     pub size: usize,
-    /// Empty, or the cookie of the page before.
+    /// Empty, or the cookie from the previous page.
     pub cookie: Vec<u8>,
 }
 
-/// A reply to a search.
 pub enum Reply {
-    /// An entry.
     Entry(Shown),
-    /// The result, the last reply.
     Done(Done),
 }
 
-/// An entry with the attributes that were asked for.
 pub struct Shown {
-    /// Its name.
     pub dn: String,
-    /// Its attributes.
     pub attributes: Vec<Attribute>,
 }
 
-/// The result of a search.
 pub struct Done {
-    /// The result itself.
     pub answer: Answer,
-    /// The cookie of the paging control: empty after the last page. `None` sends no control.
+    /// Cookie of the paging control: empty after the last page. `None` sends no control.
     pub cookie: Option<Vec<u8>>,
 }
 
 impl Reply {
-    /// The message for a request of this id.
     pub fn encode(&self, id: i32) -> Vec<u8> {
         match self {
             Reply::Entry(shown) => ber::entry(id, shown.dn.as_bytes(), &shown.attributes),
@@ -63,11 +50,9 @@ impl Reply {
     }
 }
 
-/// A search over all its pages. Its entries are those found at the start: one that vanishes meanwhile is left out, a
-/// renamed one has its new name.
+/// A search over all its pages. It returns the entries found at the start, without those removed since.
 #[derive(Default)]
 pub(super) struct Search {
-    /// The root DSE or the schema entry, when it is what is read.
     special: Option<Shown>,
     pub ids: Vec<u64>,
     next: usize,
@@ -75,7 +60,6 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Finds the entries of a request.
     pub fn find(directory: &Directory, bound: bool, request: &LdapSearchRequest) -> Result<Search, Answer> {
         let key = parse(&request.base)?.key();
         if request.scope == LdapSearchScope::Base
@@ -109,12 +93,10 @@ impl Search {
         Ok(Search { ids, ..Search::default() })
     }
 
-    /// Whether entries are left.
     fn has_more(&self) -> bool {
         self.special.is_some() || self.next < self.ids.len()
     }
 
-    /// The next entry that still exists and is visible.
     fn advance(&mut self, directory: &Directory, selection: &Selection) -> Option<Shown> {
         if let Some(shown) = self.special.take() {
             return Some(shown);
@@ -133,25 +115,24 @@ impl Search {
     }
 }
 
-/// The replies of one page; an unpaged search is one page.
+/// Replies of one page; an unpaged search is one page.
 pub(super) struct Page<'a> {
     directory: &'a Directory,
     selection: Selection,
     search: Search,
-    /// The maximum number of entries of the whole search.
+    /// Maximum entries of the whole search.
     limit: usize,
-    /// The size of the page, if the search is paged.
+    /// Page size of a paged search.
     size: Option<usize>,
-    /// The number of entries that still fit on the page.
+    /// Entries that still fit on the page.
     room: usize,
-    /// The cookie of the next page.
     cookie: Vec<u8>,
     done: bool,
     goes_on: bool,
 }
 
 impl<'a> Page<'a> {
-    /// The next page of a search, or the first. If another one follows it gets this cookie.
+    /// The first or next page of a search; `cookie` is for the page after it.
     pub fn new(directory: &'a Directory, request: &Request, search: Search, cookie: Vec<u8>) -> Page<'a> {
         let LdapSearchRequest { attrs, typesonly, sizelimit, .. } = &request.search;
         let limit = usize::try_from(*sizelimit).ok().filter(|limit| *limit > 0);
@@ -169,19 +150,18 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Ends the search with this result.
     pub fn end(&mut self, answer: Answer) -> Reply {
         (self.done, self.goes_on) = (true, false);
         Reply::Done(Done { answer, cookie: self.size.map(|_| Vec::new()) })
     }
 
-    /// The search with the cookie of its next page, if there is one.
+    /// The search and the cookie of its next page, if there is one.
     pub fn rest(self) -> Option<(Vec<u8>, Search)> {
         self.goes_on.then_some((self.cookie, self.search))
     }
 
-    /// Ends the page; the search goes on unless its size is 0, which abandons it.
-    fn turn(&mut self) -> Reply {
+    /// Ends the page; a size of 0 abandons the search.
+    fn end_page(&mut self) -> Reply {
         self.done = true;
         self.goes_on = self.size.is_some_and(|size| size > 0) && self.search.has_more();
         let next = if self.goes_on { self.cookie.clone() } else { Vec::new() };
@@ -198,7 +178,7 @@ impl Iterator for Page<'_> {
         }
         let full = self.room == 0;
         let entry = if full { None } else { self.search.advance(self.directory, &self.selection) };
-        let Some(shown) = entry else { return Some(self.turn()) };
+        let Some(shown) = entry else { return Some(self.end_page()) };
         if self.search.sent >= self.limit {
             return Some(self.end(Answer::new(4, "")));
         }

@@ -1,4 +1,4 @@
-//! One connection: reads requests, carries them out one by one and writes the replies.
+//! Connection: reads requests, runs them sequentially and writes the replies.
 
 use super::ber::{self, Answer};
 use super::directory::Directory;
@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio_util::codec::FramedRead;
 
-/// The maximum size of a request.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 type Reader<S> = FramedRead<ReadHalf<S>, LdapCodec>;
@@ -23,15 +22,13 @@ struct Session<'a, S, T> {
     directory: &'a Directory,
     script: T,
     out: Output<WriteHalf<S>>,
-    /// Whether the account is bound.
     bound: bool,
-    /// The paged search in progress, by its cookie; as in OpenLDAP a connection has one at a time.
+    /// Cookie and state of the paged search; as in OpenLDAP, one per connection.
     paged: Option<(Vec<u8>, Search)>,
-    /// The number of the last cookie.
+    /// Number of the last cookie.
     cookies: u64,
 }
 
-/// Serves one connection to its end.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(directory: &Directory, stream: S, script: impl Script) {
     let (reader, writer) = tokio::io::split(stream);
     let mut reader = FramedRead::new(reader, LdapCodec::new(Some(MAX_REQUEST), None));
@@ -58,7 +55,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(directory: &Directo
             done = session.handle(request) => done,
             listened = listen(&mut reader, &mut queue, id) => match listened {
                 Listened::Abandoned => Ok(()),
-                Listened::Gone => return,
+                Listened::Disconnected => return,
             },
         };
         if done.is_err() {
@@ -70,19 +67,19 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(directory: &Directo
 
 enum Listened {
     Abandoned,
-    Gone,
+    Disconnected,
 }
 
-/// Reads on while an operation runs, until the client abandons it or is gone.
+/// Queues requests while an operation runs, until the client abandons it or disconnects.
 async fn listen<S: AsyncRead>(reader: &mut Reader<S>, queue: &mut VecDeque<LdapMsg>, running: i32) -> Listened {
     while let Some(Ok(request)) = reader.next().await {
         match request.op {
-            LdapOp::UnbindRequest => return Listened::Gone,
+            LdapOp::UnbindRequest => return Listened::Disconnected,
             LdapOp::AbandonRequest(id) if id == running => return Listened::Abandoned,
             _ => queue.push_back(request),
         }
     }
-    Listened::Gone
+    Listened::Disconnected
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
@@ -95,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
             self.disconnect().await?;
             return Err(Stop::Close);
         };
-        match self.carry_out(id, op, ctrl).await {
+        match self.run(id, op, ctrl).await {
             Ok(Some(answer)) | Err(Stop::Answer(answer)) => {
                 self.out.send(&ber::result(id, tag, &answer, &[])).await?;
             }
@@ -105,8 +102,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
         Ok(self.out.flush().await?)
     }
 
-    /// Carries out a request. Returns its result unless that has been sent.
-    async fn carry_out(&mut self, id: i32, op: LdapOp, controls: Vec<LdapControl>) -> Result<Option<Answer>, Stop> {
+    /// Runs a request; returns its result unless that was sent already.
+    async fn run(&mut self, id: i32, op: LdapOp, controls: Vec<LdapControl>) -> Result<Option<Answer>, Stop> {
         if controls.iter().any(unsupported) {
             return Err(Answer::new(12, "critical extension is not recognized").into());
         }
@@ -143,7 +140,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
         Ok(answer)
     }
 
-    /// Sends one page of a search and its result.
     async fn search(&mut self, mut request: Request) -> Result<(), Stop> {
         self.script.before(Point::Search(&mut request), &mut self.out).await?;
         let cookie = request.paged.as_ref().map(|paged| paged.cookie.as_slice()).unwrap_or_default();
@@ -174,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
         Ok(search)
     }
 
-    /// Tells the client that it does not speak LDAP (RFC 4511, section 4.4.1).
+    /// Sends the notice of disconnection (RFC 4511, section 4.4.1).
     async fn disconnect(&mut self) -> Result<(), Stop> {
         let answer = Answer::new(2, "unknown request");
         self.out.send(&ber::extended(0, &answer, Some("1.3.6.1.4.1.1466.20036"), None)).await?;
@@ -182,7 +178,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send, T: Script> Session<'_, S, T> {
     }
 }
 
-/// Whether a control is critical and unknown here.
 fn unsupported(control: &LdapControl) -> bool {
     match control {
         LdapControl::SyncRequest { criticality, .. }
@@ -196,7 +191,7 @@ fn unsupported(control: &LdapControl) -> bool {
     }
 }
 
-/// The tag of the response to a request; `None` if it has no response.
+/// Tag of the response to a request, if it has one.
 fn response_tag(op: &LdapOp) -> Option<u8> {
     match op {
         LdapOp::BindRequest(_) => Some(ber::BIND_RESPONSE),

@@ -1,5 +1,4 @@
-//! The entries of the sandbox by name: naming contexts, parents and children, visibility, and edits by the rules of
-//! OpenLDAP.
+//! Tree of entries: naming contexts, parents and children, visibility, and edits by the rules of OpenLDAP.
 
 use super::ber::{Answer, Attribute};
 use super::entry::{Entry, Hidden, dn_text, rdn_text, same_value};
@@ -10,79 +9,72 @@ use std::collections::{BTreeSet, HashMap};
 use time::macros::format_description;
 use uuid::Uuid;
 
-/// A naming context; it may have no entry.
+/// A naming context, with or without an entry.
 #[derive(Debug, Clone)]
 struct Suffix {
     dn: String,
     key: DnKey,
 }
 
-/// The entries of a directory.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     pub(super) entries: HashMap<u64, Entry>,
     by_key: HashMap<DnKey, u64>,
     suffixes: Vec<Suffix>,
     next: u64,
-    /// Whether a directory holds the tree: ids of later entries are random, because a re-created entry must get a new one.
+    /// Served by a directory: new entries get random ids, since a re-created entry must have a new one.
     pub(super) live: bool,
-    /// Errors of the builder.
-    refused: Vec<Answer>,
+    errors: Vec<Answer>,
 }
 
 impl Tree {
-    /// A directory without naming contexts.
     pub fn new() -> Tree {
         Tree::default()
     }
 
-    /// Adds a naming context together with its entry.
+    /// Adds a naming context with its entry.
     pub fn suffix(mut self, dn: &str) -> Tree {
         let added = self.add_suffix(dn).and_then(|()| self.add(dn, Vec::new()).map(|_| ()));
-        self.note(added)
+        self.record(added)
     }
 
-    /// Adds a naming context without any entry.
+    /// Adds a naming context without an entry.
     pub fn empty_suffix(mut self, dn: &str) -> Tree {
         let added = self.add_suffix(dn);
-        self.note(added)
+        self.record(added)
     }
 
-    /// Adds an organizational unit.
     pub fn ou(self, dn: &str) -> Tree {
         self.entry(dn, &[("objectClass", &["top", "organizationalUnit"])])
     }
 
-    /// Adds an entry; the attributes of its RDN and an object class are supplied where they are missing.
+    /// Adds an entry; missing RDN attributes and object class are supplied.
     pub fn entry(mut self, dn: &str, attributes: &[(&str, &[&str])]) -> Tree {
         let attributes =
             attributes.iter().map(|(n, v)| ((*n).to_owned(), v.iter().map(|v| v.as_bytes().to_vec()).collect()));
         let added = self.add(dn, attributes.collect()).map(|_| ());
-        self.note(added)
+        self.record(added)
     }
 
-    /// Errors of the builder methods; a directory accepts no tree with any.
-    pub(super) fn refused(&self) -> &[Answer] {
-        &self.refused
+    /// Errors of the builder methods, with which no directory starts.
+    pub(super) fn errors(&self) -> &[Answer] {
+        &self.errors
     }
 
-    fn note(mut self, done: Result<(), Answer>) -> Tree {
-        self.refused.extend(done.err());
+    fn record(mut self, done: Result<(), Answer>) -> Tree {
+        self.errors.extend(done.err());
         self
     }
 
-    /// The DNs of the naming contexts.
     pub(super) fn suffixes(&self) -> impl Iterator<Item = &str> {
         self.suffixes.iter().map(|s| s.dn.as_str())
     }
 
-    /// The naming context that a name belongs to.
     pub fn suffix_of(&self, key: &DnKey) -> Option<&DnKey> {
         let holds = |s: &&Suffix| s.key == *key || key.is_below(s.key.as_str());
         self.suffixes.iter().filter(holds).map(|s| &s.key).max_by_key(|k| k.as_str().len())
     }
 
-    /// Adds a naming context.
     pub fn add_suffix(&mut self, dn: &str) -> Result<(), Answer> {
         let dn = parse(dn)?;
         let key = dn.key();
@@ -93,7 +85,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Removes a naming context with everything in it.
+    /// Removes a naming context with its entries.
     pub fn remove_suffix(&mut self, dn: &str) -> Result<(), Answer> {
         let key = parse(dn)?.key();
         if let Some(&id) = self.by_key.get(&key) {
@@ -104,19 +96,18 @@ impl Tree {
         if self.suffixes.len() < before { Ok(()) } else { Err(Answer::new(32, "no such naming context")) }
     }
 
-    /// The number of an entry, hidden or not.
+    /// Number of an entry, hidden or not.
     pub fn find(&self, dn: &str) -> Result<u64, Answer> {
         let key = parse(dn)?.key();
         self.by_key.get(&key).copied().ok_or_else(|| self.absent(&key))
     }
 
-    /// The number of an entry that readers see.
     pub(super) fn find_visible(&self, dn: &str) -> Result<u64, Answer> {
         let id = self.find(dn)?;
         if self.visible(id) { Ok(id) } else { Err(Answer::new(32, "")) }
     }
 
-    /// "No such object", with the nearest ancestor that exists, unless that one is hidden.
+    /// `noSuchObject` with the nearest existing ancestor, unless that is hidden.
     fn absent(&self, key: &DnKey) -> Answer {
         let mut answer = Answer::new(32, "");
         let Some(suffix) = self.suffix_of(key) else { return answer };
@@ -128,7 +119,6 @@ impl Tree {
         answer
     }
 
-    /// Whether readers see an entry.
     pub(super) fn visible(&self, id: u64) -> bool {
         let mut hiding = self.entries.get(&id).map(|e| (e.hidden == Hidden::No, e.parent));
         while let Some((true, Some(parent))) = hiding {
@@ -137,7 +127,7 @@ impl Tree {
         matches!(hiding, Some((true, None)))
     }
 
-    /// Adds an entry below an existing parent, or as the entry of an empty naming context.
+    /// Adds an entry below its parent, or as the entry of an empty naming context.
     pub fn add(&mut self, dn: &str, mut attributes: Vec<Attribute>) -> Result<u64, Answer> {
         let dn = parse(dn)?;
         let key = dn.key();
@@ -150,7 +140,7 @@ impl Tree {
             None => None,
             Some(parent) => Some(*self.by_key.get(parent).ok_or_else(|| self.absent(&key))?),
         };
-        complete(&mut attributes, &dn);
+        add_missing(&mut attributes, &dn);
         let id = self.next;
         self.next += 1;
         let own = dn.rdns().first().map(|rdn| rdn_text(rdn, &attributes)).unwrap_or_default();
@@ -181,7 +171,7 @@ impl Tree {
         Ok(id)
     }
 
-    /// Removes an entry; one with children only together with them.
+    /// Removes an entry; one with children only with `subtree`.
     pub fn remove(&mut self, dn: &str, subtree: bool) -> Result<(), Answer> {
         let id = self.find(dn)?;
         if !subtree && self.entries.get(&id).is_some_and(|e| !e.children.is_empty()) {
@@ -196,18 +186,18 @@ impl Tree {
         if let Some(above) = parent.and_then(|p| self.entries.get_mut(&p)) {
             above.children.remove(&id);
         }
-        let mut doomed = vec![id];
-        while let Some(id) = doomed.pop() {
+        let mut removed = vec![id];
+        while let Some(id) = removed.pop() {
             if let Some(entry) = self.entries.remove(&id) {
                 if let Ok(dn) = Dn::parse(&entry.dn) {
                     self.by_key.remove(&dn.key());
                 }
-                doomed.extend(entry.children);
+                removed.extend(entry.children);
             }
         }
     }
 
-    /// Renames or moves an entry with everything below it.
+    /// Renames or moves an entry with its subtree.
     pub fn rename(
         &mut self,
         dn: &str,
@@ -258,7 +248,7 @@ impl Tree {
         self.rewrite_names(id, &above)
     }
 
-    /// Brings the names of an entry and of everything below it up to date after a move.
+    /// Updates the DNs of a subtree after a move.
     fn rewrite_names(&mut self, id: u64, above: &str) -> Result<(), Answer> {
         let mut moved = vec![(id, above.to_owned())];
         let mut fresh = Vec::new();
@@ -274,7 +264,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Changes attributes of an entry: all changes or none.
+    /// Changes attributes of an entry atomically.
     pub fn modify(&mut self, dn: &str, changes: &[LdapModify]) -> Result<(), Answer> {
         let id = self.find(dn)?;
         let Some(entry) = self.entries.get_mut(&id) else { return Err(Answer::new(32, "")) };
@@ -299,7 +289,6 @@ impl Tree {
         Ok(())
     }
 
-    /// Hides an entry from readers, or shows it again.
     pub fn hide(&mut self, dn: &str, hidden: Hidden) -> Result<(), Answer> {
         let id = self.find(dn)?;
         if let Some(entry) = self.entries.get_mut(&id) {
@@ -308,16 +297,16 @@ impl Tree {
         Ok(())
     }
 
-    /// The `entryUUID` of an entry, hidden or not.
+    /// `entryUUID` of an entry, hidden or not.
     pub fn id_of(&self, dn: &str) -> Result<Uuid, Answer> {
         let id = self.find(dn)?;
         self.entries.get(&id).map(|e| e.uuid).ok_or_else(|| Answer::new(32, ""))
     }
 
-    /// The visible entries of a scope, in the order of creation, but never a child before its parent.
+    /// Visible entries of a scope in order of creation, parents first.
     pub(super) fn scope(&self, base: u64, below: usize, with_base: bool) -> Vec<u64> {
         let mut found = Vec::new();
-        // A moved entry may be older than its new parent, so the order is that of the newest entry on the path.
+        // A moved entry may be older than its new parent, so the newest entry on the path determines the order.
         let mut open = vec![(base, base, 0)];
         while let Some((id, newest, depth)) = open.pop() {
             let Some(entry) = self.entries.get(&id) else { continue };
@@ -333,13 +322,12 @@ impl Tree {
     }
 }
 
-/// Parses a DN; an invalid one is result 34.
 pub(super) fn parse(dn: &str) -> Result<Dn, Answer> {
     Dn::parse(dn).map_err(|_| Answer::new(34, "invalid DN"))
 }
 
-/// Adds what an entry must have: the values of its RDN and an object class.
-fn complete(attributes: &mut Vec<Attribute>, dn: &Dn) {
+/// Adds missing RDN values and the object class.
+fn add_missing(attributes: &mut Vec<Attribute>, dn: &Dn) {
     let pairs = dn.rdns().first().map(|r| r.pairs()).unwrap_or_default();
     if !attributes.iter().any(|(n, _)| n.eq_ignore_ascii_case("objectClass")) {
         let class = match pairs.first().map(Ava::attribute) {
@@ -361,7 +349,7 @@ fn complete(attributes: &mut Vec<Attribute>, dn: &Dn) {
     }
 }
 
-/// An id derived from the name, the same at every start.
+/// Deterministic id, derived from the DN.
 pub fn fixed_id(key: &DnKey) -> Uuid {
     let digest = Sha256::digest(key.as_str().as_bytes());
     let mut bytes = [0; 16];
@@ -369,7 +357,7 @@ pub fn fixed_id(key: &DnKey) -> Uuid {
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// The current time as a generalized time (RFC 4517, section 3.3.13).
+/// Current time as generalized time (RFC 4517, section 3.3.13).
 pub(super) fn now() -> String {
     let form = format_description!("[year][month][day][hour][minute][second]Z");
     time::OffsetDateTime::now_utc().format(&form).unwrap_or_default()

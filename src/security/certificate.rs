@@ -14,7 +14,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::X509Version;
 
-use crate::domain::text::turns_text;
+use crate::domain::text::is_bidi_or_separator;
 
 /// Limits of displayed text, which is untrusted.
 const MAX_TEXT: usize = 256;
@@ -82,5 +82,5 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() && !turns_text(*c)).take(MAX_TEXT).collect()
+    text.chars().filter(|c| !c.is_control() && !is_bidi_or_separator(*c)).take(MAX_TEXT).collect()
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use crate::domain::text::UTF_8_MARK;
+use crate::domain::text::UTF8_BOM;
 
 pub enum ReadError {
     Missing,
@@ -51,8 +51,8 @@ pub fn read(path: &Path, what: &str, limit: u64) -> Result<Zeroizing<String>, Re
     // Allocated at full size: a string that grows leaves copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(meta.len().min(limit) as usize + 1024));
     Read::by_ref(&mut file).take(limit).read_to_string(&mut text).map_err(cannot)?;
-    if text.as_bytes().starts_with(UTF_8_MARK) {
-        text.drain(..UTF_8_MARK.len());
+    if text.as_bytes().starts_with(UTF8_BOM) {
+        text.drain(..UTF8_BOM.len());
     }
     Ok(text)
 }

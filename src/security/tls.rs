@@ -26,7 +26,7 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::domain::text::without_mark;
+use crate::domain::text::strip_bom;
 use files::CertificateFiles;
 use stored::{Stored, StoredCertificate};
 use verifier::{Fixed, Trusting};
@@ -184,7 +184,7 @@ fn certificates_of(file: &Path, limit: u64) -> Option<Vec<CertificateDer<'static
     #[expect(clippy::disallowed_methods, reason = "certificates")]
     let opened = std::fs::File::open(file);
     opened.ok()?.take(limit).read_to_end(&mut bytes).ok()?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(&bytes)).collect();
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(strip_bom(&bytes)).collect();
     found.ok().filter(|found| !found.is_empty())
 }
 

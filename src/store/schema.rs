@@ -116,7 +116,7 @@ pub fn clear(tx: &Tx<'_>, flag: Flag, object_type: RowId, but: RowId) -> Result<
 
 /// Applies the plan of an import.
 pub fn apply(tx: &Tx<'_>, system: i64, seen: &SeenSchema, plan: &Plan) -> Result<()> {
-    for id in &plan.gone {
+    for id in &plan.removed {
         execute(tx, "DELETE FROM object_types WHERE id = ?1", [id])?;
     }
     let now = to_text(OffsetDateTime::now_utc());
@@ -144,11 +144,11 @@ fn apply_change(tx: &Tx<'_>, system: i64, seen: &SeenSchema, change: &TypeChange
     if change.respelled {
         execute(tx, "UPDATE object_types SET name = ?2 WHERE id = ?1", (id, &*seen.name))?;
     }
-    for row in &change.gone {
+    for row in &change.removed {
         execute(tx, "DELETE FROM attributes WHERE id = ?1", [row])?;
     }
     let mut refresh = tx.prepare_cached(REFRESH)?;
-    for (row, place) in &change.refreshed {
+    for (row, place) in &change.updated {
         let a = seen.attributes.get(*place).ok_or_else(broken)?;
         refresh.execute(named_params! {
             ":id": row, ":name": &*a.name, ":description": a.description.as_deref(), ":class": a.class_name.as_deref(),

@@ -248,13 +248,13 @@ async fn in_a_connection(mine: &Mine) {
     let (hierarchy, schema) = ("ImportHierarchy", "ImportSchema");
     let lines = [
         // In the task that stands between socket and library.
-        ("an answer that is not read", hierarchy, search(SearchFault::new(unread()))),
-        ("an answer that is not read", hierarchy, search(SearchFault::new(unread()).reading(""))),
-        ("an answer that is not read", schema, search(SearchFault::new(unread()).reading("cn=Subschema"))),
+        ("an invalid response", hierarchy, search(SearchFault::new(unread()))),
+        ("an invalid response", hierarchy, search(SearchFault::new(unread()).reading(""))),
+        ("an invalid response", schema, search(SearchFault::new(unread()).reading("cn=Subschema"))),
         // In the task of the import.
-        ("an entry is left out", hierarchy, search(SearchFault::new(bad_name))),
-        ("trying the directory again", hierarchy, busy.clone()),
-        ("trying the directory again", schema, busy),
+        ("an entry is skipped", hierarchy, search(SearchFault::new(bad_name))),
+        ("retrying the directory", hierarchy, busy.clone()),
+        ("retrying the directory", schema, busy),
     ];
     let count = lines.len();
     for (line, operation, faults) in lines {

@@ -1,8 +1,5 @@
-//! How dates are written where: the order of day, month and year, and what stands between them.
-//!
-//! Only what tells values of one kind from those of another is kept here; names of months and eras are not read.
+//! Date formats of cultures: order and separators of day, month and year. Names of months and eras are not read.
 
-/// The order of day, month and year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Dmy,
@@ -10,24 +7,24 @@ pub(super) enum Order {
     Ymd,
 }
 
-/// A way of writing dates. ISO 8601 is read beside each.
+/// A date format. ISO 8601 is read beside each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Culture {
     pub(super) order: Order,
-    /// Each of these characters may stand between the parts.
+    /// Characters, each of which separates the parts.
     pub(super) separators: &'static str,
-    /// Each of these characters may stand between hours, minutes and seconds.
+    /// Characters, each of which separates hours, minutes and seconds.
     pub(super) clock: &'static str,
 }
 
 use Order::{Dmy, Mdy, Ymd};
 
 impl Culture {
-    /// Of no country: 11/21/2026.
+    /// 11/21/2026.
     pub(super) const INVARIANT: Culture = Culture { order: Mdy, separators: "/", clock: ":" };
 
-    /// The culture of a name such as `de`, `de-AT` or `zh-Hans-CN`, in any case. A language whose countries agree
-    /// stands for all of them; English does not.
+    /// Culture by name, such as `de`, `de-AT` or `zh-Hans-CN`, ignoring case. A language stands for its countries that
+    /// are not listed, except English.
     pub(super) fn named(name: &str) -> Option<Culture> {
         let name = name.to_ascii_lowercase();
         let mut parts = name.split('-');
@@ -46,7 +43,7 @@ impl Culture {
     }
 }
 
-/// Names of one way of writing, the order, the separators. A language stands for its countries that are not named.
+/// Names of one format, order, separators.
 const CULTURES: [(&str, Order, &str); 15] = [
     ("en en-us en-ph es-us es-pa es-pr", Mdy, "/"),
     ("en-au en-gb en-hk en-ie en-in en-ke en-mt en-ng en-nz en-sg", Dmy, "/-"),

@@ -1,11 +1,9 @@
-//! Whether a text is a date, or a date and a time of day: as ISO 8601 writes it, or as a culture does. Days that no
-//! calendar has are none.
+//! Recognition of dates with or without a time, in ISO 8601 or a culture's format. Invalid calendar days are rejected.
 
 use time::{Date, Month};
 
 use super::culture::{Culture, Order};
 
-/// Whether that is what the text says.
 pub(super) fn is_date_time(text: &str, culture: Culture) -> bool {
     // The longest form is a date, nine digits of a second and a zone.
     text.len() <= 48 && (iso(text).is_some() || local(text, culture).is_some())
@@ -18,7 +16,7 @@ fn iso(text: &str) -> Option<()> {
     let month = rest.number(2, 2)?;
     rest.one_of("-")?;
     let day = rest.number(2, 2)?;
-    real(year, month, day)?;
+    calendar_day(year, month, day)?;
     if rest.0.is_empty() {
         return Some(());
     }
@@ -40,7 +38,7 @@ fn local(text: &str, culture: Culture) -> Option<()> {
     let first = if year_first { rest.number(4, 4)? } else { rest.number(1, 2)? };
     let separator = rest.one_of(culture.separators)?;
     let points = separator == '.';
-    // "21. 11. 2026" and "2026. 11. 21." are how some write it by hand and by machine.
+    // Variants in use: "21. 11. 2026" and "2026. 11. 21.".
     let blank = |rest: &mut Rest| points.then(|| rest.one_of(" "));
     blank(&mut rest);
     let second = rest.number(1, 2)?;
@@ -49,9 +47,9 @@ fn local(text: &str, culture: Culture) -> Option<()> {
     let third = if year_first { rest.number(1, 2)? } else { rest.number(4, 4)? };
     points.then(|| rest.one_of("."));
     match culture.order {
-        Order::Dmy => real(third, second, first)?,
-        Order::Mdy => real(third, first, second)?,
-        Order::Ymd => real(first, second, third)?,
+        Order::Dmy => calendar_day(third, second, first)?,
+        Order::Mdy => calendar_day(third, first, second)?,
+        Order::Ymd => calendar_day(first, second, third)?,
     }
     if rest.0.is_empty() {
         return Some(());
@@ -70,7 +68,7 @@ fn local(text: &str, culture: Culture) -> Option<()> {
     rest.0.is_empty().then_some(())
 }
 
-/// Hours and minutes, and with them seconds, and with these a fraction.
+/// Parses hours and minutes, then optional seconds with an optional fraction.
 fn clock(rest: &mut Rest, digits: usize, separators: &str, hours: std::ops::RangeInclusive<u32>) -> Option<()> {
     let hour = rest.number(digits, 2)?;
     let separator = rest.one_of(separators)?;
@@ -86,20 +84,19 @@ fn clock(rest: &mut Rest, digits: usize, separators: &str, hours: std::ops::Rang
     (hours.contains(&hour) && minute <= 59 && second <= 59).then_some(())
 }
 
-fn real(year: u32, month: u32, day: u32) -> Option<()> {
+fn calendar_day(year: u32, month: u32, day: u32) -> Option<()> {
     let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
     let year = i32::try_from(year).ok().filter(|y| *y > 0)?;
     Date::from_calendar_date(year, month, u8::try_from(day).ok()?).ok().map(|_| ())
 }
 
-/// What was not read yet.
 struct Rest<'a>(&'a str);
 
 impl Rest<'_> {
-    /// A number of that many digits, and no digit behind it.
-    fn number(&mut self, fewest: usize, most: usize) -> Option<u32> {
+    /// Parses a number of `min` to `max` digits, not followed by another digit.
+    fn number(&mut self, min: usize, max: usize) -> Option<u32> {
         let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = self.0.split_at_checked(digits).filter(|_| (fewest..=most).contains(&digits))?;
+        let (number, rest) = self.0.split_at_checked(digits).filter(|_| (min..=max).contains(&digits))?;
         self.0 = rest;
         number.parse().ok()
     }

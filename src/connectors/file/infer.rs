@@ -1,4 +1,4 @@
-//! What a column holds, told from its first values.
+//! Inference of a column's data type from its first values.
 
 use uuid::Uuid;
 
@@ -6,57 +6,54 @@ use super::culture::Culture;
 use super::date::is_date_time;
 use crate::domain::schema::{DataType, Plurality};
 
-/// From the narrowest to the widest; the first that fits every value is taken. Text fits everything.
+/// Candidates from narrowest to widest; the first that fits every value is taken, else text.
 const LADDER: [DataType; 5] =
     [DataType::Integer, DataType::LongNumber, DataType::Boolean, DataType::Guid, DataType::DateTime];
 
-/// One column, or several of one name.
+/// A column, or several of one name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     fits: [bool; LADDER.len()],
-    empty: bool,
+    has_values: bool,
     multi: bool,
 }
 
 impl Column {
-    /// Without values so far.
     pub(super) fn new() -> Column {
-        Column { fits: [true; LADDER.len()], empty: true, multi: false }
+        Column { fits: [true; LADDER.len()], has_values: false, multi: false }
     }
 
-    /// The header names it again.
+    /// Marks a column that the header names twice.
     pub(super) fn repeat(&mut self) {
         self.multi = true;
     }
 
-    /// Takes note of a cell. Blanks around a value say nothing about what it is, and no value is nothing.
-    pub(super) fn note(&mut self, cell: &str, value_delimiter: Option<&str>, culture: Culture) {
+    /// Narrows the data type by a cell. Values are trimmed, empty ones ignored.
+    pub(super) fn add(&mut self, cell: &str, value_delimiter: Option<&str>, culture: Culture) {
         match value_delimiter {
             Some(delimiter) if cell.contains(delimiter) => {
                 self.multi = true;
-                cell.split(delimiter).for_each(|value| self.note_value(value.trim(), culture));
+                cell.split(delimiter).for_each(|value| self.add_value(value.trim(), culture));
             }
-            _ => self.note_value(cell.trim(), culture),
+            _ => self.add_value(cell.trim(), culture),
         }
     }
 
-    fn note_value(&mut self, value: &str, culture: Culture) {
+    fn add_value(&mut self, value: &str, culture: Culture) {
         if value.is_empty() {
             return;
         }
-        self.empty = false;
+        self.has_values = true;
         for (still, data_type) in self.fits.iter_mut().zip(LADDER) {
             *still = *still && fits(value, data_type, culture);
         }
     }
 
-    /// What its values are.
     pub(super) fn data_type(&self) -> DataType {
-        let fitting = self.fits.iter().zip(LADDER).find(|(fits, _)| **fits && !self.empty);
+        let fitting = self.fits.iter().zip(LADDER).find(|(fits, _)| **fits && self.has_values);
         fitting.map_or(DataType::String, |(_, data_type)| data_type)
     }
 
-    /// How many values a row may have.
     pub(super) fn plurality(&self) -> Plurality {
         if self.multi { Plurality::Multi } else { Plurality::Single }
     }
@@ -69,7 +66,7 @@ fn fits(value: &str, data_type: DataType, culture: Culture) -> bool {
         DataType::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
         DataType::Guid => {
             let bare = value.strip_prefix('{').and_then(|v| v.strip_suffix('}')).unwrap_or(value);
-            // Of the forms that are understood, only the hyphenated one has this length.
+            // Of the forms that the library parses, only the hyphenated one has this length.
             bare.len() == 36 && Uuid::try_parse(bare).is_ok()
         }
         DataType::DateTime => is_date_time(value, culture),
@@ -77,8 +74,7 @@ fn fits(value: &str, data_type: DataType, culture: Culture) -> bool {
     }
 }
 
-/// Whether a number comes out of a number as it went in. "00123" and "+4930123456" are numbers of staff and of
-/// telephones: texts.
+/// Whether formatting the number gives the same text. "00123" and "+4930123456" are staff and telephone numbers: texts.
 fn is_canonical(value: &str) -> bool {
     let digits = value.strip_prefix('-').unwrap_or(value);
     match digits.as_bytes() {
@@ -94,7 +90,7 @@ mod tests {
 
     fn of(cells: &[&str]) -> (DataType, Plurality) {
         let mut column = Column::new();
-        cells.iter().for_each(|cell| column.note(cell, Some("|"), Culture::INVARIANT));
+        cells.iter().for_each(|cell| column.add(cell, Some("|"), Culture::INVARIANT));
         (column.data_type(), column.plurality())
     }
 
@@ -156,9 +152,9 @@ mod tests {
             assert_eq!(of(cells), (wanted, Plurality::Multi), "{cells:?}");
         }
         let mut column = Column::new();
-        column.note("1|2", None, Culture::INVARIANT);
+        column.add("1|2", None, Culture::INVARIANT);
         assert_eq!((column.data_type(), column.plurality()), (String, Plurality::Single));
-        column.note("a//b", Some("//"), Culture::INVARIANT);
+        column.add("a//b", Some("//"), Culture::INVARIANT);
         assert_eq!(column.plurality(), Plurality::Multi);
     }
 }

@@ -1,8 +1,7 @@
 //! The file connector: delimited text files below the connector files folder.
 //!
-//! `settings` checks what a system is set to, `open` finds the file and never leaves the folder, `rows` reads it
-//! under limits, `head` makes a schema of its first rows with `infer`, `culture` and `date`. Nothing here ever
-//! writes, and no text names the folder's own path.
+//! `settings` validates, `open` finds the file and never leaves the folder, `rows` reads it under limits, `head` infers
+//! a schema with `infer`, `culture` and `date`. Files are only read, and no message names the folder's path.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,6 +9,7 @@ use std::sync::Arc;
 
 use crate::domain::schema::{SeenSchema, SeenType};
 
+use open::OpenError;
 pub use settings::FileSettings;
 pub(crate) use source::FileSource;
 
@@ -22,44 +22,38 @@ mod rows;
 mod settings;
 mod source;
 
-/// Reads the schema that the head of a file shows. Blocking.
-///
-/// # Errors
-/// A sentence that says what is wrong with the settings or with the file, without the path of the folder.
+/// Infers the schema of a file from its first rows. Blocking.
 pub fn schema(root: &Path, settings: &FileSettings) -> Result<SeenSchema, String> {
     match open::open(root, &settings.path) {
-        Ok(file) => head::read(file, settings, &rows::Limits::DEFAULT).map_err(|why| settings.fault(&why)),
-        Err(open::Fault::Missing(_)) if settings.mode == settings::Mode::ExportOnly => Ok(unwritten(settings)),
-        Err(open::Fault::Missing(why) | open::Fault::File(why)) => Err(settings.fault(&why)),
-        Err(open::Fault::Folder(why)) => Err(why),
+        Ok(file) => head::read(file, settings, &rows::Limits::DEFAULT).map_err(|why| settings.message(&why)),
+        Err(OpenError::Missing(_)) if settings.mode == settings::Mode::ExportOnly => Ok(before_export(settings)),
+        Err(OpenError::Missing(why) | OpenError::File(why)) => Err(settings.message(&why)),
+        Err(OpenError::Folder(why)) => Err(why),
     }
 }
 
-/// Reads a whole file of at most `most` bytes: a certificate may lie below the folder too. Blocking.
-///
-/// # Errors
-/// A sentence that says why it is not read, without the path of the folder.
-pub fn whole(root: &Path, path: &str, most: usize) -> Result<Vec<u8>, String> {
-    let file = open::open(root, path).map_err(|fault| match fault {
-        open::Fault::Missing(why) | open::Fault::File(why) => format!("The file{why}."),
-        open::Fault::Folder(why) => format!("This cannot be read now: {why}."),
+/// Reads a file of at most `max` bytes, such as a certificate. Blocking.
+pub fn read_file(root: &Path, path: &str, max: usize) -> Result<Vec<u8>, String> {
+    let file = open::open(root, path).map_err(|error| match error {
+        OpenError::Missing(why) | OpenError::File(why) => format!("The file{why}."),
+        OpenError::Folder(why) => format!("This cannot be read now: {why}."),
     })?;
     let mut bytes = Vec::new();
-    // One byte more tells a file that is too large.
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    // One byte more reveals a file that is too large.
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_end(&mut bytes).map_err(|e| format!("The file cannot be read: {}.", e.kind()))?;
-    if bytes.len() > most { Err(format!("The file is larger than {most} bytes.")) } else { Ok(bytes) }
+    if bytes.len() > max { Err(format!("The file is larger than {max} bytes.")) } else { Ok(bytes) }
 }
 
-/// What is known of a file that the first export will make: its type, where one is set, and none of its attributes.
-fn unwritten(settings: &FileSettings) -> SeenSchema {
+/// Schema of a file that the first export will create: the configured type, attributes unknown.
+fn before_export(settings: &FileSettings) -> SeenSchema {
     let mut seen = SeenSchema::default();
     match &settings.types {
         settings::Types::Fixed(name) => {
             seen.types.push(SeenType { name: Arc::from(name.as_str()), attributes: Vec::new() });
             seen.complete = true;
         }
-        settings::Types::Column(column) => seen.warnings.push(settings.fault(&format!(
+        settings::Types::Column(column) => seen.warnings.push(settings.message(&format!(
             " does not exist yet, and Object Type Column {column:?} alone names no object types; Object Type would"
         ))),
     }

@@ -1,6 +1,6 @@
-//! Opening a file below the connector files folder. The system resolves the path and refuses each step out of the
-//! folder, so that a link that is changed meanwhile leads nowhere either. Only regular files are opened, and nothing
-//! waits: a pipe without a writer would otherwise hold the import for ever.
+//! Opening of files below the connector files folder. The system resolves the path and refuses each step out of the
+//! folder, so a link changed meanwhile does not escape either. Only regular files are opened, without blocking: a pipe
+//! without a writer would otherwise hold the import forever.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -10,53 +10,47 @@ use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// Why there is no file. All but the last are to be read behind the file's name.
+/// Texts of all but the last variant continue the file's name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nothing is there.
+pub(super) enum OpenError {
     Missing(String),
-    /// Something is there that is not read.
     File(String),
-    /// The folder itself cannot be used.
     Folder(String),
 }
 
-/// Opens what the path names below the root; a leading slash stands for the root.
-pub(super) fn open(root: &Path, path: &str) -> Result<File, Fault> {
+/// Opens a path below the root; a leading slash stands for the root.
+pub(super) fn open(root: &Path, path: &str) -> Result<File, OpenError> {
     let folder = Dir::open_ambient_dir(root, ambient_authority())
-        .map_err(|e| Fault::Folder(format!("the connector files folder cannot be opened: {}", e.kind())))?;
-    let below = match path.trim_start_matches('/') {
-        "" => ".",
-        below => below,
-    };
+        .map_err(|e| OpenError::Folder(format!("the connector files folder cannot be opened: {}", e.kind())))?;
+    let relative = path.trim_start_matches('/');
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
-    let file = folder.open_with(below, &options).map_err(|e| fault(&e))?;
-    let kind = file.metadata().map_err(|e| fault(&e))?.file_type();
+    let file = folder.open_with(if relative.is_empty() { "." } else { relative }, &options).map_err(|e| error(&e))?;
+    let kind = file.metadata().map_err(|e| error(&e))?.file_type();
     match (kind.is_file(), kind.is_dir()) {
         (true, _) => Ok(file),
-        (_, true) => Err(Fault::File(" is a folder, not a file".to_owned())),
+        (_, true) => Err(OpenError::File(" is a folder, not a file".to_owned())),
         _ => Err(irregular()),
     }
 }
 
-fn irregular() -> Fault {
-    Fault::File(" is not a regular file".to_owned())
+fn irregular() -> OpenError {
+    OpenError::File(" is not a regular file".to_owned())
 }
 
-fn fault(e: &io::Error) -> Fault {
+fn error(e: &io::Error) -> OpenError {
     match e.raw_os_error().map(Errno::from_raw_os_error) {
-        // The refusal of a step out is the library's own, which no system call answered.
-        None if e.kind() == ErrorKind::PermissionDenied => Fault::File(
+        // The library itself, not a system call, refuses a step out of the folder.
+        None if e.kind() == ErrorKind::PermissionDenied => OpenError::File(
             " leads out of the connector files folder; links must be relative and stay inside it".to_owned(),
         ),
         Some(Errno::NOENT) => {
-            Fault::Missing(" does not exist below the connector files folder, where a leading / begins".to_owned())
+            OpenError::Missing(" does not exist below the connector files folder, where a leading / begins".to_owned())
         }
-        Some(Errno::LOOP) => Fault::File(" is a link that leads back to itself".to_owned()),
+        Some(Errno::LOOP) => OpenError::File(" is a link that leads back to itself".to_owned()),
         // Sockets, and devices without a driver.
         Some(Errno::NXIO | Errno::NODEV) => irregular(),
-        _ => Fault::File(format!(" cannot be read: {}", e.kind())),
+        _ => OpenError::File(format!(" cannot be read: {}", e.kind())),
     }
 }
 
@@ -80,7 +74,7 @@ mod tests {
         (outer, root)
     }
 
-    fn text(root: &Path, path: &str) -> Result<String, Fault> {
+    fn text(root: &Path, path: &str) -> Result<String, OpenError> {
         let mut text = String::new();
         open(root, path)?.read_to_string(&mut text).expect("read");
         Ok(text)
@@ -88,7 +82,7 @@ mod tests {
 
     fn refused(root: &Path, path: &str) -> String {
         match text(root, path).expect_err(path) {
-            Fault::File(why) => why,
+            OpenError::File(why) => why,
             other => panic!("{path}: {other:?}"),
         }
     }
@@ -141,7 +135,7 @@ mod tests {
             assert!(refused(&root, path).contains("leads out of the connector files folder"), "{path}");
         }
         // An absolute path is one below the root, not that file.
-        assert!(matches!(text(&root, &absolute.display().to_string()), Err(Fault::Missing(_))));
+        assert!(matches!(text(&root, &absolute.display().to_string()), Err(OpenError::Missing(_))));
     }
 
     #[test]
@@ -169,22 +163,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_from_a_missing_folder() {
+    fn a_missing_file_is_not_a_missing_folder() {
         let (_outer, root) = folder();
         symlink("2026-11-21.csv", root.join("dangling.csv")).expect("link");
         for path in ["people.csv", "no/people.csv", "dangling.csv"] {
-            assert!(matches!(text(&root, path), Err(Fault::Missing(_))), "{path}");
+            assert!(matches!(text(&root, path), Err(OpenError::Missing(_))), "{path}");
         }
-        let fault = open(&root.join("no"), "people.csv").expect_err("no folder");
-        assert_eq!(fault, Fault::Folder("the connector files folder cannot be opened: entity not found".to_owned()));
+        let error = open(&root.join("no"), "people.csv").expect_err("no folder");
+        assert_eq!(
+            error,
+            OpenError::Folder("the connector files folder cannot be opened: entity not found".to_owned())
+        );
     }
 
     #[test]
-    fn what_may_not_be_read_is_told() {
+    fn refused_reads_are_named() {
         // The superuser may read everything, so that a file without rights shows nothing.
-        let why = |errno: Errno| fault(&io::Error::from_raw_os_error(errno.raw_os_error()));
-        assert_eq!(why(Errno::ACCESS), Fault::File(" cannot be read: permission denied".to_owned()));
-        assert_eq!(why(Errno::PERM), Fault::File(" cannot be read: permission denied".to_owned()));
-        assert!(matches!(why(Errno::IO), Fault::File(why) if why.starts_with(" cannot be read: ")));
+        let why = |errno: Errno| error(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert_eq!(why(Errno::ACCESS), OpenError::File(" cannot be read: permission denied".to_owned()));
+        assert_eq!(why(Errno::PERM), OpenError::File(" cannot be read: permission denied".to_owned()));
+        assert!(matches!(why(Errno::IO), OpenError::File(why) if why.starts_with(" cannot be read: ")));
     }
 }

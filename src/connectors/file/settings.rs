@@ -1,52 +1,45 @@
-//! From stored setting values to what a file is and how it is read. What is refused here is refused before any file
-//! is touched.
+//! Validated settings of a file; errors are found before the file is opened.
 
 use super::culture::Culture;
 use crate::connectors::definitions::{self, file_setting as id};
 use crate::domain::setting::{SettingErrors, Values};
 
-/// The longest name of a type or column, in characters.
+/// Characters in the name of a type or column.
 pub(super) const MAX_NAME: usize = 256;
 
-/// Settings that an import can start with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSettings {
-    /// Below the connector files folder, as it was given.
+    /// Below the connector files folder, as entered.
     pub(super) path: String,
     pub(super) mode: Mode,
     pub(super) types: Types,
     pub(super) culture: Culture,
-    /// ASCII, and neither a quote nor a line break.
+    /// ASCII, neither a quote nor a line break.
     pub(super) delimiter: u8,
     /// Not empty.
     pub(super) value_delimiter: Option<String>,
-    /// Whether a bad row ends the import; it is left out otherwise.
+    /// A bad row ends the import instead of being skipped.
     pub(super) stop: bool,
 }
 
-/// Direction of use, as far as reading a schema cares.
+/// Direction of use, as it matters for reading a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// The file has to be there.
+    /// The file must exist.
     Read,
-    /// The first export may make the file.
+    /// The first export may create the file.
     ExportOnly,
 }
 
-/// Where the names of object types come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Types {
-    /// One, named by the settings.
     Fixed(String),
-    /// The values of the column of this name.
+    /// Values of the column of this name.
     Column(String),
 }
 
 impl FileSettings {
-    /// Checks the values of a system.
-    ///
-    /// # Errors
-    /// Sentences that name the invalid settings.
+    /// Validates stored values.
     pub fn read(values: &Values) -> Result<FileSettings, SettingErrors> {
         let mut errors = SettingErrors::default();
         let definition = definitions::by_id(definitions::FILE).map(|d| d.settings).unwrap_or_default();
@@ -71,8 +64,8 @@ impl FileSettings {
         })
     }
 
-    /// A sentence about the file; what is said begins with a blank, or with a colon and a blank.
-    pub(super) fn fault(&self, what: &str) -> String {
+    /// Message about the file; `what` begins with a blank, or with a colon and a blank.
+    pub(super) fn message(&self, what: &str) -> String {
         format!("File Path {:?}{what}", self.path)
     }
 }
@@ -121,7 +114,7 @@ mod tests {
     use crate::connectors::file::tests::values;
 
     #[test]
-    fn settings_at_fault_are_named() {
+    fn invalid_settings_are_named() {
         for (changes, wanted) in [
             (vec![(id::FILE_PATH, "")], "File Path is required"),
             (vec![(id::MODE, "")], "Mode is required"),
@@ -135,9 +128,9 @@ mod tests {
             (vec![(id::OBJECT_TYPE, &"é".repeat(257))], "Object Type must be at most 256 characters"),
             (vec![(id::OBJECT_TYPE, "per\u{1b}son")], "Object Type must not hold control characters"),
         ] {
-            let fault = FileSettings::read(&values(&changes)).expect_err(wanted).to_string();
-            assert!(fault.starts_with(wanted), "{fault} does not start with {wanted}");
-            assert!(!fault.ends_with('.'), "{fault}");
+            let error = FileSettings::read(&values(&changes)).expect_err(wanted).to_string();
+            assert!(error.starts_with(wanted), "{error} does not start with {wanted}");
+            assert!(!error.ends_with('.'), "{error}");
         }
     }
 

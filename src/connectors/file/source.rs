@@ -1,4 +1,4 @@
-//! A configured file: settings checked, nothing opened yet.
+//! A configured file: settings validated, not opened yet.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,10 @@ use crate::domain::schema::SeenSchema;
 use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 
-/// Time limit for reading the head of a file, which may lie on another machine.
+/// Timeout for reading the head of a file, which may be on a network file system.
 const SCHEMA_SECONDS: u64 = 60;
 const NO_FOLDER: &str = "no connector files folder is configured; set [files] root in jim.toml";
 
-/// File of a connected system.
 pub(crate) struct FileSource {
     root: Arc<Path>,
     settings: FileSettings,
@@ -39,10 +38,10 @@ impl FileSource {
         errors
     }
 
-    /// Reads the head of the file on a thread of its own. If the file system hangs, the thread keeps `held`.
-    pub async fn schema(self, held: impl Send + 'static) -> Result<SeenSchema> {
+    /// Reads the head of the file on a blocking thread. If the file system hangs, the thread keeps `guard`.
+    pub async fn schema(self, guard: impl Send + 'static) -> Result<SeenSchema> {
         let reading = tokio::task::spawn_blocking(move || {
-            let _held = held;
+            let _guard = guard;
             super::schema(&self.root, &self.settings)
         });
         match tokio::time::timeout(Duration::from_secs(SCHEMA_SECONDS), reading).await {

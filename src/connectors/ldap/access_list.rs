@@ -1,41 +1,38 @@
-//! Who may list what lies below an entry of Active Directory: reads the access list of a self-relative security
-//! descriptor (MS-DTYP 2.4.6) as far as that question needs.
+//! Evaluation of List Contents in a self-relative security descriptor of Active Directory (MS-DTYP 2.4.6).
 //!
-//! Pure. In doubt the answer is no: a wrong yes would let a hidden entry pass for a deleted one.
+//! Pure. Unclear cases are denied: a wrong grant would take a hidden entry for a removed one.
 
 use std::collections::HashSet;
 
-/// A security identifier as it travels (MS-DTYP 2.4.2.2).
+/// Security identifier in binary form (MS-DTYP 2.4.2.2).
 pub type Sid = Vec<u8>;
 
 const HEADER: usize = 20;
 const LIST_HEADER: usize = 8;
 const ACE_HEADER: usize = 4;
-/// SE_DACL_PRESENT: without it everybody may do everything.
+/// SE_DACL_PRESENT: without it everyone has all rights.
 const LIST_PRESENT: u16 = 0x0004;
-/// INHERIT_ONLY_ACE: concerns entries below, not this one.
+/// INHERIT_ONLY_ACE: applies to entries below, not to this one.
 const INHERIT_ONLY: u8 = 0x08;
-/// ADS_RIGHT_ACTRL_DS_LIST: List Contents.
 const LIST_CONTENTS: u32 = 0x0000_0004;
-/// GENERIC_ALL and GENERIC_READ hold List Contents. Where they allow, the system has written the right itself.
+/// With GENERIC_ALL and GENERIC_READ, which include List Contents. In grants the system writes out the right itself.
 const DENIES_LISTING: u32 = LIST_CONTENTS | 0x9000_0000;
 const ALLOW: u8 = 0;
-/// Those with a condition (10 and 12) count as if it were met.
+/// Conditional denials (10 and 12) count as if the condition were met.
 const DENIALS: [u8; 4] = [1, 6, 10, 12];
-/// The types that hold a mask and a SID, and those that hold object types between the two.
+/// Types with a mask and a SID, and types with object types between the two.
 const PLAIN: [u8; 3] = [ALLOW, 1, 10];
 const OBJECT: [u8; 3] = [5, 6, 12];
 
-/// S-1-1-0, everyone, and S-1-5-11, every authenticated account: what any account surely is.
+/// S-1-1-0, everyone, and S-1-5-11, authenticated users: identifiers of any account.
 const EVERYONE: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
 const AUTHENTICATED: &[u8] = &[1, 1, 0, 0, 0, 0, 0, 5, 11, 0, 0, 0];
 
-/// Which security identifiers the bound account has.
 #[derive(Debug, Clone)]
 pub enum Account {
-    /// All of them, as the root entry's `tokenGroups` tells.
+    /// From `tokenGroups` of the root entry.
     Known(HashSet<Sid>),
-    /// They could not be read: what is allowed counts for everyone's identifiers only, what is denied counts always.
+    /// Unreadable: grants count for everyone's identifiers only, denials always.
     Unknown,
 }
 
@@ -48,8 +45,7 @@ impl Account {
     }
 }
 
-/// Whether the account may list the entries directly below the one with this security descriptor. `None` if the
-/// descriptor cannot be understood.
+/// Whether the account may list the entries directly below; `None` if the descriptor is malformed.
 pub fn grants_list_contents(descriptor: &[u8], account: &Account) -> Option<bool> {
     if *descriptor.first()? != 1 || descriptor.len() < HEADER {
         return None;
@@ -73,7 +69,7 @@ pub fn grants_list_contents(descriptor: &[u8], account: &Account) -> Option<bool
     Some(false)
 }
 
-/// What one access control entry says: `Some(None)` if it does not concern the question.
+/// Decision of an access control entry: `Some(None)` if it does not apply.
 fn decides(ace: &[u8], account: &Account) -> Option<Option<bool>> {
     let (kind, flags) = (*ace.first()?, *ace.get(1)?);
     let plain = PLAIN.contains(&kind);
@@ -87,7 +83,7 @@ fn decides(ace: &[u8], account: &Account) -> Option<Option<bool>> {
     }
     let mut at = ACE_HEADER + 4;
     if !plain {
-        // Two flags tell which of the two object types follow, 16 bytes each.
+        // Two flags announce which of the two object types follow, 16 bytes each.
         let present = u32_at(ace, at)?;
         at += 4 + 16 * usize::try_from((present & 3).count_ones()).ok()?;
     }
@@ -96,7 +92,7 @@ fn decides(ace: &[u8], account: &Account) -> Option<Option<bool>> {
     if !account.may_be(sid, denied) {
         return Some(None);
     }
-    // An object entry that allows concerns one property or class only.
+    // A granting object entry applies to one property or class only.
     Some(if denied { Some(false) } else { (kind == ALLOW).then_some(true) })
 }
 

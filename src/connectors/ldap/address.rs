@@ -1,6 +1,5 @@
-//! To which addresses a connection may go. Directories live in private networks, so those are allowed; ranges that
-//! are never a directory, and through which a cloud machine's own credentials can be read, are not. An operator may
-//! narrow it further.
+//! Address policy of outgoing connections. Private networks are allowed, since directories are there; ranges that never
+//! hold a directory are denied, some of which expose the credentials of a cloud machine. The operator may narrow it.
 //!
 //! Pure: names are resolved elsewhere.
 
@@ -8,8 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::domain::network::Network;
 
-/// The directories that the operator lists (`[ldap] allow`). Without a list every address outside the denied ranges
-/// will do.
+/// The operator's list (`[ldap] allow`). Without a list every address outside the denied ranges is allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy(Vec<Rule>);
 
@@ -21,26 +19,20 @@ struct Rule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// Every address in it.
     Network(Network),
-    /// This name.
     Name(String),
-    /// Every name that ends like this, dot included.
+    /// Suffix of names, with its leading dot.
     Below(String),
 }
 
 impl Policy {
-    /// Reads the operator's list: networks (`10.0.0.0/8`), addresses, names and names with one leading `*.`, each
-    /// with or without a port (`*.corp.example:636`, `[fd00::/8]:636`).
-    ///
-    /// # Errors
-    /// The first text that is none of these.
+    /// Parses networks (`10.0.0.0/8`), addresses, names and names with one leading `*.`, each with or without a port
+    /// (`*.corp.example:636`, `[fd00::/8]:636`). The error is the first invalid text.
     pub fn parse<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Policy, String> {
         texts.into_iter().map(|t| rule(t).ok_or_else(|| t.to_owned())).collect::<Result<_, _>>().map(Policy)
     }
 
-    /// Whether it can be said of a host, before its name is resolved, that it is not among the directories listed
-    /// or lies in a denied range.
+    /// Whether a host is refused already before its name is resolved.
     pub fn refuses(&self, host: &str, port: u16) -> bool {
         match host.parse() {
             Ok(address) => !self.permits(host, SocketAddr::new(address, port)),
@@ -51,7 +43,7 @@ impl Policy {
         }
     }
 
-    /// Whether this address, to which the host was resolved, may be connected to.
+    /// Whether a resolved address of the host may be connected to.
     pub fn permits(&self, host: &str, address: SocketAddr) -> bool {
         let (ip, port) = (address.ip(), address.port());
         let listed = |r: &Rule| match &r.place {
@@ -113,8 +105,7 @@ fn name(text: &str) -> Option<Place> {
     }
 }
 
-/// Whether this address may be connected to. IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64) are
-/// judged as what they lead to.
+/// Whether an address is outside the denied ranges, also one embedded in IPv6 (mapped, compatible, 6to4, NAT64).
 pub fn allowed(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => allowed_v4(v4),
@@ -128,16 +119,16 @@ fn allowed_v4(address: Ipv4Addr) -> bool {
 }
 
 fn allowed_v6(address: Ipv6Addr) -> bool {
-    // The address at which one cloud provider hands out the credentials of the machine.
+    // Metadata service of a cloud provider, which returns credentials of the machine.
     let metadata = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
-    // RFC 8215: where in it the IPv4 address lies depends on a prefix length that is not known (RFC 6052, 2.2).
+    // RFC 8215: the position of the IPv4 address depends on an unknown prefix length (RFC 6052, 2.2).
     let translated = matches!(address.segments(), [0x0064, 0xff9b, 1, ..]);
     !(address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified())
         && address != metadata
         && !translated
 }
 
-/// The IPv4 address that an IPv6 address leads to.
+/// IPv4 address embedded in an IPv6 address.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| {
@@ -183,7 +174,7 @@ mod tests {
             ("192.168.1.7", "192.168.1.7:389", true),
             ("192.168.1.7", "192.168.1.7:390", false),
             ("localhost", "127.0.0.1:389", false),
-            // What is denied stays so, whatever the list says.
+            // A denied range stays denied, regardless of the list.
             ("dc1.lab.test", "169.254.169.254:389", false),
         ] {
             assert_eq!(permits(&list, host, address), expected, "{host} {address}");

@@ -1,16 +1,15 @@
-//! An open directory whose hierarchy is read: discover, then verify what is missing.
+//! An open directory during a hierarchy import: discover, then look up missing entries.
 
 use super::hierarchy::{Discovery, discover};
 use super::root_dse::RootDse;
 use super::session::Session;
 use super::{Access, Failure, Stage, partitions, removal};
-use crate::domain::hierarchy::{Known, Plan, RowId, Seen, StoredTree, Verdict, Verdicts};
+use crate::domain::hierarchy::{DnIndex, Plan, RowId, Seen, StoredTree, Verdict, Verdicts};
 
-/// Access to one directory within the time of one run.
 pub(crate) struct Directory {
     access: Access,
     root: RootDse,
-    /// `None` once a search was cut off.
+    /// `None` once a search was cancelled.
     session: Option<Session>,
     /// Remarks on how the password travels.
     remarks: Vec<String>,
@@ -29,39 +28,33 @@ impl Directory {
         Ok(Directory { access, root, session: Some(session), remarks, warnings })
     }
 
-    /// Reads partitions and containers. Entries that are spelled as stored ones share their texts.
-    ///
-    /// # Errors
-    /// No partition could be read at all, or a time limit is over.
+    /// Reads partitions and containers; fails if none is readable or a time limit is exceeded.
     pub async fn discover(&mut self, stored: &StoredTree) -> Result<Seen, Failure> {
         let mut session = self.open().await?;
         let listing = partitions::list(&self.access, &mut session, &self.root).await?;
         let Discovery { mut seen, session } =
-            discover(&self.access, session, &self.root, &listing.partitions, &Known::new(stored)).await?;
+            discover(&self.access, session, &self.root, &listing.partitions, &DnIndex::new(stored)).await?;
         seen.warnings.extend(listing.remark);
         self.session = session;
         seen.warnings.append(&mut self.warnings);
         Ok(seen)
     }
 
-    /// Looks up what a plan asks for, over a new connection if the others were lost. Without a connection nothing
-    /// is known and everything stays. `None` if there is nothing to look up.
-    ///
-    /// # Errors
-    /// A time limit is over.
+    /// Looks up the candidates of a plan, over a new connection if the others were lost; without a connection all rows
+    /// are kept. `None` if the plan needs no look-up. Fails only if a time limit is exceeded.
     pub async fn verify(&mut self, seen: &Seen, plan: &Plan) -> Result<Option<Verdicts>, Failure> {
-        if !plan.asks() {
+        if !plan.needs_look_ups() {
             return Ok(None);
         }
         let mut session = match self.open().await {
             Ok(session) => session,
-            Err(failure) if failure.late => return Err(failure),
+            Err(failure) if failure.timed_out => return Err(failure),
             Err(failure) => {
                 tracing::warn!(%failure, "missing containers cannot be looked up");
-                let unclear = |row: RowId| (row, Verdict::Unclear);
+                let failed = |row: RowId| (row, Verdict::LookUpFailed);
                 return Ok(Some(Verdicts {
-                    containers: plan.candidates.iter().chain(&plan.doubts).map(|c| unclear(c.row)).collect(),
-                    partitions: plan.partition_candidates.iter().map(|(row, _)| unclear(*row)).collect(),
+                    containers: plan.candidates.iter().chain(&plan.id_conflicts).map(|c| failed(c.row)).collect(),
+                    partitions: plan.partition_candidates.iter().map(|(row, _)| failed(*row)).collect(),
                     ..Verdicts::default()
                 }));
             }
@@ -71,10 +64,7 @@ impl Directory {
         Ok(Some(verdicts))
     }
 
-    /// Ends the access and returns remarks on it.
-    ///
-    /// # Errors
-    /// The time limit of the run is over: planning cannot be interrupted, and what took too long is not written.
+    /// Returns the remarks. Fails if the time limit is exceeded, since planning cannot be cancelled.
     pub fn close(self) -> Result<Vec<String>, Failure> {
         self.access.in_time(Stage::Containers)?;
         Ok(self.remarks)

@@ -1,23 +1,20 @@
-//! One entry as a directory sent it: names and raw values. What they mean is decided elsewhere.
+//! An entry as a directory sent it: attribute names and raw values.
 
 use lber::structure::{PL, StructureTag};
 
-/// An entry of a search answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
-    /// The name as the directory spelled it; empty for the root entry.
+    /// In the directory's spelling; empty for the root entry.
     pub dn: String,
     attributes: Vec<(String, Vec<Vec<u8>>)>,
 }
 
 impl Entry {
-    /// Makes an entry of its parts.
     pub fn new(dn: impl Into<String>, attributes: Vec<(String, Vec<Vec<u8>>)>) -> Self {
         Entry { dn: dn.into(), attributes }
     }
 
-    /// Takes over a SearchResultEntry (RFC 4511, section 4.5.2) without copying a value; `None` if it is none, which
-    /// the guard has ruled out.
+    /// Converts a SearchResultEntry (RFC 4511, section 4.5.2) without copying values. The guard excludes `None`.
     pub(super) fn from_tag(tag: StructureTag) -> Option<Entry> {
         let mut parts = constructed(tag)?.into_iter();
         let dn = String::from_utf8(primitive(parts.next()?)?).ok()?;
@@ -32,8 +29,8 @@ impl Entry {
         Some(Entry { dn, attributes })
     }
 
-    /// The values of an attribute, ignoring case and the options of the server's spelling (`member;range=0-1499`). The
-    /// bare name goes first; empty if the entry shows no value.
+    /// Values of an attribute, ignoring case and options such as `member;range=0-1499`. The name without options has
+    /// precedence; empty if absent.
     pub fn get(&self, name: &str) -> &[Vec<u8>] {
         let shown = || self.attributes.iter().filter(|(_, values)| !values.is_empty());
         let bare = |spelled: &str| spelled.eq_ignore_ascii_case(name);
@@ -42,22 +39,21 @@ impl Entry {
         found.map(|(_, values)| values.as_slice()).unwrap_or_default()
     }
 
-    /// The first value of an attribute.
     pub fn first(&self, name: &str) -> Option<&[u8]> {
         self.get(name).first().map(Vec::as_slice)
     }
 
-    /// The first value of an attribute as text; `None` also if it is not UTF-8.
+    /// First value as text; `None` also if it is not UTF-8.
     pub fn first_text(&self, name: &str) -> Option<&str> {
         self.first(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// The values of an attribute that are UTF-8.
+    /// Values that are UTF-8.
     pub fn texts<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         self.get(name).iter().filter_map(|value| std::str::from_utf8(value).ok())
     }
 
-    /// All attributes in the order of the answer, spelled as the directory does, options included.
+    /// All attributes in the order received, with options.
     pub fn attributes(&self) -> &[(String, Vec<Vec<u8>>)] {
         &self.attributes
     }

@@ -1,39 +1,29 @@
-//! What went wrong with a directory, in words that a person can act on and that are safe to show.
+//! Failures of a directory, with reasons that are safe to show.
 //!
-//! Reasons come from a closed list. Text of the peer appears only after the cleaner went over it, and that of a
-//! refused bind, of the operating system and of the TLS library never does.
+//! Reasons come from a closed list. The directory's text appears only sanitised; text of a refused bind, of the
+//! operating system and of the TLS library never does.
 
 use std::fmt;
 
-/// The connection ended where an answer was due.
 pub const LOST: &str = "connection lost";
-/// The directory sent what is no LDAP, or no answer to what was asked.
+/// The directory violated the protocol.
 pub const NOT_UNDERSTOOD: &str = "answer not understood";
-/// The directory sent more than is read.
 pub const EXCEEDS: &str = "answer exceeds the limit";
-/// The directory refuses all but a change of the password.
 pub const MUST_CHANGE: &str = "the account must change its password";
-/// Not a form of name that all directories know.
+/// A form of username that only some directories accept.
 pub const BARE_NAME: &str = "Username is a bare name";
 
-/// How far a session had come. Displays in lower case.
+/// Stage of a session. Displays in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Looking up the host name.
     Resolve,
-    /// Opening the connection.
     Connect,
-    /// StartTLS and the TLS handshake.
+    /// StartTLS included.
     Tls,
-    /// Proving who we are.
     Bind,
-    /// Reading the root entry.
     Root,
-    /// Listing the partitions.
     Partitions,
-    /// Reading the containers of a partition.
     Containers,
-    /// Reading the schema.
     Schema,
 }
 
@@ -52,59 +42,58 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Who can put a failure right.
+/// Where a failure is remedied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The settings of the connected system are to be corrected.
     Settings,
-    /// The directory, or the way to it, failed.
+    /// In the directory or the network.
     Directory,
 }
 
-/// A failure that a person can act on. Displays as `<stage> at <host>:<port>: <reason>`.
+/// A failure with a reason for the administrator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{stage} at {target}: {reason}")]
 pub struct Failure {
-    /// How far it had come.
     pub stage: Stage,
     /// `host:port` of the settings.
     pub target: String,
-    /// Why, safe to show.
     pub reason: String,
-    /// Who can put it right.
     pub kind: FailureKind,
-    /// Whether trying again may help: a connection that was dropped, a directory that was busy. Never a refused
-    /// connection, an unknown name or refused credentials, which would lock the account.
+    /// Worth a retry: a dropped connection or a busy directory. Never a refused connection, an unknown name or refused
+    /// credentials, which would lock the account.
     pub transient: bool,
-    /// Whether a time limit is over, which ends a whole import and not only one partition.
-    pub late: bool,
+    /// A time limit is exceeded, which ends the whole import and not only one partition.
+    pub timed_out: bool,
 }
 
 impl Failure {
-    /// A failure of the directory that trying again does not mend.
+    /// A permanent failure of the directory.
     pub fn new(stage: Stage, target: &str, reason: impl Into<String>) -> Self {
         let target = target.to_owned();
-        Failure { stage, target, reason: reason.into(), kind: FailureKind::Directory, transient: false, late: false }
+        Failure {
+            stage,
+            target,
+            reason: reason.into(),
+            kind: FailureKind::Directory,
+            transient: false,
+            timed_out: false,
+        }
     }
 
-    /// The same failure, to be mended in the settings.
-    pub fn of_settings(self) -> Self {
+    pub fn in_settings(self) -> Self {
         Failure { kind: FailureKind::Settings, ..self }
     }
 
-    /// A time limit that is over.
-    pub fn out_of_time(stage: Stage, target: &str, seconds: u64) -> Self {
-        Failure { late: true, ..Failure::new(stage, target, format!("timed out after {seconds} s")) }
+    pub fn timeout(stage: Stage, target: &str, seconds: u64) -> Self {
+        Failure { timed_out: true, ..Failure::new(stage, target, format!("timed out after {seconds} s")) }
     }
 
-    /// The same failure, worth another try.
-    pub fn worth_a_retry(self) -> Self {
+    pub fn as_transient(self) -> Self {
         Failure { transient: true, ..self }
     }
 }
 
-/// An LDAP result as name and number, `noSuchObject (32)` (RFC 4511, appendix A); `result (<n>)` for one that is not
-/// expected here.
+/// Name and number of an LDAP result, such as `noSuchObject (32)` (RFC 4511, appendix A); `result (<n>)` if unexpected.
 pub fn result_name(code: u32) -> String {
     let name = match code {
         0 => "success",
@@ -132,7 +121,7 @@ pub fn result_name(code: u32) -> String {
     format!("{name} ({code})")
 }
 
-/// A result with the words of the directory behind it, as a session gives them: `unwillingToPerform (53): "..."`.
+/// A result with the directory's diagnostic: `unwillingToPerform (53): "..."`.
 pub fn result_text(code: u32, words: &str) -> String {
     let mut text = result_name(code);
     if !words.is_empty() {
@@ -142,8 +131,8 @@ pub fn result_text(code: u32, words: &str) -> String {
     text
 }
 
-/// Failure of a refused bind. Of the directory's text only the meaning of Active Directory's code is shown: the
-/// directory knows the password, and may write it in any form. `refusal` is what its password policy says.
+/// Failure of a refused bind. The directory's text may hold the password in any form, so only the meaning of Active
+/// Directory's code is shown. `refusal` comes from the password policy.
 pub fn bind_failure(target: &str, username: &str, code: u32, diagnostic: &str, refusal: Option<&str>) -> Failure {
     let mut reason = result_name(code);
     let meaning = (code == 49).then(|| credentials_meaning(diagnostic)).flatten().or(refusal);
@@ -158,17 +147,17 @@ pub fn bind_failure(target: &str, username: &str, code: u32, diagnostic: &str, r
     }
     let failure = Failure::new(Stage::Bind, target, reason);
     match code {
-        7 | 8 | 13 | 34 | 48 | 49 => failure.of_settings(),
-        51 | 52 => failure.worth_a_retry(),
+        7 | 8 | 13 | 34 | 48 | 49 => failure.in_settings(),
+        51 | 52 => failure.as_transient(),
         _ => failure,
     }
 }
 
 const UNKNOWN_USER: &str = "unknown user";
-/// Active Directory answers both the same, lest names be tried out.
+/// Active Directory does not distinguish the two, against guessing of names.
 const UNKNOWN_OR_WRONG: &str = "unknown name or wrong password";
 
-/// What Active Directory says in the text of a 49: `..., data 52e, v1db1`.
+/// Meaning of the code in Active Directory's text of a 49: `..., data 52e, v1db1`.
 fn credentials_meaning(diagnostic: &str) -> Option<&'static str> {
     let (_, after) = diagnostic.split_once(" data ")?;
     let code = after.split(|c: char| !c.is_ascii_alphanumeric()).next()?;

@@ -1,6 +1,6 @@
-//! Discovering partitions and containers: one paged subtree search per naming context, never one per level.
+//! Discovery of partitions and containers: one paged subtree search per naming context, never one per level.
 //!
-//! What was not read completely is said to be so; nothing here concludes anything from an absence.
+//! Each view says how complete it is; nothing is concluded from a missing entry here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,31 +15,29 @@ use super::ids::ids;
 use super::partitions::Listed;
 use super::progress::logged;
 use super::root_dse::{Kind, RootDse};
-use super::session::{EVERY_ENTRY, End, PAGE, Scope, SearchEnd, Session};
+use super::session::{EVERY_ENTRY, End, PAGE_SIZE, Scope, SearchEnd, Session};
 use crate::domain::dn::{DnKey, key_and_name};
-use crate::domain::hierarchy::{Advice, EntryIds, Known, Seen, SeenContainer, SeenPartition, View};
+use crate::domain::hierarchy::{DnIndex, EntryIds, Remedies, Seen, SeenContainer, SeenPartition, View};
 
-/// Every class that is a container somewhere; classes that a server does not know do no harm.
+/// Classes of containers of all kinds of directories; unknown classes are harmless.
 pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=organization)\
     (objectClass=locality)(objectClass=country)(objectClass=domain)(objectClass=builtinDomain)\
     (objectClass=lostAndFound)(objectClass=nsContainer))";
 
-/// For those who refuse [`PAGE`].
-const SMALL_PAGE: u32 = 100;
-/// Partitions that are read at the same time, each on a connection of its own.
-const AT_ONCE: usize = 4;
+/// For servers that refuse [`PAGE_SIZE`].
+const SMALL_PAGE_SIZE: u32 = 100;
+/// Partitions read in parallel, each on its own connection.
+const MAX_PARALLEL: usize = 4;
 
-/// Characters of a description that are kept; Active Directory and OpenLDAP allow as many.
+/// Characters of a stored description; the limit of Active Directory and OpenLDAP.
 const MAX_DESCRIPTION: usize = 1_024;
 
 const UNREADABLE_ROOT: &str = "root entry not found or not readable";
 const NOT_HELD: &str = "listed but not held by this server";
 
-/// What one import saw, and the connection to go on with, if it is still good.
 pub struct Discovery {
-    /// Partitions and containers.
     pub seen: Seen,
-    /// The main connection.
+    /// Reusable connection, if any.
     pub session: Option<Session>,
 }
 
@@ -48,18 +46,16 @@ struct PartitionRead {
     failure: Option<Failure>,
 }
 
-/// Reads every listed partition that is not left out. Partitions that are stored are read even if they are technical.
-///
-/// # Errors
-/// No partition could be read at all, or a time limit is over.
+/// Reads every listed partition that the settings do not skip; stored ones are never skipped. Fails if none is readable
+/// or a time limit is exceeded.
 pub async fn discover(
     access: &Access,
     session: Session,
     root: &RootDse,
     listed: &[Listed],
-    known: &Known<'_>,
+    known: &DnIndex<'_>,
 ) -> Result<Discovery, Failure> {
-    let mut seen = Seen { listed: listed.len(), advice: advice(root.kind), ..Seen::default() };
+    let mut seen = Seen { listed: listed.len(), remedies: remedies(root.kind), ..Seen::default() };
     let mut wanted = Vec::with_capacity(listed.len());
     for partition in listed {
         if known.has_partition(&partition.key) || (partition.held && !(partition.hidden && access.settings.skip_hidden))
@@ -74,7 +70,7 @@ pub async fn discover(
     }
     let pool = Pool { access, idle: Mutex::new(vec![session]) };
     let reads: Vec<_> = wanted.into_iter().map(|listed| read_partition(&pool, root, listed, known)).collect();
-    let mut reads = futures_util::stream::iter(reads).buffered(AT_ONCE);
+    let mut reads = futures_util::stream::iter(reads).buffered(MAX_PARALLEL);
     let (mut first_failure, mut any_read) = (None, false);
     while let Some(read) = reads.next().await {
         let read = read?;
@@ -89,8 +85,7 @@ pub async fn discover(
     }
 }
 
-/// Connections on which nothing is going on. Each reads one partition at a time and is used again for the next:
-/// OpenLDAP knows one paged search of a connection at a time.
+/// Idle connections. OpenLDAP supports one paged search per connection at a time.
 struct Pool<'a> {
     access: &'a Access,
     idle: Mutex<Vec<Session>>,
@@ -101,20 +96,19 @@ impl Pool<'_> {
         self.idle.lock().pop()
     }
 
-    async fn connection(&self) -> Result<Session, Failure> {
+    async fn acquire(&self) -> Result<Session, Failure> {
         match self.take() {
             Some(session) => Ok(session),
-            None => self.access.another().await,
+            None => self.access.open_another().await,
         }
     }
 
-    fn give_back(&self, session: Session) {
+    fn release(&self, session: Session) {
         self.idle.lock().push(session);
     }
 }
 
-/// What an administrator can do on this kind of directory where it does not show enough.
-fn advice(kind: Kind) -> Advice {
+fn remedies(kind: Kind) -> Remedies {
     let (see_all, read_ids) = match kind {
         Kind::ActiveDirectory | Kind::AdLds | Kind::SambaAd => {
             ("grant the account List Contents on the parent entries", "grant the account read on objectGUID")
@@ -127,15 +121,15 @@ fn advice(kind: Kind) -> Advice {
             ("grant the account read on the parent entries", "grant the account read on entryUUID, if it is kept")
         }
     };
-    Advice { see_all, read_ids }
+    Remedies { see_all, read_ids }
 }
 
-/// Reads one partition. Fails only where the whole import has to: when a time limit is over.
+/// Reads a partition; fails only if a time limit is exceeded.
 async fn read_partition(
     pool: &Pool<'_>,
     root: &RootDse,
     listed: &Listed,
-    known: &Known<'_>,
+    known: &DnIndex<'_>,
 ) -> Result<PartitionRead, Failure> {
     let (access, dn) = (pool.access, &*listed.dn);
     let mut partition = SeenPartition {
@@ -150,7 +144,7 @@ async fn read_partition(
         let failure = Failure::new(Stage::Containers, &access.label(), format!("{dn}: {NOT_HELD}"));
         return Ok(PartitionRead::failed(partition, NOT_HELD.to_owned(), failure));
     }
-    let mut session = match pool.connection().await {
+    let mut session = match pool.acquire().await {
         Ok(session) => session,
         Err(failure) => return fatal_or_failed(partition, failure),
     };
@@ -167,16 +161,16 @@ async fn read_partition(
                 _ => format!("{UNREADABLE_ROOT}: {}", own.result()),
             };
             let failure = Failure::new(Stage::Containers, session.label(), format!("{dn}: {why}"));
-            pool.give_back(session);
+            pool.release(session);
             return Ok(PartitionRead::failed(partition, why, failure));
         }
     }
     let (end, unreadable) = search(access, &mut session, root, dn, known, &mut partition.containers).await?;
     let failure = session.failure(&end.outcome);
     if matches!(end.outcome, End::Result { .. }) {
-        pool.give_back(session);
+        pool.release(session);
     }
-    match judge(&end, unreadable, root.kind) {
+    match view(&end, unreadable, root.kind) {
         Ok(view) => {
             partition.view = view;
             Ok(PartitionRead { partition, failure: None })
@@ -193,25 +187,25 @@ impl PartitionRead {
     }
 }
 
-/// A time limit ends the import; anything else only this partition.
+/// An exceeded time limit fails the import, other failures only this partition.
 fn fatal_or_failed(partition: SeenPartition, failure: Failure) -> Result<PartitionRead, Failure> {
-    if failure.late {
+    if failure.timed_out {
         return Err(failure);
     }
     Ok(PartitionRead::failed(partition, failure.reason.clone(), failure))
 }
 
-/// The subtree search, with smaller pages and then none where the server refuses the size. Returns with it how many
-/// entries had a name that cannot be read, or one that is not below the base.
+/// Searches the subtree, with smaller pages and then unpaged if the server refuses the size. Also returns the number of
+/// entries whose name is malformed or outside the base.
 async fn search(
     access: &Access,
     session: &mut Session,
     root: &RootDse,
     base: &str,
-    known: &Known<'_>,
+    known: &DnIndex<'_>,
     containers: &mut Vec<SeenContainer>,
 ) -> Result<(SearchEnd, u64), Failure> {
-    let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE), Some(SMALL_PAGE), None] } else { &[None] };
+    let sizes: &[Option<u32>] = if root.paging { &[Some(PAGE_SIZE), Some(SMALL_PAGE_SIZE), None] } else { &[None] };
     let attributes = container_attributes(root.kind);
     let mut unreadable = 0;
     let own = key_and_name(base).map(|(key, _)| key).ok();
@@ -221,20 +215,15 @@ async fn search(
         let size = sizes.next().flatten();
         let mut too_much = false;
         let entries = AtomicU64::new(0);
-        let come = |entry| {
+        let mut take = |entry: Entry| {
             entries.fetch_add(1, Relaxed);
-            container(entry, known)
-        };
-        let mut take = |entry: Entry| match come(entry) {
-            // Once there is too much, the rest is only counted until the answer ends.
-            Some(c) if inside(&c.key) => {
-                if access.budget.keep(kept_bytes(&c)) {
-                    containers.push(c)
-                } else {
-                    too_much = true
-                }
+            match container(entry, known) {
+                Some(c) if !inside(&c.key) => unreadable += 1,
+                Some(c) if access.budget.keep(kept_bytes(&c)) => containers.push(c),
+                // Over the budget, further entries are only counted until the search ends.
+                Some(_) => too_much = true,
+                None => unreadable += 1,
             }
-            _ => unreadable += 1,
         };
         let searched = async {
             let end = session.search_paged(base, Scope::Subtree, CONTAINERS, attributes, size, &mut take).await;
@@ -254,17 +243,14 @@ async fn search(
     }
 }
 
-/// The size of the pages that the directory gives this account, tried on one entry; `None` if it refuses every one. The
-/// inner error is the result with which the entry cannot be searched at all.
-///
-/// # Errors
-/// The connection was lost.
+/// Page size that the directory accepts from this account, tried on one entry; `None` if it refuses paging. The inner
+/// error is the result if the entry cannot be searched at all.
 pub async fn page_size(session: &mut Session, base: &str) -> Result<Result<Option<u32>, String>, Failure> {
-    for size in [Some(PAGE), Some(SMALL_PAGE), None] {
+    for size in [Some(PAGE_SIZE), Some(SMALL_PAGE_SIZE), None] {
         let end = session.search_paged(base, Scope::Base, EVERY_ENTRY, &["1.1"], size, &mut |_| {}).await;
         match end.outcome {
             End::Result { code: 11, .. } if size.is_some() => {}
-            // Whether the entry itself can be read is another question.
+            // Whether the entry is readable does not matter here.
             End::Result { code: 0 | 32, .. } => return Ok(Ok(size)),
             End::Result { code, diagnostic, .. } => return Ok(Err(result_text(code, &diagnostic))),
             ref other => return Err(session.failure(other)),
@@ -273,8 +259,8 @@ pub async fn page_size(session: &mut Session, base: &str) -> Result<Result<Optio
     Ok(Ok(None))
 }
 
-/// What may be concluded from how a search ended: a view, or why there is none.
-fn judge(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
+/// View that follows from the end of a search, or the reason why there is none.
+fn view(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
     let dropped = end.skipped + unreadable;
     let k = end.entries;
     match &end.outcome {
@@ -293,7 +279,7 @@ fn judge(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
     }
 }
 
-/// What to change on the directory so that the next view is complete.
+/// Change on the directory that makes the next view complete.
 fn remedy(code: u32, kind: Kind) -> &'static str {
     match (code, kind) {
         (4, Kind::OpenLdap) => "; raise the size limit of the bind account (size.soft, size.hard, size.prtotal)",
@@ -321,26 +307,26 @@ fn container_attributes(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// What a container costs as long as the import lasts: names can be long, and so can a million short ones.
+/// Memory of a container during the import.
 fn kept_bytes(c: &SeenContainer) -> u64 {
     let text = c.external_id.len() + c.key.as_str().len() + c.name.len();
     (text + c.description.as_ref().map_or(0, |d| d.len())) as u64
 }
 
-/// A description as it is kept: the first value in byte order, at most [`MAX_DESCRIPTION`] characters of it.
+/// Stored description: the first value in byte order, truncated.
 fn description(entry: &Entry) -> Option<Box<str>> {
     let text = std::str::from_utf8(entry.get("description").iter().min()?).ok()?;
     let end = text.char_indices().nth(MAX_DESCRIPTION).map_or(text.len(), |(at, _)| at);
     text.get(..end).map(Box::from)
 }
 
-/// `None` for an entry whose name cannot be read.
-fn container(entry: Entry, known: &Known<'_>) -> Option<SeenContainer> {
+/// `None` for an entry with a malformed name.
+fn container(entry: Entry, known: &DnIndex<'_>) -> Option<SeenContainer> {
     let (key, name) = match key_and_name(&entry.dn) {
         Ok((key, name)) if !key.as_str().is_empty() => (key, name),
         Ok(_) => return None,
-        Err(fault) => {
-            tracing::debug!(%fault, "an entry is left out");
+        Err(error) => {
+            tracing::debug!(%error, "an entry is skipped");
             return None;
         }
     };
@@ -365,21 +351,21 @@ mod tests {
     #[test]
     fn only_success_is_a_complete_view() {
         let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
-        let judged = |outcome, entries, pages, unreadable| {
+        let view_of = |outcome, entries, pages, unreadable| {
             let end = SearchEnd { entries, pages, outcome, skipped: 0 };
-            judge(&end, unreadable, Kind::OpenLdap)
+            view(&end, unreadable, Kind::OpenLdap)
         };
-        assert_eq!(judged(result(0), 5, 1, 0), Ok(View::Complete));
-        assert!(matches!(judged(result(0), 5, 1, 1), Ok(View::Incomplete(_))));
+        assert_eq!(view_of(result(0), 5, 1, 0), Ok(View::Complete));
+        assert!(matches!(view_of(result(0), 5, 1, 1), Ok(View::Incomplete(_))));
         for code in [3, 4, 11, 51, 52] {
-            assert!(matches!(judged(result(code), 5, 1, 0), Ok(View::Incomplete(_))), "{code}");
-            assert!(judged(result(code), 0, 1, 0).is_err(), "{code}");
+            assert!(matches!(view_of(result(code), 5, 1, 0), Ok(View::Incomplete(_))), "{code}");
+            assert!(view_of(result(code), 0, 1, 0).is_err(), "{code}");
         }
         for code in [1, 10, 32, 50, 53, 80] {
-            assert!(judged(result(code), 5, 1, 0).is_err(), "{code}");
+            assert!(view_of(result(code), 5, 1, 0).is_err(), "{code}");
         }
-        assert!(matches!(judged(End::Lost, 5, 1, 0), Ok(View::Incomplete(_))));
-        assert!(judged(End::Lost, 5, 0, 0).is_err());
-        assert!(judged(End::Guard("answer not understood"), 5, 1, 0).is_err());
+        assert!(matches!(view_of(End::Lost, 5, 1, 0), Ok(View::Incomplete(_))));
+        assert!(view_of(End::Lost, 5, 0, 0).is_err());
+        assert!(view_of(End::Guard("answer not understood"), 5, 1, 0).is_err());
     }
 }

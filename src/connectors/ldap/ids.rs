@@ -1,11 +1,11 @@
-//! Immutable ids as directories write them, and how a filter asks for one. Which of them counts is decided in `domain`.
+//! Immutable ids in the directories' formats, and filters for them.
 
 use uuid::Uuid;
 
 use super::entry::Entry;
 use crate::domain::hierarchy::{EntryId, EntryIds, IdKind};
 
-/// The immutable ids of an entry, the best kind first. One that is not of its form is as good as none.
+/// Immutable ids of an entry, best kind first; malformed ones are ignored.
 pub fn ids(entry: &Entry) -> EntryIds {
     let guid = entry.first("objectGUID").and_then(|v| <[u8; 16]>::try_from(v).ok()).map(|v| {
         let value = Uuid::from_bytes_le(v).into_bytes();
@@ -20,14 +20,13 @@ pub fn ids(entry: &Entry) -> EntryIds {
     EntryIds([found.next(), found.next()])
 }
 
-/// `8-8-8-8` hexadecimal digits.
+/// Parses `8-8-8-8` hexadecimal digits.
 fn ns_unique_id(text: &str) -> Option<EntryId> {
     let digits: String = text.chars().filter(|c| *c != '-').collect();
     let value = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?.to_be_bytes();
     Some(EntryId { kind: IdKind::NsUniqueId, value })
 }
 
-/// How an id is written in a filter: `(entryUUID=...)`.
 pub fn id_filter(id: EntryId) -> String {
     match id.kind {
         IdKind::ObjectGuid => {

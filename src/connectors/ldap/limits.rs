@@ -1,5 +1,4 @@
-//! Which directories may be asked and how much they may send: the limits of one connection and the budget that the
-//! connections of one import share. Nothing here waits or talks.
+//! Limits of a connection, and the budget that the connections of an import share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,24 +6,23 @@ use std::time::Duration;
 
 use super::address::Policy;
 
-/// Limits of every connection. The default is what the product promises; an operator may narrow them.
+/// Limits of every connection. The defaults are promised; an operator may narrow them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Which directories may be connected to.
     pub hosts: Arc<Policy>,
-    /// The longest silence of the directory while an answer is due.
+    /// Idle timeout while a response is outstanding.
     pub idle: Duration,
-    /// The longest message, in bytes.
+    /// Bytes of a message.
     pub message: usize,
-    /// All bytes of one import.
+    /// Bytes received in an import.
     pub bytes: u64,
-    /// All entries of one import.
+    /// Entries received in an import.
     pub entries: u64,
-    /// Bytes of names and descriptions that one import keeps.
+    /// Bytes of names and descriptions kept in an import.
     pub kept: u64,
-    /// Pages of one search.
+    /// Pages of a search.
     pub pages: u32,
-    /// Entries that may lie between network and reader before the network is no longer read.
+    /// Entries buffered for the reader before the network is paused.
     pub ahead: u64,
 }
 
@@ -43,40 +41,30 @@ impl Default for Limits {
     }
 }
 
-/// What one import may still read, over all its connections.
+/// Consumption of an import over all its connections.
 #[derive(Debug)]
 pub struct Budget {
     bytes: AtomicU64,
     entries: AtomicU64,
     kept: AtomicU64,
-    most_bytes: u64,
-    most_entries: u64,
-    most_kept: u64,
+    limits: Limits,
 }
 
 impl Budget {
-    /// An untouched budget of [`Limits::bytes`], [`Limits::entries`] and [`Limits::kept`].
     pub fn new(limits: &Limits) -> Self {
-        Budget {
-            bytes: AtomicU64::new(0),
-            entries: AtomicU64::new(0),
-            kept: AtomicU64::new(0),
-            most_bytes: limits.bytes,
-            most_entries: limits.entries,
-            most_kept: limits.kept,
-        }
+        Budget { bytes: AtomicU64::new(0), entries: AtomicU64::new(0), kept: AtomicU64::new(0), limits: limits.clone() }
     }
 
-    /// Counts what came; `false` when that is more than the budget holds.
-    pub fn take(&self, bytes: u64, entries: u64) -> bool {
+    /// Counts received data; `false` if over a limit.
+    pub fn receive(&self, bytes: u64, entries: u64) -> bool {
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let entries = self.entries.fetch_add(entries, Ordering::Relaxed) + entries;
-        bytes <= self.most_bytes && entries <= self.most_entries
+        bytes <= self.limits.bytes && entries <= self.limits.entries
     }
 
-    /// Counts what is kept; `false` when that is more than the budget holds.
+    /// Counts kept data; `false` if over the limit.
     pub fn keep(&self, bytes: u64) -> bool {
-        self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.most_kept
+        self.kept.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limits.kept
     }
 }
 
@@ -87,11 +75,11 @@ mod tests {
     #[test]
     fn a_budget_is_used_up_by_what_all_connections_take_together() {
         let budget = Budget::new(&Limits { bytes: 10, entries: 2, ..Limits::default() });
-        assert!(budget.take(4, 1));
-        assert!(budget.take(6, 1));
-        assert!(!budget.take(0, 1));
+        assert!(budget.receive(4, 1));
+        assert!(budget.receive(6, 1));
+        assert!(!budget.receive(0, 1));
         let budget = Budget::new(&Limits { bytes: 10, ..Limits::default() });
-        assert!(!budget.take(11, 0));
+        assert!(!budget.receive(11, 0));
         let budget = Budget::new(&Limits { kept: 10, ..Limits::default() });
         assert!(budget.keep(6) && budget.keep(4) && !budget.keep(1));
     }

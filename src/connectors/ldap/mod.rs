@@ -1,34 +1,34 @@
-//! The LDAP connector: reads a directory that may be broken or hostile.
+//! The LDAP connector, for directories that may be broken or hostile.
 //!
-//! `connect`, `guard`, `pump` and `session` carry bytes and know no meaning; `settings`, `root_dse`, `hierarchy`,
-//! `removal` and `schema` know what directories are. Nothing here touches the database.
+//! `connect`, `guard`, `pump` and `session` are the transport; `settings`, `root_dse`, `hierarchy`, `removal` and
+//! `schema` interpret the data. The database is not used here.
 
-pub mod access_list;
+mod access_list;
 pub mod address;
 pub mod ber;
-pub mod cleaner;
-pub mod connect;
+pub(crate) mod connect;
 pub(crate) mod directory;
-pub mod entry;
-pub mod failure;
+mod entry;
+pub(crate) mod failure;
 pub mod guard;
-pub mod hierarchy;
-pub mod ids;
+mod hierarchy;
+mod ids;
 pub mod limits;
-pub mod partitions;
+mod partitions;
 mod password_policy;
-pub mod probe;
+pub(crate) mod probe;
 mod progress;
 mod pump;
 mod remark;
 mod remedy;
-pub mod removal;
-pub mod root_dse;
+mod removal;
+mod root_dse;
 #[cfg(test)]
 mod sample;
+mod sanitiser;
 pub mod schema;
-pub mod session;
-pub mod settings;
+mod session;
+mod settings;
 pub(crate) mod source;
 
 use std::sync::Arc;
@@ -48,43 +48,38 @@ use root_dse::RootDse;
 use session::Session;
 use settings::LdapSettings;
 
-/// What every connection of one import shares.
+/// Shared state of the connections of an import.
 pub struct Access {
-    /// Where and how.
     pub settings: LdapSettings,
-    /// The bind password.
     pub password: Secret,
-    /// Which certificates count.
     pub trust: Arc<ClientTrust>,
-    /// Limits of each connection.
     pub limits: Limits,
     budget: Arc<Budget>,
     total: Deadline,
-    /// Milliseconds that connecting has taken so far: the time to connect is for all connections together.
+    /// Milliseconds spent connecting: all connections share Connection Timeout.
     connecting: AtomicU64,
 }
 
 impl Access {
-    /// Starts the clock of the whole import.
+    /// Starts the time limit of the whole import.
     pub fn new(settings: LdapSettings, password: Secret, trust: Arc<ClientTrust>, limits: Limits) -> Self {
         let budget = Arc::new(Budget::new(&limits));
         let total = Deadline::after(settings.total_seconds);
         Access { settings, password, trust, limits, budget, total, connecting: AtomicU64::new(0) }
     }
 
-    /// `host:port` of the settings.
     pub fn label(&self) -> String {
         self.settings.target.label()
     }
 
-    /// Does a step within the time of the whole import.
+    /// Runs a step within the time limit of the whole import.
     pub async fn within<T>(&self, stage: Stage, step: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        self.total.bound(stage, &self.label(), step).await
+        self.total.within(stage, &self.label(), step).await
     }
 
-    /// Whether the time of the whole import is not over yet, for steps that nothing can interrupt.
+    /// Checks the time limit of the whole import after a step that cannot be cancelled.
     pub fn in_time(&self, stage: Stage) -> Result<(), Failure> {
-        if Instant::now() < self.total.at { Ok(()) } else { Err(self.total.over(stage, &self.label())) }
+        if Instant::now() < self.total.at { Ok(()) } else { Err(self.total.exceeded(stage, &self.label())) }
     }
 
     async fn open(&self, deadline: Deadline) -> Result<Session, Failure> {
@@ -102,15 +97,13 @@ impl Access {
         .await
     }
 
-    /// One more bound connection.
-    async fn another(&self) -> Result<Session, Failure> {
-        self.timed(async |deadline| self.open(deadline).await).await
+    async fn open_another(&self) -> Result<Session, Failure> {
+        self.within_connect_timeout(async |deadline| self.open(deadline).await).await
     }
 
-    /// Connects, binds and reads the root entry. Busy and unavailable servers and dropped connections are tried
-    /// again, all attempts together within the time to connect; a refused password never is.
+    /// Connects, binds and reads the root entry. Retries transient failures, within Connection Timeout.
     pub async fn connect(&self) -> Result<(Session, RootDse), Failure> {
-        self.timed(async |deadline| {
+        self.within_connect_timeout(async |deadline| {
             let mut delay = Duration::from_millis(self.settings.retry_delay_ms);
             let mut tries_left = self.settings.retries;
             loop {
@@ -121,7 +114,7 @@ impl Access {
                 if !failure.transient || tries_left == 0 || Instant::now() + delay >= deadline.at {
                     return Err(failure);
                 }
-                tracing::info!(%failure, "trying the directory again");
+                tracing::info!(%failure, "retrying the directory");
                 tokio::time::sleep(delay).await;
                 tries_left -= 1;
                 delay *= 2;
@@ -130,8 +123,11 @@ impl Access {
         .await
     }
 
-    /// Runs a step within what is left of the time to connect, and takes from it what the step needed.
-    async fn timed<T>(&self, step: impl AsyncFnOnce(Deadline) -> Result<T, Failure>) -> Result<T, Failure> {
+    /// Runs a step within the rest of Connection Timeout, and deducts its duration.
+    async fn within_connect_timeout<T>(
+        &self,
+        step: impl AsyncFnOnce(Deadline) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let seconds = self.settings.connect_seconds;
         let spent = Duration::from_millis(self.connecting.load(Ordering::Relaxed));
         let begin = Instant::now();
@@ -148,17 +144,17 @@ impl Access {
         Ok((session, root))
     }
 
-    /// Remarks on how the password travels, for every import that uses it this way.
+    /// Remarks on the transport of the password.
     pub fn transport_remarks(&self, session: &Session) -> Vec<String> {
         let target = &self.settings.target;
-        let remarks = remark::in_clear(target, session.peer()).into_iter().chain(remark::unverified(target));
+        let remarks = remark::in_clear(target, session.peer).into_iter().chain(remark::unverified(target));
         remarks.map(|remark| remark.to_string()).collect()
     }
 
-    /// Warnings on the account and on the server that was chosen.
+    /// Warnings on the account and the server.
     fn warnings(&self, session: &Session, root: &RootDse) -> Vec<String> {
         let catalogue = self.catalogue(root);
-        session.password_policy().remark().into_iter().chain(catalogue).map(|remark| remark.to_string()).collect()
+        session.policy.remark().into_iter().chain(catalogue).map(|remark| remark.to_string()).collect()
     }
 
     fn catalogue(&self, root: &RootDse) -> Option<Remark> {

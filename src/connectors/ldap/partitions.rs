@@ -1,7 +1,4 @@
-//! Which partitions a directory holds: the cross-references of the Active Directory family, the naming contexts of
-//! the root entry elsewhere.
-//!
-//! Only lists. What the partitions hold is read elsewhere, and what is missing from the list concludes nothing here.
+//! Partitions of a directory: cross-references of the Active Directory family, elsewhere naming contexts.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,42 +7,32 @@ use super::Access;
 use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, Stage, result_text};
 use super::root_dse::{Kind, MAX_CONTEXTS, RootDse};
-use super::session::{EVERY_ENTRY, End, PAGE, Scope, Session};
+use super::session::{EVERY_ENTRY, End, PAGE_SIZE, Scope, Session};
 use crate::domain::dn::{Dn, DnKey};
 
 const CROSS_REFERENCES: &str = "(objectClass=crossRef)";
 const ATTRIBUTES: &[&str] = &["nCName", "systemFlags", "Enabled"];
-/// FLAG_CR_NTDS_NC: a partition of this forest and not of somebody else's directory (MS-ADTS 2.2.10).
+/// FLAG_CR_NTDS_NC: a partition of this forest, not of another directory (MS-ADTS 2.2.10).
 const OF_THIS_FOREST: i32 = 1;
-/// FLAG_CR_NTDS_DOMAIN: a domain.
 const DOMAIN: i32 = 2;
 
-/// A partition that the directory lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The DN as listed.
     pub dn: Arc<str>,
-    /// Its normal form.
     pub key: DnKey,
-    /// Technical: no organisation lives there.
+    /// Technical: holds no organisation.
     pub hidden: bool,
-    /// Whether this server holds a copy of it.
+    /// This server holds a replica.
     pub held: bool,
 }
 
-/// Partitions that a directory lists.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Each once.
     pub partitions: Vec<Listed>,
-    /// What an administrator should know of the list.
     pub remark: Option<String>,
 }
 
-/// Lists the partitions, each once.
-///
-/// # Errors
-/// The list could not be read to its end: half a list would make the other half look like removed.
+/// Lists the partitions, each once. Fails on an incomplete list, since the missing half would look removed.
 pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Result<Listing, Failure> {
     if !root.kind.is_ad_family() {
         let named = root.contexts.iter().map(|(dn, key)| Listed {
@@ -65,10 +52,10 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
     let configuration =
         root.configuration.as_deref().ok_or_else(|| failure("the root entry names no configuration naming context"))?;
     let base = format!("CN=Partitions,{configuration}");
-    // Of each entry only what it says is kept: how much else it may hold is up to the directory.
+    // Entries are not kept: their size is up to the directory.
     let (mut known, mut listed) = (HashSet::new(), Vec::new());
     let search = async {
-        let page = root.paging.then_some(PAGE);
+        let page = root.paging.then_some(PAGE_SIZE);
         let end = session
             .search_paged(&base, Scope::OneLevel, CROSS_REFERENCES, ATTRIBUTES, page, &mut |entry| {
                 if listed.len() <= MAX_CONTEXTS {
@@ -89,8 +76,8 @@ pub async fn list(access: &Access, session: &mut Session, root: &RootDse) -> Res
     Ok(Listing { partitions: listed, remark: None })
 }
 
-/// Adds the entries directly below the root of the tree, where the root is a naming context (RFC 4512, section 5.1).
-/// What cannot be listed is remarked on; a stored partition does not go because of it before it was looked up.
+/// Adds the entries directly below the root of the tree if that is a naming context (RFC 4512, section 5.1). A refused
+/// search is a remark only: stored partitions are looked up before they are removed.
 async fn below_root(
     access: &Access,
     session: &mut Session,
@@ -103,7 +90,7 @@ async fn below_root(
     let mut known = HashSet::new();
     let partitions = &mut listing.partitions;
     let search = async {
-        let page = root.paging.then_some(PAGE);
+        let page = root.paging.then_some(PAGE_SIZE);
         let mut take = |entry: Entry| {
             let Some(key) = Dn::parse(&entry.dn).ok().filter(|dn| !dn.rdns().is_empty()).map(|dn| dn.key()) else {
                 return;
@@ -119,7 +106,7 @@ async fn below_root(
         let end = session.search_paged("", Scope::OneLevel, EVERY_ENTRY, &["1.1"], page, &mut take).await;
         match end.outcome {
             End::Result { code: 0, .. } => Ok(None),
-            // A server that lists no naming context need not hold the root.
+            // A server without listed naming contexts need not hold the root.
             End::Result { code: 32, .. } if root.contexts.is_empty() => Ok(None),
             End::Result { code, ref diagnostic, .. } => Ok(Some(result_text(code, diagnostic))),
             ref other => Err(session.failure(other)),
@@ -134,7 +121,7 @@ async fn below_root(
     Ok(())
 }
 
-/// The partition that a cross-reference stands for; `None` for another forest's and for one that is switched off.
+/// Partition of a cross-reference; `None` if of another forest or disabled.
 fn cross_reference(entry: &Entry, root: &RootDse) -> Option<Listed> {
     let flags = entry.first_text("systemFlags").and_then(|v| v.trim().parse::<i32>().ok()).unwrap_or(0);
     let enabled = !entry.first_text("Enabled").is_some_and(|v| v.trim().eq_ignore_ascii_case("FALSE"));
@@ -142,7 +129,7 @@ fn cross_reference(entry: &Entry, root: &RootDse) -> Option<Listed> {
     let key = match Dn::parse(dn) {
         Ok(parsed) if !parsed.rdns().is_empty() => parsed.key(),
         _ => {
-            tracing::warn!(cross_reference = entry.dn, "the name of a listed partition is not readable");
+            tracing::warn!(cross_reference = entry.dn, "the name of a listed partition is malformed");
             return None;
         }
     };

@@ -1,13 +1,10 @@
-//! Password policy of the bind account, as the answer to a bind tells it (draft-behera-ldap-password-policy-10,
-//! section 6).
-//!
-//! The request is not critical: a directory that knows no such policy answers without it.
+//! Password policy of the account, from the response to a bind (draft-behera-ldap-password-policy-10, section 6).
 
-use super::ber::{Fault, Reader, SEQUENCE, unsigned};
+use super::ber::{BerError, Reader, SEQUENCE, unsigned};
 use super::remark::Remark;
 use crate::domain::text::count;
 
-/// The control of request and response.
+/// OID of the request and response controls.
 pub(super) const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
 
 const WARNING: u8 = 0xa0;
@@ -22,27 +19,25 @@ const CHANGE_AFTER_RESET: u32 = 2;
 const CHANGE: &str =
     "Give the account a new password in the directory and enter it here, or exempt it from the policy.";
 
-/// Content of the response control.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// Seconds until the password expires, once the directory warns.
+    /// Seconds, once the directory warns.
     pub expires_in: Option<u32>,
-    /// Binds that are left with an expired password.
+    /// Remaining binds with an expired password.
     pub grace_logins: Option<u32>,
-    /// Number of the policy's error.
     pub error: Option<u32>,
 }
 
 impl PasswordPolicy {
-    /// What the value of the response control says; nothing if it cannot be read, for a bind is worth more.
+    /// Parses the response control; a malformed one is ignored, since the bind matters more.
     pub(super) fn of(value: &[u8]) -> PasswordPolicy {
-        PasswordPolicy::read(value).unwrap_or_else(|fault| {
-            tracing::warn!(%fault, "what the directory says of its password policy is not read");
+        PasswordPolicy::read(value).unwrap_or_else(|error| {
+            tracing::warn!(%error, "malformed password policy control");
             PasswordPolicy::default()
         })
     }
 
-    fn read(value: &[u8]) -> Result<PasswordPolicy, Fault> {
+    fn read(value: &[u8]) -> Result<PasswordPolicy, BerError> {
         let mut outer = Reader::new(value);
         let mut response = Reader::new(outer.take(SEQUENCE)?);
         outer.end()?;
@@ -58,12 +53,10 @@ impl PasswordPolicy {
         Ok(policy)
     }
 
-    /// Whether the directory serves nothing but a change of the password.
     pub(super) fn must_change(self) -> bool {
         self.error == Some(CHANGE_AFTER_RESET)
     }
 
-    /// Meaning for a bind that was refused.
     pub(super) fn refusal(self) -> Option<&'static str> {
         match self.error? {
             PASSWORD_EXPIRED => Some("password expired"),
@@ -73,7 +66,6 @@ impl PasswordPolicy {
         }
     }
 
-    /// Remark on a bind that was accepted.
     pub(super) fn remark(self) -> Option<Remark> {
         let (code, message) = if self.must_change() {
             ("mustChangePassword", "the account must change its password before the directory serves it".to_owned())
@@ -88,7 +80,7 @@ impl PasswordPolicy {
     }
 }
 
-/// In the largest unit of which there are at least two.
+/// Duration in the largest unit of which there are at least two.
 fn period(seconds: u32) -> String {
     let seconds = seconds as usize;
     match seconds {

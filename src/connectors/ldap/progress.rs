@@ -1,19 +1,18 @@
-//! The log of a search that takes long.
+//! Progress log of long searches.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Interval between two lines.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Does the work of a search of a partition, and logs meanwhile how many entries of it have come.
+/// Runs the search of a partition and logs the number of entries at intervals.
 pub(super) async fn logged<T>(partition: &str, entries: &AtomicU64, search: impl Future<Output = T>) -> T {
     let mut search = pin!(search);
     loop {
         match tokio::time::timeout(EVERY, search.as_mut()).await {
             Ok(end) => return end,
-            // Escaped: it is a name as the directory has it.
+            // Escaped, since the name is the directory's text.
             Err(_) => tracing::info!("{} entries of {partition:?}", entries.load(Relaxed)),
         }
     }

@@ -1,21 +1,18 @@
-//! Remarks on a directory that works, but not as it should: to the administrator who tests or imports it.
+//! Remarks on a working but unsafe or unsuitable connection, for tests and imports.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use super::connect::{Target, Transport};
 
-/// Ports of the global catalogue of Active Directory (MS-ADTS 3.1.1.3).
+/// Ports of the global catalogue (MS-ADTS 3.1.1.3).
 const GLOBAL_CATALOGUE: [u16; 2] = [3268, 3269];
 
-/// What is not as it should be, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// A name that programs can compare.
     pub code: String,
-    /// What was found; lower case, no full stop.
+    /// Lower case, no full stop.
     pub message: String,
-    /// What to do about it, a sentence.
     pub remedy: &'static str,
 }
 
@@ -25,7 +22,6 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Remark on a password that others could read on its way.
 pub(super) fn in_clear(target: &Target, peer: Option<IpAddr>) -> Option<Remark> {
     let loopback = peer.is_some_and(|ip| ip.to_canonical().is_loopback());
     (target.security == Transport::Plain && !loopback).then(|| Remark {
@@ -35,16 +31,14 @@ pub(super) fn in_clear(target: &Target, peer: Option<IpAddr>) -> Option<Remark> 
     })
 }
 
-/// Remark on a certificate that is not looked at.
 pub(super) fn unverified(target: &Target) -> Option<Remark> {
     (target.security != Transport::Plain && !target.verify).then(|| Remark {
         code: "validationOff".to_owned(),
-        message: format!("certificate validation is off: {} could be anybody", target.label()),
+        message: format!("certificate validation is off: {} may be an impostor", target.label()),
         remedy: "Set Certificate Validation to Full Validation.",
     })
 }
 
-/// Remark on a directory that is asked for its copy of the forest.
 pub(super) fn global_catalogue(target: &Target, is_ad_family: bool) -> Option<Remark> {
     (is_ad_family && GLOBAL_CATALOGUE.contains(&target.port)).then(|| Remark {
         code: "globalCatalogue".to_owned(),

@@ -1,6 +1,4 @@
-//! What a person can do about a failure: a short name of it that programs can compare, and a sentence.
-//!
-//! Pure. The reasons themselves are made where things fail.
+//! Codes and remedies of failures.
 
 use super::connect::{NOT_ALLOWED, NOT_ALLOWED_CODE};
 use super::failure::{BARE_NAME, Failure, FailureKind, MUST_CHANGE, Stage};
@@ -12,7 +10,7 @@ use crate::security::tls::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED};
 const WITHOUT_CLIENT_CERTIFICATE: &str = "Let the directory accept connections without a client certificate (OpenLDAP: \
                                            TLSVerifyClient allow); there is none to show here.";
 
-/// Reasons of the closed list that are no LDAP results, with their names and remedies. The first that fits counts.
+/// Prefixes of reasons, with code and remedy; the first match counts.
 const REASONS: [(&str, &str, &str); 31] = [
     ("name not found", "nameNotFound", "Check the spelling of Host and that this machine's name server knows it."),
     (
@@ -136,7 +134,7 @@ const REASONS: [(&str, &str, &str); 31] = [
     ("password is empty", "credentialsMissing", "Enter Username and Password."),
 ];
 
-/// The failure to read any of several partitions, with the reason of the first.
+/// Prefix of the failure to read any of several partitions.
 const NONE_READABLE: &str = "none of";
 
 impl From<Failure> for Error {
@@ -149,23 +147,22 @@ impl From<Failure> for Error {
     }
 }
 
-/// The name of a failure, what happened, and what to do about it.
+/// Code, message and remedy of a failure.
 pub(super) fn explain(failure: &Failure) -> Remark {
     let reason = failure.reason.as_str();
-    let known = REASONS.iter().find(|(start, _, _)| reason.starts_with(start));
-    let (code, remedy) = match (known, result(reason)) {
-        (Some((_, code, remedy)), _) => (*code, *remedy),
-        (None, found) => {
-            let (code, remedy) = found.map_or(("unexpectedAnswer", of_stage(failure.stage)), |(name, number)| {
-                (name, of_result(failure, number))
-            });
-            (if reason.starts_with(NONE_READABLE) { "noPartitionReadable" } else { code }, remedy)
-        }
+    let (code, remedy) = if let Some((_, code, remedy)) = REASONS.iter().find(|(start, ..)| reason.starts_with(start)) {
+        (*code, *remedy)
+    } else {
+        let (code, remedy) = match result(reason) {
+            Some((name, number)) => (name, of_result(failure, number)),
+            None => ("unexpectedAnswer", of_stage(failure.stage)),
+        };
+        (if reason.starts_with(NONE_READABLE) { "noPartitionReadable" } else { code }, remedy)
     };
     Remark { code: code.to_owned(), message: failure.to_string(), remedy }
 }
 
-/// Name and number of the first result in a reason: `dc=x: root entry not readable: noSuchObject (32): ...`.
+/// Name and number of the first LDAP result in a reason: `dc=x: root entry not readable: noSuchObject (32): ...`.
 fn result(reason: &str) -> Option<(&str, u32)> {
     let known = |(at, _): (usize, &str)| {
         let (before, rest) = (reason.get(..at)?, reason.get(at + 2..)?);

@@ -1,6 +1,6 @@
-//! The root entry of a directory (RFC 4512, section 5.1): which kind of server it is and what it lists.
+//! Root entry of a directory (RFC 4512, section 5.1), and the kind of server detected from it.
 //!
-//! The kind only chooses rules. A wrong guess must never delete anything.
+//! The kind only selects rules; a wrong guess must never remove a row.
 
 use std::collections::HashSet;
 
@@ -10,30 +10,22 @@ use super::guard::PAGED_RESULTS;
 use super::session::{EVERY_ENTRY, Session};
 use crate::domain::dn::{Dn, DnKey};
 
-/// Which rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Active Directory.
     ActiveDirectory,
-    /// Active Directory Lightweight Directory Services.
     AdLds,
-    /// Samba as a domain controller.
     SambaAd,
-    /// OpenLDAP.
     OpenLdap,
-    /// 389 Directory Server.
     Ds389,
-    /// Any other server of RFC 4512.
+    /// Another server of RFC 4512.
     Generic,
 }
 
 impl Kind {
-    /// Whether the rules of Active Directory apply.
     pub fn is_ad_family(self) -> bool {
         matches!(self, Kind::ActiveDirectory | Kind::AdLds | Kind::SambaAd)
     }
 
-    /// What people call it.
     pub fn name(self) -> &'static str {
         match self {
             Kind::ActiveDirectory => "Active Directory",
@@ -46,27 +38,21 @@ impl Kind {
     }
 }
 
-/// What the root entry said.
 #[derive(Debug, Clone)]
 pub struct RootDse {
-    /// Which rules apply.
     pub kind: Kind,
-    /// What the server calls itself, where it does.
+    /// Name and version that the server claims, sanitised.
     pub vendor: Option<String>,
-    /// Whether searches can be paged (RFC 2696).
+    /// Support of paged searches (RFC 2696).
     pub paging: bool,
-    /// The listed naming contexts: DN as sent and its normal form, each once.
+    /// Naming contexts: DN as sent and key, each once.
     pub contexts: Vec<(String, DnKey)>,
-    /// Whether the root of the tree is a naming context itself, or none is listed: then what lies directly below the
-    /// root has to be looked for.
+    /// The root of the tree is a naming context, or none is listed: the entries directly below the root must be listed.
     pub open_root: bool,
-    /// The configuration naming context of the Active Directory family.
     pub configuration: Option<String>,
-    /// Its schema naming context.
     pub schema: Option<String>,
-    /// The entry that holds the schema (RFC 4512, section 4.4).
     pub subschema: Option<String>,
-    /// Naming contexts that hold no organisation.
+    /// Naming contexts without an organisation.
     pub(super) technical: Vec<DnKey>,
 }
 
@@ -84,45 +70,39 @@ const ATTRIBUTES: &[&str] = &[
 ];
 const CAPABILITY_AD: &str = "1.2.840.113556.1.4.800";
 const CAPABILITY_AD_LDS: &str = "1.2.840.113556.1.4.1851";
-/// A server's name of itself is shown to people, and it is a stranger's text.
 const MAX_VENDOR: usize = 100;
-/// More naming contexts than any directory has. Each is read by itself and compared with all others.
+/// Each naming context costs a search and a comparison with all others.
 pub(super) const MAX_CONTEXTS: usize = 1_000;
 const TECHNICAL: [&str; 6] = ["cn=config", "cn=schema", "cn=monitor", "cn=changelog", "cn=accesslog", "o=netscaperoot"];
 
 impl RootDse {
-    /// A root entry that says nothing but what server it is of.
     #[cfg(test)]
     pub(super) fn of(kind: Kind) -> Self {
-        let contexts = Vec::new();
-        let technical = Vec::new();
         RootDse {
             kind,
             vendor: None,
             paging: true,
-            contexts,
+            contexts: Vec::new(),
             open_root: false,
             configuration: None,
             schema: None,
             subschema: None,
-            technical,
+            technical: Vec::new(),
         }
     }
 
-    /// Whether a naming context is technical.
     pub fn is_technical(&self, key: &DnKey) -> bool {
         TECHNICAL.contains(&key.as_str()) || self.technical.contains(key)
     }
 }
 
-/// Reads the root entry.
 pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
     let answer = session.read("", EVERY_ENTRY, ATTRIBUTES).await?;
     let Some(entry) = answer.entry.filter(|_| answer.code == 0) else {
         let reason =
             if answer.code == 0 { "no entry".to_owned() } else { result_text(answer.code, &answer.diagnostic) };
         let failure = Failure::new(Stage::Root, session.label(), reason);
-        return Err(if matches!(answer.code, 51 | 52) { failure.worth_a_retry() } else { failure });
+        return Err(if matches!(answer.code, 51 | 52) { failure.as_transient() } else { failure });
     };
     let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
     let text = |name: &str| entry.first_text(name).map(str::to_owned).filter(|t| !t.trim().is_empty());
@@ -130,7 +110,7 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
     let mut open_root = entry.get("namingContexts").is_empty();
     for dn in entry.texts("namingContexts") {
         if dn.trim().is_empty() {
-            // RFC 4512, section 5.1: a server that holds the root of the tree lists an empty name.
+            // RFC 4512, section 5.1: an empty name is the root of the tree.
             open_root = true;
             continue;
         }
@@ -147,7 +127,7 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
         }
     }
     if unreadable > 0 {
-        tracing::warn!(unreadable, "naming contexts whose names cannot be read are left out");
+        tracing::warn!(unreadable, "naming contexts with malformed names are skipped");
     }
     let (configuration, schema) = (text("configurationNamingContext"), text("schemaNamingContext"));
     let technical =
@@ -165,7 +145,6 @@ pub async fn read(session: &mut Session) -> Result<RootDse, Failure> {
     })
 }
 
-/// Which rules apply; the first that fits.
 fn kind(entry: &Entry) -> Kind {
     let has = |name: &str, value: &str| entry.texts(name).any(|v| v.eq_ignore_ascii_case(value));
     let starts =
@@ -186,7 +165,6 @@ fn kind(entry: &Entry) -> Kind {
     }
 }
 
-/// Name and version as the server tells them.
 fn vendor(entry: &Entry) -> Option<String> {
     let parts: Vec<&str> = ["vendorName", "vendorVersion"].iter().filter_map(|name| entry.first_text(name)).collect();
     let text: String = parts.join(", ").chars().take(MAX_VENDOR).collect();

@@ -1,4 +1,4 @@
-//! Messages made by hand for tests, well formed or not.
+//! Handmade LDAP messages for tests, well formed or not.
 
 use super::ber::{ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET};
 use super::guard::PAGED_RESULTS;

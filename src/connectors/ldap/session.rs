@@ -1,7 +1,7 @@
-//! An open, bound connection to a directory, and the searches on it.
+//! Bound connection to a directory, and searches on it.
 //!
-//! Between network and LDAP library stands the guard; both run in tasks of their own, which end with the session.
-//! Referrals are never followed and aliases never dereferenced. What entries mean is not known here.
+//! The guard sits between network and LDAP library; pump and library run in tasks that end with the session. Referrals
+//! are never followed and aliases never dereferenced.
 
 mod single;
 #[cfg(test)]
@@ -15,7 +15,6 @@ use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, Sear
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::cleaner::Cleaner;
 use super::connect::{Deadline, Target, Wire, connect};
 use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, LOST, MUST_CHANGE, NOT_UNDERSTOOD, Stage, bind_failure, result_text};
@@ -23,74 +22,63 @@ use super::guard::{PAGED_RESULTS, paged_cookie};
 use super::limits::{Budget, Limits};
 use super::password_policy::{PASSWORD_POLICY, PasswordPolicy};
 use super::pump::{Flow, Stop, pump};
+use super::sanitiser::Sanitiser;
 use crate::security::secret::Secret;
 use crate::security::tls::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, ClientTrust};
 
 pub use ldap3::Scope;
 pub use single::{BaseRead, Question};
 
-/// The filter that every entry passes.
 pub const EVERY_ENTRY: &str = "(objectClass=*)";
-/// Entries of one page of a search.
-pub const PAGE: u32 = 500;
-/// Time limit for closing a connection.
+pub const PAGE_SIZE: u32 = 500;
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
-/// The code with which a filter of ours that is none is answered, as LDAP client libraries do.
+/// Result code of an invalid filter, as in LDAP client libraries.
 const FILTER_ERROR: u32 = 87;
 
-/// An open, bound connection. Dropping it closes the connection at once; [`Session::close`] says good-bye first.
-///
-/// A search that is given up half-way (by a time limit) ends the session: later ones fail as if the connection were
-/// lost.
+/// Dropping a session closes the connection immediately; [`Session::close`] unbinds first. A cancelled search ends the
+/// session: later ones fail as if the connection were lost.
 #[derive(Debug)]
 pub struct Session {
     ldap: Ldap,
     at: String,
     stage: Stage,
     flow: Arc<Flow>,
-    cleaner: Cleaner,
+    sanitiser: Sanitiser,
     limits: Limits,
     searching: bool,
-    peer: Option<std::net::IpAddr>,
-    policy: PasswordPolicy,
+    pub(super) peer: Option<std::net::IpAddr>,
+    /// From the response to the bind.
+    pub(super) policy: PasswordPolicy,
     library: JoinHandle<()>,
     pump: JoinHandle<()>,
 }
 
-/// How a search ended. Only [`End::Result`] with code 0 means that everything came.
+/// End of a search. Only [`End::Result`] with code 0 means that all entries arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// The directory said how (RFC 4511, section 4.1.9): of the last page, or of the first one that did not end in 0.
+    /// Result (RFC 4511, section 4.1.9) of the last page, or of the first with another code than 0.
     Result {
-        /// The result code.
         code: u32,
-        /// The nearest entry that exists, as the directory spelled it; often empty.
         matched: String,
-        /// The directory's text in quotes, fit to be shown, and what is known from the bind; often empty.
+        /// The directory's sanitised text in quotes, and a note from the bind; often empty.
         diagnostic: String,
     },
-    /// The connection was lost.
     Lost,
-    /// It was stopped for this reason of the closed list: by the guard, or by TLS.
+    /// Stopped by guard or TLS, for a reason of the closed list.
     Guard(&'static str),
-    /// The directory was silent for this many seconds.
     Idle(u64),
 }
 
-/// How a search went. The entries themselves went to the caller as they came.
+/// Outcome of a search, whose entries were passed on as they arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchEnd {
-    /// Entries handed out.
     pub entries: u64,
-    /// Pages whose result came. What came before a loss is worth something if there is one.
     pub pages: u32,
-    /// How it ended.
     pub outcome: End,
-    /// Entries that could not be read and were dropped.
+    /// Malformed entries that were dropped.
     pub skipped: u64,
 }
 
-/// One search of the wire: a page, or the whole of an unpaged one.
 struct Query<'a> {
     base: &'a str,
     scope: Scope,
@@ -98,15 +86,10 @@ struct Query<'a> {
     attributes: &'a [&'a str],
 }
 
-/// Takes the entries of a search as they come.
 pub type OnEntry<'a> = dyn FnMut(Entry) + Send + 'a;
 
 impl Session {
     /// Resolves, connects, secures and binds (simple, LDAPv3: RFC 4511, section 4.2), all before `deadline`.
-    ///
-    /// # Errors
-    /// With the stage that it came to. An empty username or password is refused here and nothing is sent: a bind with
-    /// an empty password would be anonymous and might succeed (RFC 4513, section 5.1.2).
     pub async fn open(
         target: &Target,
         trust: &ClientTrust,
@@ -117,16 +100,13 @@ impl Session {
         deadline: Deadline,
     ) -> Result<Session, Failure> {
         let at = target.label();
-        not_empty(&at, username, password)?;
-        let wire = connect(target, trust, &Cleaner::new(password), limits, deadline).await?;
-        deadline.bound(Stage::Bind, &at, Session::bound(wire, target, username, password, limits, budget)).await
+        require_credentials(&at, username, password)?;
+        let wire = connect(target, trust, &Sanitiser::new(password), limits, deadline).await?;
+        deadline.within(Stage::Bind, &at, Session::bind_on(wire, target, username, password, limits, budget)).await
     }
 
-    /// Binds on a connection that is open and, where asked for, secured.
-    ///
-    /// # Errors
-    /// As [`Session::open`].
-    pub(super) async fn bound(
+    /// Binds on an open connection, which is secured if configured.
+    pub(super) async fn bind_on(
         wire: Wire,
         target: &Target,
         username: &str,
@@ -135,9 +115,9 @@ impl Session {
         budget: &Arc<Budget>,
     ) -> Result<Session, Failure> {
         let at = target.label();
-        not_empty(&at, username, password)?;
+        require_credentials(&at, username, password)?;
         let asked = matches!(&wire, Wire::Tls(_, true));
-        let mut session = Session::start(wire, at, Cleaner::new(password), limits, budget).await?;
+        let mut session = Session::start(wire, at, Sanitiser::new(password), limits, budget).await?;
         match session.bind(username, password).await {
             Ok(()) => Ok(session),
             Err(lost) if asked && lost.reason == LOST => {
@@ -147,36 +127,20 @@ impl Session {
         }
     }
 
-    /// `host:port` of the settings.
     pub fn label(&self) -> &str {
         &self.at
     }
 
-    /// A text of the directory, fit to be shown: without the password, should it be in there.
     pub fn clean(&self, text: &str) -> String {
-        self.cleaner.clean(text)
+        self.sanitiser.clean(text)
     }
 
-    /// The address of the other end.
-    pub fn peer(&self) -> Option<std::net::IpAddr> {
-        self.peer
-    }
-
-    /// What the directory said about the password when it accepted it.
-    pub fn password_policy(&self) -> PasswordPolicy {
-        self.policy
-    }
-
-    /// What failures of this session are ascribed to from now on.
     pub fn enter(&mut self, stage: Stage) {
         self.stage = stage;
     }
 
-    /// Searches page by page (RFC 2696), or all at once with `page_size` `None`. The control is not critical, so a
+    /// Searches page by page (RFC 2696), or unpaged with `page_size` `None`. The control is not critical, so a
     /// directory without paging answers in one page.
-    ///
-    /// Ends with the first page whose result is not 0, and with the page whose cookie is empty. Entries reach
-    /// `on_entry` as they come, in whatever way it ends.
     pub async fn search_paged(
         &mut self,
         base: &str,
@@ -194,36 +158,36 @@ impl Session {
         end
     }
 
-    /// The failure that an end without a result is, at the stage of this session.
+    /// Failure of a search at the current stage.
     pub fn failure(&self, end: &End) -> Failure {
         match end {
-            End::Lost => Failure::new(self.stage, &self.at, LOST).worth_a_retry(),
+            End::Lost => Failure::new(self.stage, &self.at, LOST).as_transient(),
             End::Guard(reason) => Failure::new(self.stage, &self.at, *reason),
-            End::Idle(seconds) => Failure::out_of_time(self.stage, &self.at, *seconds),
+            End::Idle(seconds) => Failure::timeout(self.stage, &self.at, *seconds),
             End::Result { code, diagnostic, .. } => {
                 let failure = Failure::new(self.stage, &self.at, result_text(*code, diagnostic));
-                if matches!(code, 51 | 52) { failure.worth_a_retry() } else { failure }
+                if matches!(code, 51 | 52) { failure.as_transient() } else { failure }
             }
         }
     }
 
-    /// Says good-bye (RFC 4511, section 4.3) and closes.
+    /// Unbinds (RFC 4511, section 4.3) and closes.
     pub async fn close(mut self) {
         if self.searching {
             return;
         }
-        let farewell = async {
+        let unbind = async {
             let _ = self.ldap.unbind().await;
             let _ = (&mut self.pump).await;
         };
-        let _ = timeout(UNBIND_TIMEOUT, farewell).await;
+        let _ = timeout(UNBIND_TIMEOUT, unbind).await;
     }
 
-    /// Puts guard and library on an open connection.
+    /// Starts pump and library on an open connection.
     async fn start(
         wire: Wire,
         at: String,
-        cleaner: Cleaner,
+        sanitiser: Sanitiser,
         limits: &Limits,
         budget: &Arc<Budget>,
     ) -> Result<Session, Failure> {
@@ -239,7 +203,7 @@ impl Session {
         let flow = Arc::new(Flow::new());
         let library = tokio::spawn(async move {
             if let Err(error) = connection.drive().await {
-                tracing::debug!(%error, "the LDAP library gave up a connection");
+                tracing::debug!(%error, "the LDAP library closed a connection");
             }
         });
         let peer = match &wire {
@@ -254,14 +218,14 @@ impl Session {
         let (stage, limits) = (Stage::Bind, limits.clone());
         let peer = peer.ok().map(|a| a.ip());
         let policy = PasswordPolicy::default();
-        Ok(Session { ldap, at, stage, flow, cleaner, limits, searching: false, peer, policy, library, pump })
+        Ok(Session { ldap, at, stage, flow, sanitiser, limits, searching: false, peer, policy, library, pump })
     }
 
     async fn bind(&mut self, username: &str, password: &Secret) -> Result<(), Failure> {
-        // Not critical: who knows no password policy answers without it.
+        // Not critical: a directory without password policies ignores it.
         self.ldap.with_controls(RawControl { ctype: PASSWORD_POLICY.to_owned(), crit: false, val: None });
         let Ok(result) = self.ldap.simple_bind(username, password.expose()).await else {
-            return Err(self.failure(&self.ended()));
+            return Err(self.failure(&self.end()));
         };
         let said = result.ctrls.iter().find(|control| control.1.ctype == PASSWORD_POLICY);
         let value = said.map(|control| control.1.val.as_deref().unwrap_or_default());
@@ -272,9 +236,9 @@ impl Session {
         }
     }
 
-    /// The directory's text with a result, and that it refuses all but a change of the password, where it said so.
-    fn words(&self, code: u32, text: &str) -> String {
-        let mut words = self.cleaner.quote(text);
+    /// Diagnostic of a result, with a note if the account must change its password.
+    fn diagnostic(&self, code: u32, text: &str) -> String {
+        let mut words = self.sanitiser.quote(text);
         if matches!(code, 1 | 50 | 53) && self.policy.must_change() {
             words.push_str(if words.is_empty() { "" } else { "; " });
             words.push_str(MUST_CHANGE);
@@ -323,7 +287,7 @@ impl Session {
         }
     }
 
-    /// One page: its result and the cookie of the next. Fails with the reason if no result came.
+    /// Reads a page: its result and the cookie of the next. Fails without a result.
     async fn page(
         &self,
         ldap: &mut Ldap,
@@ -338,11 +302,11 @@ impl Session {
         let mut stream = match started {
             Ok(stream) => stream,
             Err(LdapError::FilterParsing) => {
-                tracing::error!(filter, "a search filter of ours cannot be read");
+                tracing::error!(filter, "invalid search filter");
                 let end = End::Result { code: FILTER_ERROR, matched: String::new(), diagnostic: String::new() };
                 return Ok((end, Vec::new()));
             }
-            Err(_) => return Err(self.ended()),
+            Err(_) => return Err(self.end()),
         };
         loop {
             match stream.next().await {
@@ -354,10 +318,10 @@ impl Session {
                     }
                 }
                 Ok(None) => break,
-                Err(_) => return Err(self.ended()),
+                Err(_) => return Err(self.end()),
             }
         }
-        // That the stream ended proves nothing; only the result does.
+        // Only the result proves that all entries arrived, not the end of the stream.
         let result = stream.finish().await;
         let paged = result.ctrls.iter().find(|control| control.1.ctype == PAGED_RESULTS);
         let cookie = match paged.and_then(|control| control.1.val.as_deref()).map(paged_cookie) {
@@ -365,12 +329,11 @@ impl Session {
             Some(Ok(cookie)) => cookie.to_vec(),
             Some(Err(_)) => return Err(End::Guard(NOT_UNDERSTOOD)),
         };
-        let diagnostic = self.words(result.rc, &result.text);
+        let diagnostic = self.diagnostic(result.rc, &result.text);
         Ok((End::Result { code: result.rc, matched: result.matched, diagnostic }, cookie))
     }
 
-    /// Why the connection ended.
-    fn ended(&self) -> End {
+    fn end(&self) -> End {
         match self.flow.stopped() {
             Stop::Lost => End::Lost,
             Stop::NotUnderstood => End::Guard(NOT_UNDERSTOOD),
@@ -381,11 +344,11 @@ impl Session {
     }
 }
 
-/// A bind with a name and an empty password would be anonymous.
-fn not_empty(at: &str, username: &str, password: &Secret) -> Result<(), Failure> {
+/// A bind with an empty password would be anonymous and might succeed (RFC 4513, section 5.1.2).
+fn require_credentials(at: &str, username: &str, password: &Secret) -> Result<(), Failure> {
     for (what, text) in [("username", username), ("password", password.expose())] {
         if text.is_empty() {
-            return Err(Failure::new(Stage::Bind, at, format!("{what} is empty")).of_settings());
+            return Err(Failure::new(Stage::Bind, at, format!("{what} is empty")).in_settings());
         }
     }
     Ok(())

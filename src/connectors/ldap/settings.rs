@@ -1,36 +1,27 @@
-//! From stored setting values to where and how to connect: the forms of Host, the choice of port and transport, and
-//! the contradictions that are refused before anything is opened.
+//! Validated settings of a directory: the forms of Host, the choice of port and transport, and contradictions.
 
 use super::connect::{Target, Transport};
 use crate::connectors::definitions::{self, ldap_setting as id};
 use crate::domain::setting::{SettingErrors, Values};
 
-/// Settings that an import can start with.
 #[derive(Debug, Clone)]
 pub struct LdapSettings {
-    /// The directory.
     pub target: Target,
-    /// The bind identity.
     pub username: String,
-    /// Seconds to connect, secure and bind.
+    /// To connect, secure and bind.
     pub connect_seconds: u64,
-    /// Seconds for the whole import.
+    /// For the whole import.
     pub total_seconds: u64,
-    /// Further attempts after a transient fault.
+    /// After transient failures.
     pub retries: u32,
-    /// Milliseconds before the first of them; doubles.
+    /// Before the first retry; doubles.
     pub retry_delay_ms: u64,
-    /// Technical partitions are not added.
     pub skip_hidden: bool,
-    /// Auxiliary classes become object types too.
     pub auxiliary: bool,
 }
 
 impl LdapSettings {
-    /// Checks the open values of a system. The password is checked by whoever opens it.
-    ///
-    /// # Errors
-    /// Sentences that name the invalid settings, with their values where these are not secret.
+    /// Validates all settings but the password.
     pub fn read(values: &Values) -> Result<LdapSettings, SettingErrors> {
         let mut errors = SettingErrors::default();
         let definition = definitions::by_id(definitions::LDAP).map(|d| d.settings).unwrap_or_default();
@@ -58,7 +49,6 @@ impl LdapSettings {
     }
 }
 
-/// Host as its parts.
 #[derive(Debug, PartialEq, Eq)]
 struct Host<'a> {
     secure_scheme: Option<bool>,
@@ -116,10 +106,7 @@ fn host(text: &str) -> Option<Host<'_>> {
         Some(_) => return None,
         None => (None, text),
     };
-    let rest = match secure_scheme {
-        Some(_) => rest.strip_suffix('/').unwrap_or(rest),
-        None => rest,
-    };
+    let rest = rest.strip_suffix('/').filter(|_| secure_scheme.is_some()).unwrap_or(rest);
     let (name, port) = if let Some(bracketed) = rest.strip_prefix('[') {
         let (address, after) = bracketed.split_once(']')?;
         address.parse::<std::net::Ipv6Addr>().ok()?;
@@ -132,8 +119,8 @@ fn host(text: &str) -> Option<Host<'_>> {
         if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
             return None;
         }
-        // A last label that is a number makes it an address (WHATWG URL, "ends in a number"); the many spellings that
-        // some resolvers understand are no way round the rules for addresses.
+        // A numeric last label makes it an address (WHATWG URL, "ends in a number"); other spellings that some
+        // resolvers accept must not bypass the address policy.
         let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next().unwrap_or_default();
         if is_number(last) && name.parse::<std::net::Ipv4Addr>().is_err() {
             return None;
@@ -148,7 +135,7 @@ fn host(text: &str) -> Option<Host<'_>> {
     Some(Host { secure_scheme, name, port })
 }
 
-/// Decimal, octal or hexadecimal, as C writes numbers.
+/// Decimal, octal or hexadecimal, as in C.
 fn is_number(label: &str) -> bool {
     let lower = label.to_ascii_lowercase();
     match lower.strip_prefix("0x") {

@@ -1,4 +1,4 @@
-//! A configured directory: settings checked, password not opened yet, nothing connected.
+//! A configured directory: settings validated, password still sealed, not connected.
 
 use super::connect::{NOT_ALLOWED, NOT_ALLOWED_CODE};
 use super::directory::Directory;
@@ -14,10 +14,8 @@ use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
-/// A stored password whose target changed is not used until it is sent again.
 const REENTER: &str = "password must be re-entered because the connection target changed";
 
-/// Directory of a connected system, and what a connection to it needs.
 pub(crate) struct LdapSource {
     system: i64,
     settings: LdapSettings,
@@ -25,7 +23,7 @@ pub(crate) struct LdapSource {
     resources: Resources,
 }
 
-/// Settings that a connection can be made with; the password is not looked at.
+/// Validates all settings but the password, and the host against the address policy.
 fn check(stored: &Settings, resources: &Resources) -> Result<LdapSettings, SettingErrors> {
     let settings = LdapSettings::read(&stored.values())?;
     if resources.ldap_limits.hosts.refuses(&settings.target.host, settings.target.port) {
@@ -42,29 +40,22 @@ fn with_password(errors: Option<SettingErrors>, is_set: bool) -> SettingErrors {
     errors
 }
 
-/// Password as it was given.
 enum Password {
-    /// Sent along by the caller.
     Sent(Secret),
-    /// As it is stored.
     Sealed(Vec<u8>),
 }
 
-/// Result of a connection test, and where it connected to.
 #[derive(Debug)]
 pub struct Tested {
-    /// Host of the settings.
     pub host: String,
-    /// Port that follows from the settings.
     pub port: u16,
-    /// Outcome of each stage.
     pub report: Report,
 }
 
 impl LdapSource {
     pub fn configure(system: i64, stored: &Settings, sent: Option<Secret>, resources: Resources) -> Result<Self> {
         let sealed = stored.sealed(ldap_setting::PASSWORD);
-        // First of all: whatever else is wrong with a new target, the stored password was not entered for it.
+        // Checked first, whatever else is invalid: the stored password was entered for another target.
         if sent.is_none() && matches!(sealed, Some((_, true))) {
             return Err(Error::BadRequest(REENTER.to_owned()));
         }
@@ -112,7 +103,7 @@ impl LdapSource {
     pub async fn test(self) -> Result<Tested> {
         let (host, port) = (self.settings.target.host.clone(), self.settings.target.port);
         let report = probe(&self.access()?).await;
-        // Refused as an import refuses it, whether the host was an address or a name that led to one.
+        // The same error as that of an import, for an address as well as for a name that resolves to it.
         if let Some(Outcome::Failed(finding)) = report.stages.first().map(|s| &s.outcome)
             && finding.code == NOT_ALLOWED_CODE
         {
@@ -121,7 +112,7 @@ impl LdapSource {
         Ok(Tested { host, port, report })
     }
 
-    /// Opens the password and starts the clock of the whole run.
+    /// Opens the password and starts the time limit of the run.
     fn access(self) -> Result<Access> {
         let LdapSource { system, settings, password, resources } = self;
         let password = match password {
@@ -129,7 +120,7 @@ impl LdapSource {
             Password::Sealed(sealed) => resources
                 .keyring
                 .open_setting(system, ldap_setting::PASSWORD, &sealed)
-                .map_err(|e| Error::internal("the stored password does not open", e))?,
+                .map_err(|e| Error::internal("the stored password cannot be opened", e))?,
         };
         Ok(Access::new(settings, password, resources.trust, resources.ldap_limits))
     }

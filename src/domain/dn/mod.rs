@@ -1,9 +1,7 @@
-//! Distinguished names: reading them (RFC 4514, tolerant of the RFC 1779 quoted and `;` forms) and bringing
-//! them to one normal form for comparison.
+//! Distinguished names: parsing (RFC 4514, tolerant of the quoted and `;` forms of RFC 1779) and normalisation.
 //!
-//! The key compares; the DN as the server sent it is what is shown and what is sent back. A DN is never split
-//! at commas as text: everything goes through [`Dn::parse`]. No Unicode normalisation happens here, because
-//! 389 Directory Server tells composed and decomposed accents apart.
+//! Keys are compared; the DN as the server sent it is shown and sent back. A DN is never split at commas as text. No
+//! Unicode normalisation, because 389 Directory Server distinguishes composed from decomposed accents.
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing))]
 
 mod reader;
@@ -15,35 +13,30 @@ use std::fmt;
 
 use reader::{Pair, Reader};
 
-/// The longest DN that is read, in bytes; a longer one belongs to a broken or hostile directory.
+/// Only broken or hostile directories have longer DNs, in bytes.
 pub const MAX_DN_BYTES: usize = 8 * 1024;
-/// The deepest DN that is read, in RDNs.
 pub const MAX_RDNS: usize = 256;
 
 const RDN_SEPARATOR: char = '\u{1e}';
 const AVA_SEPARATOR: char = '\u{1f}';
 const KEY_ESCAPE: char = '\u{1d}';
 
-/// Why a text is not a DN. The text itself is never part of the message.
+/// Parse error. The text itself is never part of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DnFault {
-    /// Longer than [`MAX_DN_BYTES`].
+pub enum DnError {
     TooLong,
-    /// More RDNs than [`MAX_RDNS`].
     TooDeep,
-    /// Not of the form of RFC 4514.
     Malformed,
-    /// Escaped bytes that are no UTF-8.
     NotUtf8,
 }
 
-impl fmt::Display for DnFault {
+impl fmt::Display for DnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DnFault::TooLong => "the DN is longer than 8192 bytes",
-            DnFault::TooDeep => "the DN has more than 256 parts",
-            DnFault::Malformed => "the DN is not of the form of RFC 4514",
-            DnFault::NotUtf8 => "the DN holds bytes that are not UTF-8",
+            DnError::TooLong => "the DN is longer than 8192 bytes",
+            DnError::TooDeep => "the DN has more than 256 parts",
+            DnError::Malformed => "the DN is not of the form of RFC 4514",
+            DnError::NotUtf8 => "the DN holds bytes that are not UTF-8",
         })
     }
 }
@@ -54,13 +47,13 @@ pub struct Dn {
     rdns: Vec<Rdn>,
 }
 
-/// One relative distinguished name: its attribute-value pairs, sorted as the key wants them.
+/// A relative distinguished name: attribute-value pairs, sorted by type, then value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rdn {
     pairs: Vec<Ava>,
 }
 
-/// One attribute type and value of an RDN.
+/// An attribute type and value of an RDN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ava {
     attribute: String,
@@ -68,9 +61,9 @@ pub struct Ava {
 }
 
 impl Dn {
-    /// Reads a DN. Escapes (`\,` and `\2C`), quoted values, `#hex`, blanks round separators and multi-valued
-    /// RDNs are understood.
-    pub fn parse(text: &str) -> Result<Dn, DnFault> {
+    /// Parses a DN, with escapes (`\,` and `\2C`), quoted values, blanks round separators and multi-valued RDNs. A
+    /// `#hex` value stays text.
+    pub fn parse(text: &str) -> Result<Dn, DnError> {
         let mut reader = Reader::new(text)?;
         let mut rdns = Vec::with_capacity(8);
         while reader.next_rdn()? {
@@ -80,7 +73,7 @@ impl Dn {
         Ok(Dn { rdns })
     }
 
-    /// The normal form: equal for every spelling of the same name.
+    /// Normal form, equal for every spelling of the same name.
     pub fn key(&self) -> DnKey {
         let pairs = self.rdns.iter().flat_map(Rdn::pairs);
         let mut key = String::with_capacity(pairs.map(|p| p.attribute.len() + p.value.len() + 2).sum());
@@ -93,23 +86,21 @@ impl Dn {
         DnKey(key.into_boxed_str())
     }
 
-    /// What a person calls the entry: the unescaped value of its own RDN, several joined by `+`. Empty for the
-    /// root DSE.
+    /// Display name: the unescaped value of the first RDN, several joined by `+`. Empty for the root DSE.
     pub fn name(&self) -> String {
-        joined(self.rdns.first().iter().flat_map(|rdn| rdn.pairs.iter().map(|p| p.value.as_str())))
+        join_values(self.rdns.first().iter().flat_map(|rdn| rdn.pairs.iter().map(|p| p.value.as_str())))
     }
 
-    /// The RDNs, the entry's own first.
+    /// RDNs, the entry's own first.
     pub fn rdns(&self) -> &[Rdn] {
         &self.rdns
     }
 
-    /// The name of the entry above.
     pub fn parent(&self) -> Dn {
         Dn { rdns: self.rdns.iter().skip(1).cloned().collect() }
     }
 
-    /// The first `count` RDNs put in front of `parent` as it is written there.
+    /// The first `count` RDNs prepended to the text of `parent`.
     pub fn first_rdns_under(&self, count: usize, parent: &str) -> String {
         let own = self.rdns.iter().take(count).map(Rdn::to_string);
         own.chain((!parent.is_empty()).then(|| parent.to_owned())).collect::<Vec<_>>().join(",")
@@ -117,19 +108,18 @@ impl Dn {
 }
 
 impl Rdn {
-    /// The pairs, sorted by type, then value.
     pub fn pairs(&self) -> &[Ava] {
         &self.pairs
     }
 }
 
 impl Ava {
-    /// The attribute type: lower case, aliases and OIDs brought to the usual short name.
+    /// Attribute type: lower case, aliases and OIDs replaced by the usual short name.
     pub fn attribute(&self) -> &str {
         &self.attribute
     }
 
-    /// The unescaped value as the directory spelled it.
+    /// Unescaped value in the directory's spelling.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -137,76 +127,62 @@ impl Ava {
 
 impl fmt::Display for Dn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, rdn) in self.rdns.iter().enumerate() {
-            if i > 0 {
-                f.write_str(",")?;
-            }
-            rdn.fmt(f)?;
-        }
-        Ok(())
+        f.write_str(&self.rdns.iter().map(Rdn::to_string).collect::<Vec<_>>().join(","))
     }
 }
 
 impl fmt::Display for Rdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, pair) in self.pairs.iter().enumerate() {
-            if i > 0 {
-                f.write_str("+")?;
-            }
-            write!(f, "{}={}", pair.attribute, escape_value(&pair.value))?;
-        }
-        Ok(())
+        let pairs = self.pairs.iter().map(|pair| format!("{}={}", pair.attribute, escape_value(&pair.value)));
+        f.write_str(&pairs.collect::<Vec<_>>().join("+"))
     }
 }
 
-/// A DN brought to its normal form. A parent's key is the tail of its child's key, so that walking up a tree
-/// allocates nothing.
+/// Normal form of a DN. A parent's key is the tail of its child's, so that walking up a tree allocates nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DnKey(Box<str>);
 
 impl DnKey {
-    /// The normal form of a stored DN. It was read when it was stored, so it can be read again; should it no longer be,
-    /// it compares as what it is.
+    /// Normal form of a stored DN. It parsed when it was stored; should it no longer, its lower-case text is the key.
     pub fn of_stored(dn: &str) -> DnKey {
         key_and_name(dn).map_or_else(|_| DnKey::from(dn.to_lowercase()), |(key, _)| key)
     }
 
-    /// The key as text, for comparing and looking up. Not for people.
+    /// Key as text, for comparison and look-up, not for display.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same, taken over.
     pub fn into_string(self) -> String {
         self.0.into_string()
     }
 
-    /// Sixteen bytes that stand for the key where only equality matters (FNV-1a). Two names that share them by
-    /// chance are not to be expected in this universe; a directory that contrives such names fails its own import.
+    /// 128-bit FNV-1a hash, for equality. Accidental collisions are not to be expected; a directory that contrives one
+    /// fails its own import.
     pub fn fingerprint(&self) -> [u8; 16] {
         const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
         self.0.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME)).to_be_bytes()
     }
 
-    /// The key of the parent entry; `None` for a DN of one RDN.
+    /// Key of the parent entry; `None` for a DN of one RDN.
     pub fn parent(&self) -> Option<&str> {
         parent_of(&self.0)
     }
 
-    /// Whether this name lies below `ancestor`, compared by whole RDNs; a name is not below itself.
+    /// Compares whole RDNs; a name is not below itself.
     pub fn is_below(&self, ancestor: &str) -> bool {
         is_below(&self.0, ancestor)
     }
 
-    /// The names above this one, the nearest first.
+    /// Keys of the ancestors, nearest first.
     pub fn ancestors(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(self.parent(), |key| parent_of(key))
     }
 }
 
 impl From<String> for DnKey {
-    /// Takes a text that is a key already: one that [`DnKey::as_str`] gave out, or was made of such.
+    /// Wraps a text that is a key already: from [`DnKey::as_str`], or composed of such texts.
     fn from(key: String) -> Self {
         DnKey(key.into_boxed_str())
     }
@@ -218,17 +194,14 @@ impl std::borrow::Borrow<str> for DnKey {
     }
 }
 
-/// The key of the parent of `key`; `None` for a key of one RDN.
 pub fn parent_of(key: &str) -> Option<&str> {
     key.split_once(RDN_SEPARATOR).map(|(_, parent)| parent)
 }
 
-/// How many RDNs a key has.
 pub fn depth(key: &str) -> usize {
     key.bytes().filter(|b| *b == RDN_SEPARATOR as u8).count() + 1
 }
 
-/// Whether `key` lies below `ancestor`, compared by whole RDNs.
 pub fn is_below(key: &str, ancestor: &str) -> bool {
     match key.strip_suffix(ancestor) {
         Some(head) => !head.is_empty() && (ancestor.is_empty() || head.ends_with(RDN_SEPARATOR)),
@@ -236,25 +209,22 @@ pub fn is_below(key: &str, ancestor: &str) -> bool {
     }
 }
 
-/// Key and name of a DN: those of [`Dn::parse`], without the parts in between, since imports read every name twice.
-///
-/// # Errors
-/// Those of [`Dn::parse`].
-pub fn key_and_name(text: &str) -> Result<(DnKey, String), DnFault> {
+/// Key and name as from [`Dn::parse`], without building the [`Dn`]: imports parse every name twice.
+pub fn key_and_name(text: &str) -> Result<(DnKey, String), DnError> {
     let mut reader = Reader::new(text)?;
     let mut key = String::with_capacity(text.len());
     let mut name = None;
     while reader.next_rdn()? {
         match name {
             Some(_) => key.push(RDN_SEPARATOR),
-            None => name = Some(joined(reader.pairs().iter().map(|p| &*p.value))),
+            None => name = Some(join_values(reader.pairs().iter().map(|p| &*p.value))),
         }
         write_key(reader.pairs().iter().map(|p| (&*p.attribute, &*p.value)), &mut key);
     }
     Ok((DnKey::from(key), name.unwrap_or_default()))
 }
 
-fn joined<'a>(mut values: impl Iterator<Item = &'a str>) -> String {
+fn join_values<'a>(mut values: impl Iterator<Item = &'a str>) -> String {
     let mut name = values.next().unwrap_or_default().to_owned();
     for value in values {
         name.push('+');
@@ -274,7 +244,7 @@ fn write_key<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, key: &mut Stri
     }
 }
 
-/// Escapes a value for use in a DN (RFC 4514, section 2.4).
+/// Escapes a value for a DN (RFC 4514, section 2.4).
 pub fn escape_value(value: &str) -> Cow<'_, str> {
     let special = |c: char| matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=') || c.is_control();
     let edges = value.starts_with([' ', '#']) || value.ends_with(' ');
@@ -304,7 +274,7 @@ pub fn escape_value(value: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Case and blanks folded: trimmed, runs of blanks to one, Unicode lower case.
+/// Appends a value folded: trimmed, runs of blanks reduced to one, Unicode lower case.
 fn fold_into(value: &str, key: &mut String) {
     let mut blank = false;
     let start = key.len();

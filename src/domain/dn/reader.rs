@@ -1,41 +1,40 @@
-//! Reading the text form of a DN (RFC 4514, section 3, and the older quoted and `;` forms).
+//! Parser of the text form of a DN (RFC 4514, section 3, and the older quoted and `;` forms).
 
 use std::borrow::Cow;
 
-use super::{DnFault, MAX_DN_BYTES, MAX_RDNS, fold_into};
+use super::{DnError, MAX_DN_BYTES, MAX_RDNS, fold_into};
 
-/// Attribute type and unescaped value, borrowed where the text has them as they are.
+/// Attribute type and unescaped value, borrowed from the text where possible.
 pub(super) struct Pair<'a> {
     pub attribute: Cow<'a, str>,
     pub value: Cow<'a, str>,
 }
 
-/// Reads a DN from left to right, one RDN at a time.
 pub(super) struct Reader<'a> {
     rest: &'a str,
-    /// Whether an RDN has to follow.
+    /// An RDN must follow.
     more: bool,
     rdns: usize,
     pairs: Vec<Pair<'a>>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(text: &'a str) -> Result<Self, DnFault> {
+    pub fn new(text: &'a str) -> Result<Self, DnError> {
         if text.len() > MAX_DN_BYTES {
-            return Err(DnFault::TooLong);
+            return Err(DnError::TooLong);
         }
         // A blank at the end may belong to the last value, if it was escaped.
         let rest = text.trim_start_matches(' ');
         Ok(Reader { rest, more: !rest.is_empty(), rdns: 0, pairs: Vec::with_capacity(1) })
     }
 
-    /// The pairs of the RDN that was read last, sorted by type, then value.
+    /// Pairs of the last RDN, sorted by type, then value.
     pub fn pairs(&self) -> &[Pair<'a>] {
         &self.pairs
     }
 
-    /// Reads the next RDN; `false` at the end.
-    pub fn next_rdn(&mut self) -> Result<bool, DnFault> {
+    /// Parses the next RDN; `false` at the end.
+    pub fn next_rdn(&mut self) -> Result<bool, DnError> {
         if !self.more {
             return Ok(false);
         }
@@ -55,7 +54,7 @@ impl<'a> Reader<'a> {
                     self.more = false;
                     break;
                 }
-                Some(_) => return Err(DnFault::Malformed),
+                Some(_) => return Err(DnError::Malformed),
             }
             self.rest = chars.as_str();
         }
@@ -67,21 +66,21 @@ impl<'a> Reader<'a> {
             });
         }
         self.rdns += 1;
-        if self.rdns > MAX_RDNS { Err(DnFault::TooDeep) } else { Ok(true) }
+        if self.rdns > MAX_RDNS { Err(DnError::TooDeep) } else { Ok(true) }
     }
 
-    fn attribute(&mut self) -> Result<Cow<'a, str>, DnFault> {
-        let (name, rest) = self.rest.split_once('=').ok_or(DnFault::Malformed)?;
+    fn attribute(&mut self) -> Result<Cow<'a, str>, DnError> {
+        let (name, rest) = self.rest.split_once('=').ok_or(DnError::Malformed)?;
         let name = name.trim_matches(' ');
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         if name.is_empty() || !name.bytes().all(plain) {
-            return Err(DnFault::Malformed);
+            return Err(DnError::Malformed);
         }
         self.rest = rest.trim_start_matches(' ');
         Ok(canonical_attribute(name))
     }
 
-    fn value(&mut self) -> Result<Cow<'a, str>, DnFault> {
+    fn value(&mut self) -> Result<Cow<'a, str>, DnError> {
         if let Some(rest) = self.rest.strip_prefix('"') {
             return self.quoted(rest).map(Cow::Owned);
         }
@@ -95,16 +94,16 @@ impl<'a> Reader<'a> {
         Ok(Cow::Borrowed(plain.trim_end_matches(' ')))
     }
 
-    /// A value with escapes. Each `\HH` is one byte; the text is decoded when all bytes are in place.
-    fn escaped(&mut self) -> Result<String, DnFault> {
+    /// Parses a value with escapes. Each `\HH` is one byte, so the text is decoded at the end.
+    fn escaped(&mut self) -> Result<String, DnError> {
         let mut rest = self.rest.as_bytes();
         let mut out = Vec::with_capacity(32);
-        // Blanks at the end belong to the value only where they were escaped.
+        // Trailing blanks belong to the value only if escaped.
         let mut keep = 0;
         while let Some((&b, after)) = rest.split_first() {
             match b {
                 b',' | b'+' | b';' => break,
-                b'"' => return Err(DnFault::Malformed),
+                b'"' => return Err(DnError::Malformed),
                 b'\\' => {
                     let (byte, after) = unescape(after)?;
                     out.push(byte);
@@ -121,15 +120,15 @@ impl<'a> Reader<'a> {
             }
         }
         out.truncate(keep);
-        self.go_on_with(rest.len())?;
-        String::from_utf8(out).map_err(|_| DnFault::NotUtf8)
+        self.keep_last(rest.len())?;
+        String::from_utf8(out).map_err(|_| DnError::NotUtf8)
     }
 
-    fn quoted(&mut self, quoted: &str) -> Result<String, DnFault> {
+    fn quoted(&mut self, quoted: &str) -> Result<String, DnError> {
         let mut rest = quoted.as_bytes();
         let mut out = Vec::with_capacity(32);
         loop {
-            let (&b, after) = rest.split_first().ok_or(DnFault::Malformed)?;
+            let (&b, after) = rest.split_first().ok_or(DnError::Malformed)?;
             rest = after;
             match b {
                 b'"' => break,
@@ -141,40 +140,40 @@ impl<'a> Reader<'a> {
                 b => out.push(b),
             }
         }
-        self.go_on_with(rest.len())?;
+        self.keep_last(rest.len())?;
         self.rest = self.rest.trim_start_matches(' ');
-        String::from_utf8(out).map_err(|_| DnFault::NotUtf8)
+        String::from_utf8(out).map_err(|_| DnError::NotUtf8)
     }
 
-    /// Leaves the last so many bytes to be read.
-    fn go_on_with(&mut self, bytes: usize) -> Result<(), DnFault> {
-        self.rest = self.rest.get(self.rest.len() - bytes..).ok_or(DnFault::Malformed)?;
+    /// Advances to the last `bytes` bytes.
+    fn keep_last(&mut self, bytes: usize) -> Result<(), DnError> {
+        self.rest = self.rest.get(self.rest.len() - bytes..).ok_or(DnError::Malformed)?;
         Ok(())
     }
 }
 
-/// What follows a backslash, two hexadecimal digits or one character that stands for itself, and what follows that.
-fn unescape(after: &[u8]) -> Result<(u8, &[u8]), DnFault> {
+/// Byte of an escape, two hexadecimal digits or one literal character, and the rest.
+fn unescape(after: &[u8]) -> Result<(u8, &[u8]), DnError> {
     let hex = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
     match after {
         [a, b, rest @ ..] if hex(*a).is_some() && hex(*b).is_some() => {
             Ok((hex(*a).unwrap_or_default() * 16 + hex(*b).unwrap_or_default(), rest))
         }
         [b, rest @ ..] if b.is_ascii() => Ok((*b, rest)),
-        _ => Err(DnFault::Malformed),
+        _ => Err(DnError::Malformed),
     }
 }
 
-/// Types that nearly every DN is made of.
+/// Fast path: the types of nearly every DN.
 const USUAL: [&str; 7] = ["ou", "dc", "cn", "o", "l", "c", "uid"];
 
-/// Brings an attribute type to lower case and to its usual short name.
+/// Lower-case short name of an attribute type.
 fn canonical_attribute(text: &str) -> Cow<'static, str> {
     if let Some(usual) = USUAL.iter().find(|usual| usual.eq_ignore_ascii_case(text)) {
         return Cow::Borrowed(usual);
     }
     let lower = text.to_ascii_lowercase();
-    // Only an OID has the prefix, and one only: a text that loses it is never shortened again.
+    // Only an OID has the prefix, and only once: stripping it again would not be idempotent.
     let oid = lower.strip_prefix("oid.").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let bare = oid.unwrap_or(&lower);
     Cow::Borrowed(match bare {

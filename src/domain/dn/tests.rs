@@ -94,18 +94,18 @@ fn below_is_decided_by_whole_rdns() {
 }
 
 #[test]
-fn faults_are_told_apart() {
+fn errors_have_distinct_texts() {
     for bad in ["ou", "=x", "ou=a,,dc=x", "ou=a,", "ou=\"a", "ou=a\"b", "ou=a\\", "ou=\\é", "o u=x"] {
-        assert_eq!(Dn::parse(bad), Err(DnFault::Malformed), "{bad}");
+        assert_eq!(Dn::parse(bad), Err(DnError::Malformed), "{bad}");
     }
-    assert_eq!(Dn::parse("ou=\\FF,dc=x"), Err(DnFault::NotUtf8));
+    assert_eq!(Dn::parse("ou=\\FF,dc=x"), Err(DnError::NotUtf8));
     let long = |bytes: usize| Dn::parse(&format!("ou={}", "x".repeat(bytes - 3))).map(|dn| dn.name().len());
     assert_eq!(long(MAX_DN_BYTES), Ok(MAX_DN_BYTES - 3));
-    assert_eq!(long(MAX_DN_BYTES + 1), Err(DnFault::TooLong));
-    assert_eq!(Dn::parse(&vec!["ou=x"; 257].join(",")), Err(DnFault::TooDeep));
+    assert_eq!(long(MAX_DN_BYTES + 1), Err(DnError::TooLong));
+    assert_eq!(Dn::parse(&vec!["ou=x"; 257].join(",")), Err(DnError::TooDeep));
     assert!(Dn::parse(&vec!["ou=x"; 256].join(",")).is_ok());
-    let told = [DnFault::TooLong, DnFault::TooDeep, DnFault::Malformed, DnFault::NotUtf8].map(|f| f.to_string());
-    for (text, of) in told.iter().zip(["8192 bytes", "256 parts", "RFC 4514", "not UTF-8"]) {
+    let got = [DnError::TooLong, DnError::TooDeep, DnError::Malformed, DnError::NotUtf8].map(|f| f.to_string());
+    for (text, of) in got.iter().zip(["8192 bytes", "256 parts", "RFC 4514", "not UTF-8"]) {
         assert!(text.contains(of), "{text}");
     }
 }
@@ -164,7 +164,7 @@ fn only_an_oid_has_a_prefix_to_lose() {
 }
 
 #[test]
-fn the_short_way_and_the_long_way_agree() {
+fn key_and_name_agree_with_parse() {
     let parts = [
         "ou", "OU", "dc", "2.5.4.3", "x y", "=", ",", " ", "a", "B  c", "É", "\\,", "\\2C", "+", ";", "\"", "#00",
         "\u{1e}",

@@ -1,10 +1,9 @@
-//! Trees of partitions and containers: what is stored, what a directory showed, and the plan that leads from the
-//! one to the other.
+//! Trees of partitions and containers: stored, seen, and the plan from one to the other.
 //!
-//! [`plan()`] is a pure function. It never decides that something is gone because it was not seen: it names
-//! candidates, and only a verdict that the directory gave for a candidate removes anything.
+//! [`plan()`] is pure. An entry that was not seen is a candidate for removal; only a verdict of the directory on the
+//! candidate removes its row.
 
-mod known;
+mod dn_index;
 mod matching;
 mod plan;
 mod report;
@@ -22,14 +21,14 @@ use uuid::Uuid;
 
 use super::dn::DnKey;
 
-pub use known::Known;
+pub use dn_index::DnIndex;
 pub use plan::{Addition, Candidate, ParentRef, PartitionRef, PartitionUpdate, Plan, Policy, Retarget, Update, plan};
 pub use report::{Changes, Moved, Renamed, Touched, summary};
 
-/// The key of a stored row. Never used twice.
+/// Key of a stored row, never reused.
 pub type RowId = i64;
 
-/// Which immutable id a directory gave, best first.
+/// Attribute of an immutable id, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum IdKind {
     /// `objectGUID` of the Active Directory family.
@@ -40,17 +39,15 @@ pub enum IdKind {
     NsUniqueId,
 }
 
-/// An id that follows an entry through renames and moves.
+/// Immutable id, which an entry keeps when it is renamed or moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId {
-    /// Where it came from; ids of different kinds are never compared.
+    /// Ids of different kinds are never compared.
     pub kind: IdKind,
-    /// The sixteen bytes that all three kinds come down to.
     pub value: [u8; 16],
 }
 
 impl fmt::Display for EntryId {
-    /// The attribute and its value as directories show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = u128::from_be_bytes(self.value);
         match self.kind {
@@ -64,91 +61,71 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// The immutable ids that an entry shows, the best kind first.
+/// Immutable ids of an entry, best kind first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EntryIds(pub [Option<EntryId>; 2]);
 
 impl EntryIds {
-    /// The id to store.
     pub fn best(&self) -> Option<EntryId> {
         self.0[0].or(self.0[1])
     }
 
-    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = EntryId> + '_ {
         self.0.iter().flatten().copied()
     }
 
-    /// Whether `stored` and these ids cannot be of one entry: the same kind with another value.
+    /// Whether `stored` must be of another entry: the same kind with another value.
     pub fn contradicts(&self, stored: Option<EntryId>) -> bool {
         stored.is_some_and(|s| self.iter().any(|id| id.kind == s.kind && id.value != s.value))
     }
 }
 
-/// A partition as stored.
 #[derive(Debug, Clone)]
 pub struct StoredPartition {
-    /// Row.
     pub id: RowId,
-    /// The DN as the directory listed it.
     pub external_id: Arc<str>,
-    /// Its normal form.
     pub key: DnKey,
-    /// The id of the naming context's own entry, once it was readable.
+    /// Id of the naming context's own entry, once it was readable.
     pub entry_id: Option<EntryId>,
-    /// Technical.
+    /// Technical: holds no organisation.
     pub hidden: bool,
-    /// Chosen by the administrator.
     pub selected: bool,
 }
 
-/// A container as stored.
 #[derive(Debug, Clone)]
 pub struct StoredContainer {
-    /// Row.
     pub id: RowId,
-    /// The partition's row.
     pub partition_id: RowId,
-    /// The container above; `None` directly below the partition. Ids begin with 1, and half a million rows are held with
-    /// eight bytes less each.
+    /// Parent container; `None` directly below the partition. `NonZero` saves eight bytes a row, for large trees.
     pub above: Option<NonZero<RowId>>,
-    /// The DN as the directory sent it.
     pub external_id: Arc<str>,
-    /// The immutable id, where the directory showed one.
     pub entry_id: Option<EntryId>,
-    /// Unescaped value of the first RDN.
     pub name: Arc<str>,
-    /// The entry's description.
     pub description: Option<Box<str>>,
-    /// Technical.
     pub hidden: bool,
-    /// Chosen by the administrator.
     pub selected: bool,
 }
 
 impl StoredContainer {
-    /// The row of the container above; `None` directly below the partition.
     pub fn parent_id(&self) -> Option<RowId> {
         self.above.map(NonZero::get)
     }
 
-    /// The normal form of its DN, made when it is needed: in most imports nearly no row is asked for it.
+    /// Computed on demand: most imports need it for few rows.
     pub fn key(&self) -> DnKey {
         DnKey::of_stored(&self.external_id)
     }
 }
 
-/// All that is stored of one system's hierarchy. Containers are ordered by row.
+/// Stored hierarchy of one connected system. Containers are ordered by row.
 #[derive(Debug, Clone, Default)]
 pub struct StoredTree {
-    /// The partitions.
     pub partitions: Vec<StoredPartition>,
-    /// The containers of all of them.
     pub containers: Vec<StoredContainer>,
 }
 
 impl StoredTree {
-    /// Where a row is in the list.
+    /// Position of a row in the list.
     pub fn row_of(&self, id: RowId) -> Option<usize> {
         self.containers.binary_search_by_key(&id, |c| c.id).ok()
     }
@@ -160,67 +137,54 @@ impl StoredTree {
     }
 }
 
-/// How much of a partition was seen, and with that what may be concluded from an absence.
+/// Completeness of the view of a partition: only an entry missing from a complete view may be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum View {
-    /// Its own entry and every page were read, the last result was success, nothing was skipped.
+    /// The partition's own entry and every page were read, the last result was success, no entry was skipped.
     Complete,
-    /// Entries came, but not all. Nothing is removed. The text says why.
+    /// Some entries are missing, for this reason; nothing is removed.
     Incomplete(String),
-    /// Nothing can be said; its rows stay as they are. The text says why.
+    /// Not readable, for this reason; all rows stay.
     Failed(String),
 }
 
-/// A container as a directory showed it.
 #[derive(Debug, Clone)]
 pub struct SeenContainer {
-    /// The DN as sent.
     pub external_id: Arc<str>,
-    /// Its normal form.
     pub key: DnKey,
-    /// The immutable ids shown.
     pub ids: EntryIds,
-    /// Unescaped value of the first RDN.
     pub name: Arc<str>,
-    /// The entry's description.
     pub description: Option<Box<str>>,
-    /// Marked technical by the directory.
+    /// Marked as technical by the directory.
     pub hidden: bool,
 }
 
-/// A partition as a directory listed it.
 #[derive(Debug, Clone)]
 pub struct SeenPartition {
-    /// The DN as listed.
     pub external_id: Arc<str>,
-    /// Its normal form.
     pub key: DnKey,
-    /// The ids of its own entry; empty while that is unreadable.
+    /// Ids of its own entry; empty while that is unreadable.
     pub ids: EntryIds,
-    /// Technical; so are all its containers then.
+    /// Technical, and with it all its containers.
     pub hidden: bool,
-    /// How much of it was seen.
     pub view: View,
-    /// Its containers in the order in which they came. The partition's own entry is not among them.
+    /// In the order received, without the partition's own entry.
     pub containers: Vec<SeenContainer>,
 }
 
-/// What one import saw.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// The listed partitions, less the technical ones that the settings leave out.
+    /// Listed partitions without the technical ones that the settings skip.
     pub partitions: Vec<SeenPartition>,
-    /// How many the directory listed in all.
+    /// Number of listed partitions, with those skipped.
     pub listed: usize,
-    /// Those that it listed and that were left out: entries below them are not the outer partition's to tell.
+    /// Keys of the skipped partitions: entries below them do not belong to an outer partition.
     pub others: Vec<DnKey>,
-    /// What an administrator should know of the listing itself.
     pub warnings: Vec<String>,
-    /// What to do where the directory does not show enough.
-    pub advice: Advice,
+    pub remedies: Remedies,
 }
 
-/// Place of a seen container in [`Seen`].
+/// Position of a container in [`Seen`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryRef {
     partition: u32,
@@ -228,52 +192,44 @@ pub struct EntryRef {
 }
 
 impl EntryRef {
-    /// The container itself.
     pub fn of(self, seen: &Seen) -> &SeenContainer {
         &seen.partitions[self.partition as usize].containers[self.container as usize]
     }
 
-    /// Index of its partition.
     fn partition(self) -> usize {
         self.partition as usize
     }
 }
 
-/// What an administrator can change on the directory at hand, to be put into warnings.
+/// Remedies on the directory at hand, for warnings.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Advice {
-    /// So that what is hidden can be told from what is gone.
+pub struct Remedies {
+    /// Makes hidden entries distinguishable from removed ones.
     pub see_all: &'static str,
-    /// So that immutable ids can be read.
     pub read_ids: &'static str,
 }
 
-/// What the directory answered when it was asked about one missing row by itself.
+/// Result of looking up one missing row by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Proved absent.
-    Gone,
-    /// Taken as absent although this directory cannot tell hidden from absent; worth a warning.
-    GoneUnproved,
-    /// The entry is there (renamed while reading, or no container any more).
-    Answers,
-    /// The account may not see enough to tell.
+    Absent,
+    /// Assumed absent, with a warning: this directory cannot distinguish hidden from absent entries.
+    AbsentUnproved,
+    /// The entry exists (renamed during the import, or no longer a container).
+    Present,
+    /// Possibly hidden: the account may not see enough.
     Hidden,
-    /// The directory's rules do not allow a proof.
     Unprovable,
-    /// The look-up itself failed.
-    Unclear,
-    /// Not looked up: too many candidates for one import.
-    NotAsked,
+    LookUpFailed,
+    /// Over the limit of look-ups of one import.
+    Skipped,
 }
 
-/// Verdicts by row: containers and partitions have tables of their own.
+/// Verdicts by row of the containers table and of the partitions table.
 #[derive(Debug, Clone, Default)]
 pub struct Verdicts {
-    /// For topmost missing containers.
     pub containers: HashMap<RowId, Verdict>,
-    /// For stored partitions that are no longer listed.
     pub partitions: HashMap<RowId, Verdict>,
-    /// Entries that were no longer at their name when it was looked up again: renamed while the directory was read.
-    pub left: HashSet<EntryRef>,
+    /// Entries renamed during the import: no longer at their DN when it was looked up again.
+    pub moved_away: HashSet<EntryRef>,
 }

@@ -1,4 +1,4 @@
-//! What a caller is told about a plan: the arrays of the import result, in their order.
+//! Changes of a plan as an import reports them, in the order of the report.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,71 +7,53 @@ use std::sync::Arc;
 use super::{Seen, View};
 use crate::domain::dn;
 
-/// An element that appeared or vanished.
+/// An added or removed partition or container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
-    /// The DN.
     pub external_id: Arc<str>,
-    /// The name.
     pub name: Arc<str>,
-    /// The stored selection of what was removed; false for what was added.
+    /// Stored selection of a removed row; false for an added one.
     pub was_selected: bool,
 }
 
-/// An element with a new name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed {
-    /// The new DN.
+    /// New DN.
     pub external_id: Arc<str>,
-    /// The name until now.
     pub old_name: Arc<str>,
-    /// The name from now on.
     pub new_name: Arc<str>,
-    /// Its selection, which it keeps.
+    /// The selection is kept.
     pub was_selected: bool,
 }
 
-/// A container under another parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// The new DN.
+    /// New DN.
     pub external_id: Arc<str>,
-    /// The new name.
     pub name: Arc<str>,
-    /// The DN of the parent until now; `None` for the partition itself.
+    /// DN; `None` for the partition itself.
     pub old_parent: Option<Arc<str>>,
-    /// The DN of the parent from now on; `None` for the partition itself.
     pub new_parent: Option<Arc<str>>,
-    /// Its selection, which it keeps.
     pub was_selected: bool,
 }
 
-/// All that an import changes, as it is reported. Parents come before children, then by name.
+/// All reported changes. Parents before children, then by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// New partitions.
     pub added_partitions: Vec<Touched>,
-    /// Partitions that are gone.
     pub removed_partitions: Vec<Touched>,
-    /// Partitions with another DN.
     pub renamed_partitions: Vec<Renamed>,
-    /// New containers.
     pub added_containers: Vec<Touched>,
-    /// Containers that are gone.
     pub removed_containers: Vec<Touched>,
-    /// Containers with another name.
     pub renamed_containers: Vec<Renamed>,
-    /// Containers with another parent.
     pub moved_containers: Vec<Moved>,
 }
 
 impl Changes {
-    /// Whether there is anything to report.
     pub fn any(&self) -> bool {
         self.added() + self.removed() + self.updated() > 0
     }
 
-    /// Whether something that was chosen is gone.
     pub fn selected_removed(&self) -> bool {
         self.removed_partitions.iter().chain(&self.removed_containers).any(|t| t.was_selected)
     }
@@ -89,7 +71,7 @@ impl Changes {
     }
 }
 
-/// The one-line account of an import, with what it could not read.
+/// One-line summary of an import, with the number of unread partitions.
 pub fn summary(changes: &Changes, seen: &Seen) -> String {
     let mut text = if changes.any() {
         format!("{} added, {} removed, {} updated", changes.added(), changes.removed(), changes.updated())
@@ -109,10 +91,10 @@ pub fn summary(changes: &Changes, seen: &Seen) -> String {
     text
 }
 
-/// The order of reported containers: parents before children, then by name. Made for each comparison, because a place
-/// that is kept costs more than one that is looked at again: what a directory lists is mostly in order already.
+/// Sort key of reported containers: parents before children, then by name. Built for each comparison: storing keys
+/// costs more, since directories list mostly in order.
 pub(super) struct Place<'a> {
-    /// The DN key, which says how deep it is.
+    /// DN key, for the depth.
     pub key: Cow<'a, str>,
     pub name: &'a str,
     pub external_id: &'a str,
@@ -127,7 +109,7 @@ impl Place<'_> {
     }
 }
 
-/// Ignoring case, without a folded copy of either.
+/// Compares ignoring case, without allocating.
 fn compare_folded(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() {
         return a.bytes().map(|c| c.to_ascii_lowercase()).cmp(b.bytes().map(|c| c.to_ascii_lowercase()));

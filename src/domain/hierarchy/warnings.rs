@@ -1,28 +1,28 @@
-//! Texts that tell an administrator what was not concluded and what to do about it.
+//! Warning texts about rows that were kept or removed, with the remedy.
 
 use std::collections::BTreeMap;
 
 use super::{EntryId, StoredTree, Verdict};
 
-/// How many DNs a warning names.
-const NAMED: usize = 5;
+/// DNs listed in one warning.
+const MAX_NAMED: usize = 5;
 
-/// Collects rows by partition and reason, so that each reason is told once.
+/// Rows grouped by partition and reason: one warning for each.
 #[derive(Default)]
 pub(super) struct Kept {
     groups: BTreeMap<(String, Reason), (usize, Vec<String>)>,
 }
 
-/// Why something is worth a warning, in the order in which the texts are given.
+/// Reasons of warnings, in the order of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
     Recreated,
     RemovedUnproved,
-    Answers,
+    Present,
     Hidden,
     Unprovable,
-    Unclear,
-    NotAsked,
+    LookUpFailed,
+    Skipped,
     Misplaced,
     Elsewhere,
 }
@@ -30,11 +30,11 @@ pub(super) enum Reason {
 impl Reason {
     pub fn of_kept(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Answers => Reason::Answers,
+            Verdict::Present => Reason::Present,
             Verdict::Unprovable => Reason::Unprovable,
-            Verdict::Unclear => Reason::Unclear,
-            Verdict::NotAsked => Reason::NotAsked,
-            Verdict::Hidden | Verdict::Gone | Verdict::GoneUnproved => Reason::Hidden,
+            Verdict::LookUpFailed => Reason::LookUpFailed,
+            Verdict::Skipped => Reason::Skipped,
+            Verdict::Hidden | Verdict::Absent | Verdict::AbsentUnproved => Reason::Hidden,
         }
     }
 
@@ -49,17 +49,17 @@ impl Reason {
             Reason::RemovedUnproved => {
                 format!("{n} removed although this directory cannot tell hidden from absent")
             }
-            Reason::Answers => format!("{n} kept: not listed as a container, but the entry still answers"),
+            Reason::Present => format!("{n} kept: not listed as a container, but the entry still answers"),
             Reason::Hidden => {
                 format!("{n} kept: not seen, but possibly hidden from the account; {see_all}, or {accept}")
             }
             Reason::Unprovable => format!(
                 "{n} kept: not seen, but this directory does not let the account tell hidden from absent; {see_all}, or {accept}"
             ),
-            Reason::Unclear => {
+            Reason::LookUpFailed => {
                 format!("{n} kept: not seen, but the look-up that would prove it failed; import again, or {accept}")
             }
-            Reason::NotAsked => {
+            Reason::Skipped => {
                 format!("{n} kept: more are missing than one import looks up; import again, or {accept}")
             }
             Reason::Elsewhere => format!(
@@ -80,7 +80,7 @@ impl Kept {
     pub fn add(&mut self, partition: &str, reason: Reason, dn: &str) {
         let (count, named) = self.groups.entry((partition.to_owned(), reason)).or_default();
         *count += 1;
-        if named.len() < NAMED {
+        if named.len() < MAX_NAMED {
             named.push(dn.to_owned());
         }
     }
@@ -94,30 +94,29 @@ impl Kept {
     }
 }
 
-/// One warning for each of the first ids that more than one name shows, and one for the rest.
+/// One warning for each of the first shared ids, and one for the rest.
 pub(super) fn shared_ids<'a>(shared: impl ExactSizeIterator<Item = (EntryId, &'a [&'a str])>) -> Vec<String> {
-    let more = shared.len().saturating_sub(NAMED);
+    let more = shared.len().saturating_sub(MAX_NAMED);
     let text = |(id, dns): (EntryId, &[&str])| {
-        let named = dns.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
-        let tail = if dns.len() > NAMED { format!("; and {} more", dns.len() - NAMED) } else { String::new() };
+        let named = dns.iter().take(MAX_NAMED).copied().collect::<Vec<_>>().join("; ");
+        let tail = if dns.len() > MAX_NAMED { format!("; and {} more", dns.len() - MAX_NAMED) } else { String::new() };
         format!(
             "{id} is that of {} entries and identifies none of them; they are matched by name: {named}{tail}",
             dns.len()
         )
     };
-    let mut texts: Vec<String> = shared.take(NAMED).map(text).collect();
+    let mut texts: Vec<String> = shared.take(MAX_NAMED).map(text).collect();
     if more > 0 {
         texts.push(format!("{more} more immutable ids are each that of several entries, which are matched by name"));
     }
     texts
 }
 
-pub(super) fn no_ids(partition: &str, advice: &str) -> String {
-    let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
-    format!("{partition}: no immutable id readable: renames show as removed and added{advice}")
+pub(super) fn no_ids(partition: &str, remedies: &str) -> String {
+    let remedies = if remedies.is_empty() { String::new() } else { format!("; {remedies}") };
+    format!("{partition}: no immutable id readable: renames show as removed and added{remedies}")
 }
 
-/// Why the guard stopped an import.
 pub(super) fn guard_share(partition: &str, gone: usize, stored: usize) -> String {
     format!(
         "{gone} of {stored} stored containers of {partition} would be removed; nothing was changed. \

@@ -1,6 +1,6 @@
-//! The plan of a schema import: what is stored and what was seen in, changes out. Pure.
+//! The plan of a schema import: stored and seen types in, changes out. Pure.
 //!
-//! Names decide what is the same. Nothing that somebody chose goes because it was not seen: it stays, and is told.
+//! Types and attributes are matched by name. What an administrator selected is never removed; a warning lists it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,85 +8,68 @@ use std::sync::Arc;
 use super::{RowId, SeenAttribute, SeenSchema, SeenType, StoredAttribute, StoredType};
 use crate::domain::text::count;
 
-/// Names that a warning lists; the rest are counted.
 const MAX_NAMED: usize = 20;
 
-/// A type of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeRef {
-    /// A stored one.
     Row(RowId),
-    /// One that is not stored yet.
     New,
 }
 
-/// An attribute that becomes a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addition {
-    /// Its place in the type that was seen.
+    /// Index in [`SeenType::attributes`].
     pub attribute: usize,
-    /// It becomes the external id, and selected.
+    /// Becomes the external id, and selected.
     pub external: bool,
-    /// It becomes the secondary external id, and selected.
+    /// Becomes the secondary external id, and selected.
     pub secondary: bool,
 }
 
-/// What changes about one type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeChange {
-    /// Which one.
     pub row: TypeRef,
-    /// Its place in the schema that was seen.
+    /// Index in [`SeenSchema::types`].
     pub seen: usize,
-    /// Its name is spelled differently now.
     pub respelled: bool,
-    /// Attributes that are new.
     pub added: Vec<Addition>,
-    /// Rows that are brought to what was seen.
-    pub refreshed: Vec<(RowId, usize)>,
-    /// Rows that go.
-    pub gone: Vec<RowId>,
-    /// The row that becomes the external id, and selected.
+    /// Rows to update, each with the index of the seen attribute.
+    pub updated: Vec<(RowId, usize)>,
+    pub removed: Vec<RowId>,
+    /// Row that becomes the external id, and selected.
     pub external: Option<RowId>,
-    /// The row that becomes the secondary external id, and selected.
+    /// Row that becomes the secondary external id, and selected.
     pub secondary: Option<RowId>,
 }
 
-/// How much changes.
+/// Numbers of changes; totals are those after the import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Counts {
     pub types: usize,
     pub types_added: usize,
-    pub types_gone: usize,
+    pub types_removed: usize,
     pub attributes: usize,
     pub attributes_added: usize,
-    pub attributes_gone: usize,
-    pub attributes_refreshed: usize,
+    pub attributes_removed: usize,
+    pub attributes_updated: usize,
 }
 
-/// What an import does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Types with changes, new ones among them.
     pub changes: Vec<TypeChange>,
-    /// Types that go with all their attributes.
-    pub gone: Vec<RowId>,
-    /// Totals are those after the import.
+    pub removed: Vec<RowId>,
     pub counts: Counts,
-    /// What an administrator should know.
     pub warnings: Vec<String>,
 }
 
 impl Plan {
-    /// One line of what changes.
     pub fn summary(&self) -> String {
         let c = &self.counts;
         let mut parts = Vec::new();
         for (what, types, attributes) in [
             ("added", c.types_added, c.attributes_added),
-            ("removed", c.types_gone, c.attributes_gone),
-            ("updated", 0, c.attributes_refreshed),
+            ("removed", c.types_removed, c.attributes_removed),
+            ("updated", 0, c.attributes_updated),
         ] {
             let counted = [(types, "type"), (attributes, "attribute")];
             let counted: Vec<String> = counted.iter().filter(|(n, _)| *n > 0).map(|(n, w)| count(*n, w)).collect();
@@ -99,25 +82,22 @@ impl Plan {
     }
 }
 
-/// Plans how `stored` becomes what was seen.
 pub fn plan(stored: &[StoredType], seen: &SeenSchema) -> Plan {
     let mut plan = Plan { warnings: seen.warnings.clone(), ..Plan::default() };
     let (mut kept_types, mut kept_attributes) = (Vec::new(), Vec::new());
     let pairs = Pairs::of(stored.iter().map(|t| &*t.name), seen.types.iter().map(|t| &*t.name));
     for (i, known) in pairs.seen.iter().enumerate() {
         let (Some(known), Some(now)) = (known, seen.types.get(i)) else { continue };
-        let change = match known.and_then(|row| stored.get(row)) {
-            Some(row) => merged(row, i, now, seen, &mut plan.counts, &mut kept_attributes),
-            None => added(i, now, seen, &mut plan.counts),
-        };
+        let row = known.and_then(|row| stored.get(row));
+        let change = change(row, i, now, seen, &mut plan.counts, &mut kept_attributes);
         if !change.is_empty() {
             plan.changes.push(change);
         }
     }
     for row in pairs.missing.iter().filter_map(|i| stored.get(*i)) {
-        if seen.complete && !is_wanted(row, seen) {
-            plan.counts.types_gone += 1;
-            plan.gone.push(row.id);
+        if seen.complete && !is_selected(row, seen) {
+            plan.counts.types_removed += 1;
+            plan.removed.push(row.id);
             continue;
         }
         plan.counts.types += 1;
@@ -126,80 +106,72 @@ pub fn plan(stored: &[StoredType], seen: &SeenSchema) -> Plan {
             kept_types.push(row.name.to_string());
         }
     }
-    plan.warnings.extend(kept("object type", &mut kept_types));
-    plan.warnings.extend(kept("attribute", &mut kept_attributes));
+    plan.warnings.extend(kept_warning("object type", &mut kept_types));
+    plan.warnings.extend(kept_warning("attribute", &mut kept_attributes));
     plan
 }
 
 impl TypeChange {
-    fn of(row: TypeRef, seen: usize) -> Self {
-        let (added, refreshed, gone) = (Vec::new(), Vec::new(), Vec::new());
-        TypeChange { row, seen, respelled: false, added, refreshed, gone, external: None, secondary: None }
-    }
-
     fn is_empty(&self) -> bool {
         self.row != TypeRef::New
             && !self.respelled
             && self.added.is_empty()
-            && self.refreshed.is_empty()
-            && self.gone.is_empty()
+            && self.updated.is_empty()
+            && self.removed.is_empty()
             && self.external.is_none()
             && self.secondary.is_none()
     }
 }
 
-fn added(place: usize, now: &SeenType, seen: &SeenSchema, counts: &mut Counts) -> TypeChange {
-    let mut change = TypeChange::of(TypeRef::New, place);
-    let names = Pairs::of(std::iter::empty(), now.attributes.iter().map(|a| &*a.name));
-    change.added = names.added().map(|attribute| Addition { attribute, external: false, secondary: false }).collect();
-    flag(&mut change, None, &names, now, seen);
-    counts.types += 1;
-    counts.types_added += 1;
-    counts.attributes += change.added.len();
-    counts.attributes_added += change.added.len();
-    change
-}
-
-fn merged(
-    row: &StoredType,
+/// Plans one seen type, against its stored row if there is one.
+fn change(
+    row: Option<&StoredType>,
     place: usize,
     now: &SeenType,
     seen: &SeenSchema,
     counts: &mut Counts,
     kept: &mut Vec<String>,
 ) -> TypeChange {
-    let mut change = TypeChange::of(TypeRef::Row(row.id), place);
-    change.respelled = *row.name != *now.name;
-    let pairs = Pairs::of(row.attributes.iter().map(|a| &*a.name), now.attributes.iter().map(|a| &*a.name));
-    change.added = pairs.added().map(|attribute| Addition { attribute, external: false, secondary: false }).collect();
+    let stored = row.map_or(&[][..], |row| &row.attributes);
+    let pairs = Pairs::of(stored.iter().map(|a| &*a.name), now.attributes.iter().map(|a| &*a.name));
+    let mut change = TypeChange {
+        row: row.map_or(TypeRef::New, |row| TypeRef::Row(row.id)),
+        seen: place,
+        respelled: row.is_some_and(|row| *row.name != *now.name),
+        added: pairs.added().map(|attribute| Addition { attribute, external: false, secondary: false }).collect(),
+        updated: Vec::new(),
+        removed: Vec::new(),
+        external: None,
+        secondary: None,
+    };
     for (i, known) in pairs.seen.iter().enumerate() {
         let (Some(Some(known)), Some(attribute)) = (known, now.attributes.get(i)) else { continue };
-        if let Some(old) = row.attributes.get(*known).filter(|old| !is_same(old, attribute)) {
-            change.refreshed.push((old.id, i));
+        if let Some(old) = stored.get(*known).filter(|old| !is_same(old, attribute)) {
+            change.updated.push((old.id, i));
         }
     }
-    // A type without attributes is one of which nothing is known.
+    // No attributes means that they are unknown.
     if seen.complete && !now.attributes.is_empty() {
-        for old in pairs.missing.iter().filter_map(|i| row.attributes.get(*i)) {
+        for old in pairs.missing.iter().filter_map(|i| stored.get(*i)) {
             if old.selected || old.is_locked() {
-                kept.push(format!("{}.{}", row.name, old.name))
+                kept.push(format!("{}.{}", row.map_or("", |row| &row.name), old.name))
             } else {
-                change.gone.push(old.id)
+                change.removed.push(old.id)
             }
         }
     }
-    flag(&mut change, Some(row), &pairs, now, seen);
+    flag(&mut change, stored, &pairs, now, seen);
     counts.types += 1;
-    counts.attributes += row.attributes.len() + change.added.len() - change.gone.len();
+    counts.types_added += usize::from(row.is_none());
+    counts.attributes += stored.len() + change.added.len() - change.removed.len();
     counts.attributes_added += change.added.len();
-    counts.attributes_gone += change.gone.len();
-    counts.attributes_refreshed += change.refreshed.len();
+    counts.attributes_removed += change.removed.len();
+    counts.attributes_updated += change.updated.len();
     change
 }
 
-/// Gives a type without external ids what the connector recommends.
-fn flag(change: &mut TypeChange, row: Option<&StoredType>, pairs: &Pairs, now: &SeenType, seen: &SeenSchema) {
-    let stored = row.map_or(&[][..], |r| &r.attributes);
+/// Sets the recommended external ids where a type has none.
+fn flag(change: &mut TypeChange, stored: &[StoredAttribute], pairs: &Pairs, now: &SeenType, seen: &SeenSchema) {
     let recommended = |name: &Option<Arc<str>>, taken: bool| {
         let name = name.as_ref().filter(|_| !taken)?;
         let place = now.attributes.iter().position(|a| a.name == *name)?;
@@ -216,9 +188,8 @@ fn flag(change: &mut TypeChange, row: Option<&StoredType>, pairs: &Pairs, now: &
     }
 }
 
-/// Whether somebody chose a type or an attribute of it. That an attribute carries a flag which the connector gave it, and
-/// is selected for that, is nobody's choice.
-fn is_wanted(row: &StoredType, seen: &SeenSchema) -> bool {
+/// Whether the administrator selected a type or an attribute of it. A flag set by the connector is no such selection.
+fn is_selected(row: &StoredType, seen: &SeenSchema) -> bool {
     let flagged_by_connector =
         |a: &StoredAttribute| a.is_locked() && seen.id_attributes.iter().any(|id| id.eq_ignore_ascii_case(&a.name));
     row.selected || row.attributes.iter().any(|a| a.selected && !flagged_by_connector(a))
@@ -231,7 +202,7 @@ fn is_same(old: &StoredAttribute, now: &SeenAttribute) -> bool {
         && (old.data_type, old.plurality, old.writability) == (now.data_type, now.plurality, now.writability)
 }
 
-fn kept(what: &str, names: &mut [String]) -> Option<String> {
+fn kept_warning(what: &str, names: &mut [String]) -> Option<String> {
     names.sort_unstable();
     let shown = names.get(..MAX_NAMED.min(names.len()))?.join(", ");
     let more = match names.len().saturating_sub(MAX_NAMED) {
@@ -244,9 +215,9 @@ fn kept(what: &str, names: &mut [String]) -> Option<String> {
     })
 }
 
-/// Which stored name is which seen one: equal text first, then ignoring case where that leaves no doubt.
+/// Pairs of stored and seen names: equal text first, then ignoring case where that is unambiguous.
 struct Pairs {
-    /// For each seen name `None` if it repeats an earlier one, else the stored one that it is, if it is not new.
+    /// For each seen name: `None` if it repeats an earlier one, else the stored one, `None` if new.
     seen: Vec<Option<Option<usize>>>,
     /// Stored names that were not seen.
     missing: Vec<usize>,
@@ -290,7 +261,7 @@ impl Pairs {
         Pairs { seen: pairs, missing }
     }
 
-    /// Places of seen names that are new.
+    /// Indexes of new names.
     fn added(&self) -> impl Iterator<Item = usize> {
         self.seen.iter().enumerate().filter(|(_, pair)| **pair == Some(None)).map(|(i, _)| i)
     }

@@ -32,7 +32,7 @@ fn of(types: &[(&str, &[&str])]) -> SeenSchema {
 
 /// What a store would hold after the plan, ids given in order from where they left off.
 fn applied(stored: &[StoredType], seen: &SeenSchema, plan: &Plan) -> Vec<StoredType> {
-    let mut types: Vec<StoredType> = stored.iter().filter(|t| !plan.gone.contains(&t.id)).cloned().collect();
+    let mut types: Vec<StoredType> = stored.iter().filter(|t| !plan.removed.contains(&t.id)).cloned().collect();
     let mut next = 1 + stored.iter().flat_map(|t| t.attributes.iter().map(|a| a.id).chain([t.id])).max().unwrap_or(0);
     for change in &plan.changes {
         let now = &seen.types[change.seen];
@@ -46,14 +46,14 @@ fn applied(stored: &[StoredType], seen: &SeenSchema, plan: &Plan) -> Vec<StoredT
             }
         };
         row.name = now.name.as_ref().into();
-        row.attributes.retain(|a| !change.gone.contains(&a.id));
+        row.attributes.retain(|a| !change.removed.contains(&a.id));
         let refresh = |a: &mut StoredAttribute, now: &SeenAttribute| {
             a.name = now.name.as_ref().into();
             a.description = now.description.as_deref().map(Into::into);
             a.class_name = now.class_name.as_deref().map(Into::into);
             (a.data_type, a.plurality, a.writability) = (now.data_type, now.plurality, now.writability);
         };
-        for (id, place) in &change.refreshed {
+        for (id, place) in &change.updated {
             refresh(row.attributes.iter_mut().find(|a| a.id == *id).expect("a stored one"), &now.attributes[*place]);
         }
         for addition in &change.added {
@@ -87,7 +87,7 @@ fn imported(stored: &[StoredType], seen: &SeenSchema) -> (Vec<StoredType>, Plan)
     let first = plan(stored, seen);
     let after = applied(stored, seen, &first);
     let again = plan(&after, seen);
-    assert!(again.changes.is_empty() && again.gone.is_empty(), "{again:?}");
+    assert!(again.changes.is_empty() && again.removed.is_empty(), "{again:?}");
     assert_eq!(again.counts.types, after.len());
     assert_eq!(again.counts.attributes, after.iter().map(|t| t.attributes.len()).sum::<usize>());
     assert_eq!((first.counts.types, first.counts.attributes), (again.counts.types, again.counts.attributes));
@@ -151,7 +151,7 @@ fn names_that_differ_in_case_alone_are_the_same_if_there_is_no_doubt() {
     let (after, plan) = imported(&stored, &of(&[("User", &["ID", "dn", "Mail"]), ("group", &["id", "dn", "member"])]));
     assert_eq!((after[0].id, &*after[0].name), (stored[0].id, "User"));
     assert_eq!(plan.counts.attributes_added, 0);
-    assert_eq!(plan.counts.attributes_gone, 1, "the telephone");
+    assert_eq!(plan.counts.attributes_removed, 1, "the telephone");
     // Two that could be meant: neither is.
     let (after, plan) = imported(&stored, &of(&[("user", &["id", "dn", "MAIL", "Mail"])]));
     assert_eq!(plan.counts.attributes_added, 2);
@@ -186,7 +186,7 @@ fn what_is_gone_goes_unless_somebody_chose_it() {
         attribute(&mut stored, "user.mail").selected = true;
         let (after, plan) = imported(&stored, &gone);
         assert_eq!(after[1], stored[1], "case {case}: kept as it is");
-        assert_eq!(after[0].attributes.len(), 3, "the telephone was nobody's choice");
+        assert_eq!(after[0].attributes.len(), 3, "the telephone was not selected");
         let [types, attributes] = plan.warnings.as_slice() else { panic!("{:?}", plan.warnings) };
         assert!(types.starts_with("1 object type kept although no longer") && types.ends_with(": group"), "{types}");
         assert!(attributes.ends_with(": user.mail"), "{attributes}");

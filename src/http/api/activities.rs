@@ -312,7 +312,7 @@ fn sort(by: &str) -> Sort {
 fn header(activity: Activity) -> Header {
     // A clock that was set back meanwhile makes no time negative.
     let until_end = |from: OffsetDateTime| {
-        activity.ended.map(|ended| time_span::write((ended - from).try_into().unwrap_or_default()))
+        activity.ended.map(|ended| time_span::format((ended - from).try_into().unwrap_or_default()))
     };
     let (execution, total) = (activity.executed.and_then(until_end), until_end(activity.created));
     Header {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use warp::http::{HeaderValue, header};
 use warp::reply::{Reply, Response};
 
-use crate::domain::text::turns_text;
+use crate::domain::text::is_bidi_or_separator;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::wire;
@@ -338,7 +338,8 @@ fn attachment(name: &str) -> String {
     let safe = |c: char| {
         let hostile = c.is_control() || "/\\:*?\"<>|%".contains(c);
         // Marks that are not seen, in the name of a file too.
-        let unseen = turns_text(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let unseen =
+            is_bidi_or_separator(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if hostile || unseen { '_' } else { c }
     };
     let mut file: String = name.chars().map(safe).collect();

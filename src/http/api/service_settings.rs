@@ -87,7 +87,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
     let request: UpdateServiceSettingRequest = call.read().await?;
     let value = request.value.map(|text| text.0).filter(|text| !text.is_empty());
     let definition = named(&call)?;
-    let accepted = value.map(|text| definition.accept(&text)).transpose();
+    let accepted = value.map(|text| definition.normalise(&text)).transpose();
     let value = accepted.map_err(|why| Error::field("value", why))?;
     changed(&call, definition, SettingChange::Update(value)).await
 }

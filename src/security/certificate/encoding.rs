@@ -5,7 +5,7 @@ use tokio_rustls::rustls::pki_types::pem::{PemObject, SectionKind};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::domain::text::without_mark;
+use crate::domain::text::strip_bom;
 
 /// Size limit of a certificate. A larger one fits into no TLS handshake here.
 pub const MAX_DER: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const PRIVATE: &str = "Holds a private key, which belongs to the directory alone
 
 /// DER form of the only certificate in these bytes. An error is a sentence for the caller.
 pub fn only_certificate(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let bytes = without_mark(bytes);
+    let bytes = strip_bom(bytes);
     let der = if contains(bytes, b"-----BEGIN ") { from_pem(bytes)? } else { bytes.to_vec() };
     if der.len() > MAX_DER {
         return Err(format!("Must not hold a certificate of more than {MAX_DER} bytes."));

@@ -34,7 +34,7 @@ fn judge(guard: &mut Guard, bytes: &[u8], cut: usize) -> Judged {
     for part in [&bytes[..cut], &bytes[cut..]] {
         buffer.extend_from_slice(part);
         let sifted = sift(guard, &mut buffer, Limits::default().message);
-        assert!(sifted.keep <= sifted.judged && sifted.judged <= buffer.len(), "{bytes:x?}");
+        assert!(sifted.keep <= sifted.checked && sifted.checked <= buffer.len(), "{bytes:x?}");
         judged.kept.extend_from_slice(&buffer[..sifted.keep]);
         let counts = [sifted.entries, sifted.finals, sifted.skipped];
         judged.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
@@ -42,7 +42,7 @@ fn judge(guard: &mut Guard, bytes: &[u8], cut: usize) -> Judged {
         if judged.end.is_some() {
             break;
         }
-        buffer.drain(..sifted.judged);
+        buffer.drain(..sifted.checked);
     }
     judged
 }
@@ -59,7 +59,7 @@ pub fn check(asked: Asked, bytes: &[u8]) -> u64 {
         Asked::Extended => 0x77,
     };
     let judged = |cut: usize| {
-        let mut guard = Guard::new();
+        let mut guard = Guard::default();
         guard.sent(&request(tag)).expect("a request");
         judge(&mut guard, bytes, cut)
     };
@@ -151,7 +151,7 @@ async fn read_by_the_library(asked: Asked, answer: &[u8]) {
                 return;
             }
         }
-        Guard::new().sent(&request).expect("a request that the guard knows");
+        Guard::default().sent(&request).expect("a request that the guard knows");
         let _ = ours.write_all(answer).await;
         let _ = ours.shutdown().await;
     };

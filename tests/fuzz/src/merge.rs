@@ -122,7 +122,7 @@ pub fn merge(stored: &StoredTree, seen: &Seen, verdicts: &Verdicts, accept: bool
 
 impl<'a> Merge<'a> {
     fn entries(&mut self) {
-        let left = |c: &SeenContainer| self.verdicts.left.iter().any(|at| std::ptr::eq(at.of(self.seen), c));
+        let left = |c: &SeenContainer| self.verdicts.moved_away.iter().any(|at| std::ptr::eq(at.of(self.seen), c));
         let all: Vec<(usize, &SeenContainer)> = self
             .seen
             .partitions
@@ -154,7 +154,7 @@ impl<'a> Merge<'a> {
         for way in 0..3 {
             for (row, stored) in self.stored.partitions.iter().enumerate() {
                 let name_is_listed = self.seen.partitions.iter().any(|p| p.key == stored.key);
-                let silent = self.verdicts.partitions.get(&stored.id) != Some(&Verdict::Answers);
+                let silent = self.verdicts.partitions.get(&stored.id) != Some(&Verdict::Present);
                 let same = |i: &usize| {
                     let seen = &self.seen.partitions[*i];
                     let name = seen.key == stored.key;
@@ -297,7 +297,7 @@ impl<'a> Merge<'a> {
         let verdict = self.verdicts.partitions.get(&self.stored.partitions[partition].id).copied();
         !self.listed.contains_key(&partition)
             && verdict.is_some()
-            && !(self.accept && verdict == Some(Verdict::Answers))
+            && !(self.accept && verdict == Some(Verdict::Present))
     }
 
     fn fate(&self, row: usize) -> Fate {
@@ -331,8 +331,8 @@ impl<'a> Merge<'a> {
             return if self.fate(parent) == Fate::Goes { Fate::Goes } else { Fate::Stays(place) };
         }
         match self.verdicts.containers.get(&stored.id) {
-            Some(Verdict::Gone | Verdict::GoneUnproved) => Fate::Goes,
-            Some(verdict) if self.accept && *verdict != Verdict::Answers => Fate::Goes,
+            Some(Verdict::Absent | Verdict::AbsentUnproved) => Fate::Goes,
+            Some(verdict) if self.accept && *verdict != Verdict::Present => Fate::Goes,
             _ => Fate::Stays(place),
         }
     }

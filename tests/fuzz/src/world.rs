@@ -112,7 +112,7 @@ impl World {
         let plan = plan(&self.stored, &sight.seen, &policy);
         // Rows of a naming context that is proved gone may turn up elsewhere, and names whose entries left have no
         // entry any more: both are asked about the next time.
-        let settled = verdicts.partitions.is_empty() && verdicts.left.is_empty();
+        let settled = verdicts.partitions.is_empty() && verdicts.moved_away.is_empty();
         if let Some(left) = plan.candidates.first().filter(|_| settled) {
             return Err(format!("{} is asked about again", left.dn));
         }
@@ -177,7 +177,7 @@ impl World {
             }
             verdicts.containers.insert(candidate.row, verdict);
         }
-        for doubt in &first.doubts {
+        for doubt in &first.id_conflicts {
             let own = self.row(doubt.row)?.partition_id;
             let own = self.stored.partitions.iter().find(|p| p.id == own).ok_or("no partition")?;
             let read = |p: &SeenPartition| p.key == own.key && p.view == View::Complete;
@@ -186,14 +186,14 @@ impl World {
             }
             let mut verdict = self.directory.verdict(&doubt.dn, None, sight.suffix_of[doubt.partition], choices);
             let id = doubt.entry_id.ok_or("a doubt without an id")?;
-            if verdict == Verdict::Answers && self.directory.has_left(&doubt.dn, id, choices) {
-                verdict = Verdict::Gone;
+            if verdict == Verdict::Present && self.directory.has_left(&doubt.dn, id, choices) {
+                verdict = Verdict::Absent;
             }
             verdicts.containers.insert(doubt.row, verdict);
         }
-        for (entry, id) in &first.doubles {
+        for (entry, id) in &first.shared_id_entries {
             if self.directory.has_left(&entry.of(&sight.seen).external_id, *id, choices) {
-                verdicts.left.insert(*entry);
+                verdicts.moved_away.insert(*entry);
             }
         }
         Ok(verdicts)

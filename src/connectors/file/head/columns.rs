@@ -1,4 +1,4 @@
-//! The columns that a header names, and what their cells tell of them.
+//! Columns of a file: names from the header, types from the cells.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,50 +12,48 @@ use crate::domain::text::count;
 
 const MAX_COLUMNS: usize = 10_000;
 
-/// The columns of a file, those of one name as one.
+/// Columns of a file; those of one name are merged.
 pub(super) struct Columns {
-    /// For each field of a row the place of its column in `seen`.
+    /// Index in `seen` for each field of a row.
     places: Vec<usize>,
     seen: Vec<(Arc<str>, Column)>,
 }
 
-/// Why a row is none of the data.
-pub(super) enum Misfit {
-    /// It has more cells than the header has columns.
-    Wide(String),
-    /// A program wrote it below the data.
-    Closing(String),
+/// Reason why a row is not data.
+pub(super) enum BadRow {
+    /// More cells than the header has columns.
+    TooWide(String),
+    /// Written by a program below the data.
+    Trailer(String),
 }
 
-/// Rows that were left out.
 #[derive(Default)]
-pub(super) struct BadRows {
+pub(super) struct SkippedRows {
     count: usize,
-    wide: bool,
+    too_wide: bool,
     first: Option<String>,
 }
 
-impl BadRows {
-    /// Takes note of one, or fails where the first one ends the import.
-    pub(super) fn note(&mut self, misfit: Misfit, number: u64, settings: &FileSettings) -> Result<(), String> {
-        let (wide, why) = match misfit {
-            Misfit::Wide(why) => (true, why),
-            Misfit::Closing(why) => (false, why),
+impl SkippedRows {
+    /// Counts a bad row; fails if the first one ends the import.
+    pub(super) fn add(&mut self, row: BadRow, number: u64, settings: &FileSettings) -> Result<(), String> {
+        let (too_wide, why) = match row {
+            BadRow::TooWide(why) => (true, why),
+            BadRow::Trailer(why) => (false, why),
         };
         let why = format!("row {number} {why}");
         if settings.stop {
             return Err(format!(": {why}; with Stop On First Error off, such rows are skipped"));
         }
         self.count += 1;
-        self.wide |= wide;
+        self.too_wide |= too_wide;
         self.first.get_or_insert(why);
         Ok(())
     }
 }
 
-/// Whether a line is what database clients and old systems write below the data: `(2 rows affected)`, `(2 rows)`, or the
-/// mark of the end of a file (0x1A).
-fn is_closing(line: &str) -> bool {
+/// Whether a line is a trailer of a database client or an old system: `(2 rows affected)`, `(2 rows)`, or 0x1A.
+fn is_trailer(line: &str) -> bool {
     let inner = line.strip_prefix('(').and_then(|l| l.strip_suffix(')')).and_then(|l| l.split_once(' '));
     let counts = inner.is_some_and(|(number, words)| {
         number.parse::<u64>().is_ok() && words.chars().all(|c| c.is_alphabetic() || c == ' ')
@@ -63,8 +61,8 @@ fn is_closing(line: &str) -> bool {
     counts || line == "\u{1a}"
 }
 
-/// Why a first row is not a header but what a program writes above one.
-fn no_header(row: &StringRecord) -> Option<String> {
+/// Error for a first row that a program writes above the header.
+fn preamble_error(row: &StringRecord) -> Option<String> {
     let first = row.iter().next()?.trim_start();
     let starts = |text: &str| first.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
     if starts("#TYPE ") {
@@ -74,7 +72,7 @@ fn no_header(row: &StringRecord) -> Option<String> {
             short(first)
         ));
     }
-    // Split at the character that it names, it is two cells.
+    // With the separator that it names as Delimiter, it splits into two cells.
     let named = row.len() == 1 && first.chars().count() <= "sep=;".len();
     let split = row.len() == 2 && first.len() == "sep=".len() && row.iter().nth(1).is_some_and(str::is_empty);
     (starts("sep=") && (named || split)).then(|| {
@@ -85,15 +83,14 @@ fn no_header(row: &StringRecord) -> Option<String> {
     })
 }
 
-/// The beginning of a text, for a message.
 fn short(text: &str) -> String {
     text.trim_end().chars().take(100).collect()
 }
 
 impl Columns {
-    /// Names are compared and kept without the blanks around them.
+    /// Reads the header; names are trimmed.
     pub(super) fn named(header: &StringRecord) -> Result<Columns, String> {
-        if let Some(why) = no_header(header) {
+        if let Some(why) = preamble_error(header) {
             return Err(why);
         }
         if header.len() > MAX_COLUMNS {
@@ -127,8 +124,8 @@ impl Columns {
         Ok(columns)
     }
 
-    /// The field of the one column of that name.
-    pub(super) fn only(&self, name: &str) -> Result<usize, String> {
+    /// Field index of the only column of this name.
+    pub(super) fn unique(&self, name: &str) -> Result<usize, String> {
         let place = self.seen.iter().position(|(n, _)| n.as_ref() == name);
         let mut fields = self.places.iter().enumerate().filter(|(_, p)| Some(**p) == place).map(|(field, _)| field);
         match (fields.next(), fields.next()) {
@@ -141,14 +138,14 @@ impl Columns {
         }
     }
 
-    /// What speaks against the first row as a header, with the remedy.
-    pub(super) fn doubt(&self) -> Option<String> {
-        const HELD: [char; 3] = [',', ';', '|'];
+    /// Warning that the first row may not be a header, with the remedy.
+    pub(super) fn header_warning(&self) -> Option<String> {
+        const SEPARATORS: [char; 3] = [',', ';', '|'];
         let header = self.header();
         if let (Some((name, _)), 1) = (self.seen.first(), self.places.len())
-            && let Some(held) = name.chars().find(|c| HELD.contains(c))
+            && let Some(held) = name.chars().find(|c| SEPARATORS.contains(c))
         {
-            // A header that was not split is one name, which holds what stands between the names.
+            // A header split at the wrong character is one name that holds the separators.
             return Some(format!(" has one column, {header}, whose name holds {held:?}; is Delimiter right?"));
         }
         let (name, _) = self.seen.iter().find(|(name, _)| name.contains('"'))?;
@@ -158,28 +155,28 @@ impl Columns {
         ))
     }
 
-    /// The first names of the header, for a message.
+    /// First names of the header, for a message.
     fn header(&self) -> String {
         let first: Vec<String> = self.seen.iter().take(5).map(|(n, _)| format!("{n:?}")).collect();
         let more = if self.seen.len() > first.len() { " and others" } else { "" };
         format!("{}{more}", first.join(", "))
     }
 
-    /// Why a row is none of the data. One that is too short has empty cells at its end.
-    pub(super) fn misfit(&self, row: &StringRecord) -> Option<Misfit> {
+    /// Checks whether a row is data. A short row has empty cells at its end.
+    pub(super) fn check(&self, row: &StringRecord) -> Option<BadRow> {
         let (wanted, found) = (self.places.len(), row.len());
         if found > wanted {
-            return Some(Misfit::Wide(format!("has {}, but the header has {wanted}", count(found, "column"))));
+            return Some(BadRow::TooWide(format!("has {}, but the header has {wanted}", count(found, "column"))));
         }
         let (Some(only), 1) = (row.iter().next(), found) else { return None };
-        is_closing(only.trim()).then(|| Misfit::Closing(format!("is {:?}, which is no data", only.trim())))
+        is_trailer(only.trim()).then(|| BadRow::Trailer(format!("is {:?}, which is not data", only.trim())))
     }
 
-    /// What is said of rows that were left out.
-    pub(super) fn skipped(&self, bad: &BadRows) -> Option<String> {
+    /// Warning about skipped rows.
+    pub(super) fn skipped(&self, bad: &SkippedRows) -> Option<String> {
         let first = bad.first.as_ref()?;
         let (rows, were) = (count(bad.count, "row"), if bad.count == 1 { "was" } else { "were" });
-        let header = if bad.wide {
+        let header = if bad.too_wide {
             format!("; the header was read as {}: is the first row the header, and is Delimiter right?", self.header())
         } else {
             String::new()
@@ -187,16 +184,14 @@ impl Columns {
         Some(format!(": {rows} {were} skipped, the first since {first}{header}"))
     }
 
-    /// Takes note of a row.
-    pub(super) fn note(&mut self, row: &StringRecord, settings: &FileSettings) {
+    pub(super) fn add(&mut self, row: &StringRecord, settings: &FileSettings) {
         for (place, cell) in self.places.iter().zip(row) {
             if let Some((_, column)) = self.seen.get_mut(*place) {
-                column.note(cell, settings.value_delimiter.as_deref(), settings.culture);
+                column.add(cell, settings.value_delimiter.as_deref(), settings.culture);
             }
         }
     }
 
-    /// What each column is, as far as its cells tell.
     pub(super) fn attributes(self) -> Vec<SeenAttribute> {
         let attribute = |(name, column): (Arc<str>, Column)| SeenAttribute {
             name,

@@ -1,63 +1,62 @@
-//! From the first rows of a file to a schema: names from the header, types from the values, and where a column names
-//! the object types, those from as many rows as are looked at.
+//! Schema of a file from its first rows: names from the header, data types from the values. Where a column names the
+//! object types, further rows are searched for them.
 
 use std::collections::BTreeSet;
 use std::io::Read;
 
 use csv::StringRecord;
 
-use super::rows::{Fault, Limits, Rows};
+use super::rows::{Limits, RowError, Rows};
 use super::settings::{FileSettings, Types};
 use crate::domain::schema::{SeenSchema, SeenType};
 
-use columns::{BadRows, Columns};
+use columns::{Columns, SkippedRows};
 use type_names::TypeNames;
 
 mod columns;
 mod type_names;
 
-/// Rows from which types are inferred.
+/// Rows from which data types are inferred.
 const ROWS: u64 = 50;
 
-/// Reads header, first rows and, if need be, the names of types behind them. Faults and warnings are to be read behind
-/// the file's name.
+/// Reads the header, the first rows and, if needed, further rows for type names. Errors continue the file's name.
 pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) -> Result<SeenSchema, String> {
-    let mut rows = Rows::new(file, settings.delimiter).map_err(|fault| fault_text(&fault, 1, limits.header))?;
+    let mut rows = Rows::new(file, settings.delimiter).map_err(|error| error_text(&error, 1, limits.header))?;
     let (header, _) = next(&mut rows, limits.header)?.ok_or(" is empty, but its first row has to name the columns")?;
     let mut columns = Columns::named(header)?;
     let mut types = match &settings.types {
         Types::Fixed(_) => None,
-        Types::Column(name) => Some(TypeNames::new(columns.only(name)?, name)),
+        Types::Column(name) => Some(TypeNames::new(columns.unique(name)?, name)),
     };
     let mut seen = SeenSchema { complete: true, ..SeenSchema::default() };
-    seen.warnings.extend(columns.doubt().map(|doubt| settings.fault(&doubt)));
-    let (mut bad, mut good, mut ended) = (BadRows::default(), 0, false);
+    seen.warnings.extend(columns.header_warning().map(|warning| settings.message(&warning)));
+    let (mut skipped, mut good, mut ended) = (SkippedRows::default(), 0, false);
     for _ in 0..ROWS {
         let Some((row, number)) = next(&mut rows, limits.head)? else {
             ended = true;
             break;
         };
-        if let Some(misfit) = columns.misfit(row) {
-            bad.note(misfit, number, settings)?;
+        if let Some(bad) = columns.check(row) {
+            skipped.add(bad, number, settings)?;
             continue;
         }
         good += 1;
-        columns.note(row, settings);
+        columns.add(row, settings);
         if let Some(types) = &mut types {
-            types.note(row, number)?;
+            types.add(row, number)?;
         }
     }
     if let Some(types) = &mut types
         && !ended
-        && let Some(stop) = search(&mut rows, &columns, types, &mut bad, settings, limits)?
+        && let Some(stop) = search(&mut rows, &columns, types, &mut skipped, settings, limits)?
     {
         seen.complete = false;
-        seen.warnings.push(settings.fault(&stop));
+        seen.warnings.push(settings.message(&stop));
     }
-    if let Some(skipped) = columns.skipped(&bad) {
-        // A header that no row fits may be none, and what it lacks is not known to be gone.
+    if let Some(skipped) = columns.skipped(&skipped) {
+        // A header that no row fits may not be one: the schema is then not complete.
         seen.complete &= good > 0;
-        seen.warnings.push(settings.fault(&skipped));
+        seen.warnings.push(settings.message(&skipped));
     }
     let attributes = columns.attributes();
     let names = match (&settings.types, types) {
@@ -70,13 +69,12 @@ pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) ->
     Ok(seen)
 }
 
-/// Looks on for names of types. Returns the warning if it stops before the end. Fails only
-/// on a bad row that ends the import.
+/// Searches further rows for type names. Returns a warning if it stops early; fails only on a bad row.
 fn search<R: Read>(
     rows: &mut Rows<R>,
     columns: &Columns,
     types: &mut TypeNames,
-    bad: &mut BadRows,
+    skipped: &mut SkippedRows,
     settings: &FileSettings,
     limits: &Limits,
 ) -> Result<Option<String>, String> {
@@ -86,35 +84,35 @@ fn search<R: Read>(
         let stop = match rows.next(until) {
             Ok(None) => return Ok(None),
             Ok(Some((row, number))) => {
-                match columns.misfit(row) {
-                    Some(misfit) => bad.note(misfit, number, settings)?,
-                    None => types.note(row, number)?,
+                match columns.check(row) {
+                    Some(bad) => skipped.add(bad, number, settings)?,
+                    None => types.add(row, number)?,
                 }
                 continue;
             }
-            Err((Fault::Limit, _)) if until == limits.search => {
+            Err((RowError::Limit, _)) if until == limits.search => {
                 return Ok(Some(format!(" was read as far as {}; {UNSEEN}", size(until))));
             }
-            Err((Fault::Limit, number)) => format!(": row {number} is longer than {}", size(limits.row)),
-            Err((fault, number)) => fault_text(&fault, number, until),
+            Err((RowError::Limit, number)) => format!(": row {number} is longer than {}", size(limits.row)),
+            Err((error, number)) => error_text(&error, number, until),
         };
         return Ok(Some(format!("{stop}; {UNSEEN}")));
     }
 }
 
 fn next<R: Read>(rows: &mut Rows<R>, until: u64) -> Result<Option<(&StringRecord, u64)>, String> {
-    rows.next(until).map_err(|(fault, number)| fault_text(&fault, number, until))
+    rows.next(until).map_err(|(error, number)| error_text(&error, number, until))
 }
 
-fn fault_text(fault: &Fault, row: u64, until: u64) -> String {
-    match fault {
-        Fault::Limit => {
+fn error_text(error: &RowError, row: u64, until: u64) -> String {
+    match error {
+        RowError::Limit => {
             format!(": row {row} does not end within the first {}; is a quote not closed?", size(until))
         }
-        Fault::Encoding => format!(": row {row} is not UTF-8; save the file as UTF-8"),
-        Fault::Utf16 => ": row 1 begins as UTF-16 does; save the file as UTF-8".to_owned(),
-        Fault::OpenQuote => format!(": row {row} opens a quote that is never closed"),
-        Fault::Io(kind) => format!(" cannot be read: {kind}"),
+        RowError::Encoding => format!(": row {row} is not UTF-8; save the file as UTF-8"),
+        RowError::Utf16 => ": row 1 begins as UTF-16 does; save the file as UTF-8".to_owned(),
+        RowError::OpenQuote => format!(": row {row} opens a quote that is never closed"),
+        RowError::Io(kind) => format!(" cannot be read: {kind}"),
     }
 }
 

@@ -71,7 +71,7 @@ fn a_repeated_header_is_one_attribute_with_many_values() {
 }
 
 #[test]
-fn types_are_told_from_fifty_rows_and_the_culture() {
+fn types_are_inferred_from_fifty_rows_and_the_culture() {
     let rows = |late: usize, text: &str| {
         let rows = (1..=60).map(|n| if n == late { format!("{text}\n") } else { format!("{n}\n") });
         "n\n".to_owned() + &rows.collect::<String>()
@@ -86,7 +86,7 @@ fn types_are_told_from_fifty_rows_and_the_culture() {
 }
 
 #[test]
-fn files_at_fault_are_told_with_row_and_column() {
+fn errors_name_row_and_column() {
     let wide = vec!["c"; 10_001].join(",");
     let long = "é".repeat(257);
     let many: String = (0..1_001).map(|n| format!("k{n}\n")).collect();
@@ -180,7 +180,7 @@ fn a_bad_row_is_skipped_and_counted_or_ends_the_import_by_the_number_of_its_line
         ("\u{feff}\n\nid,n\n1,Anna\n\n(2 rows affected)\n", "1 row was", "row 6 is \"(2 rows affected)\"", false),
         ("id,n\n1,Anna\n(1 row affected)", "1 row was", "row 3 is \"(1 row affected)\"", false),
         ("id,n\n1,Anna\n(2 Zeilen betroffen)\n", "1 row was", "row 3 is", false),
-        ("id,n\r\n1,Anna\r\n\u{1a}", "1 row was", "row 3 is \"\\u{1a}\", which is no data", false),
+        ("id,n\r\n1,Anna\r\n\u{1a}", "1 row was", "row 3 is \"\\u{1a}\", which is not data", false),
         ("id\n1\n(1 rows)\n", "1 row was", "row 3 is \"(1 rows)\"", false),
     ] {
         let good = seen(text, &[]).expect(text);
@@ -338,7 +338,7 @@ fn a_gigabyte_is_read_no_further_than_it_must_be() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_to_its_end_is_told() {
+fn a_file_that_cannot_be_read_to_its_end_is_an_error() {
     struct Failing(&'static [u8]);
     impl Read for Failing {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {

@@ -1,4 +1,4 @@
-//! The names of object types where a column holds them.
+//! Object type names from a column.
 
 use std::collections::BTreeSet;
 
@@ -8,48 +8,45 @@ use crate::connectors::file::settings::{FileSettings, MAX_NAME};
 use crate::domain::schema::SeenSchema;
 
 const MAX_TYPES: usize = 1_000;
-/// Each type carries each column.
+/// Each type has every column.
 const MAX_ATTRIBUTES: usize = 100_000;
 
-/// The names of types that a column holds.
 pub(super) struct TypeNames<'a> {
-    at: usize,
+    field: usize,
     column: &'a str,
     found: BTreeSet<String>,
     empty: u64,
 }
 
 impl<'a> TypeNames<'a> {
-    /// Of the column of that name, which is that field of each row.
-    pub(super) fn new(at: usize, column: &'a str) -> TypeNames<'a> {
-        TypeNames { at, column, found: BTreeSet::new(), empty: 0 }
+    pub(super) fn new(field: usize, column: &'a str) -> TypeNames<'a> {
+        TypeNames { field, column, found: BTreeSet::new(), empty: 0 }
     }
 
-    /// Takes note of a row.
-    pub(super) fn note(&mut self, row: &StringRecord, number: u64) -> Result<(), String> {
-        let name = row.get(self.at).unwrap_or_default().trim();
+    pub(super) fn add(&mut self, row: &StringRecord, number: u64) -> Result<(), String> {
+        let name = row.get(self.field).unwrap_or_default().trim();
         if name.is_empty() {
             self.empty += 1;
         } else if !self.found.contains(name) {
             if name.chars().count() > MAX_NAME {
-                return Err(self.doubted(&format!("a value of more than {MAX_NAME} characters in row {number}")));
+                return Err(self.wrong_column(&format!("a value of more than {MAX_NAME} characters in row {number}")));
             }
             if name.contains(char::is_control) {
-                return Err(self.doubted(&format!("a control character in row {number}")));
+                return Err(self.wrong_column(&format!("a control character in row {number}")));
             }
             if self.found.len() == MAX_TYPES {
-                return Err(self.doubted(&format!("more than {MAX_TYPES} different values")));
+                return Err(self.wrong_column(&format!("more than {MAX_TYPES} different values")));
             }
             self.found.insert(name.to_owned());
         }
         Ok(())
     }
 
-    fn doubted(&self, what: &str) -> String {
+    fn wrong_column(&self, what: &str) -> String {
         format!(": Object Type Column {:?} holds {what}; is it the right column?", self.column)
     }
 
-    /// What was found, and what there is to say about it.
+    /// The names found; adds warnings to `seen`.
     pub(super) fn names(
         self,
         settings: &FileSettings,
@@ -57,7 +54,7 @@ impl<'a> TypeNames<'a> {
         seen: &mut SeenSchema,
     ) -> Result<BTreeSet<String>, String> {
         if self.found.len() * attributes > MAX_ATTRIBUTES {
-            return Err(self.doubted(&format!(
+            return Err(self.wrong_column(&format!(
                 "{} different values, each a type with {attributes} attributes, but at most {MAX_ATTRIBUTES} attributes \
                  are kept",
                 self.found.len()
@@ -66,12 +63,12 @@ impl<'a> TypeNames<'a> {
         if self.empty > 0 {
             let rows = if self.empty == 1 { "1 row names".to_owned() } else { format!("{} rows name", self.empty) };
             seen.warnings
-                .push(settings.fault(&format!(": {rows} no object type in column {:?}; skipped", self.column)));
+                .push(settings.message(&format!(": {rows} no object type in column {:?}; skipped", self.column)));
         }
         if self.found.is_empty() {
-            // A feed that stayed empty for a day says nothing about the types there are.
+            // A feed that is empty for a day must not remove the known types.
             seen.complete = false;
-            seen.warnings.push(settings.fault(&format!(
+            seen.warnings.push(settings.message(&format!(
                 " names no object types in column {:?}; those that are known are left as they are",
                 self.column
             )));

@@ -1,14 +1,14 @@
-//! The schema partition of the Active Directory family (MS-ADTS 3.1.1.2): an entry for each class and each attribute.
+//! Schema partition of the Active Directory family (MS-ADTS 3.1.1.2): an entry for each class and attribute.
 
 use super::bounds::{Bounds, Exceeds};
 use super::model::{Model, NewAttribute, NewClass};
 use super::types::of_ad_syntax;
-use super::{NOT_WHOLE, exceeds, unreadable};
+use super::{INCOMPLETE, exceeds, unreadable};
 use crate::connectors::ldap::Access;
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{Failure, Stage};
 use crate::connectors::ldap::root_dse::RootDse;
-use crate::connectors::ldap::session::{End, PAGE, Scope, Session};
+use crate::connectors::ldap::session::{End, PAGE_SIZE, Scope, Session};
 use crate::domain::schema::{Plurality, Writability};
 
 const NAME: &str = "lDAPDisplayName";
@@ -50,16 +50,15 @@ const CLASS: (&str, &[&str]) = (
     ],
 );
 
-/// FLAG_ATTR_IS_CONSTRUCTED: worked out when it is read (MS-ADTS 2.2.10).
+/// FLAG_ATTR_IS_CONSTRUCTED: computed on read (MS-ADTS 2.2.10).
 const CONSTRUCTED: i64 = 4;
 
-/// Classes of the security accounts manager, which takes one value of `description` where the schema allows several.
-const OF_ACCOUNTS: [&str; 6] = ["user", "computer", "inetOrgPerson", "group", "samDomain", "samServer"];
+/// Classes of the security accounts manager, which accepts one `description` where the schema allows several.
+const SAM_CLASSES: [&str; 6] = ["user", "computer", "inetOrgPerson", "group", "samDomain", "samServer"];
 
-/// Reads both kinds of entries to their end.
 pub(super) async fn model(access: &Access, session: &mut Session, root: &RootDse) -> Result<Model, Failure> {
     let base = root.schema.as_deref().ok_or_else(|| unreadable(access, "the root entry names no schema"))?;
-    let page = root.paging.then_some(PAGE);
+    let page = root.paging.then_some(PAGE_SIZE);
     let mut reader = Reader::new(Bounds::default(), access.settings.auxiliary);
     for (class, (filter, attributes)) in [(false, ATTRIBUTE), (true, CLASS)] {
         let search = async {
@@ -67,52 +66,51 @@ pub(super) async fn model(access: &Access, session: &mut Session, root: &RootDse
             let end = session.search_paged(base, Scope::OneLevel, filter, attributes, page, &mut take).await;
             match end.outcome {
                 End::Result { code: 0, .. } if end.skipped == 0 => Ok(()),
-                End::Result { code: 0, .. } => Err(unreadable(access, NOT_WHOLE)),
+                End::Result { code: 0, .. } => Err(unreadable(access, INCOMPLETE)),
                 ref other => Err(session.failure(other)),
             }
         };
         access.within(Stage::Schema, search).await?;
     }
     if reader.cut {
-        return Err(unreadable(access, NOT_WHOLE));
+        return Err(unreadable(access, INCOMPLETE));
     }
     reader.finish().map_err(|what| exceeds(access, what))
 }
 
-/// What the entries tell so far.
 struct Reader {
     model: Model,
     auxiliary: bool,
-    /// No longer in use. Their names may be taken by others, which come first then.
+    /// Declared last: a definition in use may have the same name and takes precedence.
     defunct: Vec<(Entry, bool)>,
-    /// An entry showed some of its values only.
+    /// An entry arrived without some of its values.
     cut: bool,
-    over: Option<Exceeds>,
+    exceeded: Option<Exceeds>,
     kept: u64,
 }
 
 impl Reader {
     fn new(bounds: Bounds, auxiliary: bool) -> Self {
-        Reader { model: Model::new(bounds), auxiliary, defunct: Vec::new(), cut: false, over: None, kept: 0 }
+        Reader { model: Model::new(bounds), auxiliary, defunct: Vec::new(), cut: false, exceeded: None, kept: 0 }
     }
 
-    /// Takes in an entry. Once there is too much, the rest is only waited for.
+    /// Adds an entry. Once a limit is exceeded, further entries are ignored.
     fn take(&mut self, entry: &Entry, class: bool, keep: impl Fn(u64) -> bool) {
-        if self.over.is_some() {
+        if self.exceeded.is_some() {
             return;
         }
-        // Values are cut into ranges where there are more than fit (MS-ADTS 3.1.1.3.1.3.3); the last one ends in a star.
+        // Values beyond a limit come in ranges (MS-ADTS 3.1.1.3.1.3.3); the last range ends in a star.
         let part = |name: &str| name.split_once(";range=").is_some_and(|(_, range)| !range.ends_with("-*"));
         self.cut |= entry.attributes().iter().any(|(name, _)| part(&name.to_ascii_lowercase()));
-        let taken = if is_true(entry, DEFUNCT) { self.put_off(entry, class) } else { self.declare(entry, class) };
-        let bytes = self.model.bytes() + self.put_off_bytes();
+        let taken = if is_true(entry, DEFUNCT) { self.defer_defunct(entry, class) } else { self.declare(entry, class) };
+        let bytes = self.model.bytes() + (self.defunct.len() * size_of::<Entry>()) as u64;
         let kept = keep(bytes.saturating_sub(self.kept));
         self.kept = self.kept.max(bytes);
-        self.over = taken.err().or((!kept).then_some(Exceeds("text")));
+        self.exceeded = taken.err().or((!kept).then_some(Exceeds("text")));
     }
 
-    /// Of what is defunct only the names are kept, and what they are, for what still mentions them.
-    fn put_off(&mut self, entry: &Entry, class: bool) -> Result<(), Exceeds> {
+    /// Keeps the names of a defunct definition, which others may still mention.
+    fn defer_defunct(&mut self, entry: &Entry, class: bool) -> Result<(), Exceeds> {
         Bounds::check(self.defunct.len() + 1, self.model.bounds.attributes, "defunct definitions")?;
         let wanted = [NAME, "attributeID", "governsID", "subClassOf", DEFUNCT];
         let short = |name: &&str| {
@@ -123,17 +121,13 @@ impl Reader {
         Ok(())
     }
 
-    fn put_off_bytes(&self) -> u64 {
-        (self.defunct.len() * size_of::<Entry>()) as u64
-    }
-
     fn declare(&mut self, entry: &Entry, class: bool) -> Result<(), Exceeds> {
         if class { self.declare_class(entry) } else { self.declare_attribute(entry) }
     }
 
     fn declare_attribute(&mut self, entry: &Entry) -> Result<(), Exceeds> {
         let Some(names) = names(entry, "attributeID", self.model.bounds.name) else {
-            self.model.findings.broken_attributes.add(called(entry));
+            self.model.findings.broken_attributes.add(display_name(entry));
             return Ok(());
         };
         let number = |name: &str| entry.first_text(name).and_then(|text| text.trim().parse::<i64>().ok());
@@ -154,13 +148,13 @@ impl Reader {
 
     fn declare_class(&mut self, entry: &Entry) -> Result<(), Exceeds> {
         let Some(names) = names(entry, "governsID", self.model.bounds.name) else {
-            self.model.findings.broken_classes.add(called(entry));
+            self.model.findings.broken_classes.add(display_name(entry));
             return Ok(());
         };
         let wanted = match entry.first_text("objectClassCategory").map(str::trim) {
             Some(STRUCTURAL) => true,
             Some(AUXILIARY) => self.auxiliary,
-            // Abstract, or of before the categories, or unknown.
+            // Abstract, older than categories (88 classes), or unknown.
             _ => false,
         };
         let all = |several: &[&str]| several.iter().flat_map(|name| entry.texts(name)).map(str::trim).collect();
@@ -170,7 +164,7 @@ impl Reader {
         let name = names.first().copied().unwrap_or_default();
         let class = NewClass {
             offered: wanted && !is_true(entry, "defaultHidingValue") && !is_true(entry, DEFUNCT),
-            single_description: OF_ACCOUNTS.iter().any(|known| known.eq_ignore_ascii_case(name)),
+            single_description: SAM_CLASSES.iter().any(|known| known.eq_ignore_ascii_case(name)),
             superiors: &superiors,
             auxiliaries: &auxiliaries,
             attributes: &attributes,
@@ -178,10 +172,10 @@ impl Reader {
         self.model.declare_class(&names, &class)
     }
 
-    /// The whole, with what is defunct where its name is not in use again.
+    /// The model, with defunct definitions whose names are not in use again.
     fn finish(mut self) -> Result<Model, Exceeds> {
-        if let Some(over) = self.over {
-            return Err(over);
+        if let Some(exceeded) = self.exceeded {
+            return Err(exceeded);
         }
         for (entry, class) in std::mem::take(&mut self.defunct) {
             let taken = entry.first_text(NAME).is_some_and(|name| {
@@ -199,15 +193,15 @@ fn is_true(entry: &Entry, name: &str) -> bool {
     entry.first_text(name).is_some_and(|text| text.trim().eq_ignore_ascii_case("TRUE"))
 }
 
-/// Name and number; `None` if the name is none that can be shown and stored.
-fn names<'e>(entry: &'e Entry, number: &str, most: usize) -> Option<Vec<&'e str>> {
+/// Name and OID; `None` if the name cannot be displayed and stored.
+fn names<'e>(entry: &'e Entry, oid: &str, max: usize) -> Option<Vec<&'e str>> {
     let name = entry.first_text(NAME)?.trim();
-    let good = !name.is_empty() && !name.contains(char::is_control) && name.chars().nth(most).is_none();
-    good.then(|| [name].into_iter().chain(entry.first_text(number).map(str::trim)).collect())
+    let good = !name.is_empty() && !name.contains(char::is_control) && name.chars().nth(max).is_none();
+    good.then(|| [name].into_iter().chain(entry.first_text(oid).map(str::trim)).collect())
 }
 
-/// What an entry without a good name is called.
-fn called(entry: &Entry) -> &str {
+/// Name of an entry for a warning.
+fn display_name(entry: &Entry) -> &str {
     entry.first_text(NAME).map(str::trim).filter(|name| !name.is_empty()).unwrap_or(&entry.dn)
 }
 

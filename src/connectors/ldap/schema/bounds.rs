@@ -1,25 +1,21 @@
-//! How much of a schema is read. A directory that declares more is not understood, rather than understood in part.
+//! Limits of a schema. A directory that exceeds one is an error: the schema is never read in part.
 
-/// Limits of one schema.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Object classes.
     pub classes: usize,
-    /// Attribute types.
     pub attributes: usize,
     /// Attributes of all object types together.
     pub rows: usize,
     /// Names that classes and attributes have or mention.
     pub names: usize,
-    /// Mentions of names.
     pub mentions: usize,
-    /// Classes and mentions that are looked at to find the attributes of all types: superclasses count for each.
+    /// Classes and mentions visited to find the attributes of all types; superclasses count for each.
     pub steps: usize,
     /// Bytes of one definition.
     pub definition: usize,
     /// Characters of a name.
     pub name: usize,
-    /// Characters of a description that are kept.
+    /// Characters of a stored description.
     pub description: usize,
 }
 
@@ -39,20 +35,16 @@ impl Default for Bounds {
     }
 }
 
-/// There is more of this than is read.
+/// Error: there are more of these than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeds(pub &'static str);
 
 impl Bounds {
-    /// Whether a count is within its limit.
-    ///
-    /// # Errors
-    /// It is not, and what was counted.
-    pub(super) fn check(count: usize, most: usize, what: &'static str) -> Result<(), Exceeds> {
-        if count <= most { Ok(()) } else { Err(Exceeds(what)) }
+    pub(super) fn check(count: usize, max: usize, what: &'static str) -> Result<(), Exceeds> {
+        if count <= max { Ok(()) } else { Err(Exceeds(what)) }
     }
 
-    /// As much of a description as is kept; nothing of one that is blank.
+    /// Truncated description; `None` if blank.
     pub(super) fn description<'t>(&self, text: &'t str) -> Option<&'t str> {
         let end = text.char_indices().nth(self.description).map_or(text.len(), |(at, _)| at);
         text.get(..end).filter(|text| !text.trim().is_empty())

@@ -1,11 +1,11 @@
-//! What an administrator should know about a schema that was read: one warning for each reason.
+//! Oddities of a schema that was read, one warning for each kind.
 
-/// How many names a warning tells.
-const MAX_TOLD: usize = 10;
-/// Characters of a name that are told.
+use crate::domain::text::count;
+
+const MAX_LISTED: usize = 10;
 const MAX_NAME: usize = 100;
 
-/// Names of one sort, the first of which are told.
+/// Number of findings of one kind, with the first names.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tally {
     count: usize,
@@ -13,107 +13,56 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// One more.
     pub fn add(&mut self, name: &str) {
         self.count += 1;
-        if self.first.len() < MAX_TOLD {
+        if self.first.len() < MAX_LISTED {
             self.first.push(name.chars().take(MAX_NAME).collect());
         }
     }
 }
 
-/// Everything odd about a schema, none of which keeps it from being read.
+/// Oddities that do not prevent reading the schema.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Findings {
-    /// Definitions of classes that cannot be read.
     pub broken_classes: Tally,
-    /// Definitions of attributes that cannot be read.
     pub broken_attributes: Tally,
-    /// Content rules that cannot be read.
     pub broken_rules: Tally,
-    /// Classes under a name that another one has.
     pub repeated_classes: Tally,
-    /// Attributes under a name that another one has.
     pub repeated_attributes: Tally,
-    /// Classes that others are made of and nothing declares.
     pub missing_classes: Tally,
-    /// Attributes that classes name and nothing declares.
     pub missing_attributes: Tally,
-    /// Attributes that should have the syntax of another one and cannot.
+    /// Attributes that inherit a syntax which is not declared.
     pub missing_syntaxes: Tally,
-    /// No attribute is fit to be the external id.
     pub no_external_id: bool,
 }
 
 impl Findings {
-    /// Whether every definition could be read. One that could not may be a type that was read before, or give attributes
-    /// to others.
+    /// Whether every definition could be read. A broken one may be a type stored before, or add attributes to others.
     pub fn is_whole(&self) -> bool {
         [&self.broken_classes, &self.broken_attributes, &self.broken_rules].iter().all(|tally| tally.count == 0)
     }
 
-    /// The warnings; names are a stranger's text, which `clean` makes fit to be shown.
+    /// Warnings; `clean` sanitises names, which are the directory's text.
     pub fn warnings(&self, clean: impl Fn(&str) -> String) -> Vec<String> {
-        let told = [
-            (
-                &self.broken_classes,
-                "object class cannot be read and is",
-                "object classes cannot be read and are",
-                "left out",
-            ),
-            (
-                &self.broken_attributes,
-                "attribute type cannot be read and is",
-                "attribute types cannot be read and are",
-                "left out",
-            ),
-            (
-                &self.broken_rules,
-                "content rule cannot be read and is",
-                "content rules cannot be read and are",
-                "left out",
-            ),
-            (
-                &self.repeated_classes,
-                "object class has a name that is taken and is",
-                "object classes have names that are taken and are",
-                "left out",
-            ),
-            (
-                &self.repeated_attributes,
-                "attribute type has a name that is taken and is",
-                "attribute types have names that are taken and are",
-                "left out",
-            ),
-            (
-                &self.missing_classes,
-                "class that others are made of is",
-                "classes that others are made of are",
-                "not declared",
-            ),
-            (
-                &self.missing_attributes,
-                "attribute that classes name is",
-                "attributes that classes name are",
-                "not declared and left out",
-            ),
-            (
-                &self.missing_syntaxes,
-                "attribute type has no syntax that is declared and is",
-                "attribute types have no syntax that is declared and are",
-                "taken for text",
-            ),
+        let tallies = [
+            (&self.broken_classes, "object class", "left out as unreadable"),
+            (&self.broken_attributes, "attribute type", "left out as unreadable"),
+            (&self.broken_rules, "content rule", "left out as unreadable"),
+            (&self.repeated_classes, "object class", "left out because of a name that is taken"),
+            (&self.repeated_attributes, "attribute type", "left out because of a name that is taken"),
+            (&self.missing_classes, "class", "mentioned but not declared"),
+            (&self.missing_attributes, "attribute", "mentioned but not declared, left out"),
+            (&self.missing_syntaxes, "attribute type", "without a declared syntax, treated as text"),
         ];
-        let sentence = |(tally, one, many, what): (&Tally, &str, &str, &str)| {
+        let warning = |(tally, noun, what): (&Tally, &str, &str)| {
             let names: Vec<String> = tally.first.iter().map(|name| clean(name)).collect();
             let more = match tally.count - names.len() {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            let sort = if tally.count == 1 { one } else { many };
-            format!("{} {sort} {what}: {}{more}", tally.count, names.join(", "))
+            format!("{} {what}: {}{more}", count(tally.count, noun), names.join(", "))
         };
-        let mut warnings: Vec<String> = told.into_iter().filter(|(tally, ..)| tally.count > 0).map(sentence).collect();
+        let mut warnings: Vec<String> = tallies.into_iter().filter(|(t, ..)| t.count > 0).map(warning).collect();
         if self.no_external_id {
             warnings.push(
                 "neither entryUUID nor nsUniqueId is shown or declared: no external id is recommended, choose one"
@@ -141,10 +90,10 @@ mod tests {
         assert_eq!(
             findings.warnings(|name| name.replace('\u{7}', "?")),
             [
-                "12 object classes cannot be read and are left out: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"
+                "12 object classes left out as unreadable: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"
                     .to_owned(),
-                format!("1 object class has a name that is taken and is left out: {}", "x".repeat(100)),
-                "1 attribute that classes name is not declared and left out: a?".to_owned(),
+                format!("1 object class left out because of a name that is taken: {}", "x".repeat(100)),
+                "1 attribute mentioned but not declared, left out: a?".to_owned(),
                 "neither entryUUID nor nsUniqueId is shown or declared: no external id is recommended, choose one"
                     .to_owned(),
             ]

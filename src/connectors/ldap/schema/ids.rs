@@ -1,25 +1,22 @@
-//! By which attributes the objects of a directory are told apart, and which of them every type has whatever its classes
-//! say.
+//! Identifying attributes: the recommended external ids, and the attributes added to every type.
 
 use super::types::{DISTINGUISHED_NAME, ENTRY_UUID, NS_UNIQUE_ID, OBJECT_GUID};
 use crate::connectors::ldap::root_dse::Kind;
 use crate::domain::hierarchy::{EntryIds, IdKind};
 
-/// What is recommended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ids {
-    /// The external id; `None` where there is nothing to tell objects apart by.
+    /// External id; `None` if no attribute identifies objects.
     pub external: Option<&'static str>,
-    /// What every type gets, the external id among it.
+    /// Attributes of every type, the external id included.
     pub added: &'static [&'static str],
 }
 
-/// Whether an entry of the directory is needed to choose.
 pub fn depends_on_entry(kind: Kind) -> bool {
     matches!(kind, Kind::Ds389 | Kind::Generic)
 }
 
-/// Chooses by the kind of directory, by the ids that the root entry of a partition shows, and by what is declared.
+/// Chooses by the kind of directory, the ids shown by a partition's root entry, and the declared attributes.
 pub fn choose(kind: Kind, shown: EntryIds, declared: impl Fn(&str) -> bool) -> Ids {
     let shows = |kind: IdKind| shown.iter().any(|id| id.kind == kind);
     let ids = |external, added| Ids { external: Some(external), added };

@@ -1,35 +1,28 @@
-//! The tokens of a definition: parentheses, `$`, quoted texts, words. What they mean is not known here.
-//!
-//! Quoted texts come first, so that parentheses and keywords inside them are text.
+//! Lexer of definitions: parentheses, `$`, quoted texts and words.
 
 use std::borrow::Cow;
 
-/// Which quote ends a quoted text.
+/// Rule for the end of a quoted text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quotes {
-    /// The next one, as RFC 4512 has it: one within the text is written `\27`.
+    /// The next quote (RFC 4512): one within the text is written `\27`.
     Strict,
-    /// The next one with which a token can end, for servers that do not escape: `'the user's name'`.
+    /// The next quote at which a token can end, for servers that do not escape: `'the user's name'`.
     Lenient,
 }
 
-/// A piece of a definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
-    /// `(`
     Open,
-    /// `)`
     Close,
-    /// `$`
     Dollar,
-    /// A text without its quotes, escapes still in it.
+    /// Without its quotes, still escaped.
     Quoted(&'a str),
-    /// A keyword, a name, a number.
+    /// A keyword, name or OID.
     Word(&'a str),
 }
 
 impl<'a> Token<'a> {
-    /// As it is spelled, without blanks around it.
     pub fn raw(self) -> &'a str {
         match self {
             Token::Word(text) | Token::Quoted(text) => text.trim(),
@@ -39,7 +32,6 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// What it stands for.
     pub fn text(self) -> Cow<'a, str> {
         match self {
             Token::Quoted(text) => unescape(text),
@@ -48,11 +40,10 @@ impl<'a> Token<'a> {
     }
 }
 
-/// A quoted text has no end.
+/// Error: a quoted text has no end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unterminated;
 
-/// Reads tokens, each byte once or twice.
 #[derive(Debug, Clone)]
 pub struct Lexer<'a> {
     rest: &'a str,
@@ -60,12 +51,11 @@ pub struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
-    /// At the start of a text.
     pub fn new(text: &'a str, quotes: Quotes) -> Self {
         Lexer { rest: text, quotes }
     }
 
-    /// Takes the text up to a byte offset and goes on behind as many bytes more.
+    /// Takes `length` bytes of text and skips `skip` more.
     fn take(&mut self, length: usize, skip: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.rest = rest.get(skip..).unwrap_or_default();
@@ -112,13 +102,13 @@ impl<'a> Iterator for Lexer<'a> {
     }
 }
 
-/// Between tokens there may be any blank, line breaks of folded definitions too.
+/// Any blank separates tokens, including the line breaks of folded definitions.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
 }
 
-/// The text that a quoted one stands for: `\27` is a quote and `\5c` a backslash (RFC 4512, section 4.1). Any other
-/// backslash is one that a server forgot to escape.
+/// Unescapes `\27` (quote) and `\5c` (backslash) (RFC 4512, section 4.1); any other backslash is a literal that the
+/// server did not escape.
 pub fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);

@@ -1,16 +1,16 @@
-//! The schema of a directory: which object types there are and which attributes they may have.
+//! Schema of a directory: its object types and their attributes.
 //!
-//! Directories tell of it in two ways, as definitions in one entry ([`subschema`]) or as an entry for each definition
-//! (`active_directory`). Both fill one [`model`], from which the types follow. What is odd is found and told; what
-//! cannot be read to its end is a failure, because half a schema would make the other half look like removed.
+//! Directories publish definitions in one entry ([`subschema`]) or as an entry each (`active_directory`). Both fill a
+//! [`model`], which resolves to types. Oddities are warnings; an incomplete schema is a failure, because the missing
+//! half would look removed.
 
 mod active_directory;
 pub mod bounds;
 pub mod definition;
-pub mod findings;
+mod findings;
 mod ids;
 mod lexer;
-pub mod model;
+mod model;
 mod names;
 mod resolve;
 pub mod subschema;
@@ -28,19 +28,16 @@ use crate::domain::schema::{SeenAttribute, SeenSchema};
 use bounds::Exceeds;
 use model::Model;
 
-const NOT_WHOLE: &str = "the schema cannot be read as a whole";
+const INCOMPLETE: &str = "the schema cannot be read as a whole";
 
-/// Reads the schema; which classes become object types is in the settings.
-///
-/// # Errors
-/// The schema could not be read to its end: half a schema would make the other half look like removed.
+/// Reads the schema completely, or fails.
 pub async fn discover(access: &Access, session: &mut Session, root: &RootDse) -> Result<SeenSchema, Failure> {
     session.enter(Stage::Schema);
     let read = if root.kind.is_ad_family() {
         active_directory::model(access, session, root).await?
     } else {
         let entry = subschema::entry(access, session, root).await?;
-        // Reading a large schema takes a while: other requests are served meanwhile.
+        // A large schema takes a while; other requests must not wait.
         let read = tokio::task::block_in_place(|| subschema::of_entry(&entry, access.settings.auxiliary));
         read.and_then(|model| if access.budget.keep(model.bytes()) { Ok(model) } else { Err(Exceeds("text")) })
             .map_err(|what| exceeds(access, what))?
@@ -55,12 +52,11 @@ pub async fn discover(access: &Access, session: &mut Session, root: &RootDse) ->
     let clean = |text: &str| session.clean(text);
     let seen =
         tokio::task::block_in_place(|| schema(read, root, shown, clean)).map_err(|what| exceeds(access, what))?;
-    // Working it out cannot be interrupted; what took too long is not used.
+    // Parsing cannot be cancelled, so the timeout is checked afterwards.
     access.in_time(Stage::Schema)?;
     Ok(seen)
 }
 
-/// What follows from the declarations.
 fn schema(
     mut model: Model,
     root: &RootDse,
@@ -68,7 +64,7 @@ fn schema(
     clean: impl Fn(&str) -> String,
 ) -> Result<SeenSchema, Exceeds> {
     let chosen = ids::choose(root.kind, shown, |name| model.declared(name).is_some());
-    let added: Vec<SeenAttribute> = chosen.added.iter().filter_map(|name| added(&model, name)).collect();
+    let added: Vec<SeenAttribute> = chosen.added.iter().filter_map(|name| id_attribute(&model, name)).collect();
     let named = |name: &str| added.iter().find(|a| a.name.eq_ignore_ascii_case(name)).map(|a| a.name.clone());
     let types = object_types(&mut model, &added)?;
     model.findings.no_external_id = chosen.external.is_none();
@@ -82,8 +78,8 @@ fn schema(
     })
 }
 
-/// An attribute that every type gets: as it is declared, or as it is known.
-fn added(model: &Model, name: &str) -> Option<SeenAttribute> {
+/// An attribute of every type: as declared, else as known by name.
+fn id_attribute(model: &Model, name: &str) -> Option<SeenAttribute> {
     let known = || {
         let (data_type, plurality, writability) = types::by_name(name)?;
         let name = Arc::from(name);
@@ -92,7 +88,7 @@ fn added(model: &Model, name: &str) -> Option<SeenAttribute> {
     model.declared(name).or_else(known)
 }
 
-/// The ids that the root entry of the first visible partition shows; none if it cannot be read.
+/// Ids shown by the root entry of the first visible partition; empty if unreadable.
 async fn shown_ids(access: &Access, session: &mut Session, root: &RootDse) -> Result<EntryIds, Failure> {
     let listed = partitions::list(access, session, root).await?.partitions;
     let Some(partition) = listed.iter().find(|p| p.held && !p.hidden) else { return Ok(EntryIds::default()) };
@@ -106,7 +102,7 @@ fn unreadable(access: &Access, why: &str) -> Failure {
 }
 
 fn exceeds(access: &Access, what: Exceeds) -> Failure {
-    tracing::warn!(what = what.0, "the schema has more than is read");
+    tracing::warn!(what = what.0, "the schema exceeds a limit");
     unreadable(access, EXCEEDS)
 }
 

@@ -1,7 +1,6 @@
-//! Classes and attributes as a directory declares them, however it tells of them, with what they mention by name.
+//! Declared classes and attributes with unresolved references by name.
 //!
-//! What follows from it for an object type is worked out in `resolve`, once everything is known: a class may mention
-//! what is declared later, or never.
+//! `resolve` follows the references once all declarations are read: a class may mention later or missing ones.
 
 use std::sync::Arc;
 
@@ -11,49 +10,39 @@ use super::names::{Names, Symbol};
 use super::types::by_name;
 use crate::domain::schema::{DataType, Plurality, SeenAttribute, Writability};
 
-/// Steps from an attribute to the one whose syntax it has.
+/// Length of the chain of superiors from which an attribute inherits its syntax.
 const MAX_SUPERIORS: usize = 16;
 
-/// An attribute as it is declared.
 #[derive(Debug)]
 pub struct NewAttribute<'a> {
-    /// What it is.
     pub description: Option<&'a str>,
-    /// What its values are; `None` if that is said of its superior, or nowhere.
+    /// `None` if inherited or not declared.
     pub data_type: Option<DataType>,
-    /// The attribute that it is a more special case of.
     pub superior: Option<&'a str>,
-    /// How many values it may have.
     pub plurality: Plurality,
-    /// Whether it can be written.
     pub writability: Writability,
-    /// No object has it any more.
+    /// Not a part of any object.
     pub defunct: bool,
 }
 
-/// A class as it is declared.
 #[derive(Debug, Default)]
 pub struct NewClass<'a> {
-    /// Whether it is an object type.
+    /// Becomes an object type.
     pub offered: bool,
-    /// Whether its description has one value, whatever the attribute may have elsewhere.
+    /// `description` is single-valued in this class.
     pub single_description: bool,
-    /// The classes that it is a more special case of.
     pub superiors: &'a [&'a str],
-    /// The classes that add attributes to it and to what is below it.
+    /// Classes that add attributes to it and its subclasses.
     pub auxiliaries: &'a [&'a str],
-    /// Its own attributes.
     pub attributes: &'a [&'a str],
 }
 
-/// A content rule as it is declared.
 #[derive(Debug, Default)]
 pub struct NewRule<'a> {
-    /// The classes that add attributes to the class, and not to what is below it.
+    /// Classes that add attributes to the class, but not to its subclasses.
     pub auxiliaries: &'a [&'a str],
-    /// Further attributes.
     pub attributes: &'a [&'a str],
-    /// Attributes that objects of the class do not have.
+    /// Attributes that objects of the class must not have.
     pub precluded: &'a [&'a str],
 }
 
@@ -69,8 +58,7 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    /// As a type has it. Its data type must be settled. What is known by its name is so of it alone: those that have
-    /// its syntax have the one that is declared.
+    /// Attribute of a type, after data types are resolved. Types known by name are not inherited.
     pub fn seen(&self, class_name: Option<&Arc<str>>) -> SeenAttribute {
         let declared = || (self.data_type.unwrap_or(DataType::String), self.plurality, self.writability);
         let (data_type, plurality, writability) = by_name(&self.name).unwrap_or_else(declared);
@@ -103,7 +91,7 @@ pub(super) struct Rule {
     pub precluded: Box<[Symbol]>,
 }
 
-/// Which of several things a name stands for: positions in a list, by symbol.
+/// Positions in a list by symbol.
 #[derive(Debug, Default)]
 struct Register(Vec<Option<u32>>);
 
@@ -112,7 +100,7 @@ impl Register {
         self.0.get(symbol.index()).copied().flatten().map(|at| at as usize)
     }
 
-    /// The first to have a name keeps it.
+    /// Keeps the first position of a symbol.
     fn set(&mut self, symbol: Symbol, position: usize) {
         if self.0.len() <= symbol.index() {
             self.0.resize(symbol.index() + 1, None);
@@ -123,7 +111,6 @@ impl Register {
     }
 }
 
-/// A schema while it is read.
 #[derive(Debug)]
 pub struct Model {
     pub(super) bounds: Bounds,
@@ -134,12 +121,10 @@ pub struct Model {
     class_of: Register,
     mentions: usize,
     bytes: u64,
-    /// What is odd about it.
     pub findings: Findings,
 }
 
 impl Model {
-    /// Nothing is declared yet.
     pub fn new(bounds: Bounds) -> Self {
         Model {
             bounds,
@@ -154,13 +139,10 @@ impl Model {
         }
     }
 
-    /// Takes in an attribute under its name, which comes first, and its other names. If the name is taken, it is left
-    /// out.
-    ///
-    /// # Errors
-    /// There is too much.
+    /// Adds an attribute under its names, the first of which is its own. Skipped if that is taken.
     pub fn declare_attribute(&mut self, names: &[&str], new: &NewAttribute<'_>) -> Result<(), Exceeds> {
-        let Some(symbols) = self.free(names, |model| (&model.attribute_of, &mut model.findings.repeated_attributes))?
+        let Some(symbols) =
+            self.new_symbols(names, |model| (&model.attribute_of, &mut model.findings.repeated_attributes))?
         else {
             return Ok(());
         };
@@ -179,12 +161,10 @@ impl Model {
         Ok(())
     }
 
-    /// Takes in a class, as [`Model::declare_attribute`] an attribute.
-    ///
-    /// # Errors
-    /// There is too much.
+    /// Adds a class, like [`Model::declare_attribute`].
     pub fn declare_class(&mut self, names: &[&str], new: &NewClass<'_>) -> Result<(), Exceeds> {
-        let Some(symbols) = self.free(names, |model| (&model.class_of, &mut model.findings.repeated_classes))? else {
+        let Some(symbols) = self.new_symbols(names, |model| (&model.class_of, &mut model.findings.repeated_classes))?
+        else {
             return Ok(());
         };
         Bounds::check(self.classes.len() + 1, self.bounds.classes, "object classes")?;
@@ -206,10 +186,7 @@ impl Model {
         Ok(())
     }
 
-    /// Takes in the content rule of a class that is declared; the first one counts. A rule of no class rules nothing.
-    ///
-    /// # Errors
-    /// There is too much.
+    /// Adds the content rule of a declared class; the first rule counts. Rules of other classes are ignored.
     pub fn declare_rule(&mut self, class: &str, new: &NewRule<'_>) -> Result<(), Exceeds> {
         let Some(at) = self.names.find(class).and_then(|symbol| self.class_of.get(symbol)) else { return Ok(()) };
         let rule = Rule {
@@ -223,28 +200,25 @@ impl Model {
         Ok(())
     }
 
-    /// Whether an attribute is declared under exactly this name, and how it is spelled and what it is.
+    /// Attribute declared under this name, not an alias.
     pub fn declared(&self, name: &str) -> Option<SeenAttribute> {
         let at = self.names.find(name).and_then(|symbol| self.attribute_of.get(symbol))?;
         self.attributes.get(at).filter(|a| a.name.eq_ignore_ascii_case(name) && !a.defunct).map(|a| a.seen(None))
     }
 
-    /// Whether an attribute has this name, be it one of several.
+    /// Whether an attribute has this name or alias.
     pub fn knows_attribute(&self, name: &str) -> bool {
         self.names.find(name).is_some_and(|symbol| self.attribute_of.get(symbol).is_some())
     }
 
-    /// Whether a class has this name.
     pub fn knows_class(&self, name: &str) -> bool {
         self.names.find(name).is_some_and(|symbol| self.class_of.get(symbol).is_some())
     }
 
-    /// How many attributes and classes are declared.
     pub fn counts(&self) -> (usize, usize) {
         (self.attributes.len(), self.classes.len())
     }
 
-    /// Bytes that are kept, about.
     pub fn bytes(&self) -> u64 {
         self.bytes + self.names.bytes() + (self.mentions * size_of::<Symbol>()) as u64
     }
@@ -257,10 +231,9 @@ impl Model {
         self.class_of.get(symbol)
     }
 
-    /// Finds out what the values of each attribute are that does not say so itself.
-    pub(super) fn settle(&mut self) {
-        let settled: Vec<Option<DataType>> = self.attributes.iter().map(|a| self.inherited(a)).collect();
-        for (attribute, data_type) in self.attributes.iter_mut().zip(settled) {
+    pub(super) fn resolve_data_types(&mut self) {
+        let resolved: Vec<Option<DataType>> = self.attributes.iter().map(|a| self.inherited(a)).collect();
+        for (attribute, data_type) in self.attributes.iter_mut().zip(resolved) {
             if data_type.is_none() && attribute.superior.is_some() {
                 self.findings.missing_syntaxes.add(&attribute.name);
             }
@@ -279,8 +252,8 @@ impl Model {
         at.data_type
     }
 
-    /// The symbols of names, the first of which is not taken; `None` if it is, which is found.
-    fn free(
+    /// Symbols of names; `None`, with a finding, if the first is taken.
+    fn new_symbols(
         &mut self,
         names: &[&str],
         of: impl FnOnce(&mut Model) -> (&Register, &mut Tally),

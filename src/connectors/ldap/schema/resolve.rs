@@ -1,5 +1,5 @@
-//! From declarations to object types: which attributes a class has by itself, from its superclasses and from auxiliary
-//! classes. Classes may mention each other in a circle; each counts once.
+//! Resolution of declarations to object types, whose attributes come from the class itself, its superclasses and
+//! auxiliary classes. References may be circular; each class counts once.
 
 use std::sync::Arc;
 
@@ -9,13 +9,10 @@ use super::model::Model;
 use super::names::Symbol;
 use crate::domain::schema::{Plurality, SeenAttribute, SeenType};
 
-/// All object types, each attribute once under the class that names it: the type's own, then its superclasses upwards,
-/// then auxiliary classes. Those in `added` are in every type; where nothing names them they have no class.
-///
-/// # Errors
-/// There is too much.
+/// All object types. Each attribute appears once, under the first class that names it: the type itself, its
+/// superclasses upwards, auxiliary classes. Every type has those in `added`, without a class if none names them.
 pub fn object_types(model: &mut Model, added: &[SeenAttribute]) -> Result<Vec<SeenType>, Exceeds> {
-    model.settle();
+    model.resolve_data_types();
     let mut walk = Walk::of(model);
     let offered = model.classes.iter().enumerate().filter(|(_, class)| class.offered);
     let types = offered.map(|(at, _)| walk.object_type(model, at, added)).collect::<Result<Vec<_>, _>>()?;
@@ -24,26 +21,26 @@ pub fn object_types(model: &mut Model, added: &[SeenAttribute]) -> Result<Vec<Se
     Ok(types)
 }
 
-/// Names that are mentioned and not declared, each told once.
+/// Names that are mentioned but not declared, each counted once.
 struct Missing {
-    told: Vec<bool>,
+    counted: Vec<bool>,
     tally: Tally,
 }
 
 impl Missing {
     fn of(model: &Model) -> Self {
-        Missing { told: vec![false; model.names.len()], tally: Tally::default() }
+        Missing { counted: vec![false; model.names.len()], tally: Tally::default() }
     }
 
     fn add(&mut self, model: &Model, symbol: Symbol, by: &str) {
-        if let Some(told) = self.told.get_mut(symbol.index()).filter(|told| !**told) {
-            *told = true;
+        if let Some(counted) = self.counted.get_mut(symbol.index()).filter(|counted| !**counted) {
+            *counted = true;
             self.tally.add(&format!("{} (named by {by})", model.names.spelled(symbol)));
         }
     }
 }
 
-/// What was visited. A mark is the number of the type for which something was visited last.
+/// Visited classes and attributes. A mark is the number of the type that visited last.
 struct Walk {
     class_marks: Vec<usize>,
     attribute_marks: Vec<usize>,
@@ -99,8 +96,7 @@ impl Walk {
         Ok(SeenType { name: own.name.clone(), attributes })
     }
 
-    /// The classes whose attributes a type has: itself, its superclasses level by level, the auxiliary classes of all
-    /// these, and theirs.
+    /// Classes that contribute attributes: the type, its superclasses level by level, and all their auxiliary classes.
     fn order(&mut self, model: &Model, at: usize) -> Result<Vec<usize>, Exceeds> {
         let mut order = Vec::new();
         self.class_marks.get_mut(at).into_iter().for_each(|mark| *mark = self.mark);

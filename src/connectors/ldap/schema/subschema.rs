@@ -1,5 +1,4 @@
-//! The subschema entry of OpenLDAP, 389 Directory Server and others (RFC 4512, section 4.2): one entry, each value of
-//! which is a definition.
+//! Subschema entry of OpenLDAP, 389 Directory Server and others (RFC 4512, section 4.2): each value is a definition.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,17 +15,17 @@ use crate::connectors::ldap::session::{BaseRead, EVERY_ENTRY, End, Session};
 use crate::connectors::ldap::{Access, partitions};
 use crate::domain::schema::{DataType, Plurality, Writability};
 
-/// Naming contexts that are asked for their schema.
-const MAX_ASKED: usize = 10;
+/// Naming contexts whose entry is searched for its subschema.
+const MAX_CONTEXTS: usize = 10;
 
 const CLASSES: &str = "objectClasses";
 const ATTRIBUTES: &str = "attributeTypes";
 const RULES: &str = "dITContentRules";
 const SYNTAXES: &str = "ldapSyntaxes";
 
-/// Attributes of the entries that hold schemas and rules (RFC 4512, section 4.2; RFC 3672): classes name them, and a
-/// server need not declare what only it writes. OpenLDAP does not.
-const OF_THE_SERVER: [&str; 8] = [
+/// Attributes of subschema entries and subentries (RFC 4512, section 4.2; RFC 3672): classes mention them, and a server
+/// need not declare what only it writes. OpenLDAP does not.
+const SERVER_ATTRIBUTES: [&str; 8] = [
     "( 2.5.18.6 NAME 'subtreeSpecification' SYNTAX 1.3.6.1.4.1.1466.115.121.1.45 SINGLE-VALUE USAGE directoryOperation )",
     "( 2.5.21.1 NAME 'dITStructureRules' SYNTAX 1.3.6.1.4.1.1466.115.121.1.17 USAGE directoryOperation )",
     "( 2.5.21.2 NAME 'dITContentRules' SYNTAX 1.3.6.1.4.1.1466.115.121.1.16 USAGE directoryOperation )",
@@ -37,20 +36,15 @@ const OF_THE_SERVER: [&str; 8] = [
     "( 2.5.21.8 NAME 'matchingRuleUse' SYNTAX 1.3.6.1.4.1.1466.115.121.1.31 USAGE directoryOperation )",
 ];
 
-/// The definitions of a subschema, as values of its entry.
+/// Values of a subschema entry.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Definitions<'a> {
-    /// Object classes.
     pub classes: &'a [Vec<u8>],
-    /// Attribute types.
     pub attributes: &'a [Vec<u8>],
-    /// Content rules.
     pub rules: &'a [Vec<u8>],
-    /// Syntaxes.
     pub syntaxes: &'a [Vec<u8>],
 }
 
-/// Reads the entry.
 pub(super) async fn entry(access: &Access, session: &mut Session, root: &RootDse) -> Result<Entry, Failure> {
     let named = match &root.subschema {
         Some(dn) => Some(dn.clone()),
@@ -60,12 +54,12 @@ pub(super) async fn entry(access: &Access, session: &mut Session, root: &RootDse
     let wanted = [CLASSES, ATTRIBUTES, RULES, SYNTAXES];
     let mut answer = access.within(Stage::Schema, session.read(dn, "(objectClass=subschema)", &wanted)).await?;
     if answer.code == 0 && answer.entry.is_none() && !answer.skipped {
-        // A server may forget to say what the entry is.
+        // The entry may lack the object class.
         answer = access.within(Stage::Schema, session.read(dn, EVERY_ENTRY, &wanted)).await?;
     }
     match answer.entry {
         Some(entry) if answer.code == 0 => Ok(entry),
-        _ if answer.code == 0 && answer.skipped => Err(unreadable(access, super::NOT_WHOLE)),
+        _ if answer.code == 0 && answer.skipped => Err(unreadable(access, super::INCOMPLETE)),
         _ if answer.code == 0 => Err(unreadable(access, "no entry")),
         _ => {
             let BaseRead { code, matched, diagnostic, .. } = answer;
@@ -74,11 +68,11 @@ pub(super) async fn entry(access: &Access, session: &mut Session, root: &RootDse
     }
 }
 
-/// The schema that the entry of a naming context names, where the root entry names none (RFC 4512, section 4.2).
+/// Subschema named by the entry of a naming context, if the root entry names none (RFC 4512, section 4.2).
 async fn named_by_partition(access: &Access, session: &mut Session, root: &RootDse) -> Result<Option<String>, Failure> {
     let listed = partitions::list(access, session, root).await?.partitions;
     session.enter(Stage::Schema);
-    for partition in listed.iter().filter(|p| p.held && !p.hidden).take(MAX_ASKED) {
+    for partition in listed.iter().filter(|p| p.held && !p.hidden).take(MAX_CONTEXTS) {
         let read = session.read(&partition.dn, EVERY_ENTRY, &["subschemaSubentry"]);
         let entry = access.within(Stage::Schema, read).await?.entry;
         if let Some(dn) =
@@ -90,7 +84,6 @@ async fn named_by_partition(access: &Access, session: &mut Session, root: &RootD
     Ok(None)
 }
 
-/// What the entry declares.
 pub(super) fn of_entry(entry: &Entry, auxiliary: bool) -> Result<Model, Exceeds> {
     let definitions = Definitions {
         classes: entry.get(CLASSES),
@@ -101,10 +94,7 @@ pub(super) fn of_entry(entry: &Entry, auxiliary: bool) -> Result<Model, Exceeds>
     model(definitions, auxiliary, Bounds::default())
 }
 
-/// Reads all definitions. What cannot be read is left out and found.
-///
-/// # Errors
-/// There is too much.
+/// Parses all definitions; unreadable ones become findings.
 pub fn model(definitions: Definitions<'_>, auxiliary: bool, bounds: Bounds) -> Result<Model, Exceeds> {
     let Definitions { classes, attributes, rules, syntaxes } = definitions;
     Bounds::check(classes.len(), bounds.classes, "object classes")?;
@@ -121,9 +111,9 @@ pub fn model(definitions: Definitions<'_>, auxiliary: bool, bounds: Bounds) -> R
             Err(broken) => model.findings.broken_attributes.add(&broken.0),
         }
     }
-    // Where no attribute is shown at all, that is to be seen.
+    // Without any declared attribute the schema must count as empty.
     let shown = model.counts().0 > 0;
-    for definition in OF_THE_SERVER.iter().filter_map(|text| parse(text.as_bytes()).ok()) {
+    for definition in SERVER_ATTRIBUTES.iter().filter_map(|text| parse(text.as_bytes()).ok()) {
         if shown && !model.knows_attribute(definition.name()) {
             declare_attribute(&mut model, &definition, &bytes)?;
         }
@@ -175,7 +165,7 @@ fn declare_class(model: &mut Model, d: &Definition<'_>, auxiliary: bool) -> Resu
     model.declare_class(&names(d), &class)
 }
 
-/// All that a definition is called, its name first.
+/// Names of a definition, then its OID.
 fn names<'d>(definition: &'d Definition<'_>) -> Vec<&'d str> {
     definition.names.iter().map(Cow::as_ref).map(str::trim).chain([definition.oid]).collect()
 }

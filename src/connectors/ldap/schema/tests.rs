@@ -69,11 +69,11 @@ async fn read_with(root: &RootDse, answers: Vec<Answer>, limits: Limits) -> Resu
     };
     let trust = Arc::new(ClientTrust::load(None).expect("trust"));
     let access = Access::new(settings, Secret::new("s3cret".to_owned()), trust, limits);
-    let mut session = access.another().await.expect("a session");
+    let mut session = access.open_another().await.expect("a session");
     let seen = discover(&access, &mut session, root).await;
     assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), expected, "searches");
     seen.map_err(|failure| {
-        assert_eq!((failure.stage, failure.late), (Stage::Schema, false), "{failure}");
+        assert_eq!((failure.stage, failure.timed_out), (Stage::Schema, false), "{failure}");
         failure.reason
     })
 }
@@ -90,7 +90,7 @@ fn subschema() -> Vec<Vec<u8>> {
 }
 
 /// Names of attributes by type, ids, warnings.
-fn told(seen: &SeenSchema) -> (Vec<String>, [Option<&str>; 2], Vec<&str>) {
+fn summary(seen: &SeenSchema) -> (Vec<String>, [Option<&str>; 2], Vec<&str>) {
     let names = |t: &crate::domain::schema::SeenType| {
         let names: Vec<&str> = t.attributes.iter().map(|a| &*a.name).collect();
         format!("{}: {}", t.name, names.join(" "))
@@ -103,17 +103,17 @@ fn told(seen: &SeenSchema) -> (Vec<String>, [Option<&str>; 2], Vec<&str>) {
     )
 }
 
-const MISSING: &str = "1 attribute that classes name is not declared and left out: nothing (named by person)";
+const MISSING: &str = "1 attribute mentioned but not declared, left out: nothing (named by person)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_entry_of_definitions() {
     let seen = read(&root(Kind::OpenLdap), vec![answer("subschema", subschema())]).await.expect("a schema");
     let ids = [Some("entryUUID"), Some("distinguishedName")];
     let all = "person: cn objectClass entryUUID distinguishedName".to_owned();
-    assert_eq!(told(&seen), (vec![all], ids, vec![MISSING]));
+    assert_eq!(summary(&seen), (vec![all], ids, vec![MISSING]));
     assert_eq!(seen.types[0].attributes[2].class_name, None);
 
-    // An entry that does not say what it is is found all the same.
+    // An entry without the object class is found too.
     let second = vec![answer("subschema", vec![]), answer("objectClass", subschema())];
     assert_eq!(read(&root(Kind::OpenLdap), second).await.expect("a schema"), seen);
 }
@@ -136,7 +136,7 @@ async fn what_cannot_be_read_to_its_end_is_a_failure() {
             "no object class is shown",
         ),
         (of(vec![entry("cn=Subschema", &[ATTRIBUTES, ("objectClasses", &many)])]), EXCEEDS),
-        (of(vec![bad]), NOT_WHOLE),
+        (of(vec![bad]), INCOMPLETE),
     ] {
         assert_eq!(read(&root(Kind::OpenLdap), answers).await, Err(reason.to_owned()));
     }
@@ -173,7 +173,7 @@ async fn the_external_id_is_what_the_first_visible_partition_shows() {
         let all = format!("person: cn objectClass{more} distinguishedName");
         let none = "neither entryUUID nor nsUniqueId is shown or declared: no external id is recommended, choose one";
         let warnings = if external.is_none() { vec![MISSING, none] } else { vec![MISSING] };
-        assert_eq!(told(&seen), (vec![all], [external, Some("distinguishedName")], warnings), "{kind:?}");
+        assert_eq!(summary(&seen), (vec![all], [external, Some("distinguishedName")], warnings), "{kind:?}");
     }
     // Without a partition to look into, what is declared decides.
     let declared = ("attributeTypes", ["( 1.1 NAME 'objectClass' )", "( 1.2 NAME 'NSUNIQUEID' DESC 'id' )"]);
@@ -211,7 +211,7 @@ async fn a_partition_of_definitions() {
     let root = root(Kind::ActiveDirectory);
     let seen = read(&root, pages(classes(), 0)).await.expect("a schema");
     let ids = [Some("objectGUID"), Some("distinguishedName")];
-    assert_eq!(told(&seen), (vec!["user: cn sn objectGUID distinguishedName".to_owned()], ids, vec![]));
+    assert_eq!(summary(&seen), (vec!["user: cn sn objectGUID distinguishedName".to_owned()], ids, vec![]));
     let guid = &seen.types[0].attributes[2];
     assert_eq!(guid.class_name.as_deref(), Some("top"));
 
@@ -221,8 +221,8 @@ async fn a_partition_of_definitions() {
     for (classes, code, reason) in [
         (classes(), 4, "sizeLimitExceeded (4): \"no\\nway\""),
         (classes(), 10, "referral (10): \"no\\nway\""),
-        (with(bad), 0, NOT_WHOLE),
-        (with(cut), 0, NOT_WHOLE),
+        (with(bad), 0, INCOMPLETE),
+        (with(cut), 0, INCOMPLETE),
         (vec![], 0, "no object class is shown"),
     ] {
         assert_eq!(read(&root, pages(classes, code)).await, Err(reason.to_owned()));

@@ -1,13 +1,13 @@
-//! What values of an attribute are: by the syntaxes of RFC 4517, by those of Active Directory, and by name.
+//! Data types of attributes, by syntax (RFC 4517 and Active Directory) and by name.
 
 use crate::domain::schema::{DataType, Plurality, Writability};
 
-/// Where the syntaxes of RFC 4517 are numbered.
+/// OID prefix of the syntaxes of RFC 4517.
 const LDAP_SYNTAX: &str = "1.3.6.1.4.1.1466.115.121.1.";
-/// The syntax of UUIDs (RFC 4530).
+/// Syntax of RFC 4530.
 const UUID: &str = "1.3.6.1.1.16.1";
 
-/// The type of a syntax of RFC 4517; `None` for one that is not known here, which is as good as text.
+/// Data type of a syntax of RFC 4517; `None` if unknown, which means text.
 pub fn of_syntax(oid: &str) -> Option<DataType> {
     if oid == UUID {
         return Some(DataType::Guid);
@@ -25,8 +25,7 @@ pub fn of_syntax(oid: &str) -> Option<DataType> {
     })
 }
 
-/// The type of a syntax of Active Directory (MS-ADTS 3.1.1.2.2.2). The second number that it comes with tells apart
-/// what is the same here.
+/// Data type of a syntax of Active Directory (MS-ADTS 3.1.1.2.2.2). `oMSyntax` makes no difference here.
 pub fn of_ad_syntax(oid: &str) -> DataType {
     match oid {
         "2.5.5.8" => DataType::Boolean,
@@ -40,19 +39,16 @@ pub fn of_ad_syntax(oid: &str) -> DataType {
     }
 }
 
-/// The names of the attributes by which objects are told apart, whatever the schema says of them.
 pub const OBJECT_GUID: &str = "objectGUID";
 /// RFC 4530; 389 Directory Server declares it as text.
 pub const ENTRY_UUID: &str = "entryUUID";
-/// Of 389 Directory Server and its relatives.
 pub const NS_UNIQUE_ID: &str = "nsUniqueId";
-/// The object's own name.
 pub const DISTINGUISHED_NAME: &str = "distinguishedName";
 
-/// All of these: none of them is an external id by anybody's choice.
+/// Attributes whose external id flags the connector sets, not an administrator.
 pub const ID_ATTRIBUTES: [&str; 4] = [OBJECT_GUID, ENTRY_UUID, NS_UNIQUE_ID, DISTINGUISHED_NAME];
 
-/// What is so of an attribute by its name.
+/// Types known by attribute name, regardless of the schema.
 pub fn by_name(name: &str) -> Option<(DataType, Plurality, Writability)> {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     if is(OBJECT_GUID) || is(ENTRY_UUID) {
@@ -60,7 +56,7 @@ pub fn by_name(name: &str) -> Option<(DataType, Plurality, Writability)> {
     } else if is(NS_UNIQUE_ID) {
         Some((DataType::String, Plurality::Single, Writability::ReadOnly))
     } else if is(DISTINGUISHED_NAME) {
-        // Written to rename and to move; and text, since it refers to no other object.
+        // Written to rename and move; text, since it refers to no other object.
         Some((DataType::String, Plurality::Single, Writability::ReadWrite))
     } else {
         None

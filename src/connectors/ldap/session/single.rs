@@ -1,4 +1,4 @@
-//! Reading single entries by name, one after the other or several at a time.
+//! Reads of single entries by DN.
 
 use futures_util::StreamExt;
 use ldap3::controls::RawControl;
@@ -8,48 +8,41 @@ use super::{EVERY_ENTRY, End, Query, Session};
 use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{Failure, result_text};
 
-/// Single entries that are asked for at the same time on one connection.
-const READS_AT_ONCE: usize = 8;
-/// Asks for the access list of an entry and not for its owner or its audit rules, which ordinary accounts may not
-/// read: LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION (MS-ADTS 3.1.1.3.4.1.11).
+/// Parallel reads on one connection.
+const MAX_PARALLEL_READS: usize = 8;
+/// Restricts a security descriptor to the access list, since ordinary accounts may not read owner and audit rules:
+/// LDAP_SERVER_SD_FLAGS_OID with DACL_SECURITY_INFORMATION (MS-ADTS 3.1.1.3.4.1.11).
 const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
 const ACCESS_LIST: &str = "nTSecurityDescriptor";
-/// An access list has at most 64 KiB (MS-DTYP 2.4.5); one that is longer is not read.
+/// An access list has at most 64 KiB (MS-DTYP 2.4.5).
 const MAX_ACCESS_LIST: usize = 80 * 1024;
 /// An immutable id has 36 characters at most.
 const MAX_ID: usize = 64;
 const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 
-/// The answer to a read of one entry.
+/// Answer to the read of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseRead {
-    /// The entry, if it was shown.
     pub entry: Option<Entry>,
-    /// The result code.
     pub code: u32,
-    /// The nearest entry that exists, as the directory spelled it; often empty.
     pub matched: String,
-    /// The directory's text as in [`End::Result`].
     pub diagnostic: String,
-    /// An entry came but could not be read: its absence here proves nothing.
+    /// A malformed entry was dropped: a missing `entry` proves nothing.
     pub skipped: bool,
 }
 
 impl BaseRead {
-    /// The result with the directory's words.
     pub fn result(&self) -> String {
         result_text(self.code, &self.diagnostic)
     }
 }
 
-/// What is asked of a single entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Only whether it is there.
+    /// None: only whether the entry exists.
     Presence,
-    /// Its immutable ids.
     Ids,
-    /// Who may do what with it (`nTSecurityDescriptor`, access list only); the Active Directory family.
+    /// `nTSecurityDescriptor` of the Active Directory family, access list only.
     AccessList,
 }
 
@@ -63,7 +56,7 @@ impl Question {
         }
     }
 
-    /// Of an entry what was asked for: many are held at a time, and what else they bring is up to the directory.
+    /// Reduces an entry to the requested attributes: many are held at a time, and their size is up to the directory.
     fn answered_by(self, entry: Entry) -> Entry {
         let limit = if self == Question::AccessList { MAX_ACCESS_LIST } else { MAX_ID };
         let first =
@@ -74,10 +67,7 @@ impl Question {
 }
 
 impl Session {
-    /// Reads one entry. Which attributes must be said: `*` leaves out the operational ones.
-    ///
-    /// # Errors
-    /// The connection was lost or given up. A result of the directory, whatever its code, is no error here.
+    /// Reads one entry. Fails only if the connection is lost. `*` omits operational attributes.
     pub async fn read(&mut self, dn: &str, filter: &str, attributes: &[&str]) -> Result<BaseRead, Failure> {
         let mut entry = None;
         let end = self
@@ -93,10 +83,7 @@ impl Session {
         }
     }
 
-    /// Asks the same of many entries, a few at a time on this one connection, and returns the answers in their order.
-    ///
-    /// # Errors
-    /// Of each read: the connection was lost or given up before its result came.
+    /// Reads many entries, a few in parallel, and returns the answers in order.
     pub async fn read_each(&mut self, dns: &[&str], question: Question) -> Vec<Result<BaseRead, End>> {
         if self.searching {
             return dns.iter().map(|_| Err(End::Lost)).collect();
@@ -118,7 +105,7 @@ impl Session {
                 Ok(answer)
             })
             .collect();
-        let answers = futures_util::stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
+        let answers = futures_util::stream::iter(reads).buffered(MAX_PARALLEL_READS).collect().await;
         self.searching = false;
         answers
     }
@@ -130,7 +117,7 @@ impl Session {
                 entry.get_or_insert(e);
             })
             .await?;
-        // Reads that run beside each other cannot tell whose entry was dropped; it then counts for all of them.
+        // Parallel reads cannot attribute a dropped entry, so it counts for all of them.
         let skipped = self.flow.skipped() > skipped;
         match result {
             End::Result { code, matched, diagnostic } => Ok(BaseRead { entry, code, matched, diagnostic, skipped }),

@@ -216,7 +216,7 @@ async fn an_account_that_must_change_its_password_is_refused_with_the_directory_
     })
     .await;
     let mut session = open(&fake).await;
-    assert!(session.password_policy().must_change());
+    assert!(session.policy.must_change());
     let (end, _) = search(&mut session).await;
     let failure = session.failure(&end.outcome);
     let reason = "unwillingToPerform (53): \"change *** first\"; the account must change its password";
@@ -232,7 +232,7 @@ async fn a_password_policy_that_cannot_be_read_is_none() {
         _ => ask(request),
     })
     .await;
-    assert_eq!(open(&fake).await.password_policy(), PasswordPolicy::default());
+    assert_eq!(open(&fake).await.policy, PasswordPolicy::default());
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn nothing_is_sent_without_a_password() {
 }
 
 #[tokio::test]
-async fn the_way_to_the_directory_is_told_apart() {
+async fn each_stage_of_connecting_has_its_reason() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("listener").local_addr().expect("address").port();
     let at = |host: &str| Target { host: host.into(), port: free, security: Transport::Plain, verify: true };
     let none = refused_at(&at("127.0.0.1"), "x", 10).await;
@@ -276,7 +276,7 @@ async fn time_limits_hold() {
     .await;
     let short = Limits { idle: Duration::from_secs(1), ..limits() };
     let mut session = open_with(&quiet, &short).await;
-    // Nothing is due: silence is no fault, however long.
+    // Nothing is due: silence is no error, however long.
     tokio::time::sleep(Duration::from_millis(1200)).await;
     let start = Instant::now();
     let (end, _) = search(&mut session).await;

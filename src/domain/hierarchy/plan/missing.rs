@@ -1,4 +1,4 @@
-//! States of stored containers that were not seen: kept, looked up, or removed.
+//! States of stored containers that were not seen: kept, looked up or removed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use super::{
 use crate::domain::dn::{self, Dn, DnKey};
 
 impl<'a> Planner<'a> {
-    /// Decides for every unmatched row, the rows above it first.
+    /// Decides the state of every unmatched row, parents first.
     pub(super) fn states_of_missing(&mut self) {
         self.states.fill(RowState::Unknown);
         self.kept_by_key.clear();
@@ -40,8 +40,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Tells each candidate the ids of the unseen rows below it, which share its verdict: chosen ones first, since it
-    /// is for them that a mistake costs most.
+    /// Adds to each candidate the ids of the unseen rows below it, which share its verdict; selected rows first, since
+    /// a mistake there costs most.
     pub(super) fn ids_below_candidates(&mut self) {
         let candidates: HashMap<RowId, usize> =
             self.plan.candidates.iter().enumerate().map(|(i, c)| (c.row, i)).collect();
@@ -67,32 +67,32 @@ impl<'a> Planner<'a> {
         let container = &self.stored.containers[row];
         let home = self.partition_of_missing(row);
         if home == PartitionState::Removed {
-            return RowState::Gone;
+            return RowState::Removed;
         }
-        let kept = self.under_its_parent(row);
+        let kept = self.kept_under_parent(row);
         let RowState::Kept(place) = &kept else { return kept };
-        let there = self.matching.entry_at(place.key.as_str()).filter(|e| !self.excluded[*e]);
-        if let Some(e) = there.filter(|e| self.fits(row, *e)) {
+        let entry = self.matching.entry_at(place.key.as_str()).filter(|e| !self.excluded[*e]);
+        if let Some(e) = entry.filter(|e| self.fits(row, *e)) {
             self.matching.pair(e, row);
-            self.no_doubt(row, e);
+            self.trust_ids(row, e);
             return RowState::Matched;
         }
-        // Where the parent went to another partition, the row's own one must tell as well that it is not there.
+        // Where the parent moved to another partition, the view of the row's own partition must be complete too.
         let PartitionState::Listed(partition) = home else { return kept };
-        let own_tells = match self.partition_state(row) {
+        let own_complete = match self.partition_state(row) {
             PartitionState::Listed(own) => self.complete[own],
             own => own == PartitionState::Removed,
         };
-        if !own_tells || !self.complete[partition] {
+        if !own_complete || !self.complete[partition] {
             return kept;
         }
         let name = &self.seen.partitions[partition].external_id;
-        if there.is_some() {
+        if entry.is_some() {
             self.kept.add(name, Reason::Recreated, &container.external_id);
-            return RowState::Gone;
+            return RowState::Removed;
         }
         if let Some(parent) = self.parent_row(row).filter(|p| self.states[*p] != RowState::Matched) {
-            return if self.states[parent] == RowState::Gone { RowState::Gone } else { kept };
+            return if self.states[parent] == RowState::Removed { RowState::Removed } else { kept };
         }
         match self.policy.verdicts.containers.get(&container.id) {
             None => {
@@ -100,12 +100,12 @@ impl<'a> Planner<'a> {
                 self.plan.candidates.push(candidate);
                 kept
             }
-            Some(Verdict::Gone) => RowState::Gone,
-            Some(Verdict::GoneUnproved) => {
+            Some(Verdict::Absent) => RowState::Removed,
+            Some(Verdict::AbsentUnproved) => {
                 self.kept.add(name, Reason::RemovedUnproved, &container.external_id);
-                RowState::Gone
+                RowState::Removed
             }
-            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Answers => RowState::Gone,
+            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Present => RowState::Removed,
             Some(verdict) => {
                 self.kept.add(name, Reason::of_kept(*verdict), &container.external_id);
                 kept
@@ -113,7 +113,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether an entry has no row yet and may be that of a row: by its name, under what the row hangs under now.
+    /// Whether an entry without a row may belong to this one.
     fn fits(&self, row: usize, e: usize) -> bool {
         let own = self.stored.containers[row].entry_id;
         self.matching.row_of_entry(e).is_none() && !self.matching.entries[e].seen.ids.contradicts(own)
@@ -134,12 +134,12 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// An unseen row with its own RDNs under the DN that its parent row has now.
-    fn under_its_parent(&self, row: usize) -> RowState {
+    /// State of an unseen row whose DN follows its parent's.
+    fn kept_under_parent(&self, row: usize) -> RowState {
         let container = &self.stored.containers[row];
         let above = self.place_of_parent(row);
         if above.was == above.is {
-            return self.stays_as_it_is(row);
+            return self.kept_unchanged(row);
         }
         let key = container.key();
         let own = key.as_str().strip_suffix(above.was.as_str()).unwrap_or_default();
@@ -150,40 +150,37 @@ impl<'a> Planner<'a> {
                 dn: Arc::from(dn),
                 moved_with_parent: true,
             })),
-            Err(_) => self.stays_as_it_is(row),
+            Err(_) => self.kept_unchanged(row),
         }
     }
 
-    /// Where the nearest row above that survives was, and where it is from now on.
+    /// Old and new DN of the nearest ancestor row that survives.
     pub(super) fn place_of_parent(&self, row: usize) -> ParentChange {
         let mut parent = self.parent_row(row);
         while let Some(p) = parent {
-            let container = &self.stored.containers[p];
-            let was = || container.key();
-            match (&self.states[p], self.matching.entry_of_row(p)) {
-                (RowState::Kept(place), _) => {
-                    return ParentChange { was: was(), is: place.key.clone(), dn: place.dn.clone() };
-                }
+            let (is, dn) = match (&self.states[p], self.matching.entry_of_row(p)) {
+                (RowState::Kept(place), _) => (&place.key, &place.dn),
                 (RowState::Matched, Some(e)) => {
                     let seen = self.matching.entries[e].seen;
-                    return ParentChange { was: was(), is: seen.key.clone(), dn: seen.external_id.clone() };
+                    (&seen.key, &seen.external_id)
                 }
-                _ => parent = self.parent_row(p),
-            }
+                _ => {
+                    parent = self.parent_row(p);
+                    continue;
+                }
+            };
+            return ParentChange { was: self.stored.containers[p].key(), is: is.clone(), dn: dn.clone() };
         }
         let index = self.partition_index[&self.stored.containers[row].partition_id];
         let partition = &self.stored.partitions[index];
-        let (was, same) = (partition.key.clone(), partition.key.clone());
-        match self.partition_states[index] {
-            PartitionState::Listed(i) => {
-                let seen = &self.seen.partitions[i];
-                ParentChange { was, is: seen.key.clone(), dn: seen.external_id.clone() }
-            }
-            _ => ParentChange { was, is: same, dn: partition.external_id.clone() },
-        }
+        let (is, dn) = match self.partition_states[index] {
+            PartitionState::Listed(i) => (&self.seen.partitions[i].key, &self.seen.partitions[i].external_id),
+            _ => (&partition.key, &partition.external_id),
+        };
+        ParentChange { was: partition.key.clone(), is: is.clone(), dn: dn.clone() }
     }
 
-    fn stays_as_it_is(&self, row: usize) -> RowState {
+    fn kept_unchanged(&self, row: usize) -> RowState {
         let container = &self.stored.containers[row];
         let (key, dn) = (container.key(), container.external_id.clone());
         RowState::Kept(Box::new(KeptRow { key, dn, moved_with_parent: false }))
@@ -206,7 +203,7 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// The partition of an unseen row, whose view tells about it: that of the row above, which may have moved.
+    /// Partition whose view covers an unseen row: that of the nearest matched ancestor, which may have moved.
     pub(super) fn partition_of_missing(&self, row: usize) -> PartitionState {
         let mut current = row;
         while let Some(p) = self.parent_row(current) {
@@ -219,7 +216,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn removals(&mut self) {
-        let mut gone: Vec<usize> = (0..self.states.len()).filter(|r| self.states[*r] == RowState::Gone).collect();
+        let mut gone: Vec<usize> = (0..self.states.len()).filter(|r| self.states[*r] == RowState::Removed).collect();
         let stored = self.stored;
         sort_by_place(&mut gone, |row| {
             let c = &stored.containers[*row];
@@ -239,7 +236,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// More than half of at least ten containers of a listed partition gone at once is more likely a mistake.
+    /// Guards against a mistake: more than half of at least ten containers of a listed partition removed.
     fn share_guard(&self, gone: &[usize]) -> Option<String> {
         let mut counts: HashMap<RowId, (usize, usize)> = HashMap::new();
         for c in &self.stored.containers {

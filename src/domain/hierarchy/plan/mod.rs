@@ -1,6 +1,6 @@
-//! From what is stored and what was seen to what will change.
+//! The plan of a hierarchy import: stored tree and seen tree in, changes out.
 
-mod doubts;
+mod ambiguous_ids;
 mod missing;
 mod placing;
 
@@ -13,141 +13,109 @@ use super::warnings::{self, Kept};
 use super::{EntryId, EntryIds, EntryRef, RowId, Seen, StoredTree, Verdict, Verdicts, View};
 use crate::domain::dn::DnKey;
 
-/// Rules for removals: the verdicts of the directory and the word of the administrator.
+/// Rules for removals: the directory's verdicts and the administrator's consent.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Verdicts of look-ups; a missing row without one is kept and listed as a candidate.
+    /// A missing row without a verdict is kept and listed as a candidate.
     pub verdicts: Verdicts,
-    /// The administrator vouches for what is missing.
+    /// The administrator confirms that missing entries may be removed.
     pub accept_removals: bool,
 }
 
-/// The partition that a container belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartitionRef {
-    /// A stored one.
     Row(RowId),
-    /// One of [`Plan::partitions_added`].
+    /// Index in [`Plan::partitions_added`].
     New(usize),
 }
 
-/// The place that a container hangs under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParentRef {
-    /// The partition itself.
     Root,
-    /// A stored container.
     Row(RowId),
-    /// One of [`Plan::added`], always at a lower index than the child's own where the child is new.
+    /// Index in [`Plan::added`], always lower than that of a new child.
     New(usize),
 }
 
-/// A stored partition whose text, id or flag differs from what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionUpdate {
-    /// The stored row.
     pub row: RowId,
-    /// What to store; the index is that in [`Seen::partitions`].
+    /// Index in [`Seen::partitions`].
     pub seen: usize,
-    /// The id to store.
     pub entry_id: Option<EntryId>,
 }
 
-/// A container to store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addition {
-    /// What was seen.
     pub entry: EntryRef,
-    /// Where it belongs.
     pub partition: PartitionRef,
-    /// What it hangs under.
     pub parent: ParentRef,
-    /// Technical, by itself or through what it hangs under.
+    /// Technical, by itself or by an ancestor.
     pub hidden: bool,
 }
 
-/// A stored container that differs from what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Update {
-    /// The stored row.
     pub row: RowId,
-    /// What was seen, where it belongs, what it hangs under.
     pub to: Addition,
-    /// The id to store.
     pub entry_id: Option<EntryId>,
 }
 
-/// A stored container that was not seen and stays, but whose parent has another name now.
+/// A stored container that was not seen and stays, but whose parent has a new DN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retarget {
-    /// The stored row.
     pub row: RowId,
-    /// Where it belongs now.
     pub partition: PartitionRef,
-    /// Its DN under the parent's new DN.
+    /// DN under the parent's new DN.
     pub external_id: Arc<str>,
 }
 
-/// A missing container that the directory has to be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The stored row.
     pub row: RowId,
-    /// The partition's index in [`Seen::partitions`].
+    /// Index in [`Seen::partitions`].
     pub partition: usize,
-    /// The DN to ask for: its own RDNs under its parent's DN as just read.
+    /// DN to look up: its own RDNs under its parent's DN as just read.
     pub dn: String,
-    /// The DN of the LDAP parent.
     pub parent_dn: String,
-    /// Whether the LDAP parent is known to be readable: the partition's entry, or a container just read.
+    /// The LDAP parent is known to be readable: the partition's entry, or a container just read.
     pub parent_read: bool,
-    /// Its immutable id.
     pub entry_id: Option<EntryId>,
-    /// The ids of the unseen rows below, which go with it.
+    /// Ids of the unseen rows below, which share its verdict.
     pub below: Vec<EntryId>,
 }
 
-/// Everything that one import will change, and what it will say about it.
+/// Changes of one import, with its report and the look-ups it still needs.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Partitions to store, by their index in [`Seen::partitions`].
+    /// Indexes in [`Seen::partitions`].
     pub partitions_added: Vec<usize>,
-    /// Partitions to refresh.
     pub partitions_updated: Vec<PartitionUpdate>,
-    /// Partitions to delete.
     pub partitions_removed: Vec<RowId>,
-    /// Containers to store, parents first.
+    /// Parents first.
     pub added: Vec<Addition>,
-    /// Containers to refresh.
     pub updated: Vec<Update>,
-    /// Unseen containers whose DN follows their parent's.
     pub retargeted: Vec<Retarget>,
-    /// Containers to delete, in no particular order.
     pub removed: Vec<RowId>,
-    /// What is reported.
     pub changes: Changes,
-    /// What an administrator should know.
     pub warnings: Vec<String>,
-    /// Why nothing may be applied.
+    /// Reason why the plan must not be applied.
     pub guard: Option<String>,
-    /// Containers to look up before the plan is final.
     pub candidates: Vec<Candidate>,
-    /// Stored partitions that are no longer listed and need a look-up.
+    /// Stored partitions that are no longer listed, to look up.
     pub partition_candidates: Vec<(RowId, Arc<str>)>,
-    /// Containers that could not be read and whose immutable id an entry elsewhere shows, to look up by their names.
-    pub doubts: Vec<Candidate>,
-    /// Entries whose immutable id another name shows as well, to look up again.
-    pub doubles: Vec<(EntryRef, EntryId)>,
-    /// Immutable ids that identify nothing in this import.
-    pub unsure: HashSet<EntryId>,
-    /// Partitions once the plan is applied.
+    /// Containers that could not be read and whose immutable id an entry elsewhere has, to look up by name.
+    pub id_conflicts: Vec<Candidate>,
+    /// Entries whose immutable id was seen at another name too, to look up again.
+    pub shared_id_entries: Vec<(EntryRef, EntryId)>,
+    /// Immutable ids that this import cannot rely on.
+    pub ambiguous_ids: HashSet<EntryId>,
+    /// Number of partitions once the plan is applied.
     pub total_partitions: usize,
-    /// Containers once the plan is applied.
     pub total_containers: usize,
 }
 
 impl Plan {
-    /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.partitions_added.is_empty()
             && self.partitions_updated.is_empty()
@@ -158,21 +126,20 @@ impl Plan {
             && self.removed.is_empty()
     }
 
-    /// Whether something has to be looked up before the plan is final.
-    pub fn asks(&self) -> bool {
+    /// Whether look-ups are needed before the plan is final.
+    pub fn needs_look_ups(&self) -> bool {
         !(self.candidates.is_empty()
             && self.partition_candidates.is_empty()
-            && self.doubts.is_empty()
-            && self.doubles.is_empty())
+            && self.id_conflicts.is_empty()
+            && self.shared_id_entries.is_empty())
     }
 
-    /// The immutable id to store for an entry: the best that it shows, else the one already stored.
+    /// Immutable id to store: the entry's best reliable one, else the one already stored.
     pub fn id_of(&self, shown: EntryIds, stored: Option<EntryId>) -> Option<EntryId> {
-        shown.iter().chain(stored).find(|id| !self.unsure.contains(id))
+        shown.iter().chain(stored).find(|id| !self.ambiguous_ids.contains(id))
     }
 }
 
-/// Plans an import: pure, and the same result for the same arguments.
 pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
     let matching = Matching::new(stored, seen, &policy.verdicts);
     let mut planner = Planner {
@@ -187,14 +154,14 @@ pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
         kept_by_key: HashMap::new(),
         partition_states: Vec::new(),
         partition_refs: Vec::new(),
-        doubted: Vec::new(),
+        unmatched: Vec::new(),
         kept: Kept::default(),
         plan: Plan::default(),
         matching,
     };
     planner.shared_ids();
     planner.partitions();
-    planner.doubts();
+    planner.unmatch_uncertain();
     planner.place_all();
     planner.ids_below_candidates();
     planner.containers();
@@ -207,11 +174,11 @@ pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
 pub(super) enum RowState {
     Unknown,
     Matched,
-    Gone,
+    Removed,
     Kept(Box<KeptRow>),
 }
 
-/// Where a row that was not seen stands from now on.
+/// New key and DN of an unseen row that stays.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct KeptRow {
     pub(super) key: DnKey,
@@ -219,7 +186,7 @@ pub(super) struct KeptRow {
     pub(super) moved_with_parent: bool,
 }
 
-/// What a row hangs under: its key as stored, its key and DN from now on.
+/// Parent of a row: stored key, new key and new DN.
 pub(super) struct ParentChange {
     pub(super) was: DnKey,
     pub(super) is: DnKey,
@@ -238,20 +205,19 @@ pub(super) struct Planner<'a> {
     pub(super) seen: &'a Seen,
     pub(super) policy: &'a Policy,
     pub(super) matching: Matching<'a>,
-    /// Parent of each row.
     pub(super) parents: Vec<Option<u32>>,
     pub(super) partition_index: HashMap<RowId, usize>,
     pub(super) partition_states: Vec<PartitionState>,
     pub(super) partition_refs: Vec<PartitionRef>,
     pub(super) states: Vec<RowState>,
-    /// Entries that cannot be placed.
+    /// Entries without a place.
     pub(super) excluded: Vec<bool>,
-    /// Seen partitions whose absent rows may be removed: those read completely, in which every entry has a place.
+    /// Seen partitions whose missing rows may be removed: read completely, with a place for every entry.
     pub(super) complete: Vec<bool>,
-    /// Unseen rows that stay, by the key they will have.
+    /// Unseen rows that stay, by new key.
     pub(super) kept_by_key: HashMap<DnKey, u32>,
-    /// Rows that may be the entry that shows their id elsewhere, or not.
-    pub(super) doubted: Vec<usize>,
+    /// Rows unmatched because their id was seen elsewhere and their own place was not read.
+    pub(super) unmatched: Vec<usize>,
     pub(super) kept: Kept,
     pub(super) plan: Plan,
 }
@@ -277,7 +243,7 @@ impl<'a> Planner<'a> {
         self.plan.changes.renamed_partitions.sort_by_key(|p| p.new_name.to_lowercase());
     }
 
-    /// A partition that is listed under another name was renamed, unless its own name still answers.
+    /// A partition listed under another name was renamed, unless its old name still answers.
     fn state_of_listed(&mut self, row: usize, i: usize) -> PartitionState {
         let partition = &self.stored.partitions[row];
         let name_is_listed = self.seen.partitions.iter().any(|p| p.key == partition.key);
@@ -287,8 +253,7 @@ impl<'a> Planner<'a> {
         PartitionState::Listed(i)
     }
 
-    /// A stored partition that is no longer listed goes once it was asked about; without a proof the guard stops the
-    /// import.
+    /// A partition that is no longer listed is removed after a look-up; without a proof the guard stops the import.
     fn state_of_unlisted(&mut self, row: usize) -> PartitionState {
         let partition = &self.stored.partitions[row];
         let Some(verdict) = self.policy.verdicts.partitions.get(&partition.id).copied() else {
@@ -297,11 +262,11 @@ impl<'a> Planner<'a> {
         };
         let name = &partition.external_id;
         if !self.policy.accept_removals {
-            if verdict != Verdict::Gone || self.seen.listed == 0 {
+            if verdict != Verdict::Absent || self.seen.listed == 0 {
                 let guard = || warnings::guard_partition(self.stored, row, self.seen.listed);
                 self.plan.guard.get_or_insert_with(guard);
             }
-        } else if verdict == Verdict::Answers {
+        } else if verdict == Verdict::Present {
             self.plan.warnings.push(format!("{name}: kept: no longer listed, but its entry still answers"));
             return PartitionState::Kept;
         }
@@ -342,30 +307,30 @@ impl<'a> Planner<'a> {
     }
 
     fn view_warnings(&mut self) {
-        let told = &mut self.plan.warnings;
-        told.extend(self.seen.warnings.iter().cloned());
+        let warnings = &mut self.plan.warnings;
+        warnings.extend(self.seen.warnings.iter().cloned());
         if self.seen.listed == 0 {
-            told.push("the directory lists no partition".to_owned());
+            warnings.push("the directory lists no partition".to_owned());
         }
         for partition in &self.seen.partitions {
             let name = &partition.external_id;
             match &partition.view {
                 View::Complete => {}
                 View::Incomplete(why) => {
-                    told.push(format!("{name}: {why}; nothing was removed from this partition"));
+                    warnings.push(format!("{name}: {why}; nothing was removed from this partition"));
                 }
-                View::Failed(why) => told.push(format!("{name}: {why}; this partition stays as it was")),
+                View::Failed(why) => warnings.push(format!("{name}: {why}; this partition stays as it was")),
             }
             let read = !matches!(partition.view, View::Failed(_)) && !partition.containers.is_empty();
             if read && partition.containers.iter().all(|c| c.ids.best().is_none()) {
-                told.push(warnings::no_ids(name, self.seen.advice.read_ids));
+                warnings.push(warnings::no_ids(name, self.seen.remedies.read_ids));
             }
         }
     }
 
     fn finish(mut self) -> Plan {
         let kept = std::mem::take(&mut self.kept);
-        self.plan.warnings.extend(kept.texts(self.seen.advice.see_all));
+        self.plan.warnings.extend(kept.texts(self.seen.remedies.see_all));
         self.plan.total_partitions =
             self.stored.partitions.len() + self.plan.partitions_added.len() - self.plan.partitions_removed.len();
         self.plan.total_containers = self.stored.containers.len() + self.plan.added.len() - self.plan.removed.len();

@@ -1,4 +1,4 @@
-//! Where seen containers belong: what is new, renamed, moved, and what cannot be placed.
+//! Places of seen containers: which are new, renamed or moved, and which have no place.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,10 +12,10 @@ use super::{Addition, ParentRef, PartitionRef, PartitionState, Planner, RowState
 use crate::domain::dn::{self, DnKey};
 
 impl<'a> Planner<'a> {
-    /// Decides which rows stay and which entries have no place. Such an entry counts as not seen, its row stays, and
-    /// nothing is removed from the partitions concerned.
+    /// Decides which rows stay and which entries have no place. Such an entry counts as unseen, its row stays, and the
+    /// partitions concerned lose no row.
     pub(super) fn place_all(&mut self) {
-        // Of two entries with one DN, as a rename between two pages shows them, the second one exists as well.
+        // A rename between two pages can show two entries at one DN; both exist.
         let sharing = std::mem::take(&mut self.matching.shares_dn_with_seen);
         sharing.iter().for_each(|row| self.keep_partitions_of(*row));
         self.exclude_orphans();
@@ -25,7 +25,7 @@ impl<'a> Planner<'a> {
             self.exclude_chain(taken);
             self.exclude_orphans();
             self.states_of_missing();
-            // Where excluding entries moved rows onto further entries, nothing is placed: import again.
+            // If excluding entries moved rows onto further entries, no entry is placed: the next import may.
             if !self.entries_at_kept_rows().is_empty() {
                 for e in 0..self.excluded.len() {
                     self.exclude(e);
@@ -38,10 +38,10 @@ impl<'a> Planner<'a> {
             let partition = &self.seen.partitions[entry.partition()].external_id;
             self.kept.add(partition, Reason::Misplaced, &entry.seen.external_id);
         }
-        let doubted = std::mem::take(&mut self.doubted).into_iter();
-        let doubted = doubted.filter(|row| self.matching.entry_of_row(*row).is_none());
-        let doubted: Vec<_> = doubted.map(|row| (row, Reason::Elsewhere)).collect();
-        for (row, reason) in sharing.into_iter().map(|row| (row, Reason::Misplaced)).chain(doubted) {
+        let unmatched = std::mem::take(&mut self.unmatched).into_iter();
+        let unmatched = unmatched.filter(|row| self.matching.entry_of_row(*row).is_none());
+        let unmatched: Vec<_> = unmatched.map(|row| (row, Reason::Elsewhere)).collect();
+        for (row, reason) in sharing.into_iter().map(|row| (row, Reason::Misplaced)).chain(unmatched) {
             if let PartitionState::Listed(partition) = self.partition_state(row) {
                 let partition = &self.seen.partitions[partition].external_id;
                 self.kept.add(partition, reason, &self.stored.containers[row].external_id);
@@ -49,13 +49,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Entries whose place a row has that was not seen and stays.
+    /// Entries at the DN of an unseen row that stays.
     fn entries_at_kept_rows(&self) -> Vec<usize> {
         let at = |key: &DnKey| self.matching.entry_at(key.as_str());
         self.kept_by_key.keys().filter_map(at).filter(|e| !self.excluded[*e]).collect()
     }
 
-    /// Excludes entries whose place is taken. The row of each stays and may take the place of another entry.
+    /// Excludes entries whose place is taken; the row of each stays and may take the place of another entry.
     fn exclude_chain(&mut self, mut taken: Vec<usize>) {
         while let Some(e) = taken.pop() {
             if self.excluded[e] {
@@ -67,8 +67,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Excludes entries below an excluded one and, in a view that was cut, entries whose parent was neither read nor is
-    /// stored.
+    /// Excludes entries below an excluded one and, in an incomplete view, those with an unknown parent.
     fn exclude_orphans(&mut self) {
         let cut: Vec<bool> = self.seen.partitions.iter().map(|p| matches!(p.view, View::Incomplete(_))).collect();
         if !cut.contains(&true) && !self.excluded.contains(&true) {
@@ -88,7 +87,7 @@ impl<'a> Planner<'a> {
                 || parent == self.seen.partitions[entry.partition()].key.as_str()
                 || read(parent).is_some()
                 || is_stored(parent);
-            // The nearest entry above tells for all: what is above it was looked at before.
+            // The nearest ancestor is enough: it was checked before, its own ancestors included.
             orphans[e] |= !known || entry.seen.key.ancestors().find_map(read).is_some_and(|p| orphans[p]);
         }
         for e in (0..orphans.len()).filter(|e| orphans[*e]) {
@@ -96,7 +95,6 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Excludes an entry and returns its row, which stays.
     fn exclude(&mut self, e: usize) -> Option<usize> {
         self.excluded[e] = true;
         self.complete[self.matching.entries[e].partition()] = false;
@@ -105,7 +103,7 @@ impl<'a> Planner<'a> {
         Some(row)
     }
 
-    /// Keeps everything in the partitions whose views would tell that a row is gone.
+    /// Keeps all rows of the partitions whose views would decide that this row is missing.
     fn keep_partitions_of(&mut self, row: usize) {
         for state in [self.partition_state(row), self.partition_of_missing(row)] {
             if let PartitionState::Listed(partition) = state {
@@ -115,7 +113,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn containers(&mut self) {
-        // Exactly as long as they get: in a first import these are the longest lists beside what was read itself.
+        // Exact capacity: in a first import these are the longest lists beside the seen containers.
         let is_new = |e: &usize| self.matching.row_of_entry(*e).is_none() && !self.excluded[*e];
         let entries = 0..self.matching.entries.len();
         let mut new: Vec<usize> = Vec::with_capacity(entries.clone().filter(is_new).count());
@@ -149,14 +147,13 @@ impl<'a> Planner<'a> {
                 None => self.retarget(row),
             }
         }
-        // By where they are now, as the elements tell it: a moved parent may have been below its child.
+        // Sorted by the new place: a moved parent may have been below its child.
         sort_by_place(&mut renamed, |(e, _)| self.place(*e));
         sort_by_place(&mut moved, |(e, _)| self.place(*e));
         self.plan.changes.renamed_containers = renamed.into_iter().map(|(_, r)| r).collect();
         self.plan.changes.moved_containers = moved.into_iter().map(|(_, m)| m).collect();
     }
 
-    /// Where an entry stands in a report.
     fn place(&self, e: usize) -> Place<'a> {
         let seen = self.matching.entries[e].seen;
         Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
@@ -209,7 +206,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether the entry left its place, and not only its ancestors theirs.
+    /// Whether the entry itself moved, and not only an ancestor.
     fn moved_by_itself(&self, row: usize, e: usize) -> bool {
         let above = self.place_of_parent(row);
         let own = self.stored.containers[row].key();
@@ -233,8 +230,7 @@ impl<'a> Planner<'a> {
         Addition { entry: self.matching.entries[e].at, partition, parent, hidden: places.hidden[e] == Hidden::Yes }
     }
 
-    /// Looks up once for each entry what it hangs under. Entries that come one after the other are often children of
-    /// one parent, and comparing names is cheaper than hashing them.
+    /// Finds the parent of each entry. Neighbours are often siblings, and comparing names is cheaper than hashing.
     fn places(&self) -> Places {
         let mut above: Vec<Option<At>> = Vec::with_capacity(self.matching.entries.len());
         let mut last: Option<(usize, &str)> = None;
@@ -254,7 +250,7 @@ impl<'a> Planner<'a> {
         Places { above, hidden }
     }
 
-    /// The container that has this key from now on.
+    /// Container with this key once the plan is applied.
     fn container_at(&self, key: &str) -> Option<At> {
         if let Some(e) = self.matching.entry_at(key).filter(|e| !self.excluded[*e]) {
             return Some(At::Entry(e as u32));
@@ -265,7 +261,7 @@ impl<'a> Planner<'a> {
         self.kept_by_key.get(key).map(|r| At::Row(*r))
     }
 
-    /// Below a row that was not seen: by every name above, since rows hang where they hung and not where names lead.
+    /// Below an unseen row the ancestors are found by DN, since rows keep their stored parents.
     fn hidden_by_name(&self, e: usize) -> Hidden {
         let entry = &self.matching.entries[e];
         let suffix = self.seen.partitions[entry.partition()].key.as_str();
@@ -278,7 +274,7 @@ impl<'a> Planner<'a> {
         if technical { Hidden::Yes } else { Hidden::No }
     }
 
-    /// Technical is what the directory marks as that, and everything below it.
+    /// Technical containers: those marked so by the directory, and all below them.
     fn hidden(&self, above: &[Option<At>]) -> Vec<Hidden> {
         let mut hidden = vec![Hidden::Unknown; above.len()];
         let mut path = Vec::new();
@@ -320,7 +316,6 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// What stands at a place of the tree.
 #[derive(Debug, Clone, Copy)]
 enum At {
     Entry(u32),
@@ -334,7 +329,7 @@ enum Hidden {
     No,
 }
 
-/// For each entry what it hangs under, and whether it is technical.
+/// Parent and technical flag of each entry.
 struct Places {
     above: Vec<Option<At>>,
     hidden: Vec<Hidden>,

@@ -82,7 +82,7 @@ fn an_inner_naming_context_keeps_its_entries_to_itself() {
     };
     world.seen.partitions.push(inner);
     world.seen.listed = 2;
-    // What only the search of the outer partition returned is not the outer one's to tell.
+    // An entry of the inner partition, returned only by the search of the outer one, is ignored.
     for (rdns, n) in [("dc=sub", 99), ("ou=y,ou=x,dc=sub", 3)] {
         world.containers().push(entry(&format!("{rdns},{BASE}"), id(n)));
     }
@@ -148,7 +148,7 @@ fn a_chain_of_places_taken_is_followed_to_its_end() {
         world.now(length, "ou=last,ou=unread");
         world.now(length + 1, "ou=new");
         world.seen.partitions[0].view = View::Incomplete("cut".to_owned());
-        world.everything_is(Verdict::Gone);
+        world.everything_is(Verdict::Absent);
         let plan = world.import();
         assert_eq!(renamed(&plan), [("old", "new")], "{length}");
         assert!(plan.added.is_empty() && plan.removed.is_empty() && plan.changes.moved_containers.is_empty());
@@ -160,7 +160,7 @@ fn a_chain_of_places_taken_is_followed_to_its_end() {
 #[test]
 fn beside_an_entry_without_a_place_nothing_is_removed() {
     let mut world = World::imported(&["ou=a", "ou=b", "ou=gone", "ou=c"]);
-    world.everything_is(Verdict::Gone);
+    world.everything_is(Verdict::Absent);
     world.unseen(3);
     world.now(2, "ou=A");
     world.now(4, "ou=d");

@@ -10,7 +10,7 @@ fn the_guard_stops_at_more_than_half_of_ten() {
         for n in 1..=gone {
             world.unseen(n);
         }
-        world.everything_is(Verdict::Gone);
+        world.everything_is(Verdict::Absent);
         let plan = world.import();
         assert_eq!(plan.guard.is_some(), stops, "{gone} of {stored}");
         assert_eq!(plan.changes.removed_containers.len(), gone as usize);
@@ -27,11 +27,11 @@ fn the_guard_stops_at_more_than_half_of_ten() {
 #[test]
 fn a_partition_goes_only_when_unlisted_and_proved_gone_beside_another() {
     for (verdict, accept, outcome) in [
-        (Verdict::Gone, false, "removed"),
-        (Verdict::Answers, false, "guard"),
-        (Verdict::Unclear, false, "guard"),
-        (Verdict::Answers, true, "kept"),
-        (Verdict::Unclear, true, "removed"),
+        (Verdict::Absent, false, "removed"),
+        (Verdict::Present, false, "guard"),
+        (Verdict::LookUpFailed, false, "guard"),
+        (Verdict::Present, true, "kept"),
+        (Verdict::LookUpFailed, true, "removed"),
     ] {
         let mut world = with_second_partition();
         world.containers().push(entry(&format!("ou=b,{BASE}"), id(2)));
@@ -62,7 +62,7 @@ fn a_partition_goes_only_when_unlisted_and_proved_gone_beside_another() {
 fn no_listed_partition_stops_at_the_guard() {
     let mut world = with_second_partition();
     world.seen = Seen::default();
-    world.everything_is(Verdict::Gone);
+    world.everything_is(Verdict::Absent);
     let plan = world.plan();
     assert!(plan.guard.expect("guard").contains("lists no partition although 2 are stored"));
     assert_eq!(plan.warnings, ["the directory lists no partition"]);

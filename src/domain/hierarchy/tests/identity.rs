@@ -28,7 +28,7 @@ fn of_two_entries_with_one_name_both_were_seen() {
         if first {
             world.containers().swap(0, 1);
         }
-        world.everything_is(Verdict::Gone);
+        world.everything_is(Verdict::Absent);
         world.policy.accept_removals = true;
         let before = world.stored.clone();
         let plan = world.import();
@@ -46,7 +46,7 @@ fn of_two_entries_with_one_name_both_were_seen() {
     }
 }
 
-/// Nothing is known of it but that somebody has its name: the row of an entry that was not seen at all goes.
+/// The stored entry was not seen and its name belongs to another entry: its row is removed.
 #[test]
 fn a_name_that_two_strangers_have_is_taken_by_the_first() {
     let mut world = World::imported(&["ou=a"]);
@@ -68,7 +68,7 @@ fn an_id_at_two_names_identifies_neither() {
     let copy = entry("ou=a,o=partners", id(1));
     world.seen.partitions[1].containers.push(copy);
     world.seen.partitions[1].ids = id(200);
-    assert_eq!(world.plan().doubles.len(), 2);
+    assert_eq!(world.plan().shared_id_entries.len(), 2);
     for _ in 0..2 {
         let plan = world.import();
         assert!(!plan.changes.renamed_partitions.iter().any(|_| true) && moved(&plan).is_empty());
@@ -87,7 +87,7 @@ fn an_id_at_two_names_identifies_neither() {
         world.seen.partitions[gone].containers.retain(|c| c.ids != id(1));
         let changes = world.plan().changes;
         assert!(!changes.any(), "{changes:?}");
-        world.everything_is(Verdict::Gone);
+        world.everything_is(Verdict::Absent);
         let plan = world.import();
         assert_eq!((names(&plan.changes.removed_containers), moved(&plan)), (vec!["a"], vec![]));
         let partition = world.stored.partitions[1 - gone].id;
@@ -101,8 +101,8 @@ fn an_entry_renamed_while_it_was_read_is_where_it_answers() {
         let mut world = World::imported(&["ou=a"]);
         let row = world.select(1);
         world.containers().push(entry(&format!("ou=z,{BASE}"), id(1)));
-        let doubles = world.plan().doubles;
-        world.policy.verdicts.left.insert(doubles[left].0);
+        let doubles = world.plan().shared_id_entries;
+        world.policy.verdicts.moved_away.insert(doubles[left].0);
         let plan = world.import();
         assert_eq!((renamed(&plan).len(), plan.added.len(), plan.removed.len()), (renames, 0, 0));
         assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
@@ -118,7 +118,7 @@ fn one_id_for_every_entry_hides_none() {
         world.containers().push(entry(&dn, id(77)));
     }
     let plan = world.import();
-    assert_eq!((plan.added.len(), plan.doubles.len()), (9, 9));
+    assert_eq!((plan.added.len(), plan.shared_id_entries.len()), (9, 9));
     let expected = format!("is that of 9 entries and identifies none of them; they are matched by name: ou=n0,{BASE}");
     assert!(plan.warnings[0].contains(&expected) && plan.warnings[0].ends_with("; and 4 more"), "{:?}", plan.warnings);
 }
@@ -128,7 +128,7 @@ fn one_id_for_every_entry_hides_none() {
 fn what_was_not_read_is_not_matched_away_while_it_may_exist() {
     let unread = [View::Failed("down".to_owned()), View::Incomplete("cut".to_owned())];
     for (view, verdict) in
-        unread.iter().flat_map(|v| [Verdict::Answers, Verdict::Hidden, Verdict::Gone].map(|w| (v, w)))
+        unread.iter().flat_map(|v| [Verdict::Present, Verdict::Hidden, Verdict::Absent].map(|w| (v, w)))
     {
         let mut world = with_second_partition();
         world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
@@ -141,11 +141,11 @@ fn what_was_not_read_is_not_matched_away_while_it_may_exist() {
         world.seen.partitions[0].ids = EntryIds::default();
         let copies = [("ou=a,o=partners", 1), ("ou=b,ou=a,o=partners", 2)];
         world.seen.partitions[1].containers.extend(copies.map(|(dn, n)| entry(dn, id(n))));
-        let doubts: Vec<_> = world.plan().doubts.into_iter().map(|c| (c.row, c.dn)).collect();
+        let doubts: Vec<_> = world.plan().id_conflicts.into_iter().map(|c| (c.row, c.dn)).collect();
         assert_eq!(doubts, [(row, format!("ou=a,{BASE}"))], "the topmost, by its name");
         world.policy.verdicts.containers.insert(row, verdict);
         let plan = world.import();
-        if verdict == Verdict::Gone {
+        if verdict == Verdict::Absent {
             assert_eq!(moved(&plan).len(), 1, "{view:?}");
             assert!(world.row(1).is_some_and(|r| r.id == row && &*r.external_id == "ou=a,o=partners"));
             continue;
@@ -177,7 +177,7 @@ fn a_partition_that_was_not_read_is_not_renamed_to_its_copy() {
     let mut world = World { stored: with_second_partition().stored, ..world };
     world.stored.partitions.remove(1);
     world.stored.containers.retain(|c| c.partition_id == world.stored.partitions[0].id);
-    for (verdict, renamed) in [(Verdict::Answers, 0), (Verdict::Gone, 1)] {
+    for (verdict, renamed) in [(Verdict::Present, 0), (Verdict::Absent, 1)] {
         world.everything_is(verdict);
         assert_eq!(world.plan().changes.renamed_partitions.len(), renamed, "{verdict:?}");
     }
@@ -227,7 +227,7 @@ fn of_two_rows_for_one_entry_its_name_decides_however_it_is_spelled() {
 #[test]
 fn stored_texts_are_at_hand_while_a_directory_is_read() {
     let world = World::imported(&["ou=a", "ou=b,ou=a"]);
-    let known = Known::new(&world.stored);
+    let known = DnIndex::new(&world.stored);
     let found = |dn: &str| known.container(dn).map(|c| &*c.name);
     assert_eq!(found("ou=b,ou=a,dc=example,dc=com"), Some("b"));
     assert_eq!(found("ou=a,dc=example,dc=com"), Some("a"));
@@ -235,7 +235,7 @@ fn stored_texts_are_at_hand_while_a_directory_is_read() {
     let partition = |dn: &str| known.has_partition(&Dn::parse(dn).expect(dn).key());
     assert!(partition("DC=example,dc=com") && !partition("dc=com"));
     let nothing = StoredTree::default();
-    assert!(Known::new(&nothing).container("").is_none());
+    assert!(DnIndex::new(&nothing).container("").is_none());
 }
 
 #[test]

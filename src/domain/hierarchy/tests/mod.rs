@@ -1,5 +1,5 @@
 //! The merge table, row by row: what is reported and what is stored for each situation. Here is the world in which
-//! situations are set up; the rows are told in the files beside it.
+//! situations are set up; the rows are in the files beside it.
 
 mod additions;
 mod guard;

@@ -7,15 +7,15 @@ fn a_missing_row_is_a_candidate_and_goes_only_with_a_verdict() {
     let dns = ["ou=a", "ou=b,ou=a", "ou=c,ou=b,ou=a", "ou=d"];
     for (verdict, accept, gone) in [
         (None, false, false),
-        (Some(Verdict::Gone), false, true),
-        (Some(Verdict::GoneUnproved), false, true),
+        (Some(Verdict::Absent), false, true),
+        (Some(Verdict::AbsentUnproved), false, true),
         (Some(Verdict::Hidden), false, false),
         (Some(Verdict::Unprovable), false, false),
-        (Some(Verdict::Unclear), false, false),
+        (Some(Verdict::LookUpFailed), false, false),
         (Some(Verdict::Hidden), true, true),
         (Some(Verdict::Unprovable), true, true),
-        (Some(Verdict::Answers), false, false),
-        (Some(Verdict::Answers), true, false),
+        (Some(Verdict::Present), false, false),
+        (Some(Verdict::Present), true, false),
     ] {
         let mut world = World::imported(&dns);
         world.select(3);
@@ -32,7 +32,7 @@ fn a_missing_row_is_a_candidate_and_goes_only_with_a_verdict() {
         assert_eq!(names(&plan.changes.removed_containers), if gone { vec!["b", "c"] } else { vec![] }, "{verdict:?}");
         assert_eq!(plan.changes.selected_removed(), gone);
         assert_eq!(world.stored.containers.len(), if gone { 2 } else { 4 });
-        let silent = matches!(verdict, None | Some(Verdict::Gone)) || accept && gone;
+        let silent = matches!(verdict, None | Some(Verdict::Absent)) || accept && gone;
         assert_eq!(plan.warnings.is_empty(), silent, "{verdict:?} {accept}: {:?}", plan.warnings);
     }
 }
@@ -43,7 +43,7 @@ fn nothing_is_removed_from_a_view_that_is_not_complete() {
         let mut world = World::imported(&["ou=a", "ou=b,ou=a", "ou=c"]);
         world.containers().retain(|c| &*c.name == "a");
         world.seen.partitions[0].view = view.clone();
-        world.everything_is(Verdict::Gone);
+        world.everything_is(Verdict::Absent);
         world.policy.accept_removals = true;
         if view == View::Failed("down".to_owned()) {
             world.containers().clear();
@@ -63,7 +63,7 @@ fn nothing_goes_above_a_row_that_stays_because_its_entry_was_seen() {
     world.containers().clear();
     world.seen.partitions[1].containers.push(entry("ou=b,ou=unread,o=partners", id(2)));
     world.seen.partitions[1].view = View::Incomplete("cut".to_owned());
-    world.everything_is(Verdict::Gone);
+    world.everything_is(Verdict::Absent);
     let plan = world.import();
     assert!(plan.removed.is_empty(), "{:?}", plan.changes);
     assert!(world.row(2).is_some() && world.row(1).is_some());
@@ -77,7 +77,7 @@ fn a_candidate_tells_what_goes_with_it_and_whether_its_parent_was_read() {
     (2..=6).for_each(|n| world.unseen(n));
     let number = |id: EntryId| id.value[0];
     let plan = world.plan();
-    let mut told: Vec<_> = plan
+    let mut got: Vec<_> = plan
         .candidates
         .iter()
         .map(|c| {
@@ -85,10 +85,10 @@ fn a_candidate_tells_what_goes_with_it_and_whether_its_parent_was_read() {
             (c.entry_id.map(number), c.parent_dn.as_str(), c.parent_read, below)
         })
         .collect();
-    told.sort();
+    got.sort();
     let (top, a) = ("dc=example,dc=com", "ou=a,dc=example,dc=com");
     assert_eq!(
-        told,
+        got,
         [
             // Chosen ones first.
             (Some(2), a, true, vec![4, 3]),
@@ -111,7 +111,7 @@ fn both_partitions_have_to_tell_that_a_row_is_gone() {
         let mut world = with_second_partition();
         world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
         world.import();
-        world.everything_is(Verdict::Gone);
+        world.everything_is(Verdict::Absent);
         world.policy.verdicts.partitions.clear();
         world.seen.partitions[1].containers.push(entry("ou=a,o=partners", id(1)));
         world.seen.partitions[1].view = to.clone();

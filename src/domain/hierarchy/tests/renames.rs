@@ -55,7 +55,7 @@ fn swaps_follow_the_id() {
 
 #[test]
 fn an_unseen_row_follows_its_parent_to_another_partition() {
-    // Whatever is known of the partition that it came from.
+    // In whatever state the old partition is.
     for view in [View::Complete, View::Failed("down".to_owned()), View::Incomplete("cut".to_owned())] {
         let mut world = with_second_partition();
         world.containers().push(entry(&format!("ou=b,ou=a,{BASE}"), id(2)));
@@ -65,7 +65,7 @@ fn an_unseen_row_follows_its_parent_to_another_partition() {
         world.seen.partitions[1].containers.push(entry("ou=a,o=partners", id(1)));
         world.everything_is(Verdict::Hidden);
         let a = world.row(1).expect("a").id;
-        world.policy.verdicts.containers.insert(a, Verdict::Gone);
+        world.policy.verdicts.containers.insert(a, Verdict::Absent);
         world.import();
         let (a, b) = (world.row(1).expect("a"), world.row(2).expect("b"));
         assert_eq!((b.parent_id(), b.partition_id), (Some(a.id), a.partition_id));
@@ -93,7 +93,7 @@ fn a_kept_row_follows_its_renamed_parent() {
 fn children_of_a_parent_that_goes_are_placed_anew_without_a_report() {
     let mut world = World::imported(&["ou=a", "cn=mid,ou=a", "ou=x,cn=mid,ou=a"]);
     world.unseen(2);
-    world.everything_is(Verdict::Gone);
+    world.everything_is(Verdict::Absent);
     let plan = world.import();
     assert_eq!(names(&plan.changes.removed_containers), ["mid"]);
     assert_eq!(moved(&plan), []);
@@ -118,7 +118,7 @@ fn a_partition_renamed_lists_no_container() {
     (partition.external_id, partition.key) = ("o=friends".into(), Dn::parse("o=friends").expect("dn").key());
     partition.containers = vec![entry("ou=p,o=friends", id(50))];
     assert_eq!(world.plan().partition_candidates.len(), 1, "its old name is looked up");
-    world.everything_is(Verdict::Gone);
+    world.everything_is(Verdict::Absent);
     let plan = world.import();
     assert_eq!(plan.changes.renamed_partitions.len(), 1);
     assert_eq!((renamed(&plan), moved(&plan)), (vec![], vec![]));
@@ -149,32 +149,32 @@ fn what_is_not_reported_is_stored_all_the_same() {
 #[test]
 fn a_move_names_the_parents_of_before_and_after() {
     let mut world = World::imported(&["ou=p", "ou=q", "ou=x,ou=p", "ou=unseen,ou=q"]);
-    let mut told = |edit: &dyn Fn(&mut World)| {
+    let mut got = |edit: &dyn Fn(&mut World)| {
         edit(&mut world);
         let plan = world.import();
         moved(&plan).into_iter().map(|(_, from, to)| [from, to].map(|dn| dn.map(|dn| dn.replace(BASE, "")))).collect()
     };
     let step = |from: &str, to: &str| vec![[from, to].map(|dn| (!dn.is_empty()).then(|| dn.to_owned()))];
-    let told: [Vec<_>; 4] = [
+    let got: [Vec<_>; 4] = [
         // Below one that is renamed at the same time ...
-        told(&|world| {
+        got(&|world| {
             world.now(2, "ou=r");
             world.now(3, "ou=x,ou=r");
             world.now(4, "ou=unseen,ou=r");
         }),
         // ... below a new one ...
-        told(&|world| {
+        got(&|world| {
             world.containers().push(entry(&format!("ou=new,{BASE}"), id(9)));
             world.now(3, "ou=x,ou=new");
         }),
         // ... below one that was not seen and follows its own parent, and to the top.
-        told(&|world| {
+        got(&|world| {
             world.unseen(4);
             world.now(2, "ou=s");
             world.now(3, "ou=x,ou=unseen,ou=s");
             world.everything_is(Verdict::Hidden);
         }),
-        told(&|world| world.now(3, "ou=x")),
+        got(&|world| world.now(3, "ou=x")),
     ];
     let steps = [
         step("ou=p,", "ou=r,"),
@@ -182,7 +182,7 @@ fn a_move_names_the_parents_of_before_and_after() {
         step("ou=new,", "ou=unseen,ou=s,"),
         step("ou=unseen,ou=s,", ""),
     ];
-    assert_eq!(told, steps);
+    assert_eq!(got, steps);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is told of a plan: counts, order, warnings.
+//! Report of a plan: counts, order, warnings.
 
 use super::warnings::{Kept, Reason};
 use super::*;
@@ -92,9 +92,9 @@ fn a_warning_names_the_first_five() {
 
 #[test]
 fn missing_ids_are_told_of_what_was_read() {
-    let told = |edit: &dyn Fn(&mut SeenPartition)| {
+    let got = |edit: &dyn Fn(&mut SeenPartition)| {
         let mut world = World::imported(&["ou=a", "ou=b"]);
-        world.seen.advice.read_ids = "show them";
+        world.seen.remedies.read_ids = "show them";
         world.seen.warnings.push("of the listing".to_owned());
         edit(&mut world.seen.partitions[0]);
         let mut warnings = world.plan().warnings;
@@ -102,17 +102,17 @@ fn missing_ids_are_told_of_what_was_read() {
         warnings
     };
     let no_ids = |p: &mut SeenPartition| p.containers.iter_mut().for_each(|c| c.ids = EntryIds::default());
-    assert!(told(&|_| {}).is_empty());
-    let one = told(&|p| p.containers[0].ids = EntryIds::default());
+    assert!(got(&|_| {}).is_empty());
+    let one = got(&|p| p.containers[0].ids = EntryIds::default());
     assert!(one.is_empty(), "{one:?}");
     let text = "dc=example,dc=com: no immutable id readable: renames show as removed and added; show them";
-    assert_eq!(told(&no_ids), [text]);
-    let failed = told(&|p| {
+    assert_eq!(got(&no_ids), [text]);
+    let failed = got(&|p| {
         no_ids(p);
         p.view = View::Failed("down".to_owned());
     });
     assert_eq!(failed, ["dc=example,dc=com: down; this partition stays as it was"]);
-    assert!(told(&|p| p.containers.clear()).is_empty());
+    assert!(got(&|p| p.containers.clear()).is_empty());
 }
 
 #[test]

@@ -104,12 +104,12 @@ impl Directory {
         match at(key.as_str()).map(|u| &self.nodes[u]) {
             _ if !parent_shows => Verdict::Hidden,
             Some(node) if node.hidden => Verdict::Hidden,
-            Some(_) => Verdict::Answers,
+            Some(_) => Verdict::Present,
             None if self.kind.rough && choices.once_in(8) => {
-                choices.one_of(&[Verdict::Unclear, Verdict::Unprovable, Verdict::NotAsked, Verdict::GoneUnproved])
+                choices.one_of(&[Verdict::LookUpFailed, Verdict::Unprovable, Verdict::Skipped, Verdict::AbsentUnproved])
             }
-            None if self.nodes.values().any(answers) => Verdict::Answers,
-            None => Verdict::Gone,
+            None if self.nodes.values().any(answers) => Verdict::Present,
+            None => Verdict::Absent,
         }
     }
 
@@ -127,9 +127,9 @@ impl Directory {
     /// What it answers when asked for a naming context that it does not list.
     pub fn partition_verdict(&self, key: &str, choices: &mut Choices<'_>) -> Verdict {
         match self.suffixes.iter().any(|s| s.exists && s.path.join("\u{1e}") == key) {
-            _ if self.kind.rough && choices.once_in(6) => Verdict::Unclear,
-            true => Verdict::Answers,
-            false => Verdict::Gone,
+            _ if self.kind.rough && choices.once_in(6) => Verdict::LookUpFailed,
+            true => Verdict::Present,
+            false => Verdict::Absent,
         }
     }
 }

@@ -38,8 +38,8 @@ impl Merge<'_> {
             };
             let Some(top) = way.into_iter().rev().find(|r| stays_below(r).is_none()) else { continue };
             match self.verdicts.containers.get(&self.stored.containers[top].id) {
-                Some(Verdict::Gone) => {}
-                Some(verdict) if self.accept && *verdict != Verdict::Answers => {}
+                Some(Verdict::Absent) => {}
+                Some(verdict) if self.accept && *verdict != Verdict::Present => {}
                 _ => stay.push(*row),
             }
         }

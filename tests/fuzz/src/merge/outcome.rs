@@ -98,7 +98,7 @@ impl Merge<'_> {
     fn stopped(&self) -> bool {
         let unproved = |p: &usize| {
             let verdict = self.verdicts.partitions.get(&self.stored.partitions[*p].id);
-            !(self.listed.contains_key(p) || verdict == Some(&Verdict::Gone) && self.seen.listed > 0)
+            !(self.listed.contains_key(p) || verdict == Some(&Verdict::Absent) && self.seen.listed > 0)
         };
         let many = |p: &usize| {
             let rows: Vec<usize> = (0..self.stored.containers.len()).filter(|r| self.partition_of(*r) == *p).collect();

@@ -205,8 +205,8 @@ fn entries_without_a_good_name_are_told() {
     assert_eq!(
         warnings,
         [
-            format!("2 object classes cannot be read and are left out: one\ntwo, {dn}"),
-            format!("2 attribute types cannot be read and are left out: {}, {dn}", "n".repeat(100)),
+            format!("2 object classes left out as unreadable: one\ntwo, {dn}"),
+            format!("2 attribute types left out as unreadable: {}, {dn}", "n".repeat(100)),
         ]
     );
 }

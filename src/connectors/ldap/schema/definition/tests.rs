@@ -113,7 +113,7 @@ fn attributes_in_every_spelling() {
 }
 
 #[test]
-fn broken_definitions_are_called_by_what_is_left_of_them() {
+fn broken_definitions_are_named_by_their_readable_part() {
     let long = format!("( 1.2 NAME '{}' )", "n".repeat(257));
     let opened = "(".repeat(60_000);
     let quotes = "'".repeat(60_001);

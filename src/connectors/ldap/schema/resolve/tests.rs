@@ -68,7 +68,7 @@ fn content_rules_add_and_take_away_for_one_class_only() {
         found,
         ["person b:person a:top f:mail e:base g:person h:person", "user d:user b:person c:person a:top",]
     );
-    assert_eq!(warnings, ["1 class that others are made of is not declared: nothing (named by person)"]);
+    assert_eq!(warnings, ["1 class mentioned but not declared: nothing (named by person)"]);
     // A rule that is obsolete, or of no class, rules nothing; the first one of a class counts.
     for rules in [
         ["( 1.2 OBSOLETE AUX mail )", "( 7.7 AUX mail )", "( 1.3 )"],
@@ -105,7 +105,7 @@ fn circles_end() {
 }
 
 #[test]
-fn what_nothing_declares_is_told_and_loses_no_class() {
+fn undeclared_names_are_warnings_and_lose_no_class() {
     let (found, warnings) = types(
         &[
             "( 1.1 NAME 'one' SUP ( gone $ GONE ) MUST ( x $ a ) MAY X )",
@@ -118,8 +118,8 @@ fn what_nothing_declares_is_told_and_loses_no_class() {
     assert_eq!(
         warnings,
         [
-            "2 classes that others are made of are not declared: gone (named by one), away (named by two)",
-            "2 attributes that classes name are not declared and left out: x (named by one), y (named by two)",
+            "2 classes mentioned but not declared: gone (named by one), away (named by two)",
+            "2 attributes mentioned but not declared, left out: x (named by one), y (named by two)",
         ]
     );
 }
@@ -138,7 +138,7 @@ fn of_two_definitions_with_one_name_the_first_counts() {
         &[],
     );
     assert_eq!(found, ["one a:one", "other d:other", "five a:one", "six a:one"]);
-    assert_eq!(warnings, ["2 object classes have names that are taken and are left out: ONE, uno"]);
+    assert_eq!(warnings, ["2 object classes left out because of a name that is taken: ONE, uno"]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn attributes_that_every_type_gets_are_not_doubled() {
     };
     let types = object_types(&mut model, &[added("A"), added("B")]).expect("types");
     let names = |i: usize| types[i].attributes.iter().map(|a| &*a.name).collect::<Vec<_>>().join(" ");
-    // What a rule takes away is still there where objects are told apart by it.
+    // A precluded attribute stays if it is an id attribute.
     assert_eq!([names(0), names(1), names(2)], ["A B", "b A", "A B"]);
     assert_eq!(types[1].attributes[0].class_name.as_deref(), Some("two"));
     assert_eq!(types[2].attributes[0].class_name, None);

@@ -93,7 +93,7 @@ fn the_syntax_comes_from_the_superior_and_nothing_else() {
     let mut model = read(&["( 1.1 NAME 'one' MAY ( a $ b $ c $ d $ e $ f ) )"], &attributes, false);
     let types = object_types(&mut model, &[]).expect("types");
     assert_eq!(types[0].attributes.len(), 6);
-    let warning = "4 attribute types have no syntax that is declared and are taken for text: a, b, c, d";
+    let warning = "4 attribute types without a declared syntax, treated as text: a, b, c, d";
     assert_eq!(model.findings.warnings(str::to_owned), [warning]);
 }
 
@@ -117,7 +117,7 @@ fn structural_classes_are_types_and_auxiliary_ones_if_asked_for() {
 }
 
 #[test]
-fn what_is_broken_is_told_and_the_rest_is_kept() {
+fn broken_definitions_are_warnings_and_the_rest_is_kept() {
     let classes = ["( 1.1 NAME 'good' MUST a )", "( 1.2 NAME 'bad' MUST (", "nothing", "( 1.3 NAME 'fine' )"];
     let attributes = ["( 2.1 NAME 'a' )", "( 2.2 NAME 'b' DESC 'no end )", "( 2.3 NAME ( 'A' 'c' ) )"];
     let texts = |list: &[&str]| list.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
@@ -130,10 +130,10 @@ fn what_is_broken_is_told_and_the_rest_is_kept() {
     assert_eq!(
         model.findings.warnings(str::to_owned),
         [
-            "2 object classes cannot be read and are left out: bad, nothing",
-            "2 attribute types cannot be read and are left out: b, \u{fffd}",
-            "1 content rule cannot be read and is left out: 1.1",
-            "1 attribute type has a name that is taken and is left out: A",
+            "2 object classes left out as unreadable: bad, nothing",
+            "2 attribute types left out as unreadable: b, \u{fffd}",
+            "1 content rule left out as unreadable: 1.1",
+            "1 attribute type left out because of a name that is taken: A",
         ]
     );
 }

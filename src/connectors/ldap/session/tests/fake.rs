@@ -17,7 +17,7 @@ use super::super::super::sample::{message, result};
 pub struct Request<'a> {
     pub id: u32,
     pub op: u8,
-    /// The how-manieth of its kind, from 1.
+    /// Ordinal number among its kind, from 1.
     pub number: u32,
     pub frame: &'a [u8],
 }

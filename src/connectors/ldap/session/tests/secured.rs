@@ -1,4 +1,4 @@
-//! StartTLS and TLS: whom we believe, and that no password leaves before.
+//! StartTLS and TLS: which certificates are trusted, and that no password is sent before.
 
 use super::super::super::sample::tls::*;
 use super::*;
@@ -67,7 +67,7 @@ async fn without_verification_any_certificate_will_do() {
     assert_eq!(shown(&["dc1"], PAST, unknown(), unverified).await, Ok(()));
     let plain = Fake::start(|_| vec![]).await;
     let target = Target { security: Transport::Ldaps, verify: false, ..plain.target() };
-    // Still TLS: to one who does not speak it nothing is said.
+    // Still TLS: a server without it receives no data.
     let trust = ClientTrust::load(None).expect("trust");
     let budget = Arc::new(Budget::new(&limits()));
     let closing = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listener");
@@ -115,7 +115,7 @@ async fn start_tls_is_all_or_nothing() {
         reason(start_tls(refused).await),
         "StartTLS refused: protocolError (2): \"unsupported extended operation\""
     );
-    // Bytes behind the answer, as somebody on the way would put them there to be taken for the directory's.
+    // Bytes behind the answer, as a man in the middle would inject them.
     let injected = move |id: u32| vec![send([yes(id), message(2, &[result(0x61, 0, "")])].concat())];
     assert_eq!(reason(start_tls(injected).await), "handshake failed");
     let later = move |id: u32| vec![send(yes(id)), send(message(2, &[result(0x61, 0, "")]))];

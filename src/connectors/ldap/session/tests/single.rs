@@ -65,7 +65,7 @@ async fn the_access_list_is_asked_for_without_owner_and_audit_rules() {
 }
 
 #[tokio::test]
-async fn silence_and_a_lost_connection_are_told_for_each() {
+async fn silence_and_a_lost_connection_are_reported_for_each() {
     for (close_it, expected) in [(false, End::Idle(1)), (true, End::Lost)] {
         let fake = Fake::start(move |request| match (request.op, request.number) {
             (0x63, 1) => vec![absent(request.id)],
