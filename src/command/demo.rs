@@ -1,5 +1,6 @@
 //! `jim demo`: a directory and a server of their own, and a first import as an administrator would make it.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use jim::config::Config;
@@ -158,8 +159,9 @@ impl Demo {
         let types = self.client.call("GET", id, "/object-types", None).await?;
         say!("{}", choice(find(&types.body, "inetOrgPerson")));
 
-        self.farewell(id);
-        std::future::pending().await
+        self.last_screens(id);
+        // Behind a closed pipe (`jim demo | head`) there is no terminal for Ctrl-C.
+        if writeln!(std::io::stdout(), "\ndemo ready").is_err() { Ok(()) } else { std::future::pending().await }
     }
 
     /// Shows the variables that the commands use.
@@ -213,7 +215,7 @@ impl Demo {
     }
 
     /// Shows the page for a browser, and the commands for another directory.
-    fn farewell(&self, id: i64) {
+    fn last_screens(&self, id: i64) {
         let api = self.client.address;
         say!("\nNow look around: this page leads to the API explorer and the guide; \"Authorize\" takes the key\n");
         say!("  http://{api}/\n  API key: {}\n", self.client.key);
@@ -241,7 +243,6 @@ impl Demo {
         say!("{}", curl("PUT", "$SYSTEM", Some(&body)));
         say!("{}", curl("POST", "$SYSTEM/test-connection", None));
         say!("{}", curl("POST", "$SYSTEM/import-hierarchy", None));
-        say!("\ndemo ready");
     }
 }
 

@@ -295,3 +295,15 @@ fn interrupted_early_it_leaves_nothing_either() {
     println!("{early} of 16 before it was ready");
     assert!(early > 0);
 }
+
+#[test]
+fn a_closed_pipe_ends_it() {
+    let place = place();
+    // A shell waits for every program of a pipe.
+    let command =
+        format!("timeout {} {} demo | head -n 1", HANG.as_secs(), crate::support::program::program().display());
+    let done = std::process::Command::new("sh").arg("-c").arg(&command).env("TMPDIR", place.path("tmp")).output();
+    let done = done.expect("sh runs");
+    assert!(String::from_utf8_lossy(&done.stdout).starts_with("jim reads the tree"), "{done:?}");
+    assert!(made(&place).is_empty(), "it ended by itself and removed its folder");
+}

@@ -311,7 +311,10 @@ mod tests {
             ("{\"name\":\"s3cret", &["body: Is not valid JSON (line 1, column 15)."]),
             ("{\"name\":\"\\ud800\"}", &["body: Is not valid JSON (line 1, column 16)."]),
             ("{\"name\":\"x\",\"parts\":{\"7\":null,\"8\":{\"ison\":true}}}", &[]),
-            ("{\"name\":\"x\",\"parts\":[]}", &["parts: Must be an object keyed by part id."]),
+            (
+                "{\"name\":\"x\",\"parts\":[]}",
+                &["parts: Must be an object. Its keys are part ids, written as integers."],
+            ),
             (
                 "{\"name\":\"x\",\"parts\":{\"07\":{},\"7\":1,\"8\":{\"isOn\":1},\"9\":{\"isOn\":null,\"ISON\":true}}}",
                 &[

@@ -30,6 +30,7 @@ struct World {
     other: i64,
     partition: i64,
     container: i64,
+    run_profile: i64,
     object_type: i64,
     attribute: i64,
     key: String,
@@ -58,11 +59,15 @@ impl World {
         app.with_roles("reader", &[2]).await;
         let keys = app.admin().get("/api/v1/apikeys").await.expect_status(200);
         let key = keys.as_array().expect("keys").iter().find(|k| k["name"] == "reader").expect("the key");
+        let profile = json!({ "name": "Full", "runType": 1 });
+        let profiles = format!("/api/v1/synchronisation/connected-systems/{system}/run-profiles");
+        let profile = app.admin().post(&profiles, &profile).await.expect_status(201);
         World {
             system,
             other: app.create_system("Other").await,
             partition: id(&partitions[0]),
             container: id(&partitions[0]["containers"][0]),
+            run_profile: id(&profile),
             object_type: id(&types[0]),
             attribute: id(&types[0]["attributes"][0]),
             key: key["id"].as_str().expect("an id").to_owned(),
@@ -79,6 +84,7 @@ impl World {
         let system = |operation, name| Some(("ConnectedSystem", operation, Some(name), true));
         let update = system("Update", "Sandbox");
         let certificate = |operation, name| Some(("TrustedCertificate", operation, Some(name), false));
+        let profile = |operation, name| Some(("ConnectedSystemRunProfile", operation, Some(name), true));
         let selected = Some(json!({ "selected": true }));
         let not_selected = Some(json!({ "selected": 1 }));
         let attributes = Some(json!({ "attributes": { self.attribute.to_string(): { "selected": true } } }));
@@ -106,6 +112,14 @@ impl World {
             ("PUT", "/{connectedSystemId}/partitions/{partitionId}") => (selected, not_selected, update),
             ("PUT", "/{connectedSystemId}/containers/{containerId}") => (selected, not_selected, update),
             ("POST", "/{connectedSystemId}/containers/bulk-update") => (containers, selected, update),
+            ("POST", "/{connectedSystemId}/run-profiles") => {
+                let body = |name: &str| Some(json!({ "name": name, "runType": 1 }));
+                (body("New"), body(""), profile("Create", "New"))
+            }
+            ("PUT", "/{connectedSystemId}/run-profiles/{runProfileId}") => {
+                (name("Full"), name(""), profile("Update", "Full"))
+            }
+            ("DELETE", "/{connectedSystemId}/run-profiles/{runProfileId}") => (None, None, profile("Delete", "Full")),
             ("POST", "/api/v1/apikeys") => (name("fresh"), name(""), None),
             ("PUT", "/api/v1/apikeys/{apiKeyId}") => (name("renamed"), name(""), None),
             ("DELETE", "/api/v1/apikeys/{apiKeyId}") => (None, None, None),
@@ -141,6 +155,7 @@ impl World {
                 .replace("containers/{containerId}", &format!("containers/{}", self.container))
                 .replace("object-types/{objectTypeId}", &format!("object-types/{}", self.object_type))
                 .replace("attributes/{attributeId}", &format!("attributes/{}", self.attribute))
+                .replace("run-profiles/{runProfileId}", &format!("run-profiles/{}", self.run_profile))
                 .replace("apikeys/{apiKeyId}", &format!("apikeys/{}", self.key))
                 .replace("certificates/{certificateId}", &format!("certificates/{}", self.certificates[0]))
                 .replace("{key}", setting)
@@ -271,6 +286,7 @@ async fn g1_no_activity_without_its_change() {
         "containers",
         "object_types",
         "attributes",
+        "run_profiles",
         "certificates",
         "service_settings",
     ];

@@ -334,6 +334,7 @@ pub fn dump(database: &Path) -> String {
         "containers",
         "object_types",
         "attributes",
+        "run_profiles",
         "certificates",
         "keyring_checks",
         "service_settings",
