@@ -24,6 +24,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("export JIM=", "said by the test"),
     ("[server]", "configuration: tls_listener"),
     ("# jim.toml", "configuration: trusted_proxies"),
+    ("location /jim/", "a proxy of its own"),
     ("# prometheus.yml", "another program's configuration"),
     ("install -m 0755", "installs for the whole machine"),
     ("# /etc/systemd/system/jim.service", "service_unit"),
