@@ -3,7 +3,6 @@
 mod endpoints;
 mod files;
 pub mod made;
-mod openldap;
 mod reasons;
 mod refused;
 mod trust;
@@ -15,20 +14,20 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp};
 
-const PATH: &str = "/api/v1/certificates";
+pub const PATH: &str = "/api/v1/certificates";
 
 fn base64(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
 /// Uploads a certificate.
-async fn upload(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> Answer {
+pub async fn upload(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> Answer {
     let body = json!({ "name": name, "certificateDataBase64": base64(bytes) });
     app.admin().post(&format!("{PATH}/upload"), &body).await
 }
 
 /// The path of one that is accepted.
-async fn uploaded(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> String {
+pub async fn uploaded(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> String {
     path(&upload(app, name, bytes).await.expect_status(201))
 }
 

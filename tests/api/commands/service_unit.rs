@@ -15,7 +15,7 @@ use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 use crate::tls_listener;
 
-const PAGE: &str = include_str!("../../src/guide/service.md");
+const PAGE: &str = include_str!("../../../src/guide/service.md");
 /// Nobody: SQLite changes owners of files when it is root, which the unit's account never is.
 const ACCOUNT: u32 = 65_534;
 
@@ -220,7 +220,7 @@ async fn what_the_page_installs_serves_and_is_checked_and_backed_up() {
     }
     place.set_mode(".", 0o755);
     fs::copy(program(), place.path("bin/jim")).expect("a copy");
-    place.write("jim.toml.example", include_str!("../../jim.toml.example"));
+    place.write("jim.toml.example", include_str!("../../../jim.toml.example"));
     let run = |line: &str| Process::start(place.shell(line, &[])).wait();
     assert_eq!(run(&here(line("sed "))).code, Some(0));
 

@@ -1,5 +1,6 @@
 //! Chapter 6 against a real OpenLDAP.
 
+mod certificates;
 mod changes;
 mod copies;
 mod limits;

@@ -13,7 +13,7 @@ const STARTED: usize = 24;
 
 /// The sample file with every key in force.
 fn whole() -> Vec<String> {
-    let example = include_str!("../../jim.toml.example");
+    let example = include_str!("../../../jim.toml.example");
     let active = |line: &str| {
         let key = line.strip_prefix("# ").filter(|l| l.split_once(" = ").is_some_and(|(k, _)| !k.contains(' ')));
         key.or((!line.starts_with('#')).then_some(line)).map(str::to_owned)

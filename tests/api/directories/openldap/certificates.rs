@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{PATH, upload, uploaded};
+use crate::certificates::{PATH, upload, uploaded};
 use crate::support::TestApp;
 use crate::support::slapd::{Certificate, SERVICE_DN, SERVICE_PASSWORD, Setup as Directory, Slapd};
 
