@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{ACTIVITIES, all};
+use crate::support::database::Database;
 use crate::support::directory::Certificate;
 use crate::support::{SYSTEMS, Setup, TestApp, sample};
 use base64::Engine;
@@ -175,20 +176,7 @@ impl World {
 
     /// Makes the file refuse a kind of statement on these tables, or allows it again.
     fn refuse(&self, tables: &[&str], refuse: bool) {
-        let c = rusqlite::Connection::open(self.app.database()).expect("the database opens");
-        c.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
-        for table in tables {
-            for verb in ["INSERT", "UPDATE", "DELETE"] {
-                let name = format!("refuse_{verb}_{table}");
-                let sql = match refuse {
-                    true => {
-                        format!("CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
-                    }
-                    false => format!("DROP TRIGGER {name}"),
-                };
-                c.execute_batch(&sql).expect("a trigger");
-            }
-        }
+        Database::writable(&self.app.database()).refuse_changes(tables, refuse);
     }
 }
 

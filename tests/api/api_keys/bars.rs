@@ -46,18 +46,15 @@ async fn k8_the_file_alone_verifies_no_key_and_holds_none() {
         }
     };
     clean(app.folder());
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT hash, lookup FROM api_keys WHERE is_infrastructure = 1";
-    let (hash, lookup): (String, Vec<u8>) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("the key");
-    drop(c);
+    let keys = app.stored().api_keys();
+    let key = keys.iter().find(|key| key.infrastructure).expect("the key");
     assert!(
-        app.app.hasher.verify(weak, &hash, app.app.hasher.kid()).expect("it runs")
-            && app.app.hasher.lookup(weak) == lookup
+        app.app.hasher.verify(weak, &key.hash, app.app.hasher.kid()).expect("it runs")
+            && app.app.hasher.lookup(weak) == key.lookup
     );
     let elsewhere = tempfile::tempdir().expect("a folder");
     let other = Keyring::create(&elsewhere.path().join("jim.keys")).expect("a keyring");
     let other = Hasher::new(&other).expect("a hasher");
-    assert!(!other.verify(weak, &hash, other.kid()).expect("it runs") && other.lookup(weak) != lookup);
+    assert!(!other.verify(weak, &key.hash, other.kid()).expect("it runs") && other.lookup(weak) != key.lookup);
     clean(app.restart().await.folder());
 }

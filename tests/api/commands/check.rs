@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::support::database::damage;
 use crate::support::directory::Sandbox;
 use crate::support::program::{Done, Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
@@ -126,50 +126,24 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
     let (place, server, _sandbox) = filled().await;
     assert_eq!(server.stop().code, Some(0));
     let sound = place.read("jim.db");
-    let child = "(SELECT c.id FROM containers c JOIN containers p ON p.id = c.parent_id WHERE c.parent_id IS NOT NULL \
-                 ORDER BY c.id DESC LIMIT 1)";
-    let twice = "UPDATE containers SET (id_kind, id_value) = (SELECT id_kind, id_value FROM containers WHERE id = 5) \
-                 WHERE id = 6";
-    let elsewhere = format!(
-        "UPDATE containers SET partition_id = (SELECT id FROM partitions WHERE id <> containers.partition_id LIMIT 1) \
-         WHERE id = {child}"
-    );
-    let circle = format!(
-        "UPDATE containers SET parent_id = {child} WHERE id = (SELECT parent_id FROM containers WHERE id = {child})"
-    );
-    let cases: [(&str, &str, i32, &str); 8] = [
-        ("a container in another partition", &elsewhere, 65, "hangs in the partition of its parent"),
-        ("a circle", &circle, 65, "is reached from its partition"),
-        ("an entry with two rows", twice, 65, "an entry has one row"),
-        ("a parent that is not there", "UPDATE containers SET parent_id = 999999 WHERE id = 5", 65, "references"),
-        ("a partition without a system", "UPDATE partitions SET system_id = 77", 65, "references"),
+    let cases = [
         (
-            "a sealed value of another row",
-            "UPDATE setting_values SET sealed = (SELECT sealed FROM setting_values WHERE system_id = 1 AND setting_id = 3) \
-             WHERE system_id = 2 AND setting_id = 3",
-            78,
-            "1 of 2 sealed values do not open",
-        ),
-        (
-            "a bent check value",
-            "UPDATE keyring_checks SET value = zeroblob(length(value))",
-            78,
-            "the keyring lacks or has another key",
-        ),
-        (
-            "a part of nothing",
-            "UPDATE activities SET parent_id = 'nothing' WHERE seq = (SELECT min(seq) FROM activities)",
+            "a container in another partition",
+            damage::PARTITION_OF_NO_PARENT,
             65,
-            "is part of one that is there",
+            "hangs in the partition of its parent",
         ),
+        ("a circle", damage::CIRCLE, 65, "is reached from its partition"),
+        ("an entry with two rows", damage::ONE_ENTRY_TWICE, 65, "an entry has one row"),
+        ("a parent that is not there", damage::MISSING_PARENT, 65, "references"),
+        ("a partition without a system", damage::MISSING_SYSTEM, 65, "references"),
+        ("a sealed value of another row", damage::SEALED_VALUE_OF_ANOTHER_ROW, 78, "1 of 2 sealed values do not open"),
+        ("a wrong check value", damage::WRONG_KEY_CHECK, 78, "the keyring lacks or has another key"),
+        ("a part of nothing", damage::PART_OF_NOTHING, 65, "is part of one that is there"),
     ];
-    for (what, sql, code, wanted) in cases {
+    for (what, damage, code, wanted) in cases {
         place.write("jim.db", &sound);
-        let c = Connection::open(place.path("jim.db")).expect("opens");
-        c.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA journal_mode = DELETE").expect("set");
-        assert!(c.execute(sql, []).unwrap_or_else(|e| panic!("{what}: {e}")) > 0, "{what}: no row");
-        c.execute_batch("PRAGMA journal_mode = WAL").expect("set");
-        c.close().expect("closes");
+        damage.apply(&place.path("jim.db"));
         let before = place.kept();
         let Done { code: got, out, err, .. } = place.run(&["check"]);
         assert_eq!(got, Some(code), "{what}:\n{out}{err}");

@@ -4,14 +4,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 use crate::bars;
+use crate::support::database::{Database, damage, invariants};
 use crate::support::directory::Sandbox;
 use crate::support::killed;
 use crate::support::program::{Place, Process};
-use crate::support::{SYSTEMS, invariants, sample, sandbox_settings};
+use crate::support::{SYSTEMS, sample, sandbox_settings};
 
 const USERINFO: &str = "/api/v1/userinfo";
 const KEYS: &str = "/api/v1/apikeys";
@@ -65,9 +65,8 @@ impl Filled {
         assert_eq!(server.stop().code, Some(0));
     }
 
-    fn look(&self) -> Connection {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        Connection::open_with_flags(self.place.path("jim.db"), flags).expect("the database opens")
+    fn stored(&self) -> Database {
+        Database::open(&self.place.path("jim.db"))
     }
 
     /// The ids in the keyring, oldest first.
@@ -78,11 +77,8 @@ impl Filled {
 
     /// How many values are sealed under this key.
     fn sealed_under(&self, kid: &str) -> usize {
-        let c = self.look();
-        let mut all =
-            c.prepare("SELECT hex(substr(sealed, 2, 4)) FROM setting_values WHERE sealed IS NOT NULL").unwrap();
-        let kids = all.query_map([], |r| r.get::<_, String>(0)).expect("rows");
-        kids.filter(|k| k.as_ref().is_ok_and(|k| k.eq_ignore_ascii_case(kid))).count()
+        let kid = u32::from_str_radix(kid, 16).expect("a kid").to_be_bytes();
+        self.stored().sealed().iter().filter(|value| value[1..5] == kid).count()
     }
 }
 
@@ -96,12 +92,7 @@ async fn s4_a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
     let place = &filled.place;
     let (first, before) = (filled.kids(), place.read("jim.keys"));
     assert_eq!((first.len(), filled.sealed_under(&first[0])), (1, 3));
-    let old_values = {
-        let c = filled.look();
-        let mut all = c.prepare("SELECT sealed FROM setting_values WHERE sealed IS NOT NULL").expect("a query");
-        let values = all.query_map([], |r| r.get::<_, Vec<u8>>(0)).expect("rows");
-        values.collect::<Result<Vec<_>, _>>().expect("values")
-    };
+    let old_values = filled.stored().sealed();
     let told = place.run(&["rotate-key"]).told();
     assert!(told.contains("sealed 3 of 3") && told.contains("copy it anew"), "{told}");
     let kids = filled.kids();
@@ -119,11 +110,11 @@ async fn s4_a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
     for line in keyring.lines() {
         assert!(!told.contains(line.rsplit(':').next().expect("a key")), "a key is told");
     }
-    let peppers = |c: &Connection, kid: &str| {
+    let peppers = |kid: &str| {
         let kid = u32::from_str_radix(kid, 16).expect("a kid");
-        c.query_row("SELECT count(*) FROM api_keys WHERE pepper_kid = ?1", [kid], |r| r.get::<_, i64>(0)).expect("rows")
+        filled.stored().api_keys().iter().filter(|key| key.kid == kid).count()
     };
-    assert_eq!(peppers(&filled.look(), &kids[0]), 3);
+    assert_eq!(peppers(&kids[0]), 3);
 
     // Each accepted key is hashed anew, off the request; so the old pepper is out of use in the end.
     let server = place.serve();
@@ -131,12 +122,12 @@ async fn s4_a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
         server.client(key).get(USERINFO).await.expect_status(200);
     }
     for _ in 0..400 {
-        if peppers(&filled.look(), &kids[1]) == 3 {
+        if peppers(&kids[1]) == 3 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    assert_eq!((peppers(&filled.look(), &kids[0]), peppers(&filled.look(), &kids[1])), (0, 3));
+    assert_eq!((peppers(&kids[0]), peppers(&kids[1])), (0, 3));
     assert_eq!(server.stop().code, Some(0));
     filled.works().await;
 
@@ -172,11 +163,7 @@ async fn a_value_that_does_not_open_or_a_keyring_that_cannot_be_replaced_is_78_a
     let filled = Filled::with(2).await;
     let place = &filled.place;
     let (sound, keyring) = (place.read("jim.db"), place.read("jim.keys"));
-    let c = Connection::open(place.path("jim.db")).expect("opens");
-    let swap = "UPDATE setting_values SET sealed = (SELECT sealed FROM setting_values WHERE system_id = 1 AND \
-                setting_id = 3) WHERE system_id = 2 AND setting_id = 3";
-    assert_eq!(c.execute(swap, []).expect("changed"), 1);
-    c.close().expect("closes");
+    damage::SEALED_VALUE_OF_ANOTHER_ROW.apply(&place.path("jim.db"));
     let before = place.kept();
     let told = place.run(&["rotate-key"]).refused(78);
     assert!(told.contains("connected system 2") && told.contains("nothing was changed"), "{told}");

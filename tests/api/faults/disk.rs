@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::bars;
+use crate::support::database::{Database, invariants};
 use crate::support::program::{HANG, Place, Process};
-use crate::support::{Client, SYSTEMS, invariants};
+use crate::support::{Client, SYSTEMS};
 
 const READY: &str = "/api/v1/health/ready";
 const LIVE: &str = "/api/v1/health/live";
@@ -51,14 +51,7 @@ async fn expect_refused(client: &Client, name: &str) {
 async fn a_database_that_is_damaged_while_it_is_served_takes_no_changes() {
     let (place, key) = Place::used();
     let database = place.path("jim.db");
-    let c = Connection::open(&database).expect("opens");
-    let roots: Vec<i64> = {
-        let sql = "SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'object_types'";
-        let mut statement = c.prepare(sql).expect("a query");
-        let found = statement.query_map([], |r| r.get(0)).expect("rows");
-        found.collect::<rusqlite::Result<_>>().expect("pages")
-    };
-    c.close().expect("closes");
+    let roots = Database::writable(&database).root_pages("object_types");
     let server = place.serve();
     let client = server.client(&key);
     client.post(SYSTEMS, &system("Before")).await.expect_status(201);
@@ -132,10 +125,7 @@ impl Drop for Small {
 
 /// The names of all systems, as the file holds them.
 fn names(database: &Path) -> Vec<String> {
-    let c = Connection::open(database).expect("opens");
-    let mut statement = c.prepare("SELECT name FROM connected_systems ORDER BY id").expect("a query");
-    let found = statement.query_map([], |r| r.get(0)).expect("rows");
-    found.collect::<rusqlite::Result<_>>().expect("names")
+    Database::writable(database).systems().into_iter().map(|system| system.name).collect()
 }
 
 /// What four writers, four readers and one who asks whether the server is alive met on a full disk, all at once.

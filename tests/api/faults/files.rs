@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bars;
+use crate::support::database::damage;
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 
@@ -66,9 +67,7 @@ async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
     ] {
         let other = place.path("other.db");
         fs::write(&other, &sound).expect("a copy");
-        let c = rusqlite::Connection::open(&other).expect("opens");
-        c.pragma_update(None, pragma, value).expect("set");
-        c.close().expect("closes");
+        damage::set_pragma(&other, pragma, value);
         cases.push((format!("{pragma} {value}"), fs::read(&other).expect("a file")));
         fs::remove_file(&other).expect("removed");
     }
@@ -87,9 +86,7 @@ async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
     bars::figure("B1", format!("{damaged} damaged or foreign files: each 65 from three commands, each unchanged"));
     bars::judged("B1", slowest <= Duration::from_secs(2), format!("slowest refusal {slowest:?}"));
     let newer = "newer version";
-    let c = rusqlite::Connection::open(place.path("new.db")).expect("opens");
-    c.execute_batch("PRAGMA application_id = 0x4a494d31; PRAGMA user_version = 99; CREATE TABLE t (x)").expect("made");
-    c.close().expect("closes");
+    damage::later_version(&place.path("new.db"));
     place.write("jim.db", place.read("new.db"));
     assert!(place.run(&[]).refused(65).contains(newer));
 }

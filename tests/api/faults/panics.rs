@@ -16,6 +16,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::bars;
 use crate::support::case::{activities, activities_of};
+use crate::support::database::delete_systems;
 use crate::support::directory::{Answer, Certificate, Faults, Mischief, Options, Sandbox, SearchFault};
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
 
@@ -287,14 +288,13 @@ async fn a11_a_panic_over_the_database_costs_no_connection() {
     let world = World::start(Setup::default()).await;
     let (db, dump) = (&world.app.app.db, world.app.dump());
     for _ in 0..TIMES {
-        let deletes = "DELETE FROM connected_systems";
         assert!(db.read(|_| break_down::<()>()).await.is_err());
-        let written =
-            db.write(move |tx| tx.execute(deletes, []).map(|_| ()).or(Ok(())).and_then(|()| break_down::<()>()));
-        assert!(written.await.is_err());
-        let large =
-            db.write_large(move |tx| tx.execute(deletes, []).map(|_| ()).or(Ok(())).and_then(|()| break_down::<()>()));
-        assert!(large.await.is_err());
+        let delete = |tx: &jim::db::Tx<'_>| {
+            delete_systems(tx);
+            break_down::<()>()
+        };
+        assert!(db.write(delete).await.is_err());
+        assert!(db.write_large(delete).await.is_err());
         assert!(db.read_on_writer(|_| break_down::<()>()).await.is_err());
         assert_eq!(world.app.dump(), dump);
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::bars;
+use crate::support::database::Database;
 use crate::support::directory::{Faults, Options, Sandbox, Tree};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, client, sandbox_settings};
@@ -87,12 +87,8 @@ impl Caller {
     }
 }
 
-fn texts(place: &Place, sql: &str) -> Vec<String> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = Connection::open_with_flags(place.path("jim.db"), flags).expect("the database opens");
-    let mut statement = c.prepare(sql).expect("a query");
-    let rows = statement.query_map([], |r| r.get(0)).expect("rows");
-    rows.collect::<rusqlite::Result<_>>().expect("texts")
+fn stored(place: &Place) -> Database {
+    Database::open(&place.path("jim.db"))
 }
 
 /// A server with a system at a sandbox, imported, and one system for each writer.
@@ -147,8 +143,9 @@ async fn a10_a_stop_under_load_loses_nothing() {
             ended.expect("a caller ends with its server");
         }
 
-        let rows = texts(&place, "SELECT coalesce(description, '0') FROM connected_systems WHERE id > 1 ORDER BY id");
-        let found: BTreeSet<String> = texts(&place, "SELECT external_id FROM containers").into_iter().collect();
+        let systems = stored(&place).systems().into_iter().filter(|system| system.id > 1);
+        let rows: Vec<String> = systems.map(|s| s.description.unwrap_or_else(|| "0".to_owned())).collect();
+        let found: BTreeSet<String> = stored(&place).containers().into_iter().map(|row| row.dn).collect();
         let mut known = known.lock().expect("knowledge");
         let round = known[WRITERS];
         let imported = [Some(round.acknowledged), round.asked].into_iter().flatten().find(|r| found == model(*r));
@@ -195,15 +192,13 @@ async fn a10_a_stop_waits_for_no_directory() {
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(import.await.expect("the caller ends").is_err(), "nothing was imported, and nothing may say so");
     bars::judged("A10", took <= Duration::from_secs(10), format!("with an import that hangs: exit 0 after {took:?}"));
-    assert_eq!(texts(&place, "SELECT external_id FROM containers").len(), UNITS);
+    assert_eq!(stored(&place).containers().len(), UNITS);
     let server = Process::start(place.command(&["serve"]));
     let systems = server.client(&key).get(SYSTEMS).await.expect_status(200);
     assert_eq!(systems["totalCount"], WRITERS + 1, "{systems}");
-    let ends = texts(
-        &place,
-        "SELECT status || ': ' || coalesce(error_message, '') FROM activities
-        WHERE target_operation = 'ImportHierarchy' ORDER BY created",
-    );
-    assert_eq!(ends, ["Complete: ", "FailedWithError: server stopped"]);
+    let imports = stored(&place).activities().into_iter().filter(|a| a.operation == "ImportHierarchy");
+    let ends: Vec<_> = imports.map(|a| (a.status, a.error.unwrap_or_default())).collect();
+    let ends: Vec<_> = ends.iter().map(|(status, error)| (status.as_str(), error.as_str())).collect();
+    assert_eq!(ends, [("Complete", ""), ("FailedWithError", "server stopped")]);
     assert_eq!(server.stop().code, Some(0));
 }

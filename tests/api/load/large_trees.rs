@@ -1,14 +1,14 @@
 //! Bar l11: a hundred thousand containers in three shapes. All are stored where they belong, and others are served
 //! meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::bars;
+use crate::support::database::{Container, Database};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::outside::Outside;
 use crate::support::{SYSTEMS, client, sandbox_settings};
@@ -39,28 +39,30 @@ fn names(shape: &str) -> Vec<String> {
     }
 }
 
-/// How many containers there are at each depth, as the rows' parents say.
-fn depths(outside: &Outside, id: i64) -> BTreeMap<i64, i64> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = Connection::open_with_flags(outside.place.path("jim.db"), flags).expect("the database opens");
-    let sql = "WITH RECURSIVE at (id, depth) AS (
-            SELECT c.id, 1 FROM containers c JOIN partitions p ON p.id = c.partition_id
-                WHERE p.system_id = ?1 AND c.parent_id IS NULL
-            UNION ALL SELECT c.id, depth + 1 FROM at JOIN containers c ON c.parent_id = at.id)
-        SELECT depth, count(*) FROM at GROUP BY depth";
-    let mut statement = c.prepare(sql).expect("a query");
-    let rows = statement.query_map([id], |r| Ok((r.get(0)?, r.get(1)?))).expect("rows");
-    rows.collect::<rusqlite::Result<_>>().expect("depths")
+fn stored(outside: &Outside, id: i64) -> Vec<Container> {
+    let all = Database::open(&outside.place.path("jim.db")).containers();
+    all.into_iter().filter(|row| row.system == id).collect()
 }
 
-fn stored_names(outside: &Outside, id: i64) -> Vec<String> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = Connection::open_with_flags(outside.place.path("jim.db"), flags).expect("the database opens");
-    let sql = "SELECT c.external_id FROM containers c JOIN partitions p ON p.id = c.partition_id
-        WHERE p.system_id = ?1";
-    let mut statement = c.prepare(sql).expect("a query");
-    let rows = statement.query_map([id], |r| r.get(0)).expect("rows");
-    rows.collect::<rusqlite::Result<_>>().expect("names")
+/// How many containers there are at each depth, as the rows' parents say.
+fn depths(rows: &[Container]) -> BTreeMap<i64, i64> {
+    let parents: HashMap<i64, Option<i64>> = rows.iter().map(|row| (row.id, row.parent)).collect();
+    let mut known: HashMap<i64, i64> = HashMap::new();
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let (mut above, mut at) = (Vec::new(), Some(row.id));
+        while let Some(id) = at.filter(|id| !known.contains_key(id)) {
+            above.push(id);
+            at = parents[&id];
+        }
+        let mut depth = at.map_or(0, |id| known[&id]);
+        for id in above.into_iter().rev() {
+            depth += 1;
+            known.insert(id, depth);
+        }
+        *found.entry(known[&row.id]).or_default() += 1;
+    }
+    found
 }
 
 /// Asks over and over until it is dropped, and writes down how long each answer took.
@@ -122,8 +124,9 @@ async fn l11_a_hundred_thousand_containers_in_full() {
 
         let mut expected = BTreeMap::new();
         names.iter().for_each(|name| *expected.entry(name.matches("ou=").count() as i64).or_default() += 1);
-        assert_eq!(depths(&outside, ids[0]), expected, "{shape}");
-        let (mut stored, mut known) = (stored_names(&outside, ids[0]), names);
+        let rows = stored(&outside, ids[0]);
+        assert_eq!(depths(&rows), expected, "{shape}");
+        let (mut stored, mut known) = (rows.into_iter().map(|row| row.dn).collect::<Vec<_>>(), names);
         stored.sort_unstable();
         known.sort_unstable();
         assert!(stored == known, "{shape}: other names are stored than the directory has");

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
 use crate::bars;
+use crate::support::database::invariants;
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::outside::resident;
 use crate::support::program::{Dice, Place, Process};
-use crate::support::{Client, SYSTEMS, invariants, sandbox_settings};
+use crate::support::{Client, SYSTEMS, sandbox_settings};
 
 /// Requests of a second.
 const RATE: u64 = 200;

@@ -64,23 +64,16 @@ fn fields(detail: &Value) -> Value {
 
 /// The same fields of the row in the file.
 fn stored(app: &TestApp, id: i64) -> Value {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT s.name, s.description, s.max_export_parallelism, a.text_value, b.int_value
-        FROM connected_systems s
-        JOIN setting_values a ON a.system_id = s.id AND a.setting_id = 2
-        JOIN setting_values b ON b.system_id = s.id AND b.setting_id = 10
-        WHERE s.id = ?1";
-    let row = |r: &rusqlite::Row<'_>| {
-        Ok(json!({
-            "name": r.get::<_, String>(0)?, "description": r.get::<_, String>(1)?,
-            "maxExportParallelism": r.get::<_, i64>(2)?,
-            "settingValues": {
-                "2": { "stringValue": r.get::<_, String>(3)? }, "10": { "intValue": r.get::<_, i64>(4)? },
-            },
-        }))
-    };
-    c.query_row(sql, [id], row).expect("the row")
+    let stored = app.stored();
+    let (systems, settings) = (stored.systems(), stored.settings());
+    let system = systems.iter().find(|row| row.id == id).expect("the row");
+    let setting = |of| settings.iter().find(|row| row.system == id && row.id == of).expect("a value");
+    json!({
+        "name": system.name,
+        "description": system.description,
+        "maxExportParallelism": system.max_export_parallelism,
+        "settingValues": { "2": { "stringValue": setting(2).text }, "10": { "intValue": setting(10).int } },
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

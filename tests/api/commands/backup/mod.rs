@@ -9,10 +9,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::support::database::Database;
 use crate::support::directory::Sandbox;
 use crate::support::program::{Place, Process};
 use crate::support::{Client, SYSTEMS, sandbox_settings};
@@ -39,12 +39,10 @@ fn fault_of(folder: &Path) -> Option<String> {
         return Some("the copy is not what the manifest says".to_owned());
     }
     let c = open(folder);
-    let found: String = c.query_row("PRAGMA integrity_check", [], |r| r.get(0)).expect("a check");
-    let broken: i64 = c.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |r| r.get(0)).expect("a check");
+    let (found, broken) = c.integrity();
     for line in manifest.lines().filter_map(|l| l.strip_prefix("rows ")) {
         let (table, rows) = line.split_once(' ').expect("two words");
-        let count: i64 = c.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)).expect("a table");
-        assert_eq!(count.to_string(), rows, "{table}");
+        assert_eq!(c.count(table).to_string(), rows, "{table}");
     }
     (found != "ok" || broken > 0).then(|| format!("{found}, {broken} broken references"))
 }
@@ -56,11 +54,8 @@ fn is_whole(folder: &Path) {
     assert_eq!((mode(&folder.join("jim.db")), mode(&folder.join("manifest"))), (0o600, 0o600));
 }
 
-/// A copy in a backup, without leaving a file beside it.
-fn open(folder: &Path) -> Connection {
-    let uri = format!("file:{}?immutable=1", folder.join("jim.db").display());
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri, flags).expect("the copy opens")
+fn open(folder: &Path) -> Database {
+    Database::immutable(&folder.join("jim.db"))
 }
 
 /// A server on a new place, with a system that was imported from a sandbox.

@@ -1,41 +1,14 @@
 //! Restoring one: everything comes back, and only what is whole.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::*;
 use crate::bars;
+use crate::support::database::damage::{self, Damage};
 use crate::support::sample;
-
-/// Makes a database as large as this with activities.
-fn fill(database: &Path, size: i64) {
-    use jim::store::activities::{self, Initiator, New, Operation, Outcome, Target};
-    let mut c = Connection::open(database).expect("opens");
-    c.execute_batch("PRAGMA synchronous = OFF").expect("set");
-    let by = Initiator::Key { id: uuid::Uuid::new_v4(), name: "Nightly".to_owned() };
-    let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-    while c.query_row(pages, [], |r| r.get::<_, i64>(0)).expect("a size") < size {
-        let tx = c.transaction().expect("a transaction");
-        for n in 0..1_000 {
-            let said = Outcome::done(format!("Changed: description {n} {}", "x".repeat(500)));
-            let new = New {
-                operation: Operation::Update,
-                target: Target::System(Some(1), "Imported"),
-                context: None,
-                by: &by,
-                at: time::OffsetDateTime::now_utc(),
-                parent: None,
-                outcome: Some(&said),
-            };
-            activities::insert(&tx, &new).expect("recorded");
-        }
-        tx.commit().expect("committed");
-    }
-    c.close().expect("closes");
-}
 
 /// Everything that can be read, without when keys were last used.
 async fn everything(client: &Client) -> Vec<Value> {
@@ -74,7 +47,7 @@ async fn b6_a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
     client.put("/api/v1/service-settings/RateLimiting.UnauthenticatedPerMinute", &setting).await.expect_status(200);
     if bars::in_full() {
         assert_eq!(server.stop().code, Some(0));
-        fill(&place.path("jim.db"), 100 << 20);
+        Database::writable(&place.path("jim.db")).fill(100 << 20);
         server = place.serve();
         client = server.client(client.key());
     }
@@ -286,27 +259,24 @@ fn b7_a_damaged_or_edited_backup_is_65() {
     put(&copy, &[0xff; 100]);
     refused("binary");
     // Another digest to match what was changed: the copy is held against itself too.
-    let edited = |sql: &str| {
+    let edited = |damage: Damage| {
         let other = fresh.path("other.db");
         fs::write(&other, &copy).expect("a file");
-        let c = Connection::open(&other).expect("opens");
-        c.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA journal_mode = DELETE").expect("set");
-        c.execute_batch(sql).expect("changed");
-        c.close().expect("closes");
+        damage.apply(&other);
         let bytes = fs::read(&other).expect("a file");
         fs::remove_file(&other).expect("removed");
         let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
         let named = text.replacen(&line("sha256 "), &format!("sha256 {digest}"), 1);
         (named.replacen(&line("size "), &format!("size {}", bytes.len()), 1), bytes)
     };
-    for (what, sql) in [
-        ("of another program", "PRAGMA application_id = 7"),
-        ("a newer version", "PRAGMA user_version = 4711"),
-        ("a broken reference", "INSERT INTO api_key_roles VALUES ('nobody', 1)"),
-        ("rows that are not told of", "DELETE FROM api_key_roles"),
-        ("a key that is not told of", "INSERT INTO keyring_checks VALUES (77, x'00')"),
+    for (what, damage) in [
+        ("of another program", damage::OTHER_APPLICATION),
+        ("a newer version", damage::NEWER_VERSION),
+        ("a broken reference", damage::MISSING_ROLE_HOLDER),
+        ("rows that are not told of", damage::NO_ROLES),
+        ("a key that is not told of", damage::ANOTHER_KEY_CHECK),
     ] {
-        let (manifest, bytes) = edited(sql);
+        let (manifest, bytes) = edited(damage);
         put(&bytes, manifest.as_bytes());
         refused(what);
     }

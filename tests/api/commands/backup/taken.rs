@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::bars;
+use crate::support::database::damage;
 use crate::support::directory::{Options, Tree};
 use crate::support::{containers, sample};
 
@@ -67,12 +68,11 @@ async fn b4_beside_a_busy_server_every_backup_is_of_one_moment() {
         assert!(told.lines().count() == 1 && told.contains(&name) && told.contains("keyring"), "{told}");
         let folder = place.path(&name);
         is_whole(&folder);
-        let c = open(&folder);
+        let selected: BTreeSet<i64> =
+            open(&folder).containers().iter().filter(|row| row.selected).map(|row| row.id).collect();
         let mut state = Vec::new();
         for (a, b) in &pairs {
-            let sql = "SELECT id FROM containers WHERE id IN (?1, ?2) AND selected = 1";
-            let mut chosen = c.prepare(sql).expect("a query");
-            let chosen: Vec<i64> = chosen.query_map([a, b], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+            let chosen: Vec<i64> = [*a, *b].into_iter().filter(|row| selected.contains(row)).collect();
             assert_eq!(chosen.len(), 1, "round {round}: half of a transaction");
             state.extend(chosen);
         }
@@ -175,10 +175,7 @@ async fn a_database_that_breaks_a_rule_is_65_and_leaves_no_backup() {
     let (place, sandbox) = (Place::new(), sample().await);
     let (server, _) = imported(&place, &sandbox).await;
     assert_eq!(server.stop().code, Some(0));
-    let c = Connection::open(place.path("jim.db")).expect("opens");
-    c.execute_batch("PRAGMA foreign_keys = OFF").expect("set");
-    assert_eq!(c.execute("UPDATE containers SET parent_id = 999999 WHERE id = 5", []).expect("changed"), 1);
-    c.close().expect("closes");
+    damage::MISSING_PARENT.apply(&place.path("jim.db"));
     let before = place.kept();
     let told = place.run(&["backup", "b"]).refused(65);
     assert!(told.contains("references between tables"), "{told}");

@@ -126,11 +126,8 @@ fn schema_rows(app: &TestApp) -> Vec<String> {
 
 /// Status, warning and error of the last schema import.
 fn last_activity(app: &TestApp) -> (String, Option<String>, Option<String>) {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT status, warning_message, error_message FROM activities
-        WHERE target_operation = 'ImportSchema' ORDER BY created DESC LIMIT 1";
-    c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("an activity")
+    let mut imports = app.activities().into_iter().filter(|a| a.operation == "ImportSchema");
+    imports.next_back().map(|a| (a.status, a.warning, a.error)).expect("an activity")
 }
 
 /// An entry: values by attribute, in lower case. Values in base64 are left as they are.

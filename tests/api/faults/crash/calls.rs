@@ -4,7 +4,7 @@ use std::fs;
 
 use super::workload::{Told, Workload};
 use crate::bars;
-use crate::support::invariants;
+use crate::support::database::invariants;
 use crate::support::killed::{Call, Calls, Sweep};
 use crate::support::program::Process;
 

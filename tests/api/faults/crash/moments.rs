@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Row};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::bars;
+use crate::support::database::{Activity, Database, invariants};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Dice, Place, Process};
-use crate::support::{SYSTEMS, client, invariants, sandbox_settings};
+use crate::support::{SYSTEMS, client, sandbox_settings};
 
 const UNITS: usize = 60;
 /// Clients that each rename a system, that each select and deselect a container, and that create systems: twenty.
@@ -112,14 +112,9 @@ impl Sender {
     }
 }
 
-fn rows<T>(c: &Connection, sql: &str, of: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
-    let mut statement = c.prepare(sql).expect("a query");
-    let found = statement.query_map([], |row| of(row)).expect("rows");
-    found.map(|r| r.expect("a row")).collect()
-}
-
-fn count(c: &Connection, sql: &str) -> i64 {
-    c.query_row(sql, [], |row| row.get(0)).expect("a number")
+/// How many activities are like this.
+fn count(db: &Database, like: impl Fn(&Activity) -> bool) -> i64 {
+    db.activities().iter().filter(|a| like(a)).count() as i64
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -168,9 +163,11 @@ async fn killed(dice: &mut Dice, all: &mut Total) {
     client.put(&format!("{SYSTEMS}/1"), &settings).await.expect_status(200);
     let imported = client.send("POST", &format!("{SYSTEMS}/1/import-hierarchy"), None).await.expect_status(200);
     assert_eq!(imported["totalContainers"], model(0).len(), "{imported}");
-    let beside = || invariants::look(&place.path("jim.db"));
-    let of_units = format!("SELECT id FROM containers WHERE name LIKE 'u0_-%' ORDER BY name LIMIT {SELECTIONS}");
-    let chosen: Vec<i64> = rows(&beside(), &of_units, |r| r.get(0));
+    let beside = || Database::open(&place.path("jim.db"));
+    let mut units = beside().containers();
+    units.retain(|row| row.name.starts_with("u0") && row.name[3..].starts_with('-'));
+    units.sort_by(|a, b| a.name.cmp(&b.name));
+    let chosen: Vec<i64> = units.iter().take(SELECTIONS).map(|row| row.id).collect();
     assert_eq!(chosen.len(), SELECTIONS);
 
     let shared = Shared::default();
@@ -249,33 +246,32 @@ struct Tally {
 }
 
 /// Holds what is stored after a restart against what the clients know.
-fn inspect(db: &Connection, known: &mut Knowledge, chosen: &[i64], tally: &mut Tally, point: usize) {
+fn inspect(db: &Database, known: &mut Knowledge, chosen: &[i64], tally: &mut Tally, point: usize) {
     let round = known.rounds.asked.expect("an import was asked for");
     tally.round = round;
     let last = *known.rounds.acknowledged.last().expect("a first import");
-    let stored: BTreeSet<String> = rows(db, "SELECT external_id FROM containers", |r| r.get(0)).into_iter().collect();
+    let (containers, systems) = (db.containers(), db.systems());
+    let stored: BTreeSet<String> = containers.iter().map(|row| row.dn.clone()).collect();
     let (old, new) = (stored == model(last), stored == model(round));
     assert!(old || new, "point {point}: a half-applied import between {last} and {round}: {stored:?}");
-    let now_stopped = count(db, "SELECT count(*) FROM activities WHERE error_message = 'server stopped'");
+    let now_stopped = count(db, |a| a.error.as_deref() == Some("server stopped"));
     assert!(now_stopped - tally.stopped <= i64::from(old), "point {point}: an applied import is closed as failed");
     tally.in_flight += now_stopped - tally.stopped;
     tally.took_effect += i64::from(new);
     tally.stopped = now_stopped;
     known.rounds = Known { acknowledged: vec![if new { round } else { last }], asked: None };
-    assert_eq!(count(db, "SELECT count(*) FROM activities WHERE status = 'InProgress'"), 0, "point {point}");
+    assert_eq!(count(db, |a| a.status == "InProgress"), 0, "point {point}");
 
     for n in 0..NAMES {
-        let name: String =
-            rows(db, &format!("SELECT name FROM connected_systems WHERE id = {}", n + 2), |r| r.get(0)).remove(0);
-        known.names[n].holds(name, point);
+        let system = systems.iter().find(|system| system.id == n as i64 + 2).expect("a system");
+        known.names[n].holds(system.name.clone(), point);
     }
     for (n, row) in chosen.iter().enumerate() {
-        let sql = format!("SELECT selected FROM containers WHERE id = {row}");
-        let selected: bool = rows(db, &sql, |r| r.get(0)).remove(0);
-        known.selections[n].holds(selected, point);
+        let container = containers.iter().find(|container| container.id == *row).expect("a container");
+        known.selections[n].holds(container.selected, point);
     }
-    let all: BTreeSet<String> =
-        rows(db, "SELECT name FROM connected_systems WHERE name LIKE 'new-%'", |r| r.get(0)).into_iter().collect();
+    let names = systems.iter().map(|system| system.name.clone());
+    let all: BTreeSet<String> = names.filter(|name| name.starts_with("new-")).collect();
     let acknowledged: BTreeSet<String> = known.created.iter().flat_map(|k| k.acknowledged.clone()).collect();
     let lost: Vec<&String> = acknowledged.difference(&all).collect();
     assert!(lost.is_empty(), "point {point}: acknowledged and lost: {lost:?}");
@@ -284,8 +280,8 @@ fn inspect(db: &Connection, known: &mut Knowledge, chosen: &[i64], tally: &mut T
         let slot = slot.unwrap_or_else(|| panic!("point {point}: {extra} was never asked for"));
         slot.acknowledged.extend(slot.asked.take());
     }
-    let created = count(db, "SELECT count(*) FROM activities WHERE target_operation = 'Create'");
-    assert_eq!(created, count(db, "SELECT count(*) FROM connected_systems"), "point {point}: activity and change");
+    let created = count(db, |a| a.operation == "Create");
+    assert_eq!(created, systems.len() as i64, "point {point}: activity and change");
 }
 
 impl<T: Clone + PartialEq + std::fmt::Debug> Known<T> {

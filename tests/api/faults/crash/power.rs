@@ -7,15 +7,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::bars;
+use crate::support::database::{Database, System, control, invariants};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::images::{self, Disk, Event};
 use crate::support::program::{Dice, Place, Process};
-use crate::support::{Client, SYSTEMS, invariants, sandbox_settings};
+use crate::support::{Client, SYSTEMS, sandbox_settings};
 
 const BASE: &str = "dc=power,dc=example";
 const UNITS: usize = 40;
@@ -110,12 +110,6 @@ fn told<'a>(events: &[Event], ids: impl Iterator<Item = &'a String>) -> BTreeMap
     ids.filter_map(|id| Some((id, *by_id.get(id)?))).collect()
 }
 
-fn column<T: rusqlite::types::FromSql>(c: &Connection, sql: &str) -> Vec<T> {
-    let mut statement = c.prepare(sql).expect("a query");
-    let rows = statement.query_map([], |r| r.get(0)).expect("rows");
-    rows.map(|r| r.expect("a row")).collect()
-}
-
 /// What of all that can be known is stored.
 struct Stored {
     numbers: BTreeMap<usize, usize>,
@@ -124,14 +118,13 @@ struct Stored {
 }
 
 impl Stored {
-    fn of(c: &Connection) -> Stored {
+    fn of(c: &Database) -> Stored {
         let mut stored = Stored { numbers: BTreeMap::new(), created: BTreeSet::new(), round: round_of(c) };
-        for row in column::<String>(c, "SELECT id || ' ' || name FROM connected_systems") {
-            let (id, name) = row.split_once(' ').expect("two parts");
+        for System { id, name, .. } in c.systems() {
             let number = name.rsplit_once('-').and_then(|(_, n)| n.parse().ok()).unwrap_or(0);
             match name.starts_with("new-") {
                 true => assert!(stored.created.insert(number), "{name} is stored twice"),
-                false => assert_eq!(stored.numbers.insert(id.parse().expect("a number"), number), None),
+                false => assert_eq!(stored.numbers.insert(id as usize, number), None),
             }
         }
         stored
@@ -147,8 +140,8 @@ impl Stored {
 }
 
 /// The round of which all containers are stored, if it is of one round.
-fn round_of(c: &Connection) -> Option<usize> {
-    let mut names: Vec<String> = column(c, "SELECT external_id FROM containers");
+fn round_of(c: &Database) -> Option<usize> {
+    let mut names: Vec<String> = c.containers().into_iter().map(|row| row.dn).collect();
     names.sort();
     let round = names.first()?.split_once(',')?.0.rsplit_once('-')?.1.parse().ok()?;
     let mut whole: Vec<String> = (0..UNITS).map(|n| unit(n, round)).collect();
@@ -241,7 +234,7 @@ async fn a4_after_a_power_loss_everything_acknowledged_is_there() {
             let found = image.run(&["check"]).told();
             assert!(!found.contains("FAULT"), "moment {moment}:\n{found}");
         }
-        let c = Connection::open(image.path("jim.db")).expect("opens");
+        let c = Database::writable(&image.path("jim.db"));
         let broken = invariants::broken(&c);
         assert!(broken.is_empty(), "moment {moment}: {broken:#?}");
         let stored = Stored::of(&c);
@@ -271,27 +264,16 @@ const COMMITS: i64 = 200;
 #[ignore = "is run by a4_the_images_tell_what_is_safe_from_what_is_not"]
 fn the_process_that_commits() {
     let Ok(synchronous) = std::env::var(CONTROL) else { return };
-    let c = Connection::open("control.db").expect("opens");
-    c.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 60; PRAGMA foreign_keys = ON"
-    ))
-    .expect("set");
     let mut out = std::io::stdout();
-    for n in 1..=COMMITS {
-        c.execute("INSERT INTO t (n, text) VALUES (?1, ?2)", params![n, format!("{n} ").repeat(300)]).expect("written");
+    control::commit("control.db".as_ref(), &synchronous, COMMITS, |n| {
         writeln!(out, "x-request-id: commit-{n}").and_then(|()| out.flush()).expect("told");
-    }
+    });
 }
 
 /// Images of a recorded run of that process: how many there were of a corrupt file, and how many that lost something.
 fn control(synchronous: &str, count: usize) -> (usize, usize) {
     let place = Place::new().with(CONTROL, synchronous);
-    let c = Connection::open(place.path("control.db")).expect("opens");
-    c.execute_batch(
-        "PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT); CREATE INDEX i ON t (text)",
-    )
-    .expect("made");
-    c.close().expect("closes");
+    control::make(&place.path("control.db"));
     let files = [("control.db".to_owned(), place.read("control.db"))].into();
     let line =
         format!("exec strace -o record {} \"$0\" --ignored --nocapture the_process_that_commits", images::RECORD);
@@ -308,14 +290,9 @@ fn control(synchronous: &str, count: usize) -> (usize, usize) {
     let (mut corrupt, mut lost) = (0, 0);
     at_each(&files, &events, &points, &mut dice, |moment, image| {
         let acknowledged = told.values().filter(|at| **at < moment).count() as i64;
-        let look = || -> rusqlite::Result<(String, i64)> {
-            let c = Connection::open(image.path("control.db"))?;
-            let sound = c.query_row("PRAGMA integrity_check", [], |r| r.get(0))?;
-            Ok((sound, c.query_row("SELECT count(*) FROM t", [], |r| r.get(0))?))
-        };
-        match look() {
-            Ok((sound, rows)) if sound == "ok" => lost += usize::from(rows < acknowledged),
-            _ => corrupt += 1,
+        match control::rows(&image.path("control.db")) {
+            Some(rows) => lost += usize::from(rows < acknowledged),
+            None => corrupt += 1,
         }
         let _ = fs::remove_file(image.path("control.db"));
     });

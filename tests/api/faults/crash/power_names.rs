@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use super::power::{at_each, moments, record_of, recorded};
 use super::workload::Workload;
 use crate::bars;
+use crate::support::database::invariants;
 use crate::support::images::{self, Event};
-use crate::support::invariants;
 use crate::support::program::{Dice, Place};
 
 type Files = BTreeMap<String, Vec<u8>>;

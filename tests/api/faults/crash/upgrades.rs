@@ -6,48 +6,21 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use rusqlite::Connection;
-
 use super::workload::Workload;
 use crate::bars;
-use crate::support::invariants;
+use crate::support::database::steps::{self, STEPS};
 use crate::support::killed::{Call, Calls, Sweep};
 use crate::support::program::{Place, Process};
-use jim::db::upgrade::{self, Step};
 
 /// Says how many of the steps the process is to know.
 const STEPS_KNOWN: &str = "JIM_TEST_UPGRADE";
-
-/// A column for each container, and a table that others refer to replaced.
-const STEPS: [Step; 2] = [
-    Step {
-        from: 1,
-        sql: "ALTER TABLE containers ADD COLUMN colour TEXT;
-              UPDATE containers SET colour = 'red ' || name;
-              CREATE INDEX containers_by_colour ON containers (colour);",
-    },
-    Step {
-        from: 2,
-        sql: "CREATE TABLE keys_anew (
-                id TEXT PRIMARY KEY, name TEXT NOT NULL, name_folded TEXT NOT NULL UNIQUE, description TEXT,
-                key_prefix TEXT NOT NULL, lookup BLOB NOT NULL UNIQUE, hash TEXT NOT NULL, pepper_kid INTEGER NOT NULL,
-                created_at TEXT NOT NULL, expires_at TEXT, last_used_at TEXT, last_used_from_ip TEXT,
-                is_enabled INTEGER NOT NULL, is_infrastructure INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-              INSERT INTO keys_anew SELECT id, name, name_folded, description, key_prefix, lookup, hash, pepper_kid,
-                created_at, expires_at, last_used_at, last_used_from_ip, is_enabled, is_infrastructure FROM api_keys;
-              DROP TABLE api_keys;
-              ALTER TABLE keys_anew RENAME TO api_keys;",
-    },
-];
 
 /// Not a test of its own: what the test below runs and kills.
 #[test]
 #[ignore = "is run by a6_an_upgrade_killed_at_any_call_is_of_one_version"]
 fn the_process_that_upgrades() {
     let Some(known) = std::env::var(STEPS_KNOWN).ok().and_then(|n| n.parse::<usize>().ok()) else { return };
-    let mut c = Connection::open("jim.db").expect("opens");
-    c.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON").expect("set");
-    upgrade::run("jim.db".as_ref(), &mut c, &STEPS[..known]).expect("an upgrade");
+    steps::upgrade("jim.db".as_ref(), known);
 }
 
 fn command(line: &str, place: &Place, known: usize) -> Command {
@@ -58,31 +31,8 @@ fn command(line: &str, place: &Place, known: usize) -> Command {
     command
 }
 
-/// All that a database holds, with its form, and its version.
 fn content(place: &Place, name: &str) -> (i64, String) {
-    let c = invariants::look(&place.path(name));
-    let broken = invariants::broken(&c);
-    assert!(broken.is_empty(), "{name}: {broken:#?}");
-    let mut tables = c.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").expect("a query");
-    let tables = tables.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, Option<String>>(1)?))).expect("rows");
-    let mut text = String::new();
-    for table in tables {
-        let (name, sql) = table.expect("a row");
-        let sql = sql.unwrap_or_default();
-        text.push_str(&format!("{name}: {sql}\n"));
-        if !sql.starts_with("CREATE TABLE") {
-            continue;
-        }
-        let mut all = c.prepare(&format!("SELECT * FROM \"{name}\"")).expect("a table");
-        let columns = all.column_count();
-        let rows = all.query_map([], |r| {
-            (0..columns).map(|n| Ok(format!("{:?}|", r.get_ref(n)?))).collect::<Result<String, _>>()
-        });
-        let mut rows: Vec<String> = rows.expect("rows").map(|r| r.expect("a row")).collect();
-        rows.sort();
-        text.push_str(&rows.join("\n"));
-    }
-    (c.pragma_query_value(None, "user_version", |r| r.get(0)).expect("a version"), text)
+    steps::content(&place.path(name))
 }
 
 #[tokio::test(flavor = "multi_thread")]

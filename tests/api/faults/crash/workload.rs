@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::bars;
+use crate::support::database::{Container, Database, System, invariants};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
-use crate::support::{Answer, SYSTEMS, client, invariants, sandbox_settings};
+use crate::support::{Answer, SYSTEMS, client, sandbox_settings};
 
 const BASE: &str = "dc=calls,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=calls,dc=example", "ou=right,dc=calls,dc=example"];
@@ -59,7 +59,7 @@ struct Op {
     method: &'static str,
     path: String,
     body: Option<Value>,
-    effect: fn(&Connection) -> Effect,
+    effect: fn(&Database) -> Effect,
 }
 
 /// The files to start from, the directory to import from, and the changes.
@@ -73,21 +73,23 @@ pub struct Workload {
 }
 
 /// 0 is nothing, 1 is all of it, and there is no third.
-fn counted(c: &Connection, sql: &str) -> Effect {
-    match c.query_row(sql, [], |r| r.get::<_, i64>(0)).expect("a number") {
+fn counted(number: usize) -> Effect {
+    match number {
         0 => Effect::Nothing,
         1 => Effect::All,
         _ => Effect::Half,
     }
 }
 
-fn imported(c: &Connection) -> Effect {
-    let mut statement = c.prepare("SELECT external_id FROM containers").expect("a query");
-    let found = statement.query_map([], |r| r.get::<_, String>(0)).expect("rows");
-    let found: BTreeSet<String> = found.map(|r| r.expect("a name")).collect();
-    let complete = "SELECT count(*) FROM activities WHERE target_operation = 'ImportHierarchy' AND status = 'Complete'";
-    let told: i64 = c.query_row(complete, [], |r| r.get(0)).expect("a number");
-    match (found == model(false), found == model(true), told) {
+/// How many systems are like this.
+fn systems(c: &Database, like: impl Fn(&System) -> bool) -> usize {
+    c.systems().iter().filter(|system| like(system)).count()
+}
+
+fn imported(c: &Database) -> Effect {
+    let found: BTreeSet<String> = c.containers().into_iter().map(|row| row.dn).collect();
+    let complete = c.activities().into_iter().filter(|a| a.operation == "ImportHierarchy" && a.status == "Complete");
+    match (found == model(false), found == model(true), complete.count()) {
         (true, false, 1) => Effect::Nothing,
         (false, true, 2) => Effect::All,
         _ => Effect::Half,
@@ -111,8 +113,8 @@ impl Workload {
         client.send("POST", &format!("{SYSTEMS}/1/import-hierarchy"), None).await.expect_status(200);
         assert_eq!(server.stop().code, Some(0));
         let chosen: i64 = {
-            let c = invariants::look(&place.path("jim.db"));
-            c.query_row("SELECT id FROM containers WHERE name LIKE 'u0000-%'", [], |r| r.get(0)).expect("a unit")
+            let units = Database::open(&place.path("jim.db")).containers();
+            units.iter().find(|row| row.name.starts_with("u0000-")).expect("a unit").id
         };
         for n in 0..units() {
             let to = unit(n, true);
@@ -124,22 +126,24 @@ impl Workload {
         let op = |method, path: &str, body: Option<Value>, effect| Op { method, path: path.to_owned(), body, effect };
         let ops = vec![
             op("POST", SYSTEMS, Some(json!({ "name": "created", "connectorDefinitionId": 3 })), |c| {
-                counted(c, "SELECT count(*) FROM connected_systems WHERE name = 'created'")
+                counted(systems(c, |system| system.name == "created"))
             }),
             op("PUT", &format!("{SYSTEMS}/1/containers/{chosen}"), Some(json!({ "selected": true })), |c| {
-                counted(c, "SELECT count(*) FROM containers WHERE name LIKE 'u0000-%' AND selected = 1")
+                let of_unit = |row: &Container| row.name.starts_with("u0000-") && row.selected;
+                counted(c.containers().iter().filter(|row| of_unit(row)).count())
             }),
             op("POST", &format!("{SYSTEMS}/1/import-hierarchy"), None, imported),
             op("PUT", &format!("{SYSTEMS}/2"), Some(json!({ "name": "after" })), |c| {
-                counted(c, "SELECT count(*) FROM connected_systems WHERE id = 2 AND name = 'after'")
+                counted(systems(c, |system| system.id == 2 && system.name == "after"))
             }),
             op("POST", "/api/v1/apikeys", Some(json!({ "name": "made", "roleIds": [1, 2] })), |c| {
-                let roles = "SELECT count(*) FROM api_keys JOIN api_key_roles ON key_id = id WHERE name = 'made'";
-                counted(c, &format!("SELECT CASE ({roles}) WHEN 0 THEN 0 WHEN 2 THEN 1 ELSE 2 END"))
+                match c.api_keys().iter().find(|key| key.name == "made").map(|key| key.roles) {
+                    None => Effect::Nothing,
+                    Some(2) => Effect::All,
+                    Some(_) => Effect::Half,
+                }
             }),
-            op("DELETE", &format!("{SYSTEMS}/3"), None, |c| {
-                counted(c, "SELECT 1 - count(*) FROM connected_systems WHERE id = 3")
-            }),
+            op("DELETE", &format!("{SYSTEMS}/3"), None, |c| counted(1 - systems(c, |system| system.id == 3))),
         ];
         let files = ["jim.db", "jim.keys"].map(|name| (name.to_owned(), place.read(name))).into();
         Workload { place, key, files, ops, _sandbox: Arc::new(sandbox) }
@@ -194,7 +198,7 @@ impl Workload {
     pub fn inspect(&self, told: &[Told], at: &str) {
         let found = self.place.run(&["check"]).told();
         assert!(!found.contains("FAULT"), "{at}:\n{found}");
-        let c = invariants::look(&self.place.path("jim.db"));
+        let c = Database::open(&self.place.path("jim.db"));
         let broken = invariants::broken(&c);
         assert!(broken.is_empty(), "{at}: {broken:#?}");
         for (op, told) in self.ops.iter().zip(told) {

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -36,22 +35,21 @@ async fn hang_up(app: &TestApp, method: &str, path: &str, body: &str, dice: &mut
     }
 }
 
-fn count(db: &Connection, sql: &str) -> i64 {
-    db.query_row(sql, [], |row| row.get(0)).expect("a number")
+fn running(app: &TestApp) -> bool {
+    app.activities().iter().any(|a| a.status == "InProgress")
 }
 
-fn database(app: &TestApp) -> Connection {
-    Connection::open_with_flags(app.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database opens")
+fn updates(app: &TestApp) -> usize {
+    app.activities().iter().filter(|a| a.operation == "Update").count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c6_writes_without_their_caller() {
     let app = TestApp::start().await;
     let id = app.create_system("tag 0").await;
-    let (db, path) = (database(&app), format!("{SYSTEMS}/{id}"));
-    let updates = "SELECT count(*) FROM activities WHERE target_operation = 'Update'";
+    let path = format!("{SYSTEMS}/{id}");
     let mut dice = Dice::new("CALLERS_SEED");
-    let (begun, mut last) = (count(&db, updates), 0);
+    let (begun, mut last) = (updates(&app), 0);
     for moment in 1..=MOMENTS {
         let body = json!({
             "name": format!("tag {moment}"),
@@ -78,9 +76,9 @@ async fn c6_writes_without_their_caller() {
         }
         last = tag;
     }
-    let applied = count(&db, updates) - begun;
+    let applied = updates(&app) - begun;
     bars::figure("C6", format!("{MOMENTS} writes without their caller: {applied} applied, 0 by half"));
-    assert!(applied > 0 && applied < MOMENTS as i64, "callers hung up neither before nor after the request was whole");
+    assert!(applied > 0 && applied < MOMENTS, "callers hung up neither before nor after the request was whole");
     app.is_sound();
 }
 
@@ -96,14 +94,10 @@ async fn c6_imports_without_their_caller() {
     let tree = Tree::new().suffix("dc=x").ou(sides[0]).ou(sides[1]);
     let tree = (0..UNITS).fold(tree, |t, n| t.ou(&unit(n, 0)));
     let case = Case::imported(&app, tree, &[&unit(0, 0), &unit(7, 0)]).await;
-    let db = database(&app);
-    let running = "SELECT count(*) FROM activities WHERE status = 'InProgress'";
     let stored = || -> (BTreeSet<String>, usize) {
-        let mut statement = db.prepare("SELECT external_id, selected FROM containers").expect("a query");
-        let rows = statement.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?))).expect("rows");
-        let rows: Vec<_> = rows.map(|r| r.expect("a row")).collect();
-        let selected = rows.iter().filter(|r| r.1).count();
-        (rows.into_iter().map(|r| r.0).collect(), selected)
+        let rows = app.stored().containers();
+        let selected = rows.iter().filter(|row| row.selected).count();
+        (rows.into_iter().map(|row| row.dn).collect(), selected)
     };
     let path = format!("{SYSTEMS}/{}/import-hierarchy", case.id);
     let mut dice = Dice::new("CALLERS_SEED");
@@ -116,7 +110,7 @@ async fn c6_imports_without_their_caller() {
         }
         hang_up(&app, "POST", &path, "", &mut dice).await;
         tokio::time::sleep(Duration::from_millis(15)).await;
-        while count(&db, running) > 0 {
+        while running(&app) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let (now, selected) = stored();

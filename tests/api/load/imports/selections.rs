@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 use crate::bars;
@@ -18,12 +17,9 @@ const UNITS: usize = 5;
 const SYSTEMS_AT_ONCE: usize = 4;
 
 /// Row id to selection.
-fn selections(db: &Connection, id: i64) -> BTreeMap<i64, bool> {
-    let sql = "SELECT c.id, c.selected FROM containers c JOIN partitions p ON p.id = c.partition_id
-        WHERE p.system_id = ?1";
-    let mut statement = db.prepare_cached(sql).expect("a query");
-    let rows = statement.query_map([id], |r| Ok((r.get(0)?, r.get(1)?))).expect("rows");
-    rows.collect::<rusqlite::Result<_>>().expect("rows")
+fn selections(app: &TestApp, id: i64) -> BTreeMap<i64, bool> {
+    let rows = app.stored().containers().into_iter().filter(|row| row.system == id);
+    rows.map(|row| (row.id, row.selected)).collect()
 }
 
 /// Imports that rename and move what is selected at the same moment. Answers how many selections were made while an
@@ -35,8 +31,7 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> (usize, usize) {
     let tree = (0..UNITS).fold(sides, |t, unit| t.ou(&name(unit, 0)));
     let case = Case::new(app, tree).await;
     app.import(case.id, "").await.expect_status(200);
-    let db = Connection::open_with_flags(app.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the database");
-    let mut model = selections(&db, case.id);
+    let mut model = selections(app, case.id);
     let rows: Vec<i64> = model.keys().copied().collect();
     let mut dice = Dice::seeded(seed);
     let client = app.admin();
@@ -69,7 +64,7 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> (usize, usize) {
         let result = answer.expect_status(200);
         assert_eq!((&result["addedContainers"], &result["removedContainers"]), (&json!([]), &json!([])), "{result}");
         assert_eq!(result["movedContainers"].as_array().map(Vec::len), Some(UNITS), "{result}");
-        assert_eq!(selections(&db, case.id), model, "round {round}");
+        assert_eq!(selections(app, case.id), model, "round {round}");
     }
     (made, beside)
 }

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+
+use super::Database;
 
 /// Each with a query for what breaks it.
 const RULES: [(&str, &str); 7] = [
@@ -55,10 +56,10 @@ const RULES: [(&str, &str); 7] = [
 ];
 
 /// What is broken in a database that is open.
-pub fn broken(c: &Connection) -> Vec<String> {
+pub fn broken(database: &Database) -> Vec<String> {
     let mut found = Vec::new();
     for (rule, sql) in RULES {
-        let offenders = c.prepare(sql).and_then(|mut statement| {
+        let offenders = database.0.prepare(sql).and_then(|mut statement| {
             let rows = statement.query_map([], |r| {
                 Ok(match r.get_ref(0)? {
                     ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
@@ -75,16 +76,9 @@ pub fn broken(c: &Connection) -> Vec<String> {
     found
 }
 
-/// Opens a database for looking at it.
-#[track_caller]
-pub fn look(database: &Path) -> Connection {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    Connection::open_with_flags(database, flags).unwrap_or_else(|e| panic!("{}: {e}", database.display()))
-}
-
 /// Nothing is broken in this file.
 #[track_caller]
 pub fn hold(database: &Path, at: &str) {
-    let broken = broken(&look(database));
+    let broken = broken(&Database::open(database));
     assert!(broken.is_empty(), "{at}: {broken:#?}");
 }
