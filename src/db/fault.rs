@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b1_keys_that_cannot_be_read_are_told_by_the_reason() {
+    fn keys_that_cannot_be_read_are_refused_with_the_reason() {
         let failed = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into();
         let query = |code| OpenFault::query("jim.db".as_ref(), "the master keys", &failed(code));
         assert!(matches!(query(ffi::SQLITE_CORRUPT), OpenFault::Damaged(text) if text.contains("jim.db")));

@@ -82,7 +82,7 @@ mod tests {
 
     /// A file that the keyring does not belong to is not upgraded either.
     #[test]
-    fn a6_s5_what_is_refused_is_not_upgraded() {
+    fn what_is_refused_is_not_upgraded() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("jim.db");
         let open = |fits: bool| {

@@ -50,7 +50,7 @@ async fn a_write_whose_turn_does_not_come_is_refused_and_never_runs() {
 
 /// Being busy with a change of one's own is no trouble, however long it takes; another program's lock is.
 #[tokio::test]
-async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
+async fn a_long_change_is_ready_and_a_foreign_lock_is_not() {
     let (dir, db) = open();
     let (release, hold) = std::sync::mpsc::channel::<()>();
     let (begin, began) = oneshot::channel::<()>();
@@ -117,7 +117,7 @@ async fn readers_keep_their_pages_after_a_large_change() {
 
 /// The whole list, so that none can be lost from where it is set: read from connections that are in use.
 #[tokio::test]
-async fn b9_pragmas_version_and_compile_options_are_exact() {
+async fn pragmas_version_and_compile_options_are_exact() {
     let (_dir, db) = open();
     let read = |c: &Connection| {
         let text = |name: &str| {

@@ -38,7 +38,7 @@ async fn fail(client: &Client, times: u64, headers: &[(&str, &str)]) {
 
 /// 10,000 instead of a million, because this runs unoptimised.
 #[tokio::test(flavor = "multi_thread")]
-async fn g2_refusals_are_counted_and_told_twice_at_most() {
+async fn refusals_are_counted_and_logged_twice_at_most() {
     let place = Place::new().with("JIM_LOG_FORMAT", "json");
     let server = place.serve();
     let (key, stranger) = (server.key(), Client::new(server.address()));
@@ -95,7 +95,7 @@ async fn g2_refusals_are_counted_and_told_twice_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g2_one_event_is_one_line_whatever_callers_write() {
+async fn one_event_is_one_line_whatever_callers_write() {
     for format in ["json", "text"] {
         let place = Place::new().with("JIM_LOG_FORMAT", format).with("JIM_LOG_FILTER", "trace");
         let server = place.serve();

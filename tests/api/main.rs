@@ -5,9 +5,9 @@
 //! real directory are `#[ignore]`d with that reason and run by `tests/run.sh`.
 #![allow(clippy::disallowed_methods)]
 
-#[path = "../bars/mod.rs"]
-mod bars;
 mod support;
+#[path = "../tier/mod.rs"]
+mod tier;
 
 mod activities;
 mod api_keys;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::{Answer, Client, Clocks, SYSTEMS, Setup, TestApp};
+use crate::tier;
 
 const USERINFO: &str = "/api/v1/userinfo";
 const CONFIG: &str = "/api/v1/auth/config";
@@ -59,7 +59,7 @@ async fn flood(client: &Client, path: &'static str, count: usize, passed: u16) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_exactly_600_failed_or_anonymous_requests_of_an_address_pass_a_window() {
+async fn exactly_600_failed_or_anonymous_requests_of_an_address_pass_a_window() {
     let (app, clock) = start(None).await;
     let (admin, stranger) = (app.admin(), app.stranger());
     admin.get(USERINFO).await.expect_status(200);
@@ -115,7 +115,7 @@ async fn o6_exactly_600_failed_or_anonymous_requests_of_an_address_pass_a_window
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_an_address_is_one_whatever_others_do() {
+async fn an_address_is_one_whatever_others_do() {
     let (app, _clock) = start(None).await;
     set(&app.admin(), "UnauthenticatedPerMinute", "3").await;
     let port = app.address.port();
@@ -141,7 +141,7 @@ async fn o6_an_address_is_one_whatever_others_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
+async fn exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
     let (app, clock) = start(Some(OPERATORS)).await;
     let operator = app.stranger().with_key(OPERATORS);
     let made = operator.post("/api/v1/apikeys", &json!({ "name": "counted", "roleIds": 2 })).await.expect_status(201);
@@ -181,14 +181,14 @@ async fn o6_exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_the_default_is_60000_for_a_key() {
+async fn the_default_is_60000_for_a_key() {
     let (app, _clock) = start(None).await;
     let admin = app.admin();
     let key = admin.get("/api/v1/apikeys").await.expect_status(200)[0]["id"].clone();
     let id = key.as_str().and_then(|id| uuid::Uuid::parse_str(id).ok()).expect("an id");
     // The list of keys was the first.
     const BEFORE: usize = 60_000 - 1 - 16;
-    if bars::in_full() {
+    if tier::in_full() {
         assert_eq!(flood(&admin, USERINFO, BEFORE, 200).await, (BEFORE, 0));
     } else {
         // That many take too long here: those that nobody looks at are counted without being sent.
@@ -198,5 +198,5 @@ async fn o6_the_default_is_60000_for_a_key() {
         }
     }
     assert_eq!(flood(&admin, USERINFO, 32, 200).await, (16, 16));
-    bars::figure("O6", "exactly 60,000 of a key and 600 of an address in a window");
+    tier::figure("exactly 60,000 of a key and 600 of an address in a window");
 }

@@ -11,19 +11,19 @@ use jim::security::secret::Keyring;
 use serde_json::json;
 
 use crate::activities::{ACTIVITIES, page};
-use crate::bars;
 use crate::support::canaries::Wanted;
 use crate::support::database::Database;
 use crate::support::directory::{Options, Sandbox};
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
+use crate::tier;
 
 const KEYS: &str = "/api/v1/apikeys";
 /// As weak as an operator's key may be.
 const WEAK: &str = "jim_00000000000000000000000000000000";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
+async fn a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
     let app = TestApp::start().await;
     let sandbox = Sandbox::start(Options::sample()).await.expect("the sandbox starts");
     let (a, b) = (app.connected_to(&sandbox).await, app.connected_to(&sandbox).await);
@@ -77,7 +77,7 @@ async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
         assert_eq!(sandbox.connections(), connections, "{what}: something was sent");
         assert!(app.dump() == dump, "{what}: a refusal changed something");
     }
-    bars::figure("S3", format!("{} ways to spoil a value", cases.len()));
+    tier::figure(format!("{} ways to spoil a value", cases.len()));
     // Of another setting of the same system, then put right again.
     stored.move_setting(a, 3, 303);
     let before = page(&admin, "pageSize=1").await["totalCount"].clone();
@@ -90,8 +90,8 @@ async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
 }
 
 #[test]
-fn s6_no_nonce_comes_twice_and_equal_secrets_look_different() {
-    let count = bars::size(40_000, 1_000_000);
+fn no_nonce_comes_twice_and_equal_secrets_look_different() {
+    let count = tier::size(40_000, 1_000_000);
     let folder = tempfile::tempdir().expect("a folder");
     let ring = Keyring::create(&folder.path().join("jim.keys")).expect("made");
     let (mut nonces, mut texts) = (HashSet::new(), HashSet::new());
@@ -135,7 +135,7 @@ fn sweep(place: &Place, secrets: &[Vec<u8>], when: &str) -> usize {
 const CHANGES: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s2_k8_no_password_and_no_key_lies_in_any_file() {
+async fn no_password_and_no_key_lies_in_any_file() {
     let sandbox = Sandbox::start(Options::sample()).await.expect("the sandbox starts");
     let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK).with("JIM_LOG_FILTER", "trace");
     fs::create_dir(place.path("temporary")).expect("a folder");
@@ -204,13 +204,13 @@ async fn s2_k8_no_password_and_no_key_lies_in_any_file() {
     looked += sweep(&place, &secrets, "after a rotation");
     assert_eq!(place.serve().stop().code, Some(0));
     looked += sweep(&place, &secrets, "after a stop");
-    bars::figure("S2", format!("{} secrets in {looked} files", secrets.len()));
+    tier::figure(format!("{} secrets in {looked} files", secrets.len()));
     assert!(looked > 20 && secrets.len() > CHANGES);
 }
 
 /// Whoever has the file but not the keyring cannot try keys that they guess: the hash is not one of the key alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn k8_a_hash_is_not_one_of_the_key_alone() {
+async fn a_hash_is_not_one_of_the_key_alone() {
     let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK);
     let server = Process::start(place.command(&["serve"]));
     server.client(WEAK).get(SYSTEMS).await.expect_status(200);

@@ -89,7 +89,7 @@ pub async fn is_served(to: SocketAddr, trusted: &Certificate) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h13_http_1_1_over_tls_1_2_and_1_3() {
+async fn http_1_1_over_tls_1_2_and_1_3() {
     let own = certificate();
     let server = place(&own).serve();
     let to = address(&server);
@@ -122,7 +122,7 @@ async fn h13_http_1_1_over_tls_1_2_and_1_3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h13_handshakes_that_stall_are_cut_and_hold_up_nobody() {
+async fn handshakes_that_stall_are_cut_and_delay_no_other() {
     let own = certificate();
     let server = place(&own).serve();
     let to = address(&server);
@@ -150,7 +150,7 @@ async fn h13_handshakes_that_stall_are_cut_and_hold_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h13_a_certificate_is_replaced_under_load_and_a_broken_one_is_not() {
+async fn a_certificate_is_replaced_under_load_and_a_broken_one_is_not() {
     let (first, second, third) = (Arc::new(certificate()), Arc::new(certificate()), certificate());
     let place = place(&first);
     let server = place.serve();

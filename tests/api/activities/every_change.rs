@@ -185,7 +185,7 @@ fn text(body: &Option<Value>) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g1_one_activity_for_each_change_and_none_for_what_is_refused() {
+async fn one_activity_for_each_change_and_none_for_what_is_refused() {
     let world = World::start().await;
     let admin = world.app.admin();
     let nobody = world.app.with_roles("nobody", &[]).await;
@@ -232,7 +232,7 @@ async fn g1_one_activity_for_each_change_and_none_for_what_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g1_no_change_without_its_activity() {
+async fn no_change_without_its_activity() {
     let world = World::start().await;
     let admin = world.app.admin();
     world.refuse(&["activities"], true);
@@ -250,7 +250,7 @@ async fn g1_no_change_without_its_activity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g1_no_activity_without_its_change() {
+async fn no_activity_without_its_change() {
     let world = World::start().await;
     let admin = world.app.admin();
     let tables = [

@@ -1,6 +1,6 @@
 //! API keys and roles: their bodies, when a change acts, the last Administrator, and what a request costs.
 
-mod bars;
+mod operators;
 mod uses;
 
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
-//! `jim.toml` with every kind of mistake in it (O5): it is read as it says, or refused by the line or the key.
+//! `jim.toml` with every kind of mistake in it: it is read as it says, or refused by the line or the key.
 
 use std::path::Path;
 
 use jim::config::Config;
 
-use crate::bars;
 use crate::support::program::{Dice, Place};
+use crate::tier;
 
 /// How many files are read, of which few by the program itself.
 const FILES: usize = 2_000;
@@ -189,7 +189,7 @@ fn says_where(problems: &str, file: &Path, what: &str) {
 }
 
 #[test]
-fn o5_mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
+fn mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
     let mut dice = Dice::new("CONFIG_SEED");
     let place = place();
     let file = place.path("jim.toml");
@@ -238,11 +238,8 @@ fn o5_mutated_files_are_read_as_they_say_or_refused_by_line_or_key() {
     }
     assert!(swapped > 0 && good > swapped, "{swapped} of {good} say what the file as it is says");
     assert!(good > FILES / 20 && refused > FILES / 4 && started > STARTED / 2);
-    bars::figure(
-        "O5",
-        format!(
-            "{FILES} files: {good} read, {refused} refused by line or key, {started} of them by the program with 78, 0 \
+    tier::figure(format!(
+        "{FILES} files: {good} read, {refused} refused by line or key, {started} of them by the program with 78, 0 \
          panics, longest text {longest} bytes"
-        ),
-    );
+    ));
 }

@@ -6,12 +6,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::database::{Database, damage, invariants};
 use crate::support::directory::Sandbox;
 use crate::support::killed;
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
+use crate::tier;
 
 const USERINFO: &str = "/api/v1/userinfo";
 const KEYS: &str = "/api/v1/apikeys";
@@ -87,7 +87,7 @@ fn mode(place: &Place, name: &str) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s4_a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
+async fn a_rotation_seals_everything_anew_and_every_key_goes_on_working() {
     let filled = Filled::with(3).await;
     let place = &filled.place;
     let (first, before) = (filled.kids(), place.read("jim.keys"));
@@ -159,7 +159,7 @@ async fn a_rotation_needs_a_stopped_server_and_a_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_does_not_open_or_a_keyring_that_cannot_be_replaced_is_78_and_changes_nothing() {
+async fn what_cannot_be_opened_or_replaced_is_78_and_changes_nothing() {
     let filled = Filled::with(2).await;
     let place = &filled.place;
     let (sound, keyring) = (place.read("jim.db"), place.read("jim.keys"));
@@ -199,7 +199,7 @@ async fn a_value_that_does_not_open_or_a_keyring_that_cannot_be_replaced_is_78_a
 
 /// After a rotation the keyring of before is one that lacks a key, and so is one without the older key.
 #[tokio::test(flavor = "multi_thread")]
-async fn s5_a_keyring_that_lacks_one_of_two_keys_is_78_and_nothing_is_touched() {
+async fn a_keyring_that_lacks_one_of_two_keys_is_78_and_nothing_is_touched() {
     let filled = Filled::with(1).await;
     let place = &filled.place;
     place.run(&["rotate-key"]).told();
@@ -221,7 +221,7 @@ async fn s5_a_keyring_that_lacks_one_of_two_keys_is_78_and_nothing_is_touched() 
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a2_s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readable_and_is_finished_later() {
+async fn a_rotation_killed_at_any_call_leaves_every_secret_readable() {
     let filled = Filled::with(4).await;
     let place = &filled.place;
     let (database, keyring) = (place.read("jim.db"), place.read("jim.keys"));
@@ -265,7 +265,7 @@ async fn a2_s4_a_rotation_that_is_killed_at_any_call_leaves_every_secret_readabl
     };
     let files = ["jim.db-wal", "jim.db"];
     let kills = tokio::task::block_in_place(|| killed::at_every_call(place, &["rotate-key"], &files, prepare, inspect));
-    bars::figure("A2", format!("{kills} kills of a rotation"));
+    tier::figure(format!("{kills} kills of a rotation"));
     println!("{kills} kills, {begun} with the key made and nothing sealed with it, {done} after the commit");
     assert!(begun > 5 && done > 0 && kills > begun + done, "the kills did not meet the rotation");
 }

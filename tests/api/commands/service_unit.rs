@@ -9,10 +9,10 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::bars;
 use crate::support::directory::{Certificate, Options, Sandbox, Tls};
 use crate::support::program::{Place, Process, program};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
+use crate::tier;
 use crate::tls_listener;
 
 const PAGE: &str = include_str!("../../../src/guide/service.md");
@@ -32,14 +32,14 @@ fn analysed(arguments: &[&str]) -> (bool, String) {
 
 #[test]
 #[ignore = "needs systemd-analyze"]
-fn o4_the_unit_is_confined() {
+fn the_unit_is_confined() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("jim.service");
     // The program need not be installed here.
     fs::write(&path, unit().replace("/usr/local/bin/jim", "/bin/true")).expect("written");
     let path = path.to_str().expect("text");
     let (good, told) = analysed(&["security", "--offline=true", "--threshold=15", path]);
-    bars::figure("O4", told.lines().last().unwrap_or_default());
+    tier::figure(told.lines().last().unwrap_or_default());
     assert!(good, "{told}");
     // A threshold that it cannot meet shows that the figure is looked at.
     assert!(!analysed(&["security", "--offline=true", "--threshold=5", path]).0);
@@ -83,7 +83,7 @@ fn signal(server: &Process, signal: Signal) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs systemd-analyze and strace"]
-async fn o4_no_system_call_is_made_that_the_unit_forbids() {
+async fn no_system_call_is_made_that_the_unit_forbids() {
     let (place, sandbox) = (Place::new().with("JIM_FILES_ROOT", "files"), sample().await);
     fs::create_dir(place.path("files")).expect("a folder");
     place.write("files/people.csv", "id,name\n1,Ann\n");
@@ -170,7 +170,7 @@ async fn o4_no_system_call_is_made_that_the_unit_forbids() {
     assert!(made.contains("fsync") && made.contains("accept4") && made.len() > 40, "{made:?}");
     let forbidden: Vec<_> = made.difference(&allowed).collect();
     println!("{made:?}");
-    bars::figure("O4", format!("{} system calls, {} of them outside the list", made.len(), forbidden.len()));
+    tier::figure(format!("{} system calls, {} of them outside the list", made.len(), forbidden.len()));
     assert!(forbidden.is_empty(), "{forbidden:?}");
 }
 

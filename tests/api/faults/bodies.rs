@@ -1,4 +1,4 @@
-//! Request bodies far beyond the limit, over a bare socket against the program as it is shipped (H4): what they cost,
+//! Request bodies far beyond the limit, over a bare socket against the program as it is shipped: what they cost,
 //! what answers them, and that others are served afterwards.
 
 use std::fs;
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::bars;
 use crate::support::SYSTEMS;
 use crate::support::program::{HANG, Place, Process};
+use crate::tier;
 
 const HUGE: u64 = 512 * 1024 * 1024;
 const PIECE: usize = 64 * 1024;
@@ -147,7 +147,7 @@ async fn push(server: &Process, key: Option<&str>, form: Form) -> Cost {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h4_half_a_gibibyte_is_refused_and_hardly_read() {
+async fn half_a_gibibyte_is_refused_and_hardly_read() {
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let server = place.serve();
     let key = server.key();
@@ -159,14 +159,14 @@ async fn h4_half_a_gibibyte_is_refused_and_hardly_read() {
     }
     for form in [Form::Declared, Form::Chunked] {
         let cost = push(&server, None, form).await;
-        bars::figure("H4", format!("{form:?} without a key: {cost}"));
+        tier::figure(format!("{form:?} without a key: {cost}"));
         assert_eq!((cost.status, cost.body["code"].as_str()), (401, Some("UNAUTHORISED")));
         assert!((1..=64 * 1024).contains(&cost.read), "{form:?}: {} bytes were read", cost.read);
         assert!(cost.accepted < 4 * 1024 * 1024, "{form:?}: {} bytes left this side", cost.accepted);
         assert!(cost.grew <= 1024 + MARGIN, "{form:?}: {} KiB", cost.grew);
 
         let cost = push(&server, Some(&key), form).await;
-        bars::figure("H4", format!("{form:?} with a key: {cost}"));
+        tier::figure(format!("{form:?} with a key: {cost}"));
         assert_eq!((cost.status, cost.body["code"].as_str()), (413, Some("PAYLOAD_TOO_LARGE")));
         assert!(cost.accepted < 32 * 1024 * 1024, "{form:?}: {} bytes left this side", cost.accepted);
         assert!(cost.grew <= 6 * 1024 + MARGIN, "{form:?}: {} KiB", cost.grew);

@@ -9,10 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::database::{Database, invariants};
 use crate::support::program::{HANG, Place, Process};
 use crate::support::{Client, SYSTEMS};
+use crate::tier;
+
+/// Budgets: until the server says that it is not ready, until it is ready again, and of each answer of "live".
+const NOT_READY_WITHIN: Duration = Duration::from_secs(2);
+const READY_WITHIN: Duration = Duration::from_secs(10);
+const LIVE_WITHIN: Duration = Duration::from_millis(50);
 
 const READY: &str = "/api/v1/health/ready";
 const LIVE: &str = "/api/v1/health/live";
@@ -196,7 +201,7 @@ impl Load {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root, to mount a small file system"]
-async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
+async fn a_full_disk_refuses_changes_and_heals() {
     let small = Small::new();
     let place = small.place();
     let server = place.serve();
@@ -223,9 +228,8 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
         kept.len(),
         load.read
     );
-    bars::judged("A7", until_ready <= Duration::from_secs(10), &told);
-    let seen_in_time = until_refused <= Duration::from_secs(2) && until_ready <= Duration::from_secs(10);
-    bars::judged("O7", slowest <= Duration::from_millis(50) && seen_in_time, &told);
+    let seen_in_time = until_refused <= NOT_READY_WITHIN && until_ready <= READY_WITHIN;
+    tier::budget(slowest <= LIVE_WITHIN && seen_in_time, &told);
     server.log_line("the disk takes changes again");
     server.kill();
     assert!(!place.run(&["check"]).told().contains("FAULT"));
@@ -238,7 +242,7 @@ async fn a7_a_disk_that_fills_up_refuses_changes_and_heals() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root, to mount a small file system"]
-async fn a7_on_a_full_disk_a_key_can_still_be_verified() {
+async fn on_a_full_disk_a_key_can_still_be_verified() {
     let small = Small::new();
     let place = small.place();
     let server = place.serve();
@@ -253,7 +257,7 @@ async fn a7_on_a_full_disk_a_key_can_still_be_verified() {
 
 #[test]
 #[ignore = "needs root, to mount a small file system"]
-fn a8_a_disk_that_is_full_at_the_start_is_74_and_never_damage() {
+fn a_full_disk_at_the_start_is_74_and_never_damage() {
     let small = Small::new();
     let place = small.place();
     small.fill();
@@ -273,7 +277,7 @@ fn a8_a_disk_that_is_full_at_the_start_is_74_and_never_damage() {
 /// The n-th synchronisation of the writer fails, once.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
+async fn a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
     let (mut met, mut reopened) = (0, 0);
     for nth in 1..=12 {
         let (place, key) = Place::used();
@@ -315,6 +319,6 @@ async fn a9_a_failed_synchronisation_is_no_2xx_and_everything_is_read_anew() {
         let calls = String::from_utf8_lossy(&place.read("calls")).into_owned();
         println!("{nth}: {} injected", calls.matches("INJECTED").count());
     }
-    bars::figure("A9", format!("{met} changes met with it, {reopened} times opened anew"));
+    tier::figure(format!("{met} changes met with it, {reopened} times opened anew"));
     assert!(met > 3 && met == reopened);
 }

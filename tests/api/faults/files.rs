@@ -7,10 +7,14 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::bars;
 use crate::support::database::damage;
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, sample, sandbox_settings};
+use crate::tier;
+
+/// Budgets of refusing a damaged file and one that another process holds.
+const DAMAGE_FOUND_WITHIN: Duration = Duration::from_secs(2);
+const LOCK_FOUND_WITHIN: Duration = Duration::from_secs(1);
 
 const USERINFO: &str = "/api/v1/userinfo";
 /// Nobody, on every Linux.
@@ -37,7 +41,7 @@ fn is_in_use(database: &[u8], page: usize) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
+async fn a_damaged_database_is_65_and_stays_as_it_is() {
     let (place, _) = filled().await;
     let sound = place.read("jim.db");
     let mut cases: Vec<(String, Vec<u8>)> = vec![
@@ -50,10 +54,10 @@ async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
         cases.push((format!("cut at {at}"), sound[..at].to_vec()));
     }
     let pages = sound.len() / 4096;
-    for page in (1..pages).step_by(bars::size(17, 1)).chain([2, pages - 1]) {
+    for page in (1..pages).step_by(tier::size(17, 1)).chain([2, pages - 1]) {
         cases.push((format!("cut after page {page}"), sound[..page * 4096].to_vec()));
     }
-    for page in (1..pages).step_by(bars::size(17, 1)).filter(|page| is_in_use(&sound, *page)) {
+    for page in (1..pages).step_by(tier::size(17, 1)).filter(|page| is_in_use(&sound, *page)) {
         let mut bent = sound.clone();
         bent[page * 4096..page * 4096 + 64].fill(0xff);
         cases.push((format!("head of page {page} overwritten"), bent));
@@ -83,8 +87,8 @@ async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
             assert_eq!(place.kept(), before, "{what}, {command:?}");
         }
     }
-    bars::figure("B1", format!("{damaged} damaged or foreign files: each 65 from three commands, each unchanged"));
-    bars::judged("B1", slowest <= Duration::from_secs(2), format!("slowest refusal {slowest:?}"));
+    tier::figure(format!("{damaged} damaged or foreign files: each 65 from three commands, each unchanged"));
+    tier::budget(slowest <= DAMAGE_FOUND_WITHIN, format!("slowest refusal {slowest:?}"));
     let newer = "newer version";
     damage::later_version(&place.path("new.db"));
     place.write("jim.db", place.read("new.db"));
@@ -93,12 +97,12 @@ async fn b1_a_damaged_database_is_65_and_stays_as_it_is() {
 
 /// A flipped byte in the value of a row is beyond what SQLite can see; all else is refused or harmless.
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_flipped_bytes_never_bring_it_down() {
+async fn flipped_bytes_never_bring_it_down() {
     let (place, key) = filled().await;
     let sound = place.read("jim.db");
     let mut dice = Dice::new("FLIPS_SEED");
     let (mut refused, mut served) = (0, 0);
-    let rounds = bars::size(60, 400);
+    let rounds = tier::size(60, 400);
     for round in 0..rounds {
         let mut bent = sound.clone();
         // Structure sits at the beginning of pages, values everywhere.
@@ -127,12 +131,12 @@ async fn b1_flipped_bytes_never_bring_it_down() {
             refused += 1;
         }
     }
-    bars::figure("B1", format!("{rounds} files with a flipped bit: {refused} refused and unchanged, {served} served"));
+    tier::figure(format!("{rounds} files with a flipped bit: {refused} refused and unchanged, {served} served"));
     assert!(refused > 0);
 }
 
 #[test]
-fn b1_a_write_ahead_file_without_its_database_is_65() {
+fn a_write_ahead_file_without_its_database_is_65() {
     let (place, _) = Place::used();
     fs::rename(place.path("jim.db"), place.path("jim.db-wal")).expect("renamed");
     let before = place.kept();
@@ -153,7 +157,7 @@ fn b1_a_write_ahead_file_without_its_database_is_65() {
 
 /// A write-ahead file of another database, left by a kill.
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_a_write_ahead_file_of_another_database_changes_nothing() {
+async fn a_write_ahead_file_of_another_database_changes_nothing() {
     let (place, _) = filled().await;
     let (other, key) = Place::used();
     let server = other.serve();
@@ -177,9 +181,9 @@ async fn b1_a_write_ahead_file_of_another_database_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b2_a_second_process_is_75_and_a_kill_frees_the_lock() {
+async fn a_second_process_is_75_and_a_kill_frees_the_lock() {
     let (place, key) = Place::used();
-    let (rounds, mut slowest) = (bars::size(10, 50), Duration::ZERO);
+    let (rounds, mut slowest) = (tier::size(10, 50), Duration::ZERO);
     for _ in 0..rounds {
         // At once after the kill of the one before.
         let server = place.serve();
@@ -196,13 +200,13 @@ async fn b2_a_second_process_is_75_and_a_kill_frees_the_lock() {
         server.client(&key).get(USERINFO).await.expect_status(200);
         server.kill();
     }
-    bars::figure("B2", format!("{} second processes on {rounds} servers that were killed", rounds * 3));
-    bars::judged("B2", slowest <= Duration::from_secs(1), format!("slowest refusal {slowest:?}"));
+    tier::figure(format!("{} second processes on {rounds} servers that were killed", rounds * 3));
+    tier::budget(slowest <= LOCK_FOUND_WITHIN, format!("slowest refusal {slowest:?}"));
     assert_eq!(place.serve().stop().code, Some(0));
 }
 
 #[test]
-fn b7_links_and_folders_that_everybody_may_write_are_refused() {
+fn links_and_world_writable_folders_are_refused() {
     let (place, _) = Place::used();
     fs::rename(place.path("jim.db"), place.path("real.db")).expect("renamed");
     symlink(place.path("real.db"), place.path("jim.db")).expect("a link");
@@ -234,7 +238,7 @@ fn b7_links_and_folders_that_everybody_may_write_are_refused() {
 }
 
 #[test]
-fn s5_without_its_keyring_a_database_is_not_touched() {
+fn without_its_keyring_a_database_is_not_touched() {
     let (place, _) = Place::used();
     let (other, _) = Place::used();
     let right = place.read("jim.keys");

@@ -1,4 +1,4 @@
-//! Bar a11: a panic costs the request that it happened in, and nothing else.
+//! A panic costs the request that it happened in, and nothing else.
 //!
 //! The program has no switch for panics, so they come in where the tests stand anyway: the clock that every handler
 //! looks at, the log that handlers and the tasks of a directory's connection write, the closures that run on the
@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::bars;
 use crate::support::case::{activities, activities_of};
 use crate::support::database::delete_systems;
 use crate::support::directory::{Answer, Certificate, Faults, Mischief, Options, Sandbox, SearchFault};
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
+use crate::tier;
 
 /// A log that panics at the next line with this text.
 #[derive(Clone, Default)]
@@ -127,7 +127,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a11_a_panic_in_any_handler_is_that_answer_alone() {
+async fn a_panic_in_any_handler_is_that_answer_alone() {
     let clocks = Clocks::default();
     let world = World::start(Setup { clock: Some(clocks.clone()), ..Setup::default() }).await;
     let (admin, selected) = (world.app.admin(), Some(json!({ "selected": true })));
@@ -171,11 +171,11 @@ async fn a11_a_panic_in_any_handler_is_that_answer_alone() {
         assert_eq!(answer.status, request.status, "{} {}: {}", request.method, request.path, answer.body);
     }
     world.is_unharmed().await;
-    bars::figure("A11", format!("{} handlers panicked at the clock: 500 each, the next request good", requests.len()));
+    tier::figure(format!("{} handlers panicked at the clock: 500 each, the next request good", requests.len()));
 }
 
 #[test]
-fn a11_a_panic_behind_the_work_of_a_handler_is_that_answer_alone() {
+fn a_panic_behind_the_work_of_a_handler_is_that_answer_alone() {
     let mine = Mine::default();
     with_log(&mine, behind_the_work(&mine));
 }
@@ -230,11 +230,11 @@ async fn behind_the_work(mine: &Mine) {
         assert_eq!(answer.status, next.status, "{line}: {}", answer.body);
     }
     world.is_unharmed().await;
-    bars::figure("A11", format!("{} handlers panicked at a line of the log: 500 each", lines.len()));
+    tier::figure(format!("{} handlers panicked at a line of the log: 500 each", lines.len()));
 }
 
 #[test]
-fn a11_a_panic_in_a_task_of_a_connection_is_that_import_alone() {
+fn a_panic_in_a_task_of_a_connection_is_that_import_alone() {
     let mine = Mine::default();
     with_log(&mine, in_a_connection(&mine));
 }
@@ -275,12 +275,12 @@ async fn in_a_connection(mine: &Mine) {
         import().await.expect_status(200);
     }
     world.is_unharmed().await;
-    bars::figure("A11", format!("{count} panics in the tasks of a directory's connection: 500 each"));
+    tier::figure(format!("{count} panics in the tasks of a directory's connection: 500 each"));
 }
 
 /// More of them than there are connections: one that got lost would be missed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a11_a_panic_over_the_database_costs_no_connection() {
+async fn a_panic_over_the_database_costs_no_connection() {
     const TIMES: usize = 12;
     fn break_down<T>() -> Result<T> {
         panic!("on purpose")
@@ -301,5 +301,5 @@ async fn a11_a_panic_over_the_database_costs_no_connection() {
     let all = (0..32).map(|_| async { world.app.admin().get(SYSTEMS).await.expect_status(200) });
     futures_util::future::join_all(all).await;
     world.is_unharmed().await;
-    bars::figure("A11", format!("{} panics on the connections of the database: no connection lost", 4 * TIMES));
+    tier::figure(format!("{} panics on the connections of the database: no connection lost", 4 * TIMES));
 }

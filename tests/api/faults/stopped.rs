@@ -1,4 +1,4 @@
-//! Bar a10: asked to stop in the middle of everything. What was acknowledged is there, an import that ran is whole or
+//! Asked to stop in the middle of everything. What was acknowledged is there, an import that ran is whole or
 //! not at all, and the program ends in order.
 
 use std::collections::BTreeSet;
@@ -9,11 +9,14 @@ use rustix::process::Signal;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::bars;
 use crate::support::database::Database;
 use crate::support::directory::{Faults, Options, Sandbox, Tree};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, client, sandbox_settings};
+use crate::tier;
+
+/// Budget of a stop.
+const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 const WRITERS: usize = 20;
 const UNITS: usize = 60;
@@ -113,8 +116,8 @@ async fn directory() -> Arc<Sandbox> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a10_a_stop_under_load_loses_nothing() {
-    let stops = bars::size(6, 100);
+async fn a_stop_under_load_loses_nothing() {
+    let stops = tier::size(6, 100);
     let sandbox = directory().await;
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let (mut server, key) = serve(&place, &sandbox).await;
@@ -166,13 +169,13 @@ async fn a10_a_stop_under_load_loses_nothing() {
         "{stops} stops under load, {running} of them during an import, {writes} writes, 0 acknowledged \
         ones lost; exit 0 after {slowest:?} at most"
     );
-    bars::judged("A10", slowest <= Duration::from_secs(10), told);
+    tier::budget(slowest <= STOPPED_WITHIN, told);
     assert!(running > 0 && writes > stops * WRITERS, "the load was no load");
 }
 
 /// An import that gets no answer is not waited for beyond the time that all requests have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a10_a_stop_waits_for_no_directory() {
+async fn a_stop_waits_for_no_directory() {
     let sandbox = directory().await;
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let (server, key) = serve(&place, &sandbox).await;
@@ -191,7 +194,7 @@ async fn a10_a_stop_waits_for_no_directory() {
     let took = begun.elapsed();
     assert_eq!(done.code, Some(0), "{done:?}");
     assert!(import.await.expect("the caller ends").is_err(), "nothing was imported, and nothing may say so");
-    bars::judged("A10", took <= Duration::from_secs(10), format!("with an import that hangs: exit 0 after {took:?}"));
+    tier::budget(took <= STOPPED_WITHIN, format!("with an import that hangs: exit 0 after {took:?}"));
     assert_eq!(stored(&place).containers().len(), UNITS);
     let server = Process::start(place.command(&["serve"]));
     let systems = server.client(&key).get(SYSTEMS).await.expect_status(200);

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::key_text::{unknown_id, with_crc, wrong_secret};
 use crate::support::program::HANG;
 use crate::support::{Client, Clocks, SYSTEMS, Setup, TestApp};
+use crate::tier;
 
 const USERINFO: &str = "/api/v1/userinfo";
 
@@ -23,7 +23,7 @@ async fn key_id(app: &TestApp, name: &str) -> String {
 const WAYS: [(&str, u16); 4] = [("disable", 401), ("delete", 401), ("demote", 403), ("expire", 401)];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn k3_no_request_that_starts_after_a_revocation_is_accepted() {
+async fn no_request_that_starts_after_a_revocation_is_accepted() {
     let app = TestApp::start().await.without_limits().await;
     let mut accepted_before = 0;
     for round in 0..25 {
@@ -84,7 +84,7 @@ async fn k3_no_request_that_starts_after_a_revocation_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn k6_after_a_restart_one_key_costs_one_argon2_run() {
+async fn after_a_restart_one_key_costs_one_argon2_run() {
     let app = TestApp::start().await;
     app.admin().get(SYSTEMS).await.expect_status(200);
     let app = app.restart().await;
@@ -138,7 +138,7 @@ async fn timed(client: &Client, path: &str, count: usize, status: u16) -> Vec<Du
 
 /// A short form that prints its figures; unoptimised they mean little.
 #[tokio::test(flavor = "multi_thread")]
-async fn k2_a_remembered_key_costs_little() {
+async fn a_remembered_key_costs_little() {
     let app = TestApp::start().await;
     let admin = app.admin();
     admin.get(USERINFO).await.expect_status(200);
@@ -149,13 +149,13 @@ async fn k2_a_remembered_key_costs_little() {
         with.extend(timed(&admin, USERINFO, 100, 200).await);
         without.extend(timed(&app.stranger(), "/api/v1/health/version", 100, 200).await);
     }
-    bars::figure("K2", format!("with a key {}, without {}, in {:?}", shares(with), shares(without), begun.elapsed()));
+    tier::figure(format!("with a key {}, without {}, in {:?}", shares(with), shares(without), begun.elapsed()));
     assert_eq!(app.app.keys.argon2_runs(), runs);
 }
 
 /// A short form: a thousand keys of each kind in place of five thousand a second.
 #[tokio::test(flavor = "multi_thread")]
-async fn k4_garbage_costs_no_argon2_run_and_no_memory() {
+async fn garbage_costs_no_argon2_run_and_no_memory() {
     let app = TestApp::start().await;
     let admin = app.admin();
     let quiet = timed(&admin, USERINFO, 200, 200).await;
@@ -180,16 +180,13 @@ async fn k4_garbage_costs_no_argon2_run_and_no_memory() {
         for lane in lanes {
             lane.await.expect("a lane ends");
         }
-        bars::figure(
-            "K4",
-            format!("limiter {enabled}: quiet {}, under garbage {}", shares(quiet.clone()), shares(honest)),
-        );
+        tier::figure(format!("limiter {enabled}: quiet {}, under garbage {}", shares(quiet.clone()), shares(honest)));
     }
     assert_eq!(app.app.keys.argon2_runs(), runs);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn k5_wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
+async fn wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
     let clock = Clocks::default();
     let app =
         TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await.without_limits().await;
@@ -220,7 +217,7 @@ async fn k5_wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
             status => panic!("{status}"),
         }
     }
-    bars::figure("K5", format!("remembered {}, another's first {}", shares(honest), shares(cold)));
+    tier::figure(format!("remembered {}, another's first {}", shares(honest), shares(cold)));
     // None is refused before ten have had their turn: where none was busy, ten are verified and 190 refused.
     assert!(verified <= 10 && verified + busy >= 10 && refused > 0, "{verified}, {refused}, {busy}");
     for n in 200 + verified..210 {
@@ -238,7 +235,7 @@ async fn k5_wrong_secrets_of_a_known_id_are_verified_ten_times_a_minute() {
 
 /// A short form that prints how far apart the two are: Welch's t of the times.
 #[tokio::test(flavor = "multi_thread")]
-async fn k7_a_refusal_does_not_tell_where_a_key_is_wrong() {
+async fn a_refusal_does_not_tell_where_a_key_is_wrong() {
     let clock = Clocks::default();
     let app =
         TestApp::start_with(Setup { clock: Some(clock.clone()), ..Setup::default() }).await.without_limits().await;
@@ -267,5 +264,5 @@ async fn k7_a_refusal_does_not_tell_where_a_key_is_wrong() {
         let mean = times.iter().sum::<f64>() / n;
         (mean, times.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / (n - 1.0) / n)
     });
-    bars::figure("K7", format!("t = {:.2} over {} pairs", (first.0 - last.0) / (first.1 + last.1).sqrt(), 40));
+    tier::figure(format!("t = {:.2} over {} pairs", (first.0 - last.0) / (first.1 + last.1).sqrt(), 40));
 }

@@ -1,4 +1,4 @@
-//! Bar c7: a steady load for half an hour. Nothing grows, nothing fails.
+//! A steady load for half an hour. Nothing grows, nothing fails.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,17 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-use crate::bars;
 use crate::support::database::invariants;
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::outside::resident;
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{Client, SYSTEMS, sandbox_settings};
+use crate::tier;
+
+/// Budgets: MiB of memory in ten minutes, files and threads more or less than in the middle, MiB of write-ahead file.
+const MEMORY: f64 = 1.0;
+const HANDLES: i64 = 5;
+const WRITE_AHEAD: f64 = 64.0;
 
 /// Requests of a second.
 const RATE: u64 = 200;
@@ -150,7 +155,7 @@ async fn start(place: &Place, sandbox: &Sandbox) -> (Process, Vec<Client>, Vec<i
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "half an hour, or SOAK_MINUTES"]
-async fn c7_nothing_grows_under_a_steady_load_in_full() {
+async fn nothing_grows_under_a_steady_load_in_full() {
     let minutes: u64 = std::env::var("SOAK_MINUTES").ok().and_then(|m| m.parse().ok()).unwrap_or(30);
     let all = Duration::from_secs(60 * minutes);
     let warm_up = if minutes >= 20 { 5.0 } else { minutes as f64 / 3.0 };
@@ -225,7 +230,7 @@ async fn c7_nothing_grows_under_a_steady_load_in_full() {
     let (slope, wal) = (slope(&warm), samples.iter().map(|s| s.wal).fold(0.0, f64::max));
     let (files, threads) = (deviation(&warm, |s| s.files), deviation(&warm, |s| s.threads));
     let told = format!("{minutes} min, {answers} answers ({rate:.0}/s), {rounds} imports, {} answers 5xx", counts[5]);
-    bars::judged("C7", rate >= 0.95 * RATE as f64, told);
+    tier::budget(rate >= 0.95 * RATE as f64, told);
     // What caches hold is given back once nothing is asked for; what leaked is not. The connections that read are
     // closed after half a minute, and looked at every half minute.
     tokio::time::sleep(Duration::from_secs(65)).await;
@@ -234,10 +239,10 @@ async fn c7_nothing_grows_under_a_steady_load_in_full() {
         "memory {:.1} to {:.1} MiB, {slope:+.2} MiB per 10 min, {quiet:.1} MiB when it is quiet again",
         first.memory, last.memory
     );
-    bars::judged("C7", slope <= 1.0, told);
+    tier::budget(slope <= MEMORY, told);
     let told =
         format!("files {} ±{files}, threads {} ±{threads}, write-ahead file {wal:.1} MiB", last.files, last.threads);
-    bars::judged("C7", files <= 5 && threads <= 5 && wal <= 64.0, told);
+    tier::budget(files <= HANDLES && threads <= HANDLES && wal <= WRITE_AHEAD, told);
     assert_eq!(counts[5], 0, "answers 5xx");
     assert!(counts[2] > 0 && counts[4] > 0 && rounds > 1, "the load was no load: {counts:?}");
     assert_eq!(server.stop().code, Some(0));
@@ -246,7 +251,7 @@ async fn c7_nothing_grows_under_a_steady_load_in_full() {
 }
 
 #[test]
-fn c7_growth_is_seen() {
+fn growth_is_seen() {
     let at =
         |minute: usize, memory: f64, files: i64| Sample { minute: minute as f64, memory, files, threads: 9, wal: 0.0 };
     let leak: Vec<Sample> = (5..30).map(|m| at(m, 30.0 + 0.2 * m as f64, 20 + m as i64)).collect();

@@ -1,19 +1,19 @@
-//! Bar c3: many updates of one connected system at the same moment. Each is whole, and none undoes another.
+//! Many updates of one connected system at the same moment. Each is whole, and none undoes another.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
-use crate::bars;
 use crate::support::case::activities_of;
 use crate::support::{Client, SYSTEMS, TestApp};
+use crate::tier;
 
 /// Updates at one moment.
 const AT_ONCE: usize = 50;
 /// Rounds of it.
 fn rounds() -> usize {
-    bars::size(40, 200)
+    tier::size(40, 200)
 }
 /// Keys whose callers take turns.
 const CALLERS: usize = 8;
@@ -77,7 +77,7 @@ fn stored(app: &TestApp, id: i64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c3_what_is_stored_and_what_is_answered_is_of_one_update() {
+async fn what_is_stored_and_what_is_answered_is_of_one_update() {
     let (app, id, callers) = start().await;
     let mut last = BTreeSet::new();
     for round in 0..rounds() {
@@ -91,7 +91,7 @@ async fn c3_what_is_stored_and_what_is_answered_is_of_one_update() {
         last.insert(winner.unwrap_or_else(|| panic!("of no one update: {row}")));
         assert_eq!(fields(&app.admin().get(&format!("{SYSTEMS}/{id}")).await.expect_status(200)), row);
     }
-    bars::figure("C3", format!("{} rounds of {AT_ONCE}: each stored row is of one update", rounds()));
+    tier::figure(format!("{} rounds of {AT_ONCE}: each stored row is of one update", rounds()));
     // Else they came one after another.
     assert!(last.len() > 1, "the last one of each round was always {last:?}");
     assert_eq!(activities_of(&app, id, "Update").len(), rounds() * AT_ONCE, "each was accepted once");
@@ -135,7 +135,7 @@ fn shows(detail: &Value, change: &Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c3_no_change_of_another_field_is_lost() {
+async fn no_change_of_another_field_is_lost() {
     let (app, id, callers) = start().await;
     let mut before: Vec<Value> = Vec::new();
     for round in 0..rounds() {
@@ -161,7 +161,7 @@ async fn c3_no_change_of_another_field_is_lost() {
         assert!(lost.is_empty(), "lost in round {round}: {lost:?}");
         before = changes;
     }
-    bars::figure("C3", format!("{} rounds of {} different fields: 0 lost", rounds(), before.len()));
+    tier::figure(format!("{} rounds of {} different fields: 0 lost", rounds(), before.len()));
     assert_eq!(activities_of(&app, id, "Update").len(), rounds() * AT_ONCE, "each was accepted once");
     app.is_sound();
 }

@@ -25,7 +25,7 @@ pub struct Answer {
     pub raw: Vec<u8>,
 }
 
-/// What no error may tell (H12), in lower case: texts of the database, of JSON and of other libraries, names of crates,
+/// What no error may tell, in lower case: texts of the database, of JSON and of other libraries, names of crates,
 /// files of ours, values as Rust writes them. Whatever test draws an error draws it through this check.
 const LEAKS: &[&str] = &[
     // SQL and SQLite

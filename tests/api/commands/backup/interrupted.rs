@@ -1,12 +1,12 @@
 //! Killed at any call.
 
 use super::*;
-use crate::bars;
 use crate::support::{killed, sample};
+use crate::tier;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a2_b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
+async fn a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
     let (place, sandbox) = (Place::new(), sample().await);
     let (server, _) = imported(&place, &sandbox).await;
     // Beside a server there are fewer calls of its own; what it would do to the database is the same.
@@ -30,11 +30,10 @@ async fn a2_b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = tokio::task::block_in_place(|| killed::at_every_call(&place, &["backup", "b"], &[], prepare, inspect));
-    bars::figure("A2", format!("{kills} kills of a backup"));
-    bars::figure(
-        "B5",
-        format!("{kills} kills: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it"),
-    );
+    tier::figure(format!("{kills} kills of a backup"));
+    tier::figure(format!(
+        "{kills} kills: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it"
+    ));
     assert!(pieces > 20 && whole > 0, "the kills did not meet the backup");
     prepare();
     place.run(&["backup", "b"]).told();
@@ -45,7 +44,7 @@ async fn a2_b5_a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a2_b5_a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
+async fn a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
     let (place, _) = Place::used();
     place.run(&["backup", "b"]).told();
     let (fresh, wanted) = (Place::new(), place.read("b/jim.db"));
@@ -68,8 +67,8 @@ async fn a2_b5_a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = killed::at_every_call(&fresh, &["restore", &backup], &[], prepare, inspect);
-    bars::figure("A2", format!("{kills} kills of a restore"));
-    bars::figure("B5", format!("{kills} kills of a restore: {pieces} times a piece was left, {whole} times all of it"));
+    tier::figure(format!("{kills} kills of a restore"));
+    tier::figure(format!("{kills} kills of a restore: {pieces} times a piece was left, {whole} times all of it"));
     assert!(pieces >= 2 && whole > 0, "the kills did not meet the restore");
     prepare();
     fresh.run(&["restore", &backup]).told();

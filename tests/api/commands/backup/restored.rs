@@ -1,14 +1,17 @@
 //! Restoring one: everything comes back, and only what is whole.
 
 use std::os::unix::fs::symlink;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::*;
-use crate::bars;
 use crate::support::database::damage::{self, Damage};
 use crate::support::sample;
+use crate::tier;
+
+/// Budget of a restore with the start after it.
+const RESTORED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Everything that can be read, without when keys were last used.
 async fn everything(client: &Client) -> Vec<Value> {
@@ -40,12 +43,12 @@ async fn everything(client: &Client) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b6_a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
+async fn a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
     let (place, sandbox) = (Place::new(), sample().await);
     let (mut server, mut client) = imported(&place, &sandbox).await;
     let setting = json!({ "value": "77" });
     client.put("/api/v1/service-settings/RateLimiting.UnauthenticatedPerMinute", &setting).await.expect_status(200);
-    if bars::in_full() {
+    if tier::in_full() {
         assert_eq!(server.stop().code, Some(0));
         Database::writable(&place.path("jim.db")).fill(100 << 20);
         server = place.serve();
@@ -85,7 +88,7 @@ async fn b6_a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
         let answered = begun.elapsed();
         let mib = fresh.read("jim.db").len() >> 20;
         let told = format!("{name}, {mib} MiB: restored in {took:.2?}, an answer {answered:.2?} after the start");
-        bars::judged("B6", (took + answered).as_secs() < 10, told);
+        tier::budget(took + answered < RESTORED_WITHIN, told);
         assert_eq!(found["totalCount"], systems, "{name}");
         if systems == 1 {
             assert_eq!(everything(&client).await, before);
@@ -103,7 +106,7 @@ async fn b6_a_backup_and_the_keyring_are_all_that_a_fresh_place_needs() {
 
 /// A backup of before a rotation needs the key of that time, which the keyring still has.
 #[tokio::test(flavor = "multi_thread")]
-async fn b6_a_backup_outlives_a_rotation() {
+async fn a_backup_outlives_a_rotation() {
     let (place, sandbox) = (Place::new(), sample().await);
     let (server, client) = imported(&place, &sandbox).await;
     let key = client.key().to_owned();
@@ -138,7 +141,7 @@ async fn b6_a_backup_outlives_a_rotation() {
 }
 
 #[test]
-fn b7_a_restore_goes_to_a_free_place_with_its_keyring_only() {
+fn a_restore_goes_to_a_free_place_with_its_keyring_only() {
     let (place, _) = Place::used();
     place.run(&["backup", "b"]).told();
     let backup = place.path("b");
@@ -203,7 +206,7 @@ fn b7_a_restore_goes_to_a_free_place_with_its_keyring_only() {
 
 /// Whatever is done to a backup is told, and nothing of it reaches the place of the database.
 #[test]
-fn b7_a_damaged_or_edited_backup_is_65() {
+fn a_damaged_or_edited_backup_is_65() {
     let (place, _) = Place::used();
     place.run(&["backup", "b"]).told();
     let (copy, manifest) = (place.read("b/jim.db"), place.read("b/manifest"));

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::bars;
 use crate::support::database::damage;
 use crate::support::directory::{Options, Tree};
 use crate::support::{containers, sample};
+use crate::tier;
+
+/// Budget of writes beside a backup.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(50);
 
 const WRITERS: usize = 4;
 const ROUNDS: usize = 50;
@@ -17,7 +20,7 @@ const ROUNDS: usize = 50;
 /// Each writer moves one tick to and fro between two containers, in one transaction: in whatever moment a copy is
 /// taken, every pair has exactly one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn b4_beside_a_busy_server_every_backup_is_of_one_moment() {
+async fn beside_a_busy_server_every_backup_is_of_one_moment() {
     let base = "dc=busy,dc=example";
     let unit = |n: usize| format!("ou=u{n:02},{base}");
     let tree = (0..2 * WRITERS).fold(Tree::new().suffix(base), |tree, n| tree.ou(&unit(n)));
@@ -85,9 +88,8 @@ async fn b4_beside_a_busy_server_every_backup_is_of_one_moment() {
     }
     took.sort();
     let (p99, most) = (took[took.len() * 99 / 100], took[took.len() - 1]);
-    bars::judged(
-        "B4",
-        p99 <= Duration::from_millis(50),
+    tier::budget(
+        p99 <= WRITTEN_WITHIN,
         format!("{ROUNDS} of {ROUNDS} beside {during} commits in {copying:.1?}, write p99 {p99:.1?}, most {most:.1?}"),
     );
     assert!(during > ROUNDS && states.len() > 1, "the server was not busy: {during} commits, {states:?}");
@@ -95,7 +97,7 @@ async fn b4_beside_a_busy_server_every_backup_is_of_one_moment() {
 }
 
 #[test]
-fn b7_a_backup_is_its_owners_and_replaces_nothing() {
+fn a_backup_is_its_owners_and_replaces_nothing() {
     let (place, _) = Place::used();
     let done = Process::start(place.shell("umask 000; exec \"$@\"", &["backup", "loose"])).wait();
     done.told();
@@ -153,7 +155,7 @@ fn an_empty_folder_may_be_named_by_a_dot() {
 }
 
 #[test]
-fn b7_a_disk_that_takes_nothing_is_74_and_leaves_no_piece() {
+fn a_disk_that_takes_nothing_is_74_and_leaves_no_piece() {
     let (place, _) = Place::used();
     let before = place.kept();
     for blocks in [1, 40, 200] {

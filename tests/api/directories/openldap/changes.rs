@@ -19,7 +19,7 @@ fn lines(short: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l23_every_change_is_reported_and_stored() {
+async fn every_change_is_reported_and_stored() {
     let (app, slapd) = (TestApp::start().await, Slapd::start());
     add(&slapd, &TREE.map(dn).each_ref().map(String::as_str)).await;
     add(&slapd, &["ou=P,o=partners"]).await;

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::{add, changes, settings, stored, system};
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{import, told, warnings};
 use crate::support::slapd::{LIMITED_DN, LIMITED_PASSWORD, SUFFIX, Setup, Slapd};
+use crate::tier;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l23_what_is_hidden_is_kept() {
+async fn what_is_hidden_is_kept() {
     let (app, mut slapd) = (TestApp::start().await, Slapd::start());
     let dn = |rdns: &str| format!("{rdns},{SUFFIX}");
     let tree = ["ou=A", "ou=A1,ou=A", "ou=deep,ou=A1,ou=A", "ou=B"].map(dn);
@@ -49,7 +49,7 @@ async fn l23_what_is_hidden_is_kept() {
 /// OpenLDAP's size limit holds over all pages of a search.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l23_a_limited_account_never_removes() {
+async fn a_limited_account_never_removes() {
     for limits in [None, Some("size.soft=50 size.hard=50"), Some("size.pr=100 size.prtotal=unlimited")] {
         let setup = Setup { limits: limits.map(str::to_owned), ..Setup::default() };
         let (app, slapd) = (TestApp::start().await, Slapd::start_with(setup));
@@ -80,7 +80,7 @@ async fn l23_a_limited_account_never_removes() {
         app.set(id, &settings(&slapd.url())).await.expect_status(200);
         assert_eq!(changes(&app, id, "").await, [format!("- {}", dns[7])], "{limits:?}");
     }
-    bars::figure("L23", "size limits of 500 and 50 over all pages, and of 100 a page: 0 removals but the one");
+    tier::figure("size limits of 500 and 50 over all pages, and of 100 a page: 0 removals but the one");
 }
 
 /// The five-setting sample of the user's page, with host and port of this server.

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{settings, system};
-use crate::bars;
 use crate::support::case::{import, told};
 use crate::support::slapd::{SUFFIX, Slapd};
 use crate::support::{TestApp, containers};
+use crate::tier;
 
 const PIECES: [&str; 25] = [
     ")(objectClass=*",
@@ -74,7 +74,7 @@ fn searches(log: &str) -> Vec<(&str, &str, &str)> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l18_names_stay_names() {
+async fn names_stay_names() {
     let (app, slapd) = (TestApp::start().await, Slapd::start());
     let names = texts(500);
     let dn = |name: &str| format!("ou={},{SUFFIX}", escaped(name));
@@ -128,10 +128,10 @@ async fn l18_names_stay_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l18_bind_names_stay_bind_names() {
+async fn bind_names_stay_bind_names() {
     let (app, slapd) = (TestApp::start().await, Slapd::start());
     let id = system(&app, &slapd).await;
-    let count = bars::size(100, 500);
+    let count = tier::size(100, 500);
     for name in texts(count) {
         // Settings are trimmed; a name of blanks only would be none.
         let mut values = settings(&slapd.url());
@@ -148,6 +148,6 @@ async fn l18_bind_names_stay_bind_names() {
     let unread = log.matches("do_bind: invalid dn (").count();
     assert_eq!(read + unread, count, "{read} and {unread}");
     assert!(log.contains("do_bind: invalid dn (cn=(|(a=b))14+cn=x,dc=example,dc=com)"), "it is sent as it is");
-    bars::figure("L18", format!("{count} bind names, each sent once and as it is: slapd reads {read} of them"));
+    tier::figure(format!("{count} bind names, each sent once and as it is: slapd reads {read} of them"));
     assert_eq!(told(&import(&app, system(&app, &slapd).await, "").await).len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Bar l23: five thousand units of a real OpenLDAP that are renamed, moved, deleted and added, held against a model of
+//! Five thousand units of a real OpenLDAP that are renamed, moved, deleted and added, held against a model of
 //! them; an account that may read nothing; and a server that goes away in the middle of an import.
 
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{changes, stored, system};
-use crate::bars;
 use crate::support::case::{same, told, warnings};
 use crate::support::program::Dice;
 use crate::support::slapd::{PARTNERS, SUFFIX, Setup, Slapd};
 use crate::support::{SYSTEMS, TestApp, containers};
+use crate::tier;
 
 const UNITS: usize = 5_000;
 
@@ -171,8 +171,8 @@ async fn imported(app: &TestApp, model: &mut Model, dice: &mut Dice) -> (Slapd, 
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l23_five_thousand_units_follow_a_model() {
-    let (rounds, edits) = bars::size((2, 60), (10, 200));
+async fn five_thousand_units_follow_a_model() {
+    let (rounds, edits) = tier::size((2, 60), (10, 200));
     let (app, mut dice) = (TestApp::start().await, Dice::new("UNITS_SEED"));
     let mut model = Model::grown(&mut dice, UNITS);
     let (slapd, id) = imported(&app, &mut model, &mut dice).await;
@@ -188,13 +188,10 @@ async fn l23_five_thousand_units_follow_a_model() {
         assert_eq!(again["hasChanges"], false, "{}", again["summary"]);
     }
     let [renamed, moved, deleted, added, _] = made;
-    bars::figure(
-        "L23",
-        format!(
-            "{UNITS} units, {rounds} imports of {renamed} renames, {moved} moves, {deleted} \
+    tier::figure(format!(
+        "{UNITS} units, {rounds} imports of {renamed} renames, {moved} moves, {deleted} \
         deletes and {added} additions: equal to the model"
-        ),
-    );
+    ));
     assert!(made.iter().all(|n| *n > 0), "{made:?}");
     app.is_sound();
 }
@@ -202,8 +199,8 @@ async fn l23_five_thousand_units_follow_a_model() {
 /// Killed in the middle of a search: what was read may be stored, and nothing is taken for removed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l23_a_restart_during_an_import_removes_nothing() {
-    let pages = bars::size(vec![2, 7], (1..=9).collect());
+async fn a_restart_during_an_import_removes_nothing() {
+    let pages = tier::size(vec![2, 7], (1..=9).collect());
     let (app, mut dice) = (TestApp::start().await, Dice::new("UNITS_SEED"));
     let mut model = Model::grown(&mut dice, UNITS);
     let (mut slapd, id) = imported(&app, &mut model, &mut dice).await;
@@ -242,20 +239,17 @@ async fn l23_a_restart_during_an_import_removes_nothing() {
         assert_eq!(result["success"], true, "{}", result["summary"]);
         equals(&app, id, &model, &format!("after page {page}")).await;
     }
-    bars::figure(
-        "L23",
-        format!(
-            "slapd killed in the middle of {} imports of {UNITS} units: {refused} failed, {partly} \
+    tier::figure(format!(
+        "slapd killed in the middle of {} imports of {UNITS} units: {refused} failed, {partly} \
         kept what they had read, 0 removals; the next one equal to the model",
-            partly + refused
-        ),
-    );
+        partly + refused
+    ));
     app.is_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn l23_an_account_without_rights_removes_nothing() {
+async fn an_account_without_rights_removes_nothing() {
     let (app, mut slapd) = (TestApp::start().await, Slapd::start());
     let all = ["ou=A", "ou=B,ou=A", "ou=C"].map(|rdns| format!("{rdns},{SUFFIX}"));
     for dn in &all {
@@ -284,5 +278,5 @@ async fn l23_an_account_without_rights_removes_nothing() {
     }
     slapd.restart_hiding(&[]);
     assert_eq!(changes(&app, id, "").await, [""; 0]);
-    bars::figure("L23", "an account that may read nothing, one of two naming contexts or no entry: 0 removals");
+    tier::figure("an account that may read nothing, one of two naming contexts or no entry: 0 removals");
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::moments::READY_WITHIN;
 use super::workload::{Told, Workload};
-use crate::bars;
 use crate::support::killed::{Call, Calls, Sweep};
 use crate::support::program::Process;
+use crate::tier;
 
 /// What a kill left: the files and what the clients know.
 async fn left_by(workload: &Workload, call: Option<Call>) -> (BTreeMap<String, Vec<u8>>, Vec<Told>) {
@@ -26,10 +27,10 @@ async fn left_by(workload: &Workload, call: Option<Call>) -> (BTreeMap<String, V
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace, takes minutes"]
-async fn a5_killed_again_while_it_recovers_in_full() {
+async fn killed_again_while_it_recovers_in_full() {
     let workload = Workload::new().await;
     let place = &workload.place;
-    let seed = bars::seed("CALLS_SEED");
+    let seed = tier::seed("CALLS_SEED");
     let wal = |n| Some(Call { kind: "pwrite64", file: Some("jim.db-wal"), n });
     let mut states = Vec::new();
     for call in [wal(40), wal(90), None] {
@@ -82,10 +83,7 @@ async fn a5_killed_again_while_it_recovers_in_full() {
             break;
         }
     }
-    bars::figure("A2", format!("{kills} kills of a start on what a kill left"));
-    bars::figure(
-        "A5",
-        format!("{points} points of a start on what a kill left, at {twice} of them killed twice in a row"),
-    );
-    bars::judged("A5", slowest <= Duration::from_secs(2), format!("slowest to be ready: {slowest:?}"));
+    tier::figure(format!("{kills} kills of a start on what a kill left"));
+    tier::figure(format!("{points} points of a start on what a kill left, at {twice} of them killed twice in a row"));
+    tier::budget(slowest <= READY_WITHIN, format!("slowest to be ready: {slowest:?}"));
 }

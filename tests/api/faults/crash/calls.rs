@@ -3,10 +3,10 @@
 use std::fs;
 
 use super::workload::{Told, Workload};
-use crate::bars;
 use crate::support::database::invariants;
 use crate::support::killed::{Call, Calls, Sweep};
 use crate::support::program::Process;
+use crate::tier;
 
 /// What a call fails with, and whether all later ones do too.
 const FAILURES: [(&str, &str); 4] =
@@ -30,10 +30,10 @@ fn calls_of_a_server(seed: u64, pages: usize, others: usize) -> Sweep {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a2_a_server_killed_at_any_call_keeps_what_it_acknowledged_and_nothing_by_halves() {
+async fn a_server_killed_at_any_call_keeps_what_it_acknowledged() {
     let workload = Workload::new().await;
-    let seed = bars::seed("CALLS_SEED");
-    let mut sweep = calls_of_a_server(seed, bars::size(13, 1), bars::size(2, 1));
+    let seed = tier::seed("CALLS_SEED");
+    let mut sweep = calls_of_a_server(seed, tier::size(13, 1), tier::size(2, 1));
     let (mut kills, mut acknowledged, mut unanswered) = (0, 0, 0);
     while let Some(call) = sweep.call() {
         let at = format!("{call:?}, seed {seed}");
@@ -59,24 +59,23 @@ async fn a2_a_server_killed_at_any_call_keeps_what_it_acknowledged_and_nothing_b
             assert!(told.iter().all(|t| *t == Told::Acknowledged), "{at}: {told:?}");
         }
     }
-    bars::figure(
-        "A2",
-        format!("{kills} kills of a server: {acknowledged} changes acknowledged before, {unanswered} under way"),
-    );
+    tier::figure(format!(
+        "{kills} kills of a server: {acknowledged} changes acknowledged before, {unanswered} under way"
+    ));
     assert!(
-        kills >= bars::size(20, 150) && unanswered > 5 && acknowledged > unanswered,
+        kills >= tier::size(20, 150) && unanswered > 5 && acknowledged > unanswered,
         "the kills did not meet the changes"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a3_a_call_that_fails_is_no_2xx_and_damages_nothing() {
+async fn a_call_that_fails_is_no_2xx_and_damages_nothing() {
     let workload = Workload::new().await;
-    let seed = bars::seed("CALLS_SEED");
+    let seed = tier::seed("CALLS_SEED");
     let (mut met, mut injected, mut refused, mut ended) = (0, 0, 0, 0);
     for (n, (error, on)) in FAILURES.into_iter().enumerate() {
-        let mut sweep = calls_of_a_server(seed + n as u64, bars::size(61, 1), bars::size(5, 1));
+        let mut sweep = calls_of_a_server(seed + n as u64, tier::size(61, 1), tier::size(5, 1));
         while let Some(call) = sweep.call() {
             let at = format!("{error}{on} at {call:?}, seed {seed}");
             workload.reset();
@@ -107,22 +106,19 @@ async fn a3_a_call_that_fails_is_no_2xx_and_damages_nothing() {
             }
         }
     }
-    bars::figure(
-        "A3",
-        format!(
-            "{met} runs of a server with {injected} failed calls: {refused} changes refused, {ended} starts ended with 74"
-        ),
-    );
-    assert!(met >= bars::size(20, 500) && refused > 10, "the failures did not meet the changes");
+    tier::figure(format!(
+        "{met} runs of a server with {injected} failed calls: {refused} changes refused, {ended} starts ended with 74"
+    ));
+    assert!(met >= tier::size(20, 500) && refused > 10, "the failures did not meet the changes");
 }
 
 /// Whenever a first start is killed, the last key that was printed works once the server is started again.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a2_a_first_start_killed_at_any_call_can_be_repeated() {
+async fn a_first_start_killed_at_any_call_can_be_repeated() {
     let place = crate::support::program::Place::new().with("JIM_LOG_FILTER", "warn");
-    let seed = bars::seed("CALLS_SEED");
-    let (pages, others) = (bars::size(5, 1), 1);
+    let seed = tier::seed("CALLS_SEED");
+    let (pages, others) = (tier::size(5, 1), 1);
     let all = [
         ("pwrite64", None, pages),
         ("pwrite64", Some("jim.db-wal"), pages),
@@ -169,26 +165,23 @@ async fn a2_a_first_start_killed_at_any_call_can_be_repeated() {
         sweep.met(fired);
         kills += usize::from(fired);
     }
-    bars::figure(
-        "A2",
-        format!(
-            "{kills} kills of a first start: {without} left no database, {shown} came after the key was told, {anew} before it was stored"
-        ),
-    );
+    tier::figure(format!(
+        "{kills} kills of a first start: {without} left no database, {shown} came after the key was told, {anew} before it was stored"
+    ));
     assert!(kills > 20 && without > 5, "the kills did not meet the start");
 }
 
 /// Commands on a stopped server's files: each does all of it or ends with 74, and nothing is lost.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a3_a_call_of_a_command_that_fails_ends_it_with_74() {
+async fn a_call_of_a_command_that_fails_ends_it_with_74() {
     let workload = Workload::new().await;
     let place = &workload.place;
-    let seed = bars::seed("CALLS_SEED");
-    let step = bars::size(13, 1);
+    let seed = tier::seed("CALLS_SEED");
+    let step = tier::size(13, 1);
     let (mut met, mut refused) = (0, 0);
     for arguments in [&["rotate-key"][..], &["backup", "b"]] {
-        for (error, on) in bars::size(&FAILURES[1..3], &FAILURES[..]) {
+        for (error, on) in tier::size(&FAILURES[1..3], &FAILURES[..]) {
             let pages = [("pwrite64", None), ("pwrite64", Some("jim.db-wal")), ("pwrite64", Some("jim.db"))];
             let pages = pages.map(|(kind, file)| Calls::sample(kind, file, step, seed));
             let others = [
@@ -199,7 +192,7 @@ async fn a3_a_call_of_a_command_that_fails_ends_it_with_74() {
                 "?link,?linkat",
                 "?unlink,unlinkat",
             ];
-            let others = others.map(|kind| Calls::sample(kind, None, bars::size(2, 1), seed));
+            let others = others.map(|kind| Calls::sample(kind, None, tier::size(2, 1), seed));
             let mut sweep = Sweep::new(pages.into_iter().chain(others).collect());
             while let Some(call) = sweep.call() {
                 let at = format!("{arguments:?}: {error}{on} at {call:?}, seed {seed}");
@@ -237,6 +230,6 @@ async fn a3_a_call_of_a_command_that_fails_ends_it_with_74() {
             }
         }
     }
-    bars::figure("A3", format!("{met} runs of commands with failed calls, {refused} ended with 74"));
-    assert!(met >= bars::size(20, 100) && refused > 10, "the failures did not meet the commands");
+    tier::figure(format!("{met} runs of commands with failed calls, {refused} ended with 74"));
+    assert!(met >= tier::size(20, 100) && refused > 10, "the failures did not meet the commands");
 }

@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::bars;
 use crate::support::database::{Activity, Database, invariants};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{SYSTEMS, client, sandbox_settings};
+use crate::tier;
+
+/// Budget of a start after a kill.
+pub const READY_WITHIN: Duration = Duration::from_secs(2);
 
 const UNITS: usize = 60;
 /// Clients that each rename a system, that each select and deselect a container, and that create systems: twenty.
@@ -118,22 +121,19 @@ fn count(db: &Database, like: impl Fn(&Activity) -> bool) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a1_killed_at_random_moments() {
+async fn killed_at_random_moments() {
     let mut dice = Dice::new("CRASH_SEED");
     let mut all = Total::default();
-    let points = bars::size(20, 200);
+    let points = tier::size(20, 200);
     for _ in 0..points / POINTS {
         killed(&mut dice, &mut all).await;
     }
     let Total { writes, imports, in_flight, took_effect, slowest } = all;
-    bars::figure(
-        "A1",
-        format!(
-            "{points} kills, {writes} acknowledged writes, {imports} imports; of those asked for at a kill {in_flight} \
+    tier::figure(format!(
+        "{points} kills, {writes} acknowledged writes, {imports} imports; of those asked for at a kill {in_flight} \
              were running and {took_effect} took effect"
-        ),
-    );
-    bars::judged("A1", slowest <= Duration::from_secs(2), format!("slowest to be ready again: {slowest:?}"));
+    ));
+    tier::budget(slowest <= READY_WITHIN, format!("slowest to be ready again: {slowest:?}"));
     assert!(writes > points && in_flight > 0, "the load was no load");
 }
 

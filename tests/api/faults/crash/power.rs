@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::bars;
 use crate::support::database::{Database, System, control, invariants};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::images::{self, Disk, Event};
 use crate::support::program::{Dice, Place, Process};
 use crate::support::{Client, SYSTEMS, sandbox_settings};
+use crate::tier;
 
 const BASE: &str = "dc=power,dc=example";
 const UNITS: usize = 40;
@@ -151,7 +151,7 @@ fn round_of(c: &Database) -> Option<usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a4_after_a_power_loss_everything_acknowledged_is_there() {
+async fn after_a_power_loss_everything_acknowledged_is_there() {
     let tree = (0..UNITS).fold(Tree::new().suffix(BASE), |tree, n| tree.ou(&unit(n, 0)));
     let sandbox = Arc::new(Sandbox::start(Options::with_tree(tree)).await.expect("the sandbox starts"));
     let (place, key) = Place::used();
@@ -224,13 +224,13 @@ async fn a4_after_a_power_loss_everything_acknowledged_is_there() {
     let told = told(&events, facts.keys());
     assert_eq!(told.len(), facts.len(), "every answer is in the record");
     let mut dice = Dice::new("POWER_SEED");
-    let count = bars::size(120, 1_000);
+    let count = tier::size(120, 1_000);
     let mut at_risk = 0;
     let points = moments(&events, count, &mut dice);
     let mut checked = 0;
     at_each(&files, &events, &points, &mut dice, |moment, image| {
         checked += 1;
-        if checked % bars::size(25, 10) == 0 {
+        if checked % tier::size(25, 10) == 0 {
             let found = image.run(&["check"]).told();
             assert!(!found.contains("FAULT"), "moment {moment}:\n{found}");
         }
@@ -244,24 +244,21 @@ async fn a4_after_a_power_loss_everything_acknowledged_is_there() {
             at_risk += 1;
         }
     });
-    bars::figure(
-        "A4",
-        format!(
-            "{count} images of {} acknowledged changes in {} events: 0 corrupt, 0 lost ({at_risk} times one was to be \
+    tier::figure(format!(
+        "{count} images of {} acknowledged changes in {} events: 0 corrupt, 0 lost ({at_risk} times one was to be \
              there)",
-            facts.len(),
-            events.len()
-        ),
-    );
+        facts.len(),
+        events.len()
+    ));
     assert!(at_risk > count, "the images came too early");
 }
 
 const CONTROL: &str = "JIM_TEST_POWER";
 const COMMITS: i64 = 200;
 
-/// Not a test of the program: what `a4_the_images_tell…` runs as a process of its own.
+/// Not a test of the program: what `the_images_tell…` runs as a process of its own.
 #[test]
-#[ignore = "is run by a4_the_images_tell_what_is_safe_from_what_is_not"]
+#[ignore = "is run by the_images_tell_what_is_safe_from_what_is_not"]
 fn the_process_that_commits() {
     let Ok(synchronous) = std::env::var(CONTROL) else { return };
     let mut out = std::io::stdout();
@@ -301,13 +298,12 @@ fn control(synchronous: &str, count: usize) -> (usize, usize) {
 
 #[test]
 #[ignore = "needs strace"]
-fn a4_the_images_tell_what_is_safe_from_what_is_not() {
-    let count = bars::size(150, 1_000);
+fn the_images_tell_what_is_safe_from_what_is_not() {
+    let count = tier::size(150, 1_000);
     let (full, normal, off) = (control("FULL", count), control("NORMAL", count), control("OFF", count));
-    bars::figure(
-        "A4",
-        format!("controls, {count} images each, (corrupt, with losses): FULL {full:?}, NORMAL {normal:?}, OFF {off:?}"),
-    );
+    tier::figure(format!(
+        "controls, {count} images each, (corrupt, with losses): FULL {full:?}, NORMAL {normal:?}, OFF {off:?}"
+    ));
     assert_eq!(full, (0, 0));
     assert!(normal.0 == 0 && normal.1 > 0, "{normal:?}");
     assert!(off.0 > 0, "{off:?}");

@@ -7,10 +7,10 @@ use tokio::runtime::Handle;
 
 use super::power::{at_each, moments, record_of, recorded};
 use super::workload::Workload;
-use crate::bars;
 use crate::support::database::invariants;
 use crate::support::images::{self, Event};
 use crate::support::program::{Dice, Place};
+use crate::tier;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -44,7 +44,7 @@ fn images_of(
         _ => false,
     });
     let said = said.unwrap_or_else(|| panic!("{name} says nothing: {:?}", events.last()));
-    let (mut dice, count) = (Dice::new("POWER_SEED"), bars::size(25, 150));
+    let (mut dice, count) = (Dice::new("POWER_SEED"), tier::size(25, 150));
     let points = moments(&events, count, &mut dice);
     let after = points.iter().filter(|moment| **moment > said).count();
     at_each(files, &events, &points, &mut dice, |moment, image| {
@@ -60,7 +60,7 @@ fn images_of(
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a4_names_that_a_power_loss_leaves_are_of_whole_files() {
+async fn names_that_a_power_loss_leaves_are_of_whole_files() {
     let workload = Workload::new().await;
     let files: Files = ["jim.db", "jim.keys"].map(|name| (name.to_owned(), workload.place.read(name))).into();
     let sound = |place: &Place, at: &str| {
@@ -127,6 +127,6 @@ async fn a4_names_that_a_power_loss_leaves_are_of_whole_files() {
     let [count, after] = [all.map(|a| a.0), all.map(|a| a.1)].map(|n| n.iter().sum::<usize>());
     let told =
         format!("{count} images of a first start, a rotation, a backup and a restore, {after} after it was told");
-    bars::figure("A4", told + ": every name is of a whole file");
+    tier::figure(told + ": every name is of a whole file");
     assert!(all.iter().all(|(count, after)| after < count), "{all:?}");
 }

@@ -1,9 +1,9 @@
 //! What is so of every database: each rule finds what breaks it.
 
 use super::workload::Workload;
-use crate::bars;
 use crate::support::database::damage::{self, Damage};
 use crate::support::database::{Database, invariants};
+use crate::tier;
 
 /// What breaks rules of a database with an imported hierarchy, and a word of the rule.
 const BREAKS: [(Damage, &str); 9] = [
@@ -19,7 +19,7 @@ const BREAKS: [(Damage, &str); 9] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b8_every_rule_of_what_is_stored_finds_what_breaks_it() {
+async fn every_rule_of_what_is_stored_finds_what_breaks_it() {
     let workload = Workload::new().await;
     let database = workload.place.path("jim.db");
     invariants::hold(&database, "before");
@@ -29,5 +29,5 @@ async fn b8_every_rule_of_what_is_stored_finds_what_breaks_it() {
         let found = invariants::broken(&Database::open(&database));
         assert!(found.iter().any(|f| f.contains(rule)), "{damage:?}: {found:?}");
     }
-    bars::figure("B8", format!("{} ways to break the rules, each found", BREAKS.len()));
+    tier::figure(format!("{} ways to break the rules, each found", BREAKS.len()));
 }

@@ -7,17 +7,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::workload::Workload;
-use crate::bars;
 use crate::support::database::steps::{self, STEPS};
 use crate::support::killed::{Call, Calls, Sweep};
 use crate::support::program::{Place, Process};
+use crate::tier;
 
 /// Says how many of the steps the process is to know.
 const STEPS_KNOWN: &str = "JIM_TEST_UPGRADE";
 
 /// Not a test of its own: what the test below runs and kills.
 #[test]
-#[ignore = "is run by a6_an_upgrade_killed_at_any_call_is_of_one_version"]
+#[ignore = "is run by an_upgrade_killed_at_any_call_is_of_one_version"]
 fn the_process_that_upgrades() {
     let Some(known) = std::env::var(STEPS_KNOWN).ok().and_then(|n| n.parse::<usize>().ok()) else { return };
     steps::upgrade("jim.db".as_ref(), known);
@@ -37,7 +37,7 @@ fn content(place: &Place, name: &str) -> (i64, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn a6_an_upgrade_killed_at_any_call_is_of_one_version() {
+async fn an_upgrade_killed_at_any_call_is_of_one_version() {
     let workload = Workload::new().await;
     let place = &workload.place;
     let plain = "exec \"$@\"";
@@ -51,9 +51,9 @@ async fn a6_an_upgrade_killed_at_any_call_is_of_one_version() {
         .collect();
     assert!(whole.iter().map(|(version, _)| *version).eq([1, 2, 3]), "the steps are taken");
     assert_eq!(place.kept().keys().collect::<Vec<_>>(), ["jim.db", "jim.db.version-1", "jim.keys"]);
-    let seed = bars::seed("UPGRADE_SEED");
+    let seed = tier::seed("UPGRADE_SEED");
     let kinds = [
-        ("pwrite64", bars::size(23, 1)),
+        ("pwrite64", tier::size(23, 1)),
         ("fsync", 1),
         ("fdatasync", 1),
         ("ftruncate", 1),
@@ -88,8 +88,8 @@ async fn a6_an_upgrade_killed_at_any_call_is_of_one_version() {
         assert!(!place.path("jim.db.part").exists(), "{at}");
     }
     let kills: usize = found.iter().sum();
-    bars::figure("A2", format!("{kills} kills of an upgrade"));
-    bars::figure("A6", format!("{kills} kills of an upgrade in two steps: {found:?} left version 1, 2 and 3"));
+    tier::figure(format!("{kills} kills of an upgrade"));
+    tier::figure(format!("{kills} kills of an upgrade in two steps: {found:?} left version 1, 2 and 3"));
     assert!(found[0] > 5 && found[1] > 0, "the kills did not meet the upgrade: {found:?}");
     // To this program what has come out of it is of a newer one.
     let before = place.kept();

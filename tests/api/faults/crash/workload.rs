@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::database::{Container, Database, System, invariants};
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, SYSTEMS, client, sandbox_settings};
+use crate::tier;
 
 const BASE: &str = "dc=calls,dc=example";
 const SIDES: [&str; 2] = ["ou=left,dc=calls,dc=example", "ou=right,dc=calls,dc=example"];
 /// Units of the directory: all of them make the pages that an import writes, and so the calls that can be met.
 fn units() -> usize {
-    bars::size(400, 1_000)
+    tier::size(400, 1_000)
 }
 
 /// The place of a unit before and after the import: all are renamed and moved.

@@ -1,4 +1,4 @@
-//! Bar l2: messages that are too deep or too large are refused, whatever they claim, and cost no memory.
+//! Messages that are too deep or too large are refused, whatever they claim, and cost no memory.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ const CLAIM: Broken = Broken::LengthClaim { claim: 0x7fff_ffff, then: 1 << 30 };
 const MIB: u64 = 1 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l2_too_deep_or_too_large_is_refused() {
+async fn too_deep_or_too_large_is_refused() {
     let app = TestApp::start().await;
     for (broken, reason) in [
         (Broken::Nested(17), "answer not understood"),

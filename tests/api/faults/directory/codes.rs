@@ -1,11 +1,11 @@
-//! Bar l7: result codes at the naming context's entry and at the search, in one partition and in all of them.
+//! Result codes at the naming context's entry and at the search, in one partition and in all of them.
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
 use crate::support::directory::{Answer, Faults, Mischief, Options, Order, SearchFault, Tree};
+use crate::tier;
 
 const CODES: [u32; 11] = [1, 3, 4, 10, 11, 32, 50, 51, 52, 53, 80];
 
@@ -23,7 +23,7 @@ fn rows(dump: &str, suffix: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l7_a_partition_that_ends_in_a_code() {
+async fn a_partition_that_ends_in_a_code() {
     let app = TestApp::start().await;
     let case = Case::imported(&app, tree(), &["ou=A,dc=x", "ou=C,ou=B,dc=x", "ou=S,o=y"]).await;
     // What a reader that believed the other end would remove, rename and add.
@@ -62,15 +62,12 @@ async fn l7_a_partition_that_ends_in_a_code() {
     }
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, ["- ou=A,dc=x *", "~ ou=C2,ou=B,dc=x: C to C2 *"]);
-    bars::figure(
-        "L7",
-        format!("{} codes at the entry and at the search, for one and for both: 0 removals", CODES.len()),
-    );
+    tier::figure(format!("{} codes at the entry and at the search, for one and for both: 0 removals", CODES.len()));
     app.is_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l7_a_code_after_entries() {
+async fn a_code_after_entries() {
     let app = TestApp::start().await;
     for code in CODES {
         let case = Case::imported(&app, tree(), &["ou=A,dc=x", "ou=C,ou=B,dc=x"]).await;
@@ -94,7 +91,7 @@ async fn l7_a_code_after_entries() {
 
 /// Small pages; the code ends the second or the third one, in one naming context and in both.
 #[tokio::test(flavor = "multi_thread")]
-async fn l7_a_code_on_a_later_page() {
+async fn a_code_on_a_later_page() {
     let app = TestApp::start().await;
     let tree = ["dc=x", "o=y"]
         .into_iter()

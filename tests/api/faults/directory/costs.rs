@@ -1,13 +1,13 @@
-//! Bar l1, what an answer may cost: answers that are well-formed, and meant to use up memory and time. Other requests
+//! What an answer may cost: answers that are well-formed, and meant to use up memory and time. Other requests
 //! are answered all the while.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::bars;
 use crate::support::directory::{Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 use crate::support::outside::Outside;
+use crate::tier;
 
 async fn directory(outside: &Outside) -> (Sandbox, i64) {
     let tree = (0..40).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i:02},dc=x")));
@@ -33,10 +33,11 @@ async fn cost(outside: &Outside, id: i64, what: &str) -> u64 {
         () = others => unreachable!("it goes on for ever"),
     };
     let (took, growth) = (begun.elapsed(), memory.growth());
-    bars::figure(
-        "L1",
-        format!("{what}: {} in {took:?}, memory +{growth} KiB, others waited {:?}", answer.status, longest.get()),
-    );
+    tier::figure(format!(
+        "{what}: {} in {took:?}, memory +{growth} KiB, others waited {:?}",
+        answer.status,
+        longest.get()
+    ));
     assert!(matches!(answer.status, 200 | 500), "{}", answer.body);
     let kept = outside.tree(id).await;
     assert!(kept.contains(&" ou=n03,dc=x *".to_owned()), "{what}");
@@ -44,7 +45,7 @@ async fn cost(outside: &Outside, id: i64, what: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l1_many_naming_contexts() {
+async fn many_naming_contexts() {
     let outside = Outside::start();
     let (sandbox, id) = directory(&outside).await;
     let listed = Arc::new((0..300).map(|i| format!("dc={i}")).collect());
@@ -54,7 +55,7 @@ async fn l1_many_naming_contexts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l1_names_as_long_and_deep_as_they_may_be() {
+async fn names_as_long_and_deep_as_they_may_be() {
     let outside = Outside::start();
     let (sandbox, id) = directory(&outside).await;
     let deep = (0..250).map(|i| format!("ou={i:025},")).collect::<String>();
@@ -65,7 +66,7 @@ async fn l1_names_as_long_and_deep_as_they_may_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l1_long_descriptions() {
+async fn long_descriptions() {
     let outside = Outside::start();
     let (sandbox, id) = directory(&outside).await;
     let text = "d".repeat(3 << 20);
@@ -78,7 +79,7 @@ async fn l1_long_descriptions() {
 
 /// One answer of a megabyte that lists a hundred thousand naming contexts.
 #[tokio::test(flavor = "multi_thread")]
-async fn l1_naming_contexts_without_end() {
+async fn naming_contexts_without_end() {
     let outside = Outside::start();
     let (sandbox, id) = directory(&outside).await;
     outside.set(id, serde_json::json!({ "9": { "intValue": 3 } })).await;
@@ -92,7 +93,7 @@ async fn l1_naming_contexts_without_end() {
 
 /// Planning is part of the import: its time counts too.
 #[tokio::test(flavor = "multi_thread")]
-async fn l1_deep_names_by_the_thousand() {
+async fn deep_names_by_the_thousand() {
     let outside = Outside::start();
     let (sandbox, id) = directory(&outside).await;
     outside.set(id, serde_json::json!({ "9": { "intValue": 2 } })).await;

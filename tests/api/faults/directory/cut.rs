@@ -1,11 +1,11 @@
-//! Bars l5 and l6: a connection that ends anywhere.
+//! A connection that ends anywhere.
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told};
 use crate::support::directory::{Cut, CutAt, Ending, Faults, Mischief, Pace, SearchFault, Tree};
+use crate::tier;
 
 fn cut(bytes: u64, how: Ending) -> Faults {
     Faults { cut: Some(Cut { at: CutAt::Bytes(bytes), how }), ..Faults::default() }
@@ -16,7 +16,7 @@ fn nothing_removed(result: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l5_cut_at_any_byte() {
+async fn cut_at_any_byte() {
     let app = TestApp::start().await;
     let tree = (0..40).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i:02},dc=x")));
     let case = Case::imported(&app, tree, &["ou=n07,dc=x", "ou=n39,dc=x"]).await;
@@ -52,12 +52,12 @@ async fn l5_cut_at_any_byte() {
     case.sandbox.set_faults(Faults { pace: Some(Pace::slices()), ..Faults::default() });
     let result = case.import("").await;
     assert_eq!((told(&result), &result["warnings"]), (Vec::new(), &json!([])), "a good session byte by byte");
-    bars::figure("L5", format!("150 cuts in three ways in {long} bytes: 0 removals; byte by byte all is well"));
+    tier::figure(format!("150 cuts in three ways in {long} bytes: 0 removals; byte by byte all is well"));
     app.is_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l6_disconnected_in_any_of_twenty_pages() {
+async fn disconnected_in_any_of_twenty_pages() {
     let app = TestApp::start().await;
     let dn = |i: usize| format!("ou=n{i:05},dc=x");
     let tree = (0..9_999).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&dn(i)));
@@ -100,7 +100,7 @@ async fn l6_disconnected_in_any_of_twenty_pages() {
 /// The same with small pages, so that the connection can end after every single message: entries, the results of
 /// pages, and everything before them.
 #[tokio::test(flavor = "multi_thread")]
-async fn l6_cut_after_every_message_of_twenty_pages() {
+async fn cut_after_every_message_of_twenty_pages() {
     let app = TestApp::start().await;
     let dn = |i: usize| format!("ou=n{i:02},dc=x");
     let tree = (0..41).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&dn(i)));
@@ -133,7 +133,7 @@ async fn l6_cut_after_every_message_of_twenty_pages() {
         let (first, second) = (selected[0].as_str(), selected[1].as_str());
         assert_eq!((stored.len(), kept), (42, vec![first, second, last]), "{how:?} after {at} messages");
     }
-    bars::figure("L6", format!("{whole} cuts: {failed} failed, {incomplete} incomplete, 0 removals"));
+    tier::figure(format!("{whole} cuts: {failed} failed, {incomplete} incomplete, 0 removals"));
     assert_eq!(failed, before + 3, "nothing is known before the result of the first page");
     case.sandbox.set_faults(Faults::default());
     let result = app.import(case.id, "").await.expect_status(200);

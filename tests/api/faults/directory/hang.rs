@@ -1,4 +1,4 @@
-//! Bars l3 and l4: a directory that falls silent. The import ends with the limit of its settings; nobody else waits.
+//! A directory that falls silent. The import ends with the limit of its settings; nobody else waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,15 @@ use jim::connectors::ldap::Limits;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::bars;
 use crate::support::case::{Case, activities, same};
 use crate::support::directory::{Certificate, Faults, Hang, Mischief, Options, Pace, SearchFault, Tls, Tree};
 use crate::support::{Setup, TestApp};
+use crate::tier;
+
+/// Budgets: beyond the limit of an import, of "live" meanwhile, and how much longer other requests may take.
+const ENDED_WITHIN: Duration = Duration::from_secs(1);
+const LIVE_WITHIN: Duration = Duration::from_millis(50);
+const SLOWER: u32 = 2;
 
 /// As many partitions as are read at a time. On a busy machine the first may be done before the next is begun, which then
 /// is read on the same connection; that all of them are is too unlikely to be met.
@@ -38,7 +43,7 @@ fn search(what: Mischief) -> Faults {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l3_a_hang_ends_with_its_limit_and_names_the_stage() {
+async fn a_hang_ends_with_its_limit_and_names_the_stage() {
     let app = TestApp::start().await;
     let hang = |hang| Faults { hang: Some(hang), ..Faults::default() };
     let others = |faults| Faults { connections: Some(1..u64::MAX), ..faults };
@@ -88,12 +93,11 @@ async fn l3_a_hang_ends_with_its_limit_and_names_the_stage() {
     let ((busy, live), late) = reading(&app, join_all(runs)).await;
     let late = late.into_iter().max().unwrap_or_default();
     let told = format!("eight hangs ended at most {late:.2?} after their limit");
-    bars::judged("L3", late <= Duration::from_secs(1), told);
+    tier::budget(late <= ENDED_WITHIN, told);
     let told = format!("live within {live:.1?} beside eight directories that hang");
-    bars::judged("O7", live <= Duration::from_millis(50), told);
-    bars::judged(
-        "L3",
-        busy <= 2 * quiet.max(Duration::from_millis(25)),
+    tier::budget(live <= LIVE_WITHIN, told);
+    tier::budget(
+        busy <= SLOWER * quiet.max(Duration::from_millis(25)),
         format!("other requests' 99th percentile: {quiet:?} without, {busy:?} with eight directories that hang"),
     );
     app.is_sound();
@@ -125,7 +129,7 @@ async fn reading<T>(app: &TestApp, meanwhile: impl Future<Output = T>) -> ((Dura
 
 /// A listener whose queue is full: the kernel drops what else comes.
 #[tokio::test(flavor = "multi_thread")]
-async fn l3_a_connection_that_is_never_accepted() {
+async fn a_connection_that_is_never_accepted() {
     let app = TestApp::start().await;
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind("127.0.0.1:0".parse().expect("an address")).expect("bound");
@@ -140,16 +144,15 @@ async fn l3_a_connection_that_is_never_accepted() {
     let host = json!({ "stringValue": address.to_string() });
     case.set(json!({ "1": host, "3": password, "7": { "intValue": 1 }, "11": { "intValue": 0 } })).await;
     let (message, took) = hangs(&case).await;
-    bars::judged(
-        "L3",
-        took <= Duration::from_secs(2),
+    tier::budget(
+        took <= Duration::from_secs(1) + ENDED_WITHIN,
         format!("never accepted: ended after {took:.2?}, the limit is 1 s"),
     );
     assert!(message.contains(&format!("connect at {address}: no answer within 1 s")), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l4_drip_trickle_and_silence() {
+async fn drip_trickle_and_silence() {
     let idle = Limits { idle: Duration::from_secs(1), ..Limits::default() };
     let app = TestApp::start_with(Setup { ldap_limits: Some(idle), ..Setup::default() }).await;
     let drip = Faults { pace: Some(Pace::drip(Duration::from_millis(250))), ..Faults::default() };
@@ -169,11 +172,7 @@ async fn l4_drip_trickle_and_silence() {
             let (message, took) = hangs(&case).await;
             let said = said.replace("{}", &case.sandbox.addr().to_string());
             let limit = Duration::from_secs(if total == json!(2) { 2 } else { 1 });
-            bars::judged(
-                "L4",
-                took <= limit + Duration::from_secs(1),
-                format!("a limit of {limit:?}: ended after {took:.2?}"),
-            );
+            tier::budget(took <= limit + ENDED_WITHIN, format!("a limit of {limit:?}: ended after {took:.2?}"));
             assert!(message.contains(&said), "{said}: {message}");
             case
         }

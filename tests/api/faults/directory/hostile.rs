@@ -1,4 +1,4 @@
-//! Bars l1 and l2 against the program as a process of its own: whatever a directory sends, it lives on, holds little
+//! Against the program as a process of its own: whatever a directory sends, it lives on, holds little
 //! memory and removes nothing.
 
 use std::sync::Mutex;
@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-use crate::bars;
 use crate::support::directory::{
     Answer, Broken, Cut, CutAt, Ending, Faults, Hang, Mischief, Options, Order, Pace, PagingFault, Place, Sandbox,
     SearchFault, Tree, referral_to,
@@ -15,6 +14,11 @@ use crate::support::directory::{
 use crate::support::outside::Outside;
 use crate::support::program::Dice;
 use crate::support::rogue::{Rogue, Step};
+use crate::tier;
+
+/// Budgets of an import and, in KiB, of the memory of many at once.
+const ENDED_WITHIN: Duration = Duration::from_secs(20);
+const MEMORY: u64 = 32 * 1024;
 
 const MIB: u64 = 1 << 20;
 /// Imports at the same time, each of a system and a directory of its own.
@@ -223,8 +227,8 @@ async fn length(subject: &Subject<'_>) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l1_hostile_directories() {
-    let (every, mutations) = bars::size((17, 60_usize), (1, 10_000));
+async fn hostile_directories() {
+    let (every, mutations) = tier::size((17, 60_usize), (1, 10_000));
     let outside = Outside::start();
     let subjects = Subject::many(&outside).await;
     let mut dice = Dice::new("HOSTILE_SEED");
@@ -233,7 +237,7 @@ async fn l1_hostile_directories() {
     let set = hostile_set(&mut dice);
     let count = set.len();
     let (slowest, applied) = run_all(&subjects, set, false).await;
-    let judged = |slowest, told: String| bars::judged("L1", slowest <= Duration::from_secs(20), told);
+    let judged = |slowest, told: String| tier::budget(slowest <= ENDED_WITHIN, told);
     judged(slowest, format!("{count} hostile directories: {applied} imports applied, slowest {slowest:.1?}"));
 
     for subject in &subjects {
@@ -274,14 +278,14 @@ async fn l1_hostile_directories() {
         subject.outside.import(subject.id, "").await.expect_error(500, "INTERNAL_ERROR");
     }
     let growth = memory.growth();
-    bars::judged("L1", growth <= 32 * 1024, format!("memory: +{growth} KiB with {AT_ONCE} imports at once"));
+    tier::budget(growth <= MEMORY, format!("memory: +{growth} KiB with {AT_ONCE} imports at once"));
     // Each of them may hold a message of 4 MiB.
     assert!(growth <= 64 * 1024, "{growth} KiB");
     outside.is_unharmed();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l2_what_is_refused_costs_no_memory() {
+async fn what_is_refused_costs_no_memory() {
     let outside = Outside::start();
     let subject = Subject::new(&outside, true).await;
     outside.set(subject.id, json!({ "7": { "intValue": 10 }, "9": { "intValue": 60 } })).await;
@@ -305,6 +309,6 @@ async fn l2_what_is_refused_costs_no_memory() {
         crate::support::case::same(&outside.dump(), &dump, &format!("{broken:?}"));
         assert!(growth <= 8 * 1024, "{broken:?}: {growth} KiB");
     }
-    bars::figure("L2", format!("five ways refused, memory +{most} KiB at most"));
+    tier::figure(format!("five ways refused, memory +{most} KiB at most"));
     outside.is_unharmed();
 }

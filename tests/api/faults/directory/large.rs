@@ -1,15 +1,19 @@
-//! Bars l9 and l12: directories that go on and on. An import ends at a cap, or with its time, and writes nothing.
+//! Directories that go on and on. An import ends at a cap, or with its time, and writes nothing.
 
 use std::time::{Duration, Instant};
 
 use jim::connectors::ldap::Limits;
 use serde_json::json;
 
-use crate::bars;
 use crate::support::case::{Case, activities, same, told};
 use crate::support::directory::{Answer, Faults, Mischief, Options, PagingFault, Sandbox, SearchFault, Tree};
 use crate::support::outside::Outside;
 use crate::support::{Setup, TestApp};
+use crate::tier;
+
+/// Budgets of a refused import and, in KiB, of its memory.
+const REFUSED_WITHIN: Duration = Duration::from_secs(60);
+const MEMORY: u64 = 640 * 1024;
 
 fn tree() -> Tree {
     (0..7).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i},dc=x")))
@@ -22,7 +26,7 @@ async fn app(entries: u64) -> TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l9_cookies_without_end() {
+async fn cookies_without_end() {
     let exceeds = "answer exceeds the limit";
     let mut most = 0;
     for (paging, entries, seconds, page_delay, said) in [
@@ -56,12 +60,12 @@ async fn l9_cookies_without_end() {
         assert_eq!(case.changes("").await, ["- ou=n3,dc=x *"]);
         app.is_sound();
     }
-    bars::figure("L9", format!("six ways: at most {most} requests"));
+    tier::figure(format!("six ways: at most {most} requests"));
 }
 
 /// What goes on for ever in one naming context spoils nothing but that one.
 #[tokio::test(flavor = "multi_thread")]
-async fn l9_cookies_without_end_in_one_of_two_partitions() {
+async fn cookies_without_end_in_one_of_two_partitions() {
     let app = app(1_000).await;
     let case = Case::imported(&app, tree().suffix("o=y").ou("ou=S,o=y"), &["ou=n3,dc=x", "ou=S,o=y"]).await;
     let dump = app.dump();
@@ -78,7 +82,7 @@ async fn l9_cookies_without_end_in_one_of_two_partitions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l12_more_entries_than_an_import_may_have() {
+async fn more_entries_than_an_import_may_have() {
     let app = app(20_000).await;
     let case = Case::imported(&app, tree(), &["ou=n3,dc=x"]).await;
     for after in [0, 3, 8] {
@@ -95,7 +99,7 @@ async fn l12_more_entries_than_an_import_may_have() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "two million entries"]
-async fn l12_two_million_children_in_full() {
+async fn two_million_children_in_full() {
     let outside = Outside::start();
     let sandbox = Sandbox::start(Options::with_tree(tree())).await.expect("the sandbox starts");
     let id = outside.imported(&sandbox, 3600, &["ou=n3,dc=x"]).await;
@@ -105,10 +109,10 @@ async fn l12_two_million_children_in_full() {
     let message = outside.import(id, "").await.expect_error(500, "INTERNAL_ERROR");
     let growth = memory.growth();
     let took = begun.elapsed();
-    let met = took <= Duration::from_secs(60) && growth <= 640 * 1024;
-    bars::judged("L12", met, format!("2,000,000 children refused after {took:.1?}, memory +{growth} KiB"));
+    let met = took <= REFUSED_WITHIN && growth <= MEMORY;
+    tier::budget(met, format!("2,000,000 children refused after {took:.1?}, memory +{growth} KiB"));
     assert!(message.contains("answer exceeds the limit"), "{message}");
     same(&outside.dump(), &dump, "nothing is written");
-    assert!(growth <= 640 * 1024, "{growth} KiB");
+    assert!(growth <= MEMORY, "{growth} KiB");
     outside.is_unharmed();
 }

@@ -1,4 +1,4 @@
-//! Bars l13 and l14: entries whose names cannot be read, come twice, go to another entry, or come before that of their
+//! Entries whose names cannot be read, come twice, go to another entry, or come before that of their
 //! parent.
 
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::bars;
 use crate::support::case::{Case, import, told};
 use crate::support::directory::{Broken, Faults, Mischief, Options, Order, Place, SearchFault, Tree};
 use crate::support::{TestApp, containers};
+use crate::tier;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l13_one_bad_entry_among_a_thousand_good_ones() {
+async fn one_bad_entry_among_a_thousand_good_ones() {
     let app = TestApp::start().await;
     let good = (0..1_000).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i:03},dc=x")));
     let case = Case::imported(&app, good, &["ou=n010,dc=x", "ou=n500,dc=x", "ou=n999,dc=x"]).await;
@@ -50,7 +50,7 @@ async fn l13_one_bad_entry_among_a_thousand_good_ones() {
     }
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, ["- ou=n010,dc=x *", "- ou=n999,dc=x *"]);
-    bars::figure("L13", "6 kinds at 3 places among 1,000: 0 removals");
+    tier::figure("6 kinds at 3 places among 1,000: 0 removals");
     app.is_sound();
 }
 
@@ -70,7 +70,7 @@ const SPELLINGS: [&[&str]; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l14_an_entry_that_comes_again_in_another_spelling() {
+async fn an_entry_that_comes_again_in_another_spelling() {
     let app = TestApp::start().await;
     let directory = SPELLINGS.iter().fold(Tree::new().suffix("dc=x"), |t, names| match names[0] {
         dn if dn.contains('+') => t.entry(dn, &[("objectClass", &["organizationalUnit"])]),
@@ -102,11 +102,11 @@ async fn l14_an_entry_that_comes_again_in_another_spelling() {
         app.is_sound();
     }
     let again: usize = SPELLINGS.iter().map(|names| names.len() - 1).sum();
-    bars::figure("L14", format!("{again} spellings at 3 places: one row each, the same tree"));
+    tier::figure(format!("{again} spellings at 3 places: one row each, the same tree"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l14_children_before_their_parents_and_orphans() {
+async fn children_before_their_parents_and_orphans() {
     let orphan = "ou=leaf,ou=missing,ou=A,dc=x";
     let deep = ["ou=A,dc=x", "ou=B,ou=A,dc=x", "ou=C,ou=B,ou=A,dc=x", "ou=D,ou=C,ou=B,ou=A,dc=x", "ou=E,dc=x"];
     let directory = deep.into_iter().fold(Tree::new().suffix("dc=x"), Tree::ou);
@@ -136,12 +136,12 @@ async fn l14_children_before_their_parents_and_orphans() {
             app.is_sound();
         }
     }
-    bars::figure("L14", "48 orders, pages and orphans: the same tree");
+    tier::figure("48 orders, pages and orphans: the same tree");
 }
 
 /// The parent of an orphan turns up, and goes again.
 #[tokio::test(flavor = "multi_thread")]
-async fn l14_an_orphan_whose_parent_turns_up() {
+async fn an_orphan_whose_parent_turns_up() {
     let app = TestApp::start().await;
     let case = Case::imported(&app, Tree::new().suffix("dc=x").ou("ou=A,dc=x"), &[]).await;
     let orphan = |faults: Faults| {
@@ -164,7 +164,7 @@ async fn l14_an_orphan_whose_parent_turns_up() {
 
 /// One page is read, a name goes to another entry, the next page is read: both entries were seen, and both stay.
 #[tokio::test(flavor = "multi_thread")]
-async fn l14_a_name_that_goes_to_another_entry_between_two_pages() {
+async fn a_name_that_goes_to_another_entry_between_two_pages() {
     let app = TestApp::start().await;
     let stored = ["dc=x", " ou=A,dc=x *", " ou=B,dc=x *", " ou=D,dc=x"];
     let directory = ["ou=A,dc=x", "ou=D,dc=x", "ou=B,dc=x"].into_iter().fold(Tree::new().suffix("dc=x"), Tree::ou);

@@ -1,11 +1,11 @@
-//! Bar l8: a directory that suddenly shows less, or nothing. Only what it confirms to be gone is removed.
+//! A directory that suddenly shows less, or nothing. Only what it confirms to be gone is removed.
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same, told, warnings};
 use crate::support::directory::{Answer, Faults, Mischief, SearchFault, Tree};
+use crate::tier;
 
 fn tree() -> Tree {
     let tree = (0..12).fold(Tree::new().suffix("dc=x"), |t, i| t.ou(&format!("ou=n{i:02},dc=x")));
@@ -17,7 +17,7 @@ async fn case(app: &TestApp) -> Case<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l8_an_empty_answer_to_a_full_tree() {
+async fn an_empty_answer_to_a_full_tree() {
     let app = TestApp::start().await;
     let case = case(&app).await;
     let empty = |suffix: Option<&str>| {
@@ -59,7 +59,7 @@ async fn l8_an_empty_answer_to_a_full_tree() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l8_partitions_that_are_no_longer_listed_but_still_answer() {
+async fn partitions_that_are_no_longer_listed_but_still_answer() {
     let app = TestApp::start().await;
     let case = case(&app).await;
     let stored = case.tree().await;
@@ -81,7 +81,7 @@ async fn l8_partitions_that_are_no_longer_listed_but_still_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l8_one_of_two_fails_and_the_other_is_merged_with_its_removals() {
+async fn one_of_two_fails_and_the_other_is_merged_with_its_removals() {
     let app = TestApp::start().await;
     for (failing, other, gone) in [("dc=x", "o=y", "ou=S,o=y"), ("o=y", "dc=x", "ou=n11,dc=x")] {
         let case = case(&app).await;
@@ -101,6 +101,6 @@ async fn l8_one_of_two_fails_and_the_other_is_merged_with_its_removals() {
         assert!(text.contains(&format!("{failing}: other (80)")) && !text.contains(&format!("{other}: ")), "{text}");
         assert_eq!(rows(&app.dump()), rows(&dump));
     }
-    bars::figure("L8", "either of two failing: the other merged with its verified removal, 0 others");
+    tier::figure("either of two failing: the other merged with its verified removal, 0 others");
     app.is_sound();
 }

@@ -1,4 +1,4 @@
-//! Bar l21: names whose addresses change between two look-ups, or of which one is denied. The program runs with a
+//! Names whose addresses change between two look-ups, or of which one is denied. The program runs with a
 //! name server of the test.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
-use crate::bars;
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, Client, SYSTEMS};
+use crate::tier;
 
 /// A loopback address for each name server, because tests run side by side.
 static NEXT: AtomicU8 = AtomicU8::new(1);
@@ -107,7 +107,7 @@ impl State {
 fn may_mount() -> bool {
     let allowed = std::process::Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
     if !allowed {
-        bars::untried("L21", "it needs root");
+        tier::figure("not tried: needs root");
     }
     allowed
 }
@@ -164,7 +164,7 @@ const DENIED: &str = "0.0.0.0";
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root: a name server and a mount namespace"]
-async fn l21_a_name_is_looked_up_once_and_every_address_is_judged() {
+async fn a_name_is_looked_up_once_and_every_address_is_judged() {
     if !may_mount() {
         return;
     }
@@ -207,13 +207,13 @@ async fn l21_a_name_is_looked_up_once_and_every_address_is_judged() {
     names.says(&[&[]]);
     let message = rebinding.import().await.expect_error(500, "INTERNAL_ERROR");
     assert!(message.contains("name not found"), "{message}");
-    bars::figure("L21", format!("{} connections, none but to a checked address", sandbox.connections()));
+    tier::figure(format!("{} connections, none but to a checked address", sandbox.connections()));
 }
 
 /// Each connection of an import has its own look-up, and each is judged.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs root: a name server and a mount namespace"]
-async fn l21_later_connections_of_an_import_are_judged_too() {
+async fn later_connections_of_an_import_are_judged_too() {
     let tree = Tree::new().suffix("dc=x").ou("ou=A,dc=x").suffix("o=y").ou("ou=S,o=y");
     if !may_mount() {
         return;

@@ -1,12 +1,12 @@
-//! Bar l10: a directory that points elsewhere. Nothing is ever opened because of what it says.
+//! A directory that points elsewhere. Nothing is ever opened because of what it says.
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::Case;
 use crate::support::directory::{Answer, Faults, Mischief, Options, Sandbox, SearchFault, Tree};
 use crate::support::rogue::Rogue;
+use crate::tier;
 
 fn tree() -> Tree {
     Tree::new().suffix("dc=x").ou("ou=A,dc=x").ou("ou=B,dc=x").suffix("o=y").ou("ou=S,o=y")
@@ -40,7 +40,7 @@ fn ways(urls: &[String]) -> Vec<(String, Faults)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l10_nobody_else_is_ever_asked() {
+async fn no_other_server_is_ever_asked() {
     let app = TestApp::start().await;
     let trap = Rogue::start(Vec::new()).await;
     let another = Sandbox::start(Options::with_tree(tree())).await.expect("the sandbox starts");
@@ -83,10 +83,10 @@ async fn l10_nobody_else_is_ever_asked() {
             assert_eq!(case.tree().await, stored, "{what}");
         }
     }
-    bars::figure(
-        "L10",
-        format!("{imports} imports: {} connections elsewhere", trap.connections() as u64 + another.connections()),
-    );
+    tier::figure(format!(
+        "{imports} imports: {} connections elsewhere",
+        trap.connections() as u64 + another.connections()
+    ));
     assert_eq!((trap.connections(), another.connections()), (0, 0));
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, [""; 0]);

@@ -1,15 +1,15 @@
-//! Bars l20 and l22: targets that are no directories. What is denied is never called, and an answer does not tell
+//! Targets that are no directories. What is denied is never called, and an answer does not tell
 //! what listens where.
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::same;
 use crate::support::directory::{Options, Sandbox, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::rogue::{Rogue, Step};
 use crate::support::{Answer, SYSTEMS};
+use crate::tier;
 
 /// Spellings of hosts that lead to an address that is denied, or that are no host at all.
 fn denied() -> Vec<String> {
@@ -110,7 +110,7 @@ fn target(host: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l20_denied_addresses_in_every_spelling() {
+async fn denied_addresses_in_every_spelling() {
     let app = TestApp::start().await;
     let hosts = denied();
     let (mut refused, mut stored) = (0, 0);
@@ -129,16 +129,13 @@ async fn l20_denied_addresses_in_every_spelling() {
         assert!(message.contains("not allowed") || message.contains("Host must be"), "{host}: {message}");
         same(&app.dump(), &dump, host);
     }
-    bars::figure(
-        "L20",
-        format!("{} spellings: {refused} not stored, {stored} stored and refused by the import", hosts.len()),
-    );
+    tier::figure(format!("{} spellings: {refused} not stored, {stored} stored and refused by the import", hosts.len()));
     assert!(hosts.len() >= 60 && refused > 0 && stored > refused, "{refused} not stored, {stored} stored");
 }
 
 /// Without a list loopback addresses are allowed; with one only what is on it.
 #[tokio::test(flavor = "multi_thread")]
-async fn l20_loopback_with_and_without_a_list() {
+async fn loopback_with_and_without_a_list() {
     let sandbox = Sandbox::start(Options::with_tree(Tree::new().suffix("dc=x"))).await.expect("the sandbox starts");
     let port = sandbox.addr().port();
     for (list, works) in [
@@ -174,7 +171,7 @@ async fn l20_loopback_with_and_without_a_list() {
 
 /// To some resolvers these are addresses and to others names; here they are neither, whatever address is meant.
 #[tokio::test(flavor = "multi_thread")]
-async fn l20_numbers_are_addresses_in_one_spelling_or_nothing() {
+async fn numbers_are_addresses_in_one_spelling_or_nothing() {
     let app = TestApp::start().await;
     let id = app.create_system("Denied").await;
     for host in [
@@ -199,7 +196,7 @@ async fn l20_numbers_are_addresses_in_one_spelling_or_nothing() {
 /// What the program asks of the system: no connection is begun, of whatever kind.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs strace"]
-async fn l20_nothing_is_sent_to_a_denied_address() {
+async fn nothing_is_sent_to_a_denied_address() {
     let place = Place::new();
     let line = "exec strace -D -f -qq -o calls -e trace=connect,sendto,sendmsg,sendmmsg \"$@\"";
     let server = Process::start(place.shell(line, &["serve"]));
@@ -224,7 +221,7 @@ async fn l20_nothing_is_sent_to_a_denied_address() {
     client.send("POST", &format!("{SYSTEMS}/{id}/import-hierarchy"), None).await.expect_error(500, "INTERNAL_ERROR");
     let calls = String::from_utf8_lossy(&place.read("calls")).into_owned();
     let connects: Vec<&str> = calls.lines().filter(|l| l.contains("connect(") && l.contains("AF_INET")).collect();
-    bars::figure("L20", format!("{asked} imports of denied targets, {} connects, to what it may call", connects.len()));
+    tier::figure(format!("{asked} imports of denied targets, {} connects, to what it may call", connects.len()));
     let own = format!("htons({})", rogue.address().port());
     assert!(asked > 0 && connects.iter().any(|l| l.contains(&own)), "{asked}: {calls}");
     let others: Vec<&&str> = connects.iter().filter(|l| !l.contains(&own)).collect();
@@ -241,7 +238,7 @@ async fn imported(app: &TestApp, id: i64) -> Answer {
 
 /// 0.0.0.0 is denied, and a listener on it would answer: the answer must not tell.
 #[tokio::test(flavor = "multi_thread")]
-async fn l22_a_denied_address_does_not_tell_whether_it_is_open() {
+async fn a_denied_address_does_not_tell_whether_it_is_open() {
     let app = TestApp::start().await;
     let rogue = Rogue::at("0.0.0.0:0", vec![Step::Say(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())]).await;
     let port = rogue.address().port();
@@ -271,7 +268,7 @@ async fn l22_a_denied_address_does_not_tell_whether_it_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l22_what_else_listens_is_not_shown() {
+async fn what_else_listens_is_not_shown() {
     let app = TestApp::start().await;
     let rogue = Rogue::start(Vec::new()).await;
     let id = app.create_system("Stranger").await;
@@ -319,10 +316,7 @@ async fn l22_what_else_listens_is_not_shown() {
         };
         let other = |(name, _, body): &&(&str, bool, Value)| *body != bodies[0].2 && !alert(name, body);
         let different: Vec<_> = bodies.iter().filter(other).collect();
-        bars::figure(
-            "L22",
-            format!("{} banners, {} other bodies: {}", bodies.len(), different.len(), bodies[0].2["message"]),
-        );
+        tier::figure(format!("{} banners, {} other bodies: {}", bodies.len(), different.len(), bodies[0].2["message"]));
         assert!(different.is_empty(), "{different:?} differ from {:?}", bodies[0]);
     }
 }

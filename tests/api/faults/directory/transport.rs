@@ -1,15 +1,15 @@
-//! Bar l19: TLS that is refused, spoiled or too old. No byte of the credentials is sent, and there is no way round.
+//! TLS that is refused, spoiled or too old. No byte of the credentials is sent, and there is no way round.
 
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::TestApp;
 use crate::support::case::{Case, same};
 use crate::support::directory::{Certificate, Faults, Options, Tls, Tree};
 use crate::support::program::{Place, Process};
 use crate::support::rogue::{Rogue, Step};
+use crate::tier;
 
 const PASSWORD: &str = "Correct-Horse-42";
 const USER: &str = "cn=importer,dc=x";
@@ -60,7 +60,7 @@ fn has_heard_credentials(rogue: &Rogue) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l19_no_credentials_without_tls() {
+async fn no_credentials_without_tls() {
     let app = TestApp::start().await;
     let say = |bytes: &[u8]| Step::Say(bytes.to_vec());
     let (ok, hear) = (start_tls_answer(0), Step::Hear);
@@ -107,7 +107,7 @@ async fn l19_no_credentials_without_tls() {
         connections += rogue.connections();
         same(&app.dump(), &dump, &what);
     }
-    bars::figure("L19", format!("{count} ways without TLS, {connections} connections: 0 bytes of the credentials"));
+    tier::figure(format!("{count} ways without TLS, {connections} connections: 0 bytes of the credentials"));
     // A listener that hears them when there is no TLS: the tests above could fail.
     let rogue = Rogue::start(Vec::new()).await;
     let id = app.create_system("Plain").await;
@@ -121,7 +121,7 @@ async fn l19_no_credentials_without_tls() {
 
 /// A real directory with StartTLS, and somebody on the way who puts bytes before the handshake.
 #[tokio::test(flavor = "multi_thread")]
-async fn l19_bytes_before_the_handshake() {
+async fn bytes_before_the_handshake() {
     let app = TestApp::start().await;
     let certificate = Certificate::for_names(&["localhost"]).expect("a certificate");
     let tls = Some(Tls::StartTls(certificate.config()));
@@ -149,7 +149,7 @@ async fn l19_bytes_before_the_handshake() {
 /// What OpenSSL offers: what is older than 1.2 is refused, and with 1.2 and 1.3 the password arrives.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs openssl"]
-async fn l19_old_versions_of_openssl() {
+async fn old_versions_of_openssl() {
     let app = TestApp::start().await;
     let place = Place::bare();
     let make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "cert", "-subj", "/CN=x"];

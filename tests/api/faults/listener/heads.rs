@@ -1,10 +1,10 @@
-//! Heads of requests that are larger than they may be (H3).
+//! Heads of requests that are larger than they may be.
 
 use tokio::io::AsyncWriteExt;
 
 use super::{Counted, LIVE, get};
-use crate::bars;
 use crate::support::{Answer, wire};
+use crate::tier;
 
 /// A head of exactly this many bytes.
 fn padded(size: usize) -> String {
@@ -33,7 +33,7 @@ fn is_refusal(answer: Answer, status: u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h3_heads_that_are_too_large_are_refused_before_any_handler() {
+async fn heads_that_are_too_large_are_refused_before_any_handler() {
     let server = Counted::start();
     let to = server.address();
     let mut refused = 0;
@@ -73,5 +73,5 @@ async fn h3_heads_that_are_too_large_are_refused_before_any_handler() {
         assert_eq!(server.handled().await, before + 2, "{shown}: a handler ran");
         refused += 2;
     }
-    bars::figure("H3", format!("{refused} refusals, 0 handler runs, every connection closed"));
+    tier::figure(format!("{refused} refusals, 0 handler runs, every connection closed"));
 }

@@ -1,4 +1,4 @@
-//! More connections than there may be (H2).
+//! More connections than there may be.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -6,9 +6,13 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 
 use super::{LIVE, get};
-use crate::bars;
 use crate::support::program::{Place, Process};
 use crate::support::wire;
+use crate::tier;
+
+/// Budgets: KiB of memory, and until the server is as before.
+const MEMORY: u64 = 64 * 1024;
+const NORMAL_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// This test holds both ends of none, but twelve hundred of one.
 fn allow_many_files() {
@@ -88,9 +92,8 @@ async fn crowd(server: &Process, what: &str) {
     drop(kept);
     let then = normal(to).await;
     assert!(grew <= 64 * 1024, "{grew} KiB");
-    let met = whole <= 64 * 1024 && first.max(then) <= std::time::Duration::from_secs(2);
-    bars::judged(
-        "H2",
+    let met = whole <= MEMORY && first.max(then) <= NORMAL_WITHIN;
+    tier::budget(
         met,
         format!(
             "{what}: {one} of 600 and {all} of 1,200 held, memory +{grew} KiB to {whole} KiB, normal after {:.0?}",
@@ -100,7 +103,7 @@ async fn crowd(server: &Process, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h2_connections_are_held_up_to_their_number_and_no_more() {
+async fn connections_are_held_up_to_their_number_and_no_more() {
     allow_many_files();
     let server = Place::new().with("JIM_LOG_FILTER", "warn").serve();
     crowd(&server, "files enough").await;
@@ -110,7 +113,7 @@ async fn h2_connections_are_held_up_to_their_number_and_no_more() {
 /// Many systems start a program with room for 1,024 files, of which it may ask for more: all that it promises to hold
 /// needs more than that.
 #[tokio::test(flavor = "multi_thread")]
-async fn h2_a_usual_limit_of_open_files_is_no_limit_of_connections() {
+async fn a_usual_limit_of_open_files_is_no_limit_of_connections() {
     allow_many_files();
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let server = Process::start(place.shell("ulimit -Sn 256; exec \"$@\"", &["serve"]));

@@ -1,9 +1,9 @@
-//! Messages that are no good HTTP, and those that two readers could read differently (H5): each gets one answer at most,
+//! Messages that are no good HTTP, and those that two readers could read differently: each gets one answer at most,
 //! and what stands behind it on the connection is never taken for another request.
 
 use super::{Counted, LIVE, get};
-use crate::bars;
 use crate::support::{SYSTEMS, wire};
+use crate::tier;
 
 /// What a message may get.
 #[derive(Clone, Copy, PartialEq)]
@@ -162,7 +162,7 @@ fn table(key: &str) -> Vec<(String, Vec<u8>, Due)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h5_odd_messages_get_one_answer_at_most() {
+async fn odd_messages_get_one_answer_at_most() {
     let server = Counted::start();
     let (to, key) = (server.address(), server.server.key());
     let client = server.server.client(&key);
@@ -200,12 +200,9 @@ async fn h5_odd_messages_get_one_answer_at_most() {
     }
     // Neither what is odd nor what stands behind it made anything.
     assert_eq!(client.get(SYSTEMS).await.expect_status(200)["totalCount"], 0);
-    bars::figure(
-        "H5",
-        format!(
-            "{} messages, each as the first and as the second of a connection: {refused} refused, {answered} answered \
+    tier::figure(format!(
+        "{} messages, each as the first and as the second of a connection: {refused} refused, {answered} answered \
          once, {silent} closed without a word, 0 second answers",
-            table.len()
-        ),
-    );
+        table.len()
+    ));
 }

@@ -1,12 +1,12 @@
-//! Callers that would speak something else, and methods that no resource has (H6).
+//! Callers that would speak something else, and methods that no resource has.
 
 use super::{Counted, LIVE, get};
-use crate::bars;
 use crate::support::wire;
+use crate::tier;
 use tokio::io::AsyncWriteExt;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h6_nothing_but_http_1_1_is_spoken() {
+async fn nothing_but_http_1_1_is_spoken() {
     let server = Counted::start();
     let to = server.address();
     let settings = "\0\0\0\u{4}\0\0\0\0\0";
@@ -63,5 +63,5 @@ async fn h6_nothing_but_http_1_1_is_spoken() {
     }
     assert_eq!(server.handled().await, before, "a handler ran");
     told.dedup();
-    bars::figure("H6", format!("preface closed, 4 upgrades ignored, {}", told.join(", ")));
+    tier::figure(format!("preface closed, 4 upgrades ignored, {}", told.join(", ")));
 }

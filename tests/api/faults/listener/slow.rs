@@ -1,4 +1,4 @@
-//! Callers who take their time (H1): how long each kind of them holds a connection, and that nobody waits for them.
+//! Callers who take their time: how long each kind of them holds a connection, and that nobody waits for them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,9 +10,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{LIVE, get};
-use crate::bars;
 use crate::support::program::Place;
 use crate::support::{SYSTEMS, wire};
+use crate::tier;
+
+/// Budgets: beyond the limit of a slow caller, and of requests meanwhile.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+const ANSWERED_WITHIN: Duration = Duration::from_millis(50);
 
 /// What a caller leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +107,7 @@ async fn honest(to: SocketAddr, key: Arc<str>, stop: Arc<AtomicBool>) -> Vec<Dur
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "waits for the 30 seconds that a caller may take"]
-async fn h1_slow_callers_are_cut_and_nobody_waits_for_them() {
+async fn slow_callers_are_cut_and_no_other_waits() {
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let server = place.serve();
     let (to, key): (_, Arc<str>) = (server.address(), server.key().into());
@@ -148,17 +152,16 @@ async fn h1_slow_callers_are_cut_and_nobody_waits_for_them() {
         let head = matches!(kind, Kind::Silent | Kind::HalfHead | Kind::DrippingHead);
         let limit = Duration::from_secs(if head { 10 } else { 30 });
         let (first, last) = (held[0], held[EACH - 1]);
-        let met = last <= limit + Duration::from_secs(1);
-        bars::judged("H1", met, format!("{kind:?}: {EACH} cut after {first:.1?} to {last:.1?}"));
+        let met = last <= limit + CUT_WITHIN;
+        tier::budget(met, format!("{kind:?}: {EACH} cut after {first:.1?} to {last:.1?}"));
     }
     let (p50, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
     let most = took[took.len() - 1];
-    bars::judged(
-        "H1",
-        p99 <= Duration::from_millis(50),
+    tier::budget(
+        p99 <= ANSWERED_WITHIN,
         format!("honest: {} requests, 0 errors, p50 {p50:.2?}, p99 {p99:.2?}, most {most:.2?}", took.len()),
     );
-    bars::figure("H1", format!("memory of the server +{grew} KiB"));
+    tier::figure(format!("memory of the server +{grew} KiB"));
     let systems = client.get(SYSTEMS).await.expect_status(200);
     assert_eq!(systems["totalCount"], 0, "half a body makes nothing");
     assert_eq!(server.stop().code, Some(0));

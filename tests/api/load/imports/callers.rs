@@ -1,4 +1,4 @@
-//! Bar c6: callers that hang up at random moments. What they asked for is done or not, never by half.
+//! Callers that hang up at random moments. What they asked for is done or not, never by half.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::bars;
 use crate::support::case::{Case, activities};
 use crate::support::directory::Tree;
 use crate::support::program::Dice;
 use crate::support::{SYSTEMS, TestApp};
+use crate::tier;
+
+/// Budget from the caller's end until the system is free.
+const FREE_WITHIN: Duration = Duration::from_secs(1);
 
 const MOMENTS: usize = 100;
 
@@ -44,7 +47,7 @@ fn updates(app: &TestApp) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c6_writes_without_their_caller() {
+async fn writes_without_their_caller() {
     let app = TestApp::start().await;
     let id = app.create_system("tag 0").await;
     let path = format!("{SYSTEMS}/{id}");
@@ -77,13 +80,13 @@ async fn c6_writes_without_their_caller() {
         last = tag;
     }
     let applied = updates(&app) - begun;
-    bars::figure("C6", format!("{MOMENTS} writes without their caller: {applied} applied, 0 by half"));
+    tier::figure(format!("{MOMENTS} writes without their caller: {applied} applied, 0 by half"));
     assert!(applied > 0 && applied < MOMENTS, "callers hung up neither before nor after the request was whole");
     app.is_sound();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c6_imports_without_their_caller() {
+async fn imports_without_their_caller() {
     const UNITS: usize = 40;
     let app = TestApp::start().await;
     let sides = ["ou=L,dc=x", "ou=R,dc=x"];
@@ -132,7 +135,7 @@ async fn c6_imports_without_their_caller() {
         slowest = slowest.max(begun.elapsed());
     }
     let told = format!("{MOMENTS} imports without their caller: {applied} applied, 0 by half; free after {slowest:?}");
-    bars::judged("C6", slowest <= Duration::from_secs(1), told);
+    tier::budget(slowest <= FREE_WITHIN, told);
     assert!(slowest < Duration::from_secs(10));
     assert!(activities(&app, case.id).iter().all(|a| a.0 == "Complete"), "{:?}", activities(&app, case.id));
     app.is_sound();

@@ -1,4 +1,4 @@
-//! Bar c5: keys that go while an import runs. It ends as what it was begun with, and nothing else is begun with them.
+//! Keys that go while an import runs. It ends as what it was begun with, and nothing else is begun with them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn until_waiting(sandbox: &Sandbox) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c5_an_import_outlives_the_key_it_was_asked_for_with() {
+async fn an_import_outlives_the_key_it_was_asked_for_with() {
     let outside = Outside::start();
     let sandbox = Sandbox::start(Options::with_tree(tree())).await.expect("the sandbox starts");
     let id = outside.imported(&sandbox, 30, &["ou=A,dc=x"]).await;
@@ -68,7 +68,7 @@ async fn c5_an_import_outlives_the_key_it_was_asked_for_with() {
 
 /// The master key: it is only changed where no server runs, so that no import can have read half of the old.
 #[tokio::test(flavor = "multi_thread")]
-async fn c5_the_master_key_stays_while_an_import_runs() {
+async fn the_master_key_stays_while_an_import_runs() {
     let outside = Outside::start();
     let sandbox = Sandbox::start(Options::with_tree(tree())).await.expect("the sandbox starts");
     let id = outside.imported(&sandbox, 30, &[]).await;

@@ -1,4 +1,4 @@
-//! Bar c2: selections that are made while an import reads or writes. None is lost, whatever the import does to the row.
+//! Selections that are made while an import reads or writes. None is lost, whatever the import does to the row.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::bars;
 use crate::support::case::Case;
 use crate::support::directory::Tree;
 use crate::support::program::Dice;
 use crate::support::{SYSTEMS, TestApp};
+use crate::tier;
 
 const UNITS: usize = 5;
 const SYSTEMS_AT_ONCE: usize = 4;
@@ -70,14 +70,14 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> (usize, usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c2_selections_beside_imports() {
-    let rounds = bars::size(1_000, 5_000);
+async fn selections_beside_imports() {
+    let rounds = tier::size(1_000, 5_000);
     let app = TestApp::start().await;
     let mut dice = Dice::new("SELECTIONS_SEED");
     let seeds: Vec<u64> = (0..SYSTEMS_AT_ONCE).map(|_| dice.below(u64::MAX)).collect();
     let made = join_all(seeds.into_iter().map(|seed| race(&app, rounds / SYSTEMS_AT_ONCE, seed))).await;
     let (made, beside) = made.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-    bars::figure("C2", format!("{rounds} imports, {made} selections, {beside} of them while the import ran, 0 lost"));
+    tier::figure(format!("{rounds} imports, {made} selections, {beside} of them while the import ran, 0 lost"));
     assert!(beside > made / 10, "the selections did not meet the imports: {beside} of {made}");
     app.is_sound();
 }

@@ -1,4 +1,4 @@
-//! Bar c5: settings that are edited while an import runs. It ends with those it read, and no password goes to a target
+//! Settings that are edited while an import runs. It ends with those it read, and no password goes to a target
 //! it was not stored for.
 
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::bars;
 use crate::support::case::Case;
 use crate::support::directory::{Answer, Faults, Options, Sandbox, Tree};
 use crate::support::program::Dice;
 use crate::support::rogue::{Rogue, Step};
 use crate::support::{SYSTEMS, TestApp};
+use crate::tier;
 
 fn tree() -> Tree {
     Tree::new().suffix("dc=x").ou("ou=A,dc=x").ou("ou=B,dc=x")
@@ -37,7 +37,7 @@ enum Stage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c5_an_import_ends_with_the_settings_it_read() {
+async fn an_import_ends_with_the_settings_it_read() {
     let app = TestApp::start().await;
     let mut runs = Vec::new();
     for stage in [Stage::Retry, Stage::Search] {
@@ -124,7 +124,7 @@ async fn edited(app: &TestApp, stage: Stage, what: &str, with_password: bool) {
 /// Two directories with different passwords, imports without a pause, and edits that go from one to the other. A bind
 /// with the other's password would fail, and would be counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c5_no_password_goes_astray() {
+async fn no_password_goes_astray() {
     const EDITS: usize = 150;
     let app = TestApp::start().await;
     let start = async || Sandbox::start(Options::with_tree(tree())).await.expect("the sandbox starts");
@@ -169,7 +169,7 @@ async fn c5_no_password_goes_astray() {
     let answers = join_all(runs).await;
     let [ran, refused] = [0, 1].map(|i| answers.iter().map(|a: &[usize; 2]| a[i]).sum::<usize>());
     let told = format!("{} edits beside imports, {ran} ran and {refused} were refused; 0 passwords astray", 3 * EDITS);
-    bars::figure("C5", told);
+    tier::figure(told);
     assert!(answers.iter().all(|[ran, _]| *ran > 0), "{answers:?}");
     for directory in directories {
         assert_eq!(directory.bind_attempts(), directory.binds(), "a password that is not its own");

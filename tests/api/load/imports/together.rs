@@ -1,4 +1,4 @@
-//! Bar c1: many imports of one system at once. One runs, the others are refused at once, and nothing is added twice.
+//! Many imports of one system at once. One runs, the others are refused at once, and nothing is added twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
-use crate::bars;
 use crate::support::case::{Case, told};
 use crate::support::directory::{Faults, Tree};
 use crate::support::{SYSTEMS, TestApp, containers};
+use crate::tier;
+
+/// Budget of a refusal.
+const REFUSED_WITHIN: Duration = Duration::from_millis(100);
 
 const AT_ONCE: usize = 16;
 const UNITS: usize = 500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c1_sixteen_imports_at_once() {
+async fn sixteen_imports_at_once() {
     let app = TestApp::start().await;
     let case = Case::imported(&app, Tree::new().suffix("dc=x").ou("ou=first,dc=x"), &["ou=first,dc=x"]).await;
     for i in 0..UNITS {
@@ -58,7 +61,7 @@ async fn c1_sixteen_imports_at_once() {
     }
     let slowest = refused.iter().map(|(_, took)| *took).max().expect("some were refused");
     let said = format!("first round: {} ran, {} refused, the slowest after {slowest:?}", results.len(), refused.len());
-    bars::judged("C1", slowest <= Duration::from_millis(100), said);
+    tier::budget(slowest <= REFUSED_WITHIN, said);
     assert_eq!((results.len(), refused.len()), (1, AT_ONCE - 1));
     assert!(slowest < Duration::from_secs(1));
     assert_eq!(case.sandbox.connections() - connections, 1, "a refused import opens nothing");

@@ -1,4 +1,4 @@
-//! Bar c4: many callers on the same registers while the server is killed over and over. What they saw, all together,
+//! Many callers on the same registers while the server is killed over and over. What they saw, all together,
 //! is what one register each would have shown them, one operation after another.
 
 mod register;
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use self::register::{AT_FIRST, Operation, What, bent, check};
-use crate::bars;
 use crate::support::program::{Dice, HANG, Place, Process};
 use crate::support::{SYSTEMS, client};
+use crate::tier;
 
 const CLIENTS: usize = 20;
 /// Each is the description of a connected system.
@@ -95,8 +95,8 @@ impl Caller {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c4_registers_are_linearizable_over_kills() {
-    let (operations, kills) = bars::size((1_500, 3), (10_000, 20));
+async fn registers_are_linearizable_over_kills() {
+    let (operations, kills) = tier::size((1_500, 3), (10_000, 20));
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let mut server = place.serve();
     let key = server.key();
@@ -156,13 +156,10 @@ async fn c4_registers_are_linearizable_over_kills() {
     });
     let (count, unknown, shown) = (*notes.answered.get_mut(), unanswered.len(), shown.count());
     let (found, callers) = (anomalies.len(), format!("{CLIENTS} callers on {REGISTERS} registers"));
-    bars::figure(
-        "C4",
-        format!(
-            "{callers}, {count} operations, {kills} kills: {found} anomalies; of {unknown} writes \
+    tier::figure(format!(
+        "{callers}, {count} operations, {kills} kills: {found} anomalies; of {unknown} writes \
         without an answer {shown} were seen later"
-        ),
-    );
+    ));
     assert!(anomalies.is_empty(), "{anomalies:#?}");
     assert!(count >= operations && unknown > 0, "the load was no load");
     // The check of this very run can fail.

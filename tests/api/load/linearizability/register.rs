@@ -146,7 +146,7 @@ fn history(lines: &[&str]) -> Vec<Operation> {
 }
 
 #[test]
-fn c4_the_checker_accepts_what_can_be_explained() {
+fn the_checker_accepts_what_can_be_explained() {
     for good in [
         &["r0 0 1", "w1 2 3", "r1 4 5", "w2 6 7", "r2 8 9"][..],
         // Beside a write either value may be seen, the new one not before the old one.
@@ -164,7 +164,7 @@ fn c4_the_checker_accepts_what_can_be_explained() {
 }
 
 #[test]
-fn c4_the_checker_refuses_what_cannot_be_explained() {
+fn the_checker_refuses_what_cannot_be_explained() {
     for (what, bad) in [
         ("a stale read", &["w1 0 1", "w2 2 3", "r1 4 5"][..]),
         ("a lost write", &["w1 0 1", "r0 2 3"]),

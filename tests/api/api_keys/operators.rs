@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn k1_operators_keys_work_from_32_to_1024_characters() {
+async fn operators_keys_work_from_32_to_1024_characters() {
     for (length, works) in [(31, false), (32, true), (1_024, true), (1_025, false)] {
         let clear = format!("jim_!~{}", "x".repeat(length - 6));
         let setup = Setup { infrastructure_key: Some(clear.clone()), ..Setup::default() };
@@ -19,7 +19,7 @@ async fn k1_operators_keys_work_from_32_to_1024_characters() {
 
 /// Also held: a start with another keyring is refused, which `check_command` and `program` show.
 #[tokio::test(flavor = "multi_thread")]
-async fn k8_the_file_alone_verifies_no_key_and_holds_none() {
+async fn the_file_alone_verifies_no_key_and_holds_none() {
     use jim::security::api_key::Hasher;
     use jim::security::secret::Keyring;
     let weak = "jim_passwordpasswordpasswordpassword";
