@@ -15,7 +15,7 @@ const KEYS: &str = "/api/v1/apikeys";
 /// What would forge a line, or colour one, if it came into the log as it is.
 const HOSTILE: &str = "x\r\n2026-01-01T00:00:00Z  WARN forged: line\n{\"forged\":1}\u{1b}[31m\u{9b}2J\u{2028}";
 
-/// The refusals that a log tells of: lines and counted events by key id, address and reason.
+/// The refusals of a log: lines and counted events by key id, address and reason.
 fn refusals(done: &Done) -> BTreeMap<[String; 3], (usize, u64)> {
     let mut seen: BTreeMap<[String; 3], (usize, u64)> = BTreeMap::new();
     for line in done.err.lines() {

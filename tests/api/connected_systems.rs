@@ -1,4 +1,4 @@
-//! Connected systems: fields, the merge of setting values, faults told together, deletion and what is written down.
+//! Connected systems: fields, the merge of setting values, errors reported together, deletion and what is written down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +140,7 @@ async fn setting_values_are_merged_by_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_faults_are_told_together_and_nothing_is_stored() {
+async fn all_errors_are_reported_together_and_nothing_is_stored() {
     let app = TestApp::start().await;
     let id = app.create_system("Faults").await;
     app.set(id, &json!({ "1": text("host"), "3": text("old") })).await.expect_status(200);

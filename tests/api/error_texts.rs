@@ -1,5 +1,5 @@
 //! The client of these tests holds every error that any of them draws against the envelope, and looks for
-//! what no error may tell. Here it is held against errors that it has to refuse.
+//! what no error may show. Here it is held against errors that it has to refuse.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

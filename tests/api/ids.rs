@@ -1,4 +1,4 @@
-//! Ids that name nothing, nothing any more, or something of somebody else: every operation answers 404 and changes
+//! Ids that name nothing, nothing any more, or a part of another system: every operation answers 404 and changes
 //! nothing.
 
 use serde_json::{Value, json};
@@ -216,7 +216,7 @@ async fn nothing_is_left_after_a_delete_or_a_refused_create() {
     assert_eq!(app.dump(), before);
     assert_eq!(admin.get(SYSTEMS).await.expect_status(200)["totalCount"], 0);
 
-    // Nobody gets what the deleted one had, also after the next one was made.
+    // No new one gets what the deleted one had, also after the next one was made.
     let mut asked = 0;
     for next in 0..2 {
         for id in owner.id..owner.id + 3 {

@@ -116,7 +116,7 @@ async fn values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
         put(&admin, &path, body).await.expect_fault(field);
     }
     assert_eq!(app.dump(), dump, "a refused request writes nothing");
-    // Every fault is told at once.
+    // Every error is in one answer.
     let faults = put(
         &admin,
         &path,

@@ -159,7 +159,7 @@ async fn exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
     assert_eq!(flood(&counted, USERINFO, 128, 200).await, (96, 32));
     refused(counted.get(CONFIG).await, "30");
     refused(counted.post(SYSTEMS, &json!({})).await, "30");
-    // Nobody else is held back by it, and the operator's key never.
+    // No other caller is held back by it, and the operator's key never.
     assert_eq!(app.stranger().get(CONFIG).await.status, 503);
     assert_eq!(flood(&operator, USERINFO, 208, 200).await, (208, 0));
     assert_eq!(flood(&operator, CONFIG, 16, 503).await, (16, 0));
@@ -191,7 +191,7 @@ async fn the_default_is_60000_for_a_key() {
     if tier::in_full() {
         assert_eq!(flood(&admin, USERINFO, BEFORE, 200).await, (BEFORE, 0));
     } else {
-        // That many take too long here: those that nobody looks at are counted without being sent.
+        // That many take too long here: those that no test reads are counted without being sent.
         let now = app.app.clock.now().elapsed;
         for _ in 0..BEFORE {
             assert!(app.app.limiter.keys.take(id, u32::MAX, now).is_ok());

@@ -116,7 +116,7 @@ async fn every_command_does_what_the_pages_say() {
             let stopped = server.take().expect("a server").stop();
             assert_eq!(stopped.code, Some(0));
             fs::rename(place.path("jim.db"), place.path("jim.db.old")).expect("moved");
-            // The last command serves, until somebody stops it.
+            // The last command serves, until it is stopped.
             run(&place, &address, &key, &begun, block.strip_suffix("jim\n").expect("it serves at the end"));
             server = Some(place.serve());
         } else {

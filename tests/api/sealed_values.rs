@@ -48,7 +48,7 @@ async fn a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
     }
     let mut of_no_key = right.clone();
     of_no_key[1..5].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
-    cases.push(("of a key that nobody has".to_owned(), of_no_key));
+    cases.push(("of a key that is in no keyring".to_owned(), of_no_key));
     cases.push(("in clear".to_owned(), sandbox.password().as_bytes().to_vec()));
     let connections = sandbox.connections();
     let admin = app.admin();
@@ -208,7 +208,7 @@ async fn no_password_and_no_key_lies_in_any_file() {
     assert!(looked > 20 && secrets.len() > CHANGES);
 }
 
-/// Whoever has the file but not the keyring cannot try keys that they guess: the hash is not one of the key alone.
+/// The file without the keyring is not enough to try guessed keys: the hash is not one of the key alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hash_is_not_one_of_the_key_alone() {
     let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK);

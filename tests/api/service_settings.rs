@@ -159,7 +159,7 @@ async fn keys_are_taken_by_their_letters() {
 async fn a_change_is_in_force_and_on_disk_when_it_is_answered() {
     let app = TestApp::start().await;
     let admin = app.admin();
-    // Changes at once: whichever was answered last is what everybody sees, here and after a restart.
+    // Changes at once: whichever was answered last is what every caller sees, here and after a restart.
     for round in 0..10 {
         let changes = (0..8).map(|n| {
             let admin = admin.clone();

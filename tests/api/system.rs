@@ -51,7 +51,7 @@ async fn sign_in_is_not_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn userinfo_tells_any_accepted_key_who_it_is() {
+async fn userinfo_shows_any_accepted_key_who_it_is() {
     let app = TestApp::start().await;
     let cases: [(&str, &[i64], &[&str]); 4] = [
         ("an administrator", &[1], &["Administrator"]),

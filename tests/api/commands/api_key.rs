@@ -94,7 +94,7 @@ async fn roles_and_ends_are_as_asked_for() {
     assert!(used.contains("  never                 20"), "when it was last used: {used}");
 }
 
-/// Whoever mistypes a folder learns that nothing is there, and gets no database.
+/// A folder without a database is refused, and gets none.
 #[test]
 fn without_a_database_there_is_nothing_to_list_or_delete() {
     let place = Place::new();
@@ -121,7 +121,7 @@ fn names_act_on_no_terminal() {
     assert!(listed[1].ends_with("  two\\nlines \\u{1b}[2J \\u{202e}turned"), "{listed:?}");
 }
 
-/// An installation that nobody can change anything in is said to be one, by whoever made it so and at each start.
+/// An installation without an enabled Administrator is named so, by the command that made it so and at each start.
 #[test]
 fn without_a_usable_administrator_it_says_how_to_make_one() {
     let place = Place::new();

@@ -254,7 +254,7 @@ async fn its_commands_can_be_pasted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_listens_where_it_is_told_and_ignores_the_configuration_of_servers() {
+async fn it_listens_where_it_is_set_and_ignores_the_configuration_of_servers() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let place = place()
         .with("JIM_INFRASTRUCTURE_API_KEY", "jim_operator-chose-this-key-0123456789")

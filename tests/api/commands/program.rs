@@ -16,7 +16,7 @@ use crate::support::{SYSTEMS, sample, sandbox_settings};
 const USERINFO: &str = "/api/v1/userinfo";
 const OPERATORS: &str = "jim_operator-chose-this-key-0123456789";
 
-/// A key that works and nobody knows would be the first of a database for ever.
+/// A key that works and was not shown would be the first of a database for ever.
 #[tokio::test]
 async fn a_first_key_that_cannot_be_printed_is_not_stored() {
     let place = Place::new();
@@ -184,8 +184,8 @@ fn its_memory_is_its_own() {
     }
 }
 
-/// A crowd that comes while the server is busy with something else: whoever finds the door full tries again only a
-/// second later.
+/// A crowd that comes while the server is busy with something else: a caller that finds the door
+/// full tries again only a second later.
 #[test]
 fn five_hundred_callers_may_knock_at_once() {
     let (place, _) = Place::used();
@@ -199,7 +199,7 @@ fn five_hundred_callers_may_knock_at_once() {
 }
 
 #[test]
-fn every_problem_of_the_configuration_is_told_at_once() {
+fn every_error_of_the_configuration_is_in_one_message() {
     let place = Place::bare().with("JIM_LDAP_TRUST_DIR", "no/such/folder").with("JIM_SERVER_INSECURE_HTTP", "maybe");
     let text = "colour = 1\n[server]\nlisten = \"0.0.0.0:0\"\nport = 80\n[database]\npath = \"nowhere/jim.db\"\n\
                 [keys]\npath = 7\n[log]\nformat = \"xml\"\nfilter = \"jim=loud\"\n[extra]\na = 1\n";

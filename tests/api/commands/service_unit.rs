@@ -16,7 +16,7 @@ use crate::tier;
 use crate::tls_listener;
 
 const PAGE: &str = include_str!("../../../src/guide/service.md");
-/// Nobody: SQLite changes owners of files when it is root, which the unit's account never is.
+/// The account `nobody`: SQLite changes owners of files when it is root, which the unit's account never is.
 const ACCOUNT: u32 = 65_534;
 
 fn unit() -> &'static str {

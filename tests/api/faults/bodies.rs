@@ -204,7 +204,7 @@ async fn the_limit_is_exact() {
     client.send("POST", SYSTEMS, Some(body(limit + 1))).await.expect_error(413, "PAYLOAD_TOO_LARGE");
 }
 
-/// A caller that asks first is told before it sends, and is asked to go on only if its body is wanted.
+/// A caller that asks first gets its answer before it sends, and is asked to go on only if its body is wanted.
 #[tokio::test(flavor = "multi_thread")]
 async fn expectations_are_met_only_for_a_body_that_is_wanted() {
     let place = Place::new();

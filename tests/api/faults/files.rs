@@ -17,7 +17,7 @@ const DAMAGE_FOUND_WITHIN: Duration = Duration::from_secs(2);
 const LOCK_FOUND_WITHIN: Duration = Duration::from_secs(1);
 
 const USERINFO: &str = "/api/v1/userinfo";
-/// Nobody, on every Linux.
+/// The account `nobody` of every Linux.
 const NOBODY: u32 = 65534;
 
 /// A place whose database holds an imported hierarchy, and its key.
@@ -35,7 +35,7 @@ async fn filled() -> (Place, String) {
     (place, key)
 }
 
-/// Whether this page, counted from 0, holds rows: what a page holds that is free is nobody's.
+/// Whether this page, counted from 0, holds rows: what a free page holds does not matter.
 fn is_in_use(database: &[u8], page: usize) -> bool {
     matches!(database[page * 4096], 2 | 5 | 10 | 13)
 }
@@ -296,7 +296,7 @@ fn a_folder_that_is_missing_is_78_and_one_that_cannot_be_written_74() {
     assert!(place.names().is_empty());
 
     let place = Place::new();
-    // The program, where anybody may run it: permissions mean nothing to root.
+    // The program, where every account may run it: permissions mean nothing to root.
     let open = tempfile::tempdir().expect("a folder");
     let program: PathBuf = open.path().join("jim");
     fs::copy(crate::support::program::program(), &program).expect("a copy");

@@ -2,7 +2,7 @@
 //!
 //! The program has no switch for panics, so they come in where the tests stand anyway: the clock that every handler
 //! looks at, the log that handlers and the tasks of a directory's connection write, the closures that run on the
-//! connections of the database. The log of the tests panics at a line once it was told to.
+//! connections of the database. The log of the tests panics at a line on request.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -224,7 +224,7 @@ async fn behind_the_work(mine: &Mine) {
     for (line, broken, next) in &lines {
         mine.arm(line);
         let answer = broken.send(&admin).await;
-        assert_eq!(mine.disarm(), None, "{line}: nobody came by");
+        assert_eq!(mine.disarm(), None, "{line}: not reached");
         answer.expect_error(500, "INTERNAL_ERROR");
         let answer = next.send(&admin).await;
         assert_eq!(answer.status, next.status, "{line}: {}", answer.body);
@@ -266,7 +266,7 @@ async fn in_a_connection(mine: &Mine) {
         mine.arm(line);
         let import = async || if operation == schema { app.import_schema(id).await } else { app.import(id, "").await };
         let answer = import().await;
-        assert_eq!(mine.disarm(), None, "{line}: nobody came by: {}", answer.body);
+        assert_eq!(mine.disarm(), None, "{line}: not reached: {}", answer.body);
         answer.expect_error(500, "INTERNAL_ERROR");
         assert_eq!(app.dump(), before, "{line}");
         let last = activities_of(app, id, operation).pop().expect("an activity");

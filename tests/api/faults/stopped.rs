@@ -82,7 +82,7 @@ impl Caller {
             let request = request.header("Content-Type", "application/json").body(body.to_string());
             let Ok(answer) = request.send().await else { return };
             let (status, body) = (answer.status(), answer.bytes().await);
-            // A head without its body is no acknowledgement that anybody could count on.
+            // A head without its body is no acknowledgement.
             let Ok(body) = body else { return };
             assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
             known.lock().expect("knowledge")[self.number] = Known { acknowledged: next, asked: None, last: next };
@@ -134,7 +134,7 @@ async fn a_stop_under_load_loses_nothing() {
             callers.spawn(Caller { number, http, base, key }.run(known.clone(), sandbox.clone()));
         }
         tokio::time::sleep(Duration::from_millis(150 + dice.below(300))).await;
-        // An import is what somebody waits for.
+        // An import has a caller that waits.
         running += usize::from(known.lock().expect("knowledge")[WRITERS].asked.is_some());
         let begun = Instant::now();
         server.signal(Signal::TERM);

@@ -163,7 +163,7 @@ async fn a_stored_password_goes_only_to_the_target_it_was_stored_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_credentials_are_told_with_stage_target_and_number() {
+async fn refused_credentials_name_stage_target_and_number() {
     let app = TestApp::start().await;
     let tree = Tree::new().suffix("dc=x").ou("ou=A,dc=x");
     let case = Case::imported(&app, tree.clone(), &["ou=A,dc=x"]).await;

@@ -5,9 +5,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{SYSTEMS, Setup, TestApp};
 
-/// Whoever asks for much and does not read it holds its memory: there are eight such places, and a ninth is told to wait.
+/// A caller that asks for much and does not read it holds its memory: eight may, a ninth waits.
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_nobody_reads_are_few() {
+async fn answers_that_are_not_read_are_few() {
     let files = tempfile::tempdir().expect("a folder");
     let columns: Vec<String> = (1..100).map(|n| format!("a column with a long name, the {n}th of all")).collect();
     let mut text = format!("kind,\"{}\"\n", columns.join("\",\""));

@@ -200,7 +200,7 @@ async fn a_long_day(format: &str) {
 }
 
 impl Day {
-    /// A system whose imports go well over TLS, and somebody who uploads the directory's key for its certificate.
+    /// A system whose imports go well over TLS, and a caller that uploads the directory's key for its certificate.
     async fn import_over_tls(&mut self, over: &Sandbox, root: &Party, party: &Party) -> (Value, Value) {
         let private = pem("PRIVATE KEY", &party.private());
         canaries::private_key(&private).into_iter().for_each(|secret| self.knows(secret));

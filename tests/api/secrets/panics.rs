@@ -1,4 +1,4 @@
-//! A panic over what was sent: the answer, the log and the activities tell that there was one, and nothing else.
+//! A panic over what was sent: the answer, the log and the activities say that there was one, and nothing else.
 
 use std::process::Command;
 

@@ -103,7 +103,7 @@ impl Clocks {
         self.start + time::Duration::milliseconds(self.hands[0].load(Ordering::SeqCst))
     }
 
-    /// Whoever looks at them panics with this text; `None` mends them.
+    /// A look at them panics with this text; `None` mends them.
     pub fn break_with(&self, text: Option<String>) {
         *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }

@@ -204,7 +204,7 @@ fn a_restore_goes_to_a_free_place_with_its_keyring_only() {
     assert_eq!(fresh.serve().stop().code, Some(0));
 }
 
-/// Whatever is done to a backup is told, and nothing of it reaches the place of the database.
+/// Every change to a backup is refused, and nothing of it reaches the place of the database.
 #[test]
 fn a_damaged_or_edited_backup_is_65() {
     let (place, _) = Place::used();
@@ -276,8 +276,8 @@ fn a_damaged_or_edited_backup_is_65() {
         ("of another program", damage::OTHER_APPLICATION),
         ("a newer version", damage::NEWER_VERSION),
         ("a broken reference", damage::MISSING_ROLE_HOLDER),
-        ("rows that are not told of", damage::NO_ROLES),
-        ("a key that is not told of", damage::ANOTHER_KEY_CHECK),
+        ("rows that are not in the manifest", damage::NO_ROLES),
+        ("a key that is not in the manifest", damage::ANOTHER_KEY_CHECK),
     ] {
         let (manifest, bytes) = edited(damage);
         put(&bytes, manifest.as_bytes());

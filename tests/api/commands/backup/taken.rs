@@ -121,7 +121,7 @@ fn a_backup_is_its_owners_and_replaces_nothing() {
     is_whole(&place.path("loose"));
     assert_eq!(fs::read_dir(place.path("target")).expect("a folder").count(), 0);
 
-    // Everybody could put another backup in the place of this one.
+    // Every account could put another backup in the place of this one.
     fs::create_dir(place.path("open")).expect("a folder");
     place.set_mode("open", 0o777);
     assert!(place.run(&["backup", "open/b"]).refused(78).contains("open"));

@@ -102,7 +102,7 @@ async fn the_five_setting_sample_works() {
     assert!(message.contains(&said), "{message}");
     app.set(id, &json!({ "3": { "stringValue": "" } })).await.expect_status(200);
     let asked = slapd.log().matches(" BIND ").count();
-    assert!(asked > 0, "the log tells of binds");
+    assert!(asked > 0, "the log has binds");
     app.import(id, "").await.expect_error(400, "BAD_REQUEST");
     assert_eq!(slapd.log().matches(" BIND ").count(), asked, "an empty password is not sent");
 

@@ -142,7 +142,7 @@ async fn bind_names_stay_bind_names() {
         assert!(message.contains("bind at"), "{name:?}: {message}");
     }
     let log = slapd.log();
-    assert_eq!(log.matches("BIND dn=\"cn=svc").count(), 0, "nobody became somebody else");
+    assert_eq!(log.matches("BIND dn=\"cn=svc").count(), 0, "a name became another one");
     // A bind name is sent as it was stored, so that each is one request, of a name that slapd reads or cannot read.
     let read = log.matches("\" method=128").count() - log.matches("BIND dn=\"\" method=128").count();
     let unread = log.matches("do_bind: invalid dn (").count();

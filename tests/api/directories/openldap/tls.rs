@@ -33,7 +33,7 @@ async fn trusting(slapd: &Slapd) -> TestApp {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-async fn certificates_are_checked_and_skipping_is_told() {
+async fn certificates_are_verified_and_skipping_is_a_warning() {
     for (certificate, trusted, reason) in [
         (Certificate::Good, true, None),
         (Certificate::Good, false, Some("issuer not trusted")),

@@ -118,7 +118,7 @@ impl Model {
             }
             7..9 => {
                 let all = self.subtree(unit);
-                // So few that nobody is asked whether they may go.
+                // So few that no confirmation is asked for.
                 if all.len() > 4 {
                     return 4;
                 }

@@ -48,7 +48,7 @@ impl<'a> Imported<'a> {
         imported
     }
 
-    /// Trying the connection out tells as many types.
+    /// A test of the connection counts as many types.
     async fn is_what_a_test_says(&self) {
         let path = format!("{}/{}/test-connection", SYSTEMS, self.id);
         let answer = self.app.admin().send("POST", &path, None).await.expect_status(200);
@@ -57,7 +57,7 @@ impl<'a> Imported<'a> {
         assert_eq!([&stage["name"], &stage["outcome"], &stage["message"]], ["schema", "ok", &expected], "{stage}");
     }
 
-    /// A second import changes nothing and tells nothing.
+    /// A second import changes nothing and reports nothing.
     async fn stays(&self) {
         let rows = schema_rows(self.app);
         let again = Imported::again(self.app, self.id).await;

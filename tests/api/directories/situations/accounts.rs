@@ -71,7 +71,7 @@ async fn global_catalogue(cell: &Cell, host: &str) {
     cell.app.set(cell.id, &cell.server.settings()).await.expect_status(200);
 }
 
-/// Nothing is removed because nobody answers, and nothing is told afterwards but what happened.
+/// Nothing is removed because no server answers, and nothing is reported afterwards but what happened.
 pub(super) async fn restarted(kind: Kind) {
     let mut cell = Cell::usual(kind, &["ou=A1,ou=A"]).await;
     cell.server.delete("ou=A2,ou=A").await;

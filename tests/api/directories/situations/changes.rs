@@ -1,4 +1,4 @@
-//! Entries that change their names and places, that go and come: what is told and stored of it.
+//! Entries that change their names and places, that go and come: what is reported and stored of it.
 
 use super::Cell;
 use crate::support::case::{told, warnings};
@@ -202,7 +202,7 @@ pub(super) async fn recreated(kind: Kind) {
     cell.holds(&["@", " ou=A,@", "  ou=A1,ou=A,@", " ou=B,@ *", "  ou=B1,ou=B,@"]).await;
 }
 
-/// Nothing to tell, and yet stored.
+/// Nothing to report, and yet stored.
 pub(super) async fn described(kind: Kind) {
     let cell = Cell::usual(kind, &["ou=A"]).await;
     for text in [Some("Größe 1"), Some("two"), None] {

@@ -140,7 +140,7 @@ pub(super) async fn referral(kind: Kind) {
     }
     cell.keeps(&["ou=A2,ou=A,@"]).await;
     assert_eq!(cell.tree().await, before);
-    assert!(matches!(elsewhere.accept(), Err(why) if why.kind() == ErrorKind::WouldBlock), "nobody came");
+    assert!(matches!(elsewhere.accept(), Err(why) if why.kind() == ErrorKind::WouldBlock), "no connection was made");
     match &cell.server {
         Server::Sandbox(sandbox) => sandbox.set_faults(Faults::default()),
         server => server.administrator().delete(&server.dn("ou=A2,ou=A")).await,

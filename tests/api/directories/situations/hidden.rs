@@ -50,7 +50,7 @@ pub(super) async fn subtree(kind: Kind) {
     is_kept(cell, "ou=A", "ou=A,@", &all).await;
 }
 
-/// Two hidden at the first level, the other one deleted: only that is told.
+/// Two hidden at the first level, the other one deleted: only that is reported.
 pub(super) async fn beside_a_deleted_one(kind: Kind) {
     let mut cell = Cell::usual(kind, &["ou=A1,ou=A", "ou=A2,ou=A"]).await;
     cell.server.hide_tree("ou=A1,ou=A").await;
@@ -66,12 +66,12 @@ pub(super) async fn beside_a_deleted_one(kind: Kind) {
     cell.holds(&kept).await;
 }
 
-/// Deleted below a hidden entry: nobody can know before that shows again.
+/// Deleted below a hidden entry: it cannot be known before that shows again.
 pub(super) async fn above_a_deleted_one(kind: Kind) {
     let mut cell = Cell::usual(kind, &["ou=deep,ou=A1,ou=A"]).await;
     cell.server.hide_tree("ou=A1,ou=A").await;
     match &cell.server {
-        // Its hiding was told of this very entry, which has to be there.
+        // The warning was about this very entry, which has to be there.
         Server::Sandbox(s) => s.remove(&cell.server.dn("ou=deep,ou=A1,ou=A")).expect("removed"),
         server => server.administrator().delete(&server.dn("ou=deep,ou=A1,ou=A")).await,
     }
@@ -106,8 +106,8 @@ pub(super) async fn renamed_first(kind: Kind) {
     cell.tells(&["~ ou=new,ou=B,@: A1 to new *", "> ou=new,ou=B,@: ou=A,@ to ou=B,@ *"]).await;
 }
 
-/// An entry that may be read, and whose children may not be listed, by anybody that the account is. One of them goes,
-/// and that cannot be told.
+/// An entry that may be read, and whose children may not be listed, by any group of the account. One of them goes,
+/// and that cannot be seen.
 pub(super) async fn list_of_children(kind: Kind) {
     use samba::Who;
 
@@ -118,7 +118,7 @@ pub(super) async fn list_of_children(kind: Kind) {
         let Server::Samba(server) = &mut cell.server else { panic!("Active Directory only") };
         match who {
             Some(who) => server.deny_to(who, &parent, samba::LIST, 0).await,
-            None => server.grant_nobody(&parent).await,
+            None => server.grant_only_administrator(&parent).await,
         }
         let hidden: &[&str] = match who {
             Some(_) => &["grant the account List Contents", ": ou=A1,ou=A,@; ou=A2,ou=A,@"],

@@ -47,7 +47,7 @@ async fn lift(cell: &Cell) {
     cell.app.set(cell.id, &cell.server.settings()).await.expect_status(200);
 }
 
-/// What was read is renamed, what was not read is kept, and what is gone is told once the limit is lifted.
+/// What was read is renamed, what was not read is kept, and what is gone is reported once the limit is lifted.
 async fn removes_nothing(cell: Cell, reason: &str) {
     let renamed: Vec<String> = cell.tree().await.iter().map(|line| line.replace("ou=n01,", "ou=x01,")).collect();
     for (query, expected) in [("", &["~ ou=x01,@: n01 to x01"][..]), ("?acceptRemovals=true", &[])] {

@@ -178,7 +178,7 @@ impl Cell {
         import(&self.app, self.id, query).await
     }
 
-    /// What an import tells of the entries of the test; a second import must tell nothing at all.
+    /// What an import reports of the entries of the test; a second import must report nothing at all.
     async fn changes(&self, query: &str) -> Vec<String> {
         let result = self.import(query).await;
         assert_eq!(result["success"], true, "{result}");
@@ -204,7 +204,7 @@ impl Cell {
         short.iter().map(|line| self.server.text(line)).collect()
     }
 
-    /// An import tells exactly this, and a second one nothing.
+    /// An import reports exactly this, and a second one nothing.
     async fn tells(&self, expected: &[&str]) {
         assert_eq!(self.changes("").await, self.lines(expected));
     }

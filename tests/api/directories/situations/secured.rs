@@ -59,7 +59,7 @@ async fn system(app: &TestApp, values: &Value) -> i64 {
     id
 }
 
-/// The certificate is refused for this reason, both ways, and taken when nobody looks at it.
+/// The certificate is refused for this reason, both ways, and taken when it is not verified.
 async fn refused(kind: Kind, certificate: Certificate, trust: bool, reason: &str) {
     let mut kept = None;
     for (scheme, start_tls) in WAYS {
@@ -98,7 +98,7 @@ async fn is_taken(app: &TestApp, server: &Server, scheme: &str, start_tls: bool)
     assert_eq!(told(&import(app, id, "").await), [""; 0]);
 }
 
-/// How many binds the server has been asked for, where it tells.
+/// How many binds the server has been asked for, where it counts them.
 fn binds(server: &Server) -> u64 {
     match server {
         Server::OpenLdap(slapd) => slapd.log().matches(" BIND ").count() as u64,
@@ -107,7 +107,7 @@ fn binds(server: &Server) -> u64 {
     }
 }
 
-/// A CA that nobody knows is refused, and taken once it is trusted.
+/// An unknown CA is refused, and taken once it is trusted.
 pub(super) async fn private_ca(kind: Kind) {
     refused(kind, Certificate::Good, false, "issuer not trusted").await;
 }

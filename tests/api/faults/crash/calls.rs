@@ -158,7 +158,7 @@ async fn a_first_start_killed_at_any_call_can_be_repeated() {
         let another = again.out().iter().find_map(|l| l.strip_prefix("bootstrap API key: ").map(str::to_owned));
         // Told and not stored: it is made anew.
         anew += usize::from(key.is_some() && another.is_some());
-        let works = another.or(key).unwrap_or_else(|| panic!("{at}: a key that nobody knows"));
+        let works = another.or(key).unwrap_or_else(|| panic!("{at}: a key that was not shown"));
         again.client(&works).get("/api/v1/userinfo").await.expect_status(200);
         assert_eq!(again.stop().code, Some(0), "{at}");
         invariants::hold(&place.path("jim.db"), &at);

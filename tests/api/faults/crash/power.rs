@@ -20,7 +20,7 @@ use crate::tier;
 const BASE: &str = "dc=power,dc=example";
 const UNITS: usize = 40;
 
-/// What somebody was told is so, each with a number that only grows.
+/// What a caller got an answer for, each with a number that only grows.
 #[derive(Debug, Clone, Copy)]
 enum Fact {
     /// The name of this system has this number or a later one.
@@ -60,14 +60,14 @@ pub(super) fn record_of(place: &Place) -> String {
     }
 }
 
-/// Random moments of a record, in order, and what was told before each.
+/// Random moments of a record, in order, and what was answered before each.
 pub(super) fn moments(events: &[Event], count: usize, dice: &mut Dice) -> Vec<usize> {
     let mut moments: Vec<usize> = (0..count).map(|_| 1 + dice.below(events.len() as u64) as usize).collect();
     moments.sort_unstable();
     moments
 }
 
-/// Makes an image at each of these moments and has it judged: told how many events came before.
+/// Makes an image at each of these moments and has it judged, with how many events came before.
 pub(super) fn at_each(
     files: &BTreeMap<String, Vec<u8>>,
     events: &[Event],

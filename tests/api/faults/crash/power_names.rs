@@ -14,7 +14,7 @@ use crate::tier;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// Records a command that ends by itself, on these files, and makes images of random moments of it. `judge` is told
+/// Records a command that ends by itself, on these files, and makes images of random moments of it. `judge` gets
 /// what the command had said by then, and whether that was all. Returns how many images there were, and how many of
 /// them after that.
 fn images_of(
@@ -76,7 +76,7 @@ async fn names_that_a_power_loss_leaves_are_of_whole_files() {
         let server = image.serve();
         let another = server.out().iter().find_map(|line| made(line));
         assert!(another.is_none() || !listened, "{at}: the key is gone");
-        // It is told before it is stored, so that none is stored that nobody knows.
+        // It is shown before it is stored, so that none is stored that was not shown.
         let works = another.or_else(|| told.lines().find_map(made)).unwrap_or_else(|| panic!("{at}: an unknown key"));
         let asked = async { server.client(&works).get("/api/v1/userinfo").await.expect_status(200) };
         tokio::task::block_in_place(|| Handle::current().block_on(asked));

@@ -1,5 +1,5 @@
 //! One run of a server that is the same each time: changes of every kind, one after another, each with what it leaves
-//! in the database. Whoever crashes it says afterwards which of them were acknowledged.
+//! in the database. After a crash the test says which of them were acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -167,7 +167,7 @@ impl Workload {
         }
     }
 
-    /// Sends one request after another and says what became of each. A failure is told in the envelope.
+    /// Sends one request after another and says what became of each. A failure comes in the envelope.
     pub async fn drive(&self, server: &Process, at: &str) -> Vec<Told> {
         let http = client::unchecked();
         let mut told = vec![Told::NotAsked; self.ops.len()];
@@ -194,7 +194,7 @@ impl Workload {
         told
     }
 
-    /// Holds what is stored against what the clients were told.
+    /// Holds what is stored against the answers that the clients got.
     pub fn inspect(&self, told: &[Told], at: &str) {
         let found = self.place.run(&["check"]).told();
         assert!(!found.contains("FAULT"), "{at}:\n{found}");

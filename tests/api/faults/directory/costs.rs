@@ -16,7 +16,7 @@ async fn directory(outside: &Outside) -> (Sandbox, i64) {
     (sandbox, id)
 }
 
-/// An import that ends within its time and keeps what was selected; meanwhile nobody else waits for long. How much
+/// An import that ends within its time and keeps what was selected; meanwhile no other request waits for long. How much
 /// more memory it took, in KiB.
 async fn cost(outside: &Outside, id: i64, what: &str) -> u64 {
     let (memory, begun, longest) = (outside.watch(), Instant::now(), Cell::new(Duration::ZERO));

@@ -1,4 +1,4 @@
-//! A directory that falls silent. The import ends with the limit of its settings; nobody else waits.
+//! A directory that falls silent. The import ends with the limit of its settings; no other request waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -179,7 +179,7 @@ fn hostile_set(dice: &mut Dice) -> Vec<(String, Faults)> {
     set
 }
 
-/// Runs all of them, several at a time, and tells the longest run and how many were applied.
+/// Runs all of them, several at a time, and returns the longest run and how many were applied.
 async fn run_all(subjects: &[Subject<'_>], set: Vec<(String, Faults)>, spoils: bool) -> (Duration, usize) {
     let open = Mutex::new(set.into_iter());
     let tally = Mutex::new((Duration::ZERO, 0));

@@ -73,7 +73,7 @@ async fn partitions_that_are_no_longer_listed_but_still_answer() {
     }
     case.sandbox.set_faults(Faults { unlisted: vec!["dc=x".to_owned(), "o=y".to_owned()], ..Faults::default() });
     let result = case.import("?acceptRemovals=true").await;
-    assert_eq!(told(&result), [""; 0], "what still answers stays, whoever vouches for it: {result}");
+    assert_eq!(told(&result), [""; 0], "what still answers stays, also where the caller vouches: {result}");
     assert_eq!(case.tree().await, stored);
     case.sandbox.set_faults(Faults::default());
     assert_eq!(case.changes("").await, [""; 0]);

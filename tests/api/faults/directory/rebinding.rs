@@ -149,7 +149,7 @@ impl Rebinding {
         self.client.send("POST", &format!("{SYSTEMS}/{}/import-hierarchy", self.id), None).await
     }
 
-    /// An import that is refused and calls nobody.
+    /// An import that is refused and opens no connection.
     async fn is_refused(&self, what: &str) {
         let connections = self.sandbox.connections();
         let message = self.import().await.expect_error(400, "BAD_REQUEST");

@@ -51,7 +51,7 @@ async fn no_other_server_is_ever_asked() {
     let groups: [Vec<String>; 5] = [
         vec![format!("ldap://{at}/dc=x??sub?(objectClass=*)")],
         vec![format!("ldap://{}/dc=x", another.addr()), format!("ldaps://{at}"), format!("LDAP://{at}/")],
-        // Back to where it came from: a loop, if anybody followed it.
+        // Back to where it came from: a loop, if it were followed.
         vec![format!("ldap://{own}/dc=x??sub"), format!("ldap://{own}/o=y"), format!("ldap://{own}")],
         vec![
             format!("ldap://cn=admin:secret@{at}/"),

@@ -1,4 +1,4 @@
-//! Targets that are no directories. What is denied is never called, and an answer does not tell
+//! Targets that are no directories. What is denied is never called, and an answer does not show
 //! what listens where.
 
 use serde_json::{Value, json};
@@ -236,7 +236,7 @@ async fn imported(app: &TestApp, id: i64) -> Answer {
     answer
 }
 
-/// 0.0.0.0 is denied, and a listener on it would answer: the answer must not tell.
+/// 0.0.0.0 is denied, and a listener on it would answer: the answer must not show it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_address_does_not_tell_whether_it_is_open() {
     let app = TestApp::start().await;

@@ -34,7 +34,7 @@ fn server_hello(version: [u8; 2]) -> Vec<u8> {
     record
 }
 
-/// A success of a bind with message id 2, as somebody on the way might put it before the handshake.
+/// A success of a bind with message id 2, as an attacker on the way might put it before the handshake.
 const BOUND: &[u8] = &[0x30, 0x0c, 0x02, 0x01, 0x02, 0x61, 0x07, 0x0a, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00];
 
 fn settings(host: &str, switch: &str) -> Value {
@@ -119,7 +119,7 @@ async fn no_credentials_without_tls() {
     app.is_sound();
 }
 
-/// A real directory with StartTLS, and somebody on the way who puts bytes before the handshake.
+/// A real directory with StartTLS, and an attacker on the way that puts bytes before the handshake.
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_before_the_handshake() {
     let app = TestApp::start().await;

@@ -65,7 +65,7 @@ async fn heads_that_are_too_large_are_refused_before_any_handler() {
         wire::ask(&mut stream, &fine).await.expect("an answer").expect_status(200);
         is_refusal(wire::ask(&mut stream, &request).await.expect("an answer"), status);
         assert_eq!(wire::rest(&mut stream).await, b"", "closed after the refusal");
-        // The same sent at once, and a third behind it that nobody reads.
+        // The same sent at once, and a third behind it that is not read.
         let mut all = wire::said(to, format!("{fine}{request}{}", get(LIVE, ""))).await;
         assert_eq!(all.len(), 2, "{shown}");
         is_refusal(all.remove(1), status);

@@ -46,7 +46,7 @@ async fn held(to: SocketAddr, addresses: std::ops::Range<u8>, each: usize) -> (u
     (kept.len(), kept)
 }
 
-/// How long it takes until somebody new is served.
+/// How long it takes until a new caller is served.
 async fn normal(to: SocketAddr) -> std::time::Duration {
     let begun = Instant::now();
     loop {
@@ -55,7 +55,7 @@ async fn normal(to: SocketAddr) -> std::time::Duration {
             answer.expect_status(200);
             return begun.elapsed();
         }
-        assert!(begun.elapsed().as_secs() < 20, "nobody is served any more");
+        assert!(begun.elapsed().as_secs() < 20, "no caller is served any more");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }

@@ -15,7 +15,7 @@ use crate::support::wire;
 /// Needs no key, touches no file and is counted by nothing but the metrics.
 const LIVE: &str = "/api/v1/health/live";
 
-/// A server and what tells how many of its handlers ran.
+/// A server and what counts how many of its handlers ran.
 struct Counted {
     server: Process,
     metrics: SocketAddr,

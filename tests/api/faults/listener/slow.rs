@@ -1,4 +1,4 @@
-//! Callers who take their time: how long each kind of them holds a connection, and that nobody waits for them.
+//! Callers who take their time: how long each kind of them holds a connection, and that no other request waits.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -52,12 +52,12 @@ impl Kind {
             Kind::DrippingHead => (begun, "y"),
             Kind::HalfBody => (format!("{head}{{\"name\":"), ""),
             Kind::DrippingBody => (head, " "),
-            // More than the system keeps for somebody who does not read.
+            // More than the system keeps for a caller that does not read.
             Kind::Deaf => (get("/swagger/swagger-ui-bundle.js", "").repeat(6), ""),
         }
     }
 
-    /// Behaves so until it is cut; what it was told and how long it was held.
+    /// Behaves so until it is cut; what it got and how long it was held.
     async fn hold(self, mut stream: TcpStream, key: Arc<str>) -> (Vec<u8>, Duration) {
         let (at_once, drip) = self.request(&key);
         stream.write_all(at_once.as_bytes()).await.expect("sent");
@@ -86,7 +86,7 @@ impl Kind {
     }
 }
 
-/// Somebody who has a request now and then; how long each took.
+/// A caller with a request now and then; how long each took.
 async fn honest(to: SocketAddr, key: Arc<str>, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let request = |more: &str| get(SYSTEMS, &format!("X-Api-Key: {key}\r\n{more}"));
     let mut kept = wire::connect(to).await;

@@ -8,7 +8,7 @@
 //! shows what is there is taken at once: an order that has it later is one too with it here, because a read changes
 //! nothing.
 //!
-//! A write of which nobody knows whether it happened has no end: it may come at any time from its beginning on, or
+//! A write of which it is not known whether it happened has no end: it may come at any time from its beginning on, or
 //! never. Registers are independent of each other: a history of many is linearizable if that of each is.
 
 use std::collections::{BTreeSet, HashSet};
@@ -66,7 +66,7 @@ impl State {
 
 /// An order of these operations of one register exists. If not, says how far the longest one came.
 pub fn check(history: &[Operation]) -> Result<(), String> {
-    // A write that may never have happened and that nobody saw explains nothing: an order with it is one without it.
+    // A write that may never have happened and that no read saw explains nothing: an order with it is one without it.
     let seen = |o: &Operation| match o.what {
         What::Write(value) => o.ended.is_some() || history.iter().any(|r| r.is_read_of(value)),
         What::Read(_) => o.ended.is_some(),
