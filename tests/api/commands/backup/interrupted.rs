@@ -30,9 +30,8 @@ async fn a_backup_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = tokio::task::block_in_place(|| killed::at_every_call(&place, &["backup", "b"], &[], prepare, inspect));
-    tier::figure(format!("{kills} kills of a backup"));
     tier::figure(format!(
-        "{kills} kills: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it"
+        "{kills} kills of a backup: {nothing} times nothing was left, {pieces} times a piece, {whole} times all of it"
     ));
     assert!(pieces > 20 && whole > 0, "the kills did not meet the backup");
     prepare();
@@ -67,7 +66,6 @@ async fn a_restore_that_is_killed_at_any_call_is_whole_or_not_there() {
         }
     };
     let kills = killed::at_every_call(&fresh, &["restore", &backup], &[], prepare, inspect);
-    tier::figure(format!("{kills} kills of a restore"));
     tier::figure(format!("{kills} kills of a restore: {pieces} times a piece was left, {whole} times all of it"));
     assert!(pieces >= 2 && whole > 0, "the kills did not meet the restore");
     prepare();

@@ -88,7 +88,6 @@ async fn an_upgrade_killed_at_any_call_is_of_one_version() {
         assert!(!place.path("jim.db.part").exists(), "{at}");
     }
     let kills: usize = found.iter().sum();
-    tier::figure(format!("{kills} kills of an upgrade"));
     tier::figure(format!("{kills} kills of an upgrade in two steps: {found:?} left version 1, 2 and 3"));
     assert!(found[0] > 5 && found[1] > 0, "the kills did not meet the upgrade: {found:?}");
     // To this program what has come out of it is of a newer one.
