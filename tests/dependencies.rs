@@ -53,7 +53,7 @@ fn is_taken(expression: &str) -> bool {
 }
 
 #[test]
-fn o1_everything_comes_from_the_registry_under_a_licence_that_is_taken() {
+fn everything_comes_from_the_registry_under_a_licence_that_is_taken() {
     let mut wrong = Vec::new();
     for package in packages() {
         let (name, licence) =
@@ -73,7 +73,7 @@ fn o1_everything_comes_from_the_registry_under_a_licence_that_is_taken() {
 
 /// One of each of what guards secrets and speaks to the outside: two versions would be two sets of faults.
 #[test]
-fn o1_what_guards_is_there_once() {
+fn what_guards_is_there_once() {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in packages() {
         let text = |key: &str| package[key].as_str().expect("text").to_owned();

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# The test suite: installs the real directories and the tools it needs if they are missing, then runs every test, also
-# those that plain `cargo test` leaves out, and prints what was seen of each promise in bars/list.tsv. The installation
-# needs Debian and root (or sudo). Some tests need root too: Samba can serve nowhere but on port 389 and makes its domain
-# with rights, and a disk that is full is a small file system. Another account runs all the rest, and is told so.
+# Runs every test against real directories; installs these and the tools that are missing, for which it needs Debian
+# and root (or sudo). Samba and a full disk need root too: another account skips those tests, with a message.
 #
 # Usage: tests/run.sh [ARGUMENT...]             the quick tier, for every change: about seven minutes beside the build
-#        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the same with the optimised program,
-#                                               with larger amounts, what takes minutes, generated requests, fuzzing;
-#                                               writes RESULTS.md. Takes far longer
-#        tests/run.sh --full --again            what failed in the last of those, alone; RESULTS.md is of both
-# Further arguments go to the test binaries, for example a test's name; then nothing is written.
+#        tests/run.sh --full [ARGUMENT...]      the full tier, before a release: the optimised program, larger amounts,
+#                                               a load of half an hour, generated requests, fuzzing; an hour and more
+# Arguments go to the test binaries: tests/run.sh --full faults::crash. The output and the figures go to target/quick,
+# target/full or, with arguments, target/part.
+#
+# A part alone, with the packages installed:
+#   cargo test --test api connected_systems                              one module, or faults, load, directories
+#   cargo test --test api faults::crash -- --include-ignored             crashes, failing calls and power losses
+#   cargo test --test api faults::directory -- --include-ignored         hostile directories
+#   SOAK_MINUTES=30 cargo test --test api soak -- --include-ignored      a steady load
+#   tests/fuzz/run.sh, tests/schemathesis/run.sh                         fuzzing; generated requests
+#   tests/mutants/run.sh                                                 what the unit tests notice
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,29 +24,13 @@ PATH="$PATH:/usr/sbin:/sbin"
 
 tier=quick
 left_out=(--skip _in_full)
-again=""
 if [[ ${1:-} == --full ]]; then
     tier=full
     left_out=()
     shift
-    if [[ ${1:-} == --again ]]; then
-        again=yes
-        shift
-    fi
-fi
-# The last run of the full tier: what it printed, the figures, the commit. It takes an hour, and a test that another
-# seed breaks shall not cost another one.
-last=target/full
-if [[ -n $again ]]; then
-    mapfile -t repeated < <(sed -nE 's/^test (.*) \.\.\. FAILED$/\1/p' "$last/log" | sort -u)
-    if [[ $# -gt 0 || ${#repeated[@]} -eq 0 ]]; then
-        echo "tests/run.sh: --again takes no arguments and a full run in which tests failed" >&2
-        exit 2
-    fi
 fi
 
 log=""
-found=""
 soak=""
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=""
@@ -51,7 +40,6 @@ clean_up() {
     [[ -z $policy_is_ours ]] || "${as_root[@]}" rm -f "$policy"
     [[ -z $soak ]] || kill "$soak" 2>/dev/null || true
     [[ -z $log ]] || rm -f "$log"
-    [[ -z $found ]] || rm -rf "$found"
 }
 trap clean_up EXIT
 # A signal has to end the script by way of the trap above, or the policy would stay behind.
@@ -59,7 +47,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Installers talk a lot, and only a failure makes it worth reading.
+# The output of an installer is shown only if it fails.
 quietly() {
     if ! "$@" >>"$log" 2>&1 </dev/null; then
         echo "tests/run.sh: failed: $*" >&2
@@ -118,7 +106,7 @@ install() { # PACKAGE...
     log=$(mktemp "${TMPDIR:-/tmp}/jim-tests-install.XXXXXX")
     echo "tests/run.sh: installing $*"
     # Debian starts a service as it is installed. The tests start their own directories, so nothing else shall listen.
-    # A policy that is already there is somebody's decision and stays.
+    # A policy that is already there stays.
     if [[ ! -e $policy ]]; then
         policy_is_ours=yes
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
@@ -145,73 +133,56 @@ if [[ ${#missing[@]} -gt 0 ]]; then
     fi
 fi
 
-without_root=() not_tried=()
+without_root=()
 if [[ $(id -u) -ne 0 ]]; then
-    echo "tests/run.sh: not root: the tests that need Samba or mount a file system are left out" >&2
-    without_root=(--skip ::samba --skip ::of_samba --skip ::a7_ --skip ::a8_)
-    not_tried=(A7 A8 O7)
+    echo "tests/run.sh: not root: the tests that need Samba or mount a file system are skipped" >&2
+    without_root=(--skip ::samba --skip ::of_samba --skip full_disk)
 fi
 
-found=$(mktemp -d "${TMPDIR:-/tmp}/jim-tests.XXXXXX")
-export TESTS_TIER=$tier TESTS_FIGURES=$found/figures
-touch "$TESTS_FIGURES"
-for promise in "${not_tried[@]}"; do printf '%s\tuntried\tneeds root\n' "$promise" >>"$TESTS_FIGURES"; done
+results=$PWD/target/$tier
+[[ $# -eq 0 ]] || results=$PWD/target/part
+mkdir -p "$results"
+export TESTS_TIER=$tier TESTS_FIGURES=$results/figures
+: >"$TESTS_FIGURES"
 
 if [[ $tier == full ]]; then
     cargo build --locked --release
     export TESTS_PROGRAM=$PWD/target/release/jim
-    if [[ -n $again ]]; then
-        left_out=(--exact "${repeated[@]}")
-    elif [[ $# -eq 0 ]]; then
+    if [[ $# -eq 0 ]]; then
         # Half an hour of a load that leaves the machine mostly idle: beside all the rest.
         cargo test --locked --no-run
-        cargo test --locked --test api -- --include-ignored soak::c7_ >"$found/soak" 2>&1 &
+        cargo test --locked --test api -- --include-ignored load::soak::nothing_grows >"$results/soak" 2>&1 &
         soak=$!
-        left_out=(--skip soak::c7_)
+        left_out=(--skip load::soak::nothing_grows)
     fi
 fi
 
-# What is no test of cargo's is told as one.
+# Runs a script of the full tier and logs it as one test.
 step() { # COMMAND...
     local verdict=ok
     "$@" || { verdict=FAILED && failed=1; }
-    echo "test $* ... $verdict" >>"$found/log"
+    echo "test $* ... $verdict" >>"$results/log"
 }
 
 # One failing test binary must not hide the results of the next ones.
 failed=0
 cargo test --locked --no-fail-fast -- --include-ignored "${left_out[@]}" "${without_root[@]}" "$@" 2>&1 |
-    tee "$found/log" || failed=$?
-[[ $# -eq 0 ]] || exit "$failed"
-
-history=$found/history
-if [[ -n $again ]]; then
-    for name in "${repeated[@]}"; do
-        [[ $name != tests/* ]] || step $name
-    done
-    # Of the last run stays what did not fail, and what has failed and could not be repeated. A figure names the test
-    # that told it in its last column.
-    awk '{ test = $0 } sub(/ \.\.\. (ok|FAILED)$/, "", test) { if (NR == FNR) again[test]; else if (test in again) next }
-        NR > FNR' "$found/log" "$last/log" | cat - "$found/log" >"$found/both"
-    mv "$found/both" "$found/log"
-    printf '%s\n' "${repeated[@]}" | awk -F '\t' 'NR == FNR { failed[$1]; next } !($4 in failed)' - "$last/figures" |
-        cat - "$TESTS_FIGURES" >"$found/both"
-    mv "$found/both" "$TESTS_FIGURES"
-    cp "$last/history" "$history"
-    printf '%s\n' "${repeated[@]}" >>"$history"
-elif [[ $tier == full ]]; then
+    tee "$results/log" || failed=$?
+if [[ $tier == full && $# -eq 0 ]]; then
     step tests/schemathesis/run.sh 10000
     step tests/fuzz/run.sh
     wait "$soak" || failed=1
     soak=""
-    tee -a "$found/log" <"$found/soak"
-    git rev-parse --short HEAD >"$history" 2>/dev/null || echo none >"$history"
+    tee -a "$results/log" <"$results/soak"
 fi
-tests/bars/report.sh "$tier" "$TESTS_FIGURES" "$found/log" "$history" >"$found/results"
-if [[ $tier == full ]]; then
-    cp "$found/results" tests/RESULTS.md
-    mkdir -p "$last"
-    cp "$found"/{log,figures,history} "$last"
-fi
-cat "$found/results"
+
+package() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo none; }
+count() { grep -cE "^test .* \.\.\. $1\$" "$results/log" || true; }
+{
+    echo "$tier tier, $(date -u +'%Y-%m-%d %H:%M') UTC, commit $(git rev-parse --short HEAD 2>/dev/null || echo none)"
+    echo "$(nproc) processors, $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), $(rustc --version)"
+    echo "OpenLDAP $(package slapd), Samba $(package samba), 389 Directory Server $(package 389-ds-base)"
+    echo "$(count ok) tests passed, $(count FAILED) failed; figures are in $TESTS_FIGURES"
+    grep -E 'over budget|not tried' "$TESTS_FIGURES" || true
+} | tee "$results/summary"
 exit "$failed"

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b1_unreadable_keys_are_damage_or_a_failing_disk() {
+    fn keys_that_cannot_be_read_are_refused_with_the_reason() {
         let failed = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into();
         let query = |code| OpenError::query("jim.db".as_ref(), "the master keys", &failed(code));
         assert!(matches!(query(ffi::SQLITE_CORRUPT), OpenError::Damaged(text) if text.contains("jim.db")));

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a6_s5_a_rejected_file_is_not_upgraded() {
+    fn what_is_refused_is_not_upgraded() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("jim.db");
         let open = |fits: bool| {

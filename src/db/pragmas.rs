@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_each_pragma_that_is_otherwise_is_refused() {
+    fn each_pragma_that_is_otherwise_is_refused() {
         let dir = tempfile::tempdir().expect("folder");
         for (name, other) in [
             ("journal_mode", "DELETE"),

@@ -50,7 +50,7 @@ async fn a_write_that_times_out_in_the_queue_is_cancelled() {
 
 /// Readiness fails for a lock of another program, not for a long write of our own.
 #[tokio::test]
-async fn o7_a_long_change_is_ready_and_a_foreign_lock_is_not() {
+async fn a_long_change_is_ready_and_a_foreign_lock_is_not() {
     let (dir, db) = open();
     let (release, hold) = std::sync::mpsc::channel::<()>();
     let (begin, began) = oneshot::channel::<()>();
@@ -115,7 +115,7 @@ async fn readers_keep_their_pages_after_a_large_change() {
 
 /// The complete list, read from connections in use.
 #[tokio::test]
-async fn b9_pragmas_version_and_compile_options_are_exact() {
+async fn pragmas_version_and_compile_options_are_exact() {
     let (_dir, db) = open();
     let read = |c: &Connection| {
         let text = |name: &str| {

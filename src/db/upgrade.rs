@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a6_a_step_that_fails_changes_nothing_and_names_the_copy() {
+    fn a_step_that_fails_changes_nothing_and_names_the_copy() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("jim.db");
         let mut c = Connection::open(&path).expect("opens");

@@ -15,7 +15,7 @@ const KEYS: &str = "/api/v1/apikeys";
 /// What would forge a line, or colour one, if it came into the log as it is.
 const HOSTILE: &str = "x\r\n2026-01-01T00:00:00Z  WARN forged: line\n{\"forged\":1}\u{1b}[31m\u{9b}2J\u{2028}";
 
-/// The refusals that a log tells of: lines and counted events by key id, address and reason.
+/// The refusals of a log: lines and counted events by key id, address and reason.
 fn refusals(done: &Done) -> BTreeMap<[String; 3], (usize, u64)> {
     let mut seen: BTreeMap<[String; 3], (usize, u64)> = BTreeMap::new();
     for line in done.err.lines() {
@@ -38,7 +38,7 @@ async fn fail(client: &Client, times: u64, headers: &[(&str, &str)]) {
 
 /// 10,000 instead of a million, because this runs unoptimised.
 #[tokio::test(flavor = "multi_thread")]
-async fn g2_refusals_are_counted_and_told_twice_at_most() {
+async fn refusals_are_counted_and_logged_twice_at_most() {
     let place = Place::new().with("JIM_LOG_FORMAT", "json");
     let server = place.serve();
     let (key, stranger) = (server.key(), Client::new(server.address()));
@@ -95,7 +95,7 @@ async fn g2_refusals_are_counted_and_told_twice_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g2_one_event_is_one_line_whatever_callers_write() {
+async fn one_event_is_one_line_whatever_callers_write() {
     for format in ["json", "text"] {
         let place = Place::new().with("JIM_LOG_FORMAT", format).with("JIM_LOG_FILTER", "trace");
         let server = place.serve();

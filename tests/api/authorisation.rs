@@ -50,7 +50,7 @@ fn stable(mut body: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h10_every_route_with_every_credential() {
+async fn every_route_with_every_credential() {
     let app = TestApp::start().await.without_limits().await;
     let sandbox = sample().await;
     let system = app.connected_to(&sandbox).await;

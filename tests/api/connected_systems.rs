@@ -1,4 +1,4 @@
-//! Connected systems: fields, the merge of setting values, faults told together, deletion and what is written down.
+//! Connected systems: fields, the merge of setting values, errors reported together, deletion and what is written down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::support::database::Activity;
 use crate::support::directory::Faults;
 use crate::support::{SYSTEMS, TestApp, sample};
 
@@ -35,13 +36,9 @@ async fn file_system(app: &TestApp) -> i64 {
 
 /// Operation, system, target name, status and message of every activity, oldest first.
 fn activities(app: &TestApp) -> Vec<(String, Option<i64>, String, String, String)> {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT target_operation, connected_system_id, target_name, status, coalesce(message, '')
-        FROM activities ORDER BY created";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)));
-    rows.expect("rows").collect::<rusqlite::Result<_>>().expect("activities")
+    let text = Option::unwrap_or_default;
+    let all = app.activities().into_iter();
+    all.map(|a| (a.operation, a.system, a.target_name.expect("a name"), a.status, text(a.message))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +140,7 @@ async fn setting_values_are_merged_by_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_faults_are_told_together_and_nothing_is_stored() {
+async fn all_errors_are_reported_together_and_nothing_is_stored() {
     let app = TestApp::start().await;
     let id = app.create_system("Faults").await;
     app.set(id, &json!({ "1": text("host"), "3": text("old") })).await.expect_status(200);
@@ -382,16 +379,12 @@ async fn activities_name_what_changed_and_never_a_value() {
     let expected =
         ["Changed: name, description, maxExportParallelism", "Changed: Host, Password, Port", "Nothing changed"];
     assert_eq!(rows[1..4].iter().map(|r| r.4.as_str()).collect::<Vec<_>>(), expected);
-    let c = rusqlite::Connection::open(app.database()).expect("the database opens");
-    let by: i64 = c
-        .query_row(
-            "SELECT count(*) FROM activities JOIN api_keys k ON k.id = initiated_by_id AND k.name = initiated_by_name
-                WHERE initiated_by_type = 'ApiKey' AND target_type = 'ConnectedSystem' AND executed IS NOT NULL",
-            [],
-            |r| r.get(0),
-        )
-        .expect("a count");
-    assert_eq!(by, 5);
+    let keys = app.stored().api_keys();
+    let by_key = |a: &&Activity| {
+        let known = keys.iter().any(|k| a.by_id.as_ref() == Some(&k.id) && a.by_name.as_ref() == Some(&k.name));
+        known && a.by_type == "ApiKey" && a.target_type == "ConnectedSystem" && a.executed
+    };
+    assert_eq!(app.activities().iter().filter(by_key).count(), 5);
     // The update's values are nowhere in the files either.
     for file in std::fs::read_dir(app.folder()).expect("a folder") {
         let bytes = std::fs::read(file.expect("a file").path()).unwrap_or_default();

@@ -60,7 +60,7 @@ async fn paths_ignore_case_tolerate_one_slash_and_are_decoded_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_verb_is_told_the_right_ones_and_head_is_a_get_without_body() {
+async fn a_wrong_verb_is_405_with_the_right_ones_and_head_has_no_body() {
     let app = TestApp::start().await;
     let id = app.create_system("HR").await;
     let table = [

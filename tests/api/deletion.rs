@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::case::Case;
+use crate::support::database::Database;
 use crate::support::directory::Tree;
 use crate::support::{SYSTEMS, TestApp};
 
@@ -12,17 +13,12 @@ fn tree() -> Tree {
 
 /// Operation, status and connected system of all activities in the order they happened.
 fn activities(app: &TestApp) -> Vec<(String, String, Option<i64>)> {
-    let c = rusqlite::Connection::open(app.database()).expect("the database opens");
-    let sql =
-        "SELECT target_type || '/' || target_operation, status, connected_system_id FROM activities ORDER BY created";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)));
-    rows.expect("rows").collect::<rusqlite::Result<_>>().expect("activities")
+    let all = app.activities().into_iter();
+    all.map(|a| (format!("{}/{}", a.target_type, a.operation), a.status, a.system)).collect()
 }
 
 fn mark_deleting(app: &TestApp, id: i64) {
-    let c = rusqlite::Connection::open(app.database()).expect("the database opens");
-    c.execute("UPDATE connected_systems SET status = 'Deleting' WHERE id = ?1", [id]).expect("updated");
+    Database::writable(&app.database()).mark_deleting(id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,16 +132,7 @@ async fn deleting_takes_everything_below_along_and_nothing_else() {
     admin.get(&path).await.expect_error(404, "NOT_FOUND");
     admin.delete(&path).await.expect_error(404, "NOT_FOUND");
     assert_eq!(app.object_types(other.id).await, kept);
-    let c = rusqlite::Connection::open(app.database()).expect("the database opens");
-    for (table, by) in [
-        ("setting_values", "system_id NOT IN (SELECT id FROM connected_systems)"),
-        ("partitions", "system_id NOT IN (SELECT id FROM connected_systems)"),
-        ("containers", "partition_id NOT IN (SELECT id FROM partitions)"),
-        ("object_types", "system_id NOT IN (SELECT id FROM connected_systems)"),
-        ("attributes", "object_type_id NOT IN (SELECT id FROM object_types)"),
-    ] {
-        let left: i64 =
-            c.query_row(&format!("SELECT count(*) FROM {table} WHERE {by}"), [], |r| r.get(0)).expect("a count");
+    for (table, left) in app.stored().orphans() {
         assert_eq!(left, 0, "{table}");
     }
     app.is_sound();

@@ -19,7 +19,7 @@ fn operations() -> Vec<(&'static str, &'static str, &'static Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_there_for_everybody_under_the_name_of_the_instance() {
+async fn it_needs_no_key_and_has_the_name_of_the_instance() {
     let app = TestApp::start().await;
     let given = app.stranger().get(PATH).await;
     assert!(given.raw.len() < 400 * 1024, "{} bytes", given.raw.len());
@@ -185,7 +185,7 @@ async fn it_says_who_may_call_and_what_needs_a_body() {
             Some(_) => [true, true, true],
         };
         assert_eq!(refused, wanted, "{place}");
-        // Whoever may call is told what is missing: a body where one is required.
+        // A permitted caller learns what is missing: a body where one is required.
         let needs_body = operation["requestBody"]["required"] == true;
         if operation.get("requestBody").is_some() {
             let status = app.admin().send(&verb.to_uppercase(), &path, None).await.status;

@@ -1,13 +1,13 @@
-//! Bar h12: the client of these tests holds every error that any of them draws against the envelope, and looks for
-//! what no error may tell. Here it is held against errors that it has to refuse.
+//! The client of these tests holds every error that any of them draws against the envelope, and looks for
+//! what no error may show. Here it is held against errors that it has to refuse.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::{Answer, SYSTEMS, TestApp};
+use crate::tier;
 
 /// Texts of everything that an error is made of inside, one of each kind.
 const INNER: [&str; 20] = [
@@ -41,7 +41,7 @@ fn passes(status: u16, headers: &HeaderMap, body: &Value) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h12_an_error_that_tells_too_much_is_seen() {
+async fn an_error_that_shows_too_much_is_found() {
     let app = TestApp::start().await;
     let answer = app.admin().get(&format!("{SYSTEMS}/999")).await;
     let (headers, body) = (answer.headers.clone(), answer.body.clone());
@@ -89,8 +89,5 @@ async fn h12_an_error_that_tells_too_much_is_seen() {
     // No status of this API, and one whose code is another.
     refuse(418, &headers, &body);
     refuse(409, &headers, &body);
-    bars::figure(
-        "H12",
-        format!("every error that a test draws is checked; {refused} errors that tell too much are seen"),
-    );
+    tier::figure(format!("every error that a test draws is checked; {refused} errors that tell too much are seen"));
 }

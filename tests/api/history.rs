@@ -98,7 +98,7 @@ async fn a_system_has_a_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cleanup_deletes_a_hundred_of_the_oldest_and_tells_of_it() {
+async fn a_cleanup_deletes_a_hundred_of_the_oldest_and_leaves_an_activity() {
     let app = TestApp::start().await;
     app.create_system("HR").await;
     let mut past = old(250, 100);
@@ -241,7 +241,7 @@ async fn the_server_cleans_up_by_itself_in_small_steps() {
         own[0]["objectsProcessed"]
     ]);
     assert_eq!(told, json!(["Delete", "System", null, null, "Complete", 1050, 1050]));
-    // It goes on by itself, and each run tells of itself.
+    // It goes on by itself, and each run leaves its activity.
     record(&app, old(3, 91)).await;
     while older(&app).await {
         tokio::time::sleep(Wait::from_millis(5)).await;

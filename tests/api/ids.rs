@@ -1,11 +1,11 @@
-//! Ids that name nothing, nothing any more, or something of somebody else (H9): every operation answers 404 and changes
+//! Ids that name nothing, nothing any more, or a part of another system: every operation answers 404 and changes
 //! nothing.
 
 use serde_json::{Value, json};
 
-use crate::bars;
 use crate::support::described::DESCRIPTION;
 use crate::support::{Client, SYSTEMS, TestApp, containers, sample};
+use crate::tier;
 
 /// What no integer id is.
 const NO_IDS: [&str; 22] = [
@@ -125,7 +125,7 @@ impl Owner {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h9_ids_that_name_nothing_are_404_in_every_operation() {
+async fn ids_that_name_nothing_are_404_in_every_operation() {
     let (app, sandbox) = (TestApp::start().await, sample().await);
     let owner = Owner::new(&app, &sandbox).await;
     let (admin, dump) = (app.admin(), app.dump());
@@ -141,11 +141,11 @@ async fn h9_ids_that_name_nothing_are_404_in_every_operation() {
         }
     }
     assert_eq!(app.dump(), dump);
-    bars::figure("H9", format!("{asked} requests with ids of nothing: 404 in all, 0 changes"));
+    tier::figure(format!("{asked} requests with ids of nothing: 404 in all, 0 changes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h9_what_belongs_to_one_system_is_not_there_through_another() {
+async fn what_belongs_to_one_system_is_not_there_through_another() {
     let (app, sandbox) = (TestApp::start().await, sample().await);
     let (a, b) = (Owner::new(&app, &sandbox).await, Owner::new(&app, &sandbox).await);
     let (admin, dump) = (app.admin(), app.dump());
@@ -187,11 +187,11 @@ async fn h9_what_belongs_to_one_system_is_not_there_through_another() {
     }
     assert!(asked >= 20);
     assert_eq!(app.dump(), dump);
-    bars::figure("H9", format!("{asked} requests through the other system: nothing found, 0 changes"));
+    tier::figure(format!("{asked} requests through the other system: nothing found, 0 changes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h9_nothing_is_left_after_a_delete_or_a_refused_create() {
+async fn nothing_is_left_after_a_delete_or_a_refused_create() {
     let (app, sandbox) = (TestApp::start().await, sample().await);
     let owner = Owner::new(&app, &sandbox).await;
     let admin = app.admin();
@@ -221,7 +221,7 @@ async fn h9_nothing_is_left_after_a_delete_or_a_refused_create() {
     assert_eq!(app.dump(), before);
     assert_eq!(admin.get(SYSTEMS).await.expect_status(200)["totalCount"], 0);
 
-    // Nobody gets what the deleted one had, also after the next one was made.
+    // No new one gets what the deleted one had, also after the next one was made.
     let mut asked = 0;
     for next in 0..2 {
         for id in owner.id..owner.id + 3 {
@@ -247,5 +247,5 @@ async fn h9_nothing_is_left_after_a_delete_or_a_refused_create() {
             assert_eq!(app.partitions(new).await, json!([]));
         }
     }
-    bars::figure("H9", format!("{asked} requests for what was deleted or never made: 404 in all"));
+    tier::figure(format!("{asked} requests for what was deleted or never made: 404 in all"));
 }

@@ -6,7 +6,7 @@ use crate::support::program::Place;
 use crate::support::{SYSTEMS, sample, sandbox_settings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_line_of_an_import_names_system_and_request_and_a_preview_leaves_some_too() {
+async fn each_line_of_an_import_names_system_and_request() {
     // The lines keep their names where only warnings are shown.
     for (format, filter) in [("json", "info"), ("text", "warn")] {
         let place = Place::new().with("JIM_LOG_FORMAT", format).with("JIM_LOG_FILTER", filter);

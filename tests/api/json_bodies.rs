@@ -1,11 +1,14 @@
-//! How request bodies are read (H11): numbers, switches, lengths, repeated names, odd texts. No error repeats a value or
+//! How request bodies are read: numbers, switches, lengths, repeated names, odd texts. No error repeats a value or
 //! grows with what was sent.
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::program::Place;
 use crate::support::{Client, SYSTEMS, TestApp, client};
+use crate::tier;
+
+/// Budget of a body, in KiB of memory.
+const MEMORY: u64 = 8 * 1024;
 
 /// In every value that is refused, so that an answer that repeats one is noticed.
 const MARK: &str = "s3cr3t";
@@ -20,7 +23,7 @@ async fn put(client: &Client, path: &str, body: &str) -> crate::support::Answer 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h11_values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
+async fn values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
     let app = TestApp::start().await;
     let id = app.create_system("HR").await;
     let (path, admin) = (format!("{SYSTEMS}/{id}"), app.admin());
@@ -113,7 +116,7 @@ async fn h11_values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
         put(&admin, &path, body).await.expect_fault(field);
     }
     assert_eq!(app.dump(), dump, "a refused request writes nothing");
-    // Every fault is told at once.
+    // Every error is in one answer.
     let faults = put(
         &admin,
         &path,
@@ -128,7 +131,7 @@ async fn h11_values_are_taken_as_they_are_agreed_or_refused_by_their_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h11_lengths_count_code_points_and_depth_counts_brackets() {
+async fn lengths_count_code_points_and_depth_counts_brackets() {
     let app = TestApp::start().await;
     let id = app.create_system("HR").await;
     let (path, admin) = (format!("{SYSTEMS}/{id}"), app.admin());
@@ -162,7 +165,7 @@ async fn h11_lengths_count_code_points_and_depth_counts_brackets() {
 
 /// Bodies as large as they may be: many fields, long ones, deep ones, many faults.
 #[tokio::test(flavor = "multi_thread")]
-async fn h11_large_bodies_cost_little_and_are_answered_in_short() {
+async fn large_bodies_cost_little_and_are_answered_in_short() {
     let place = Place::new().with("JIM_LOG_FILTER", "warn");
     let server = place.serve();
     let client = server.client(&server.key());
@@ -200,7 +203,7 @@ async fn h11_large_bodies_cost_little_and_are_answered_in_short() {
         let now = server.memory().saturating_sub(before);
         println!("{what}: memory +{now} KiB");
         if what.contains("unknown fields") {
-            bars::judged("H11", now <= 8 * 1024, format!("{what}: memory +{now} KiB"));
+            tier::budget(now <= MEMORY, format!("{what}: memory +{now} KiB"));
         }
         grew = grew.max(now);
     }
@@ -217,12 +220,12 @@ async fn h11_large_bodies_cost_little_and_are_answered_in_short() {
     let answer = put(&client, &path, &body).await;
     longest = longest.max(answer.raw.len());
     assert_eq!((answer.status, answer.body["code"].as_str()), (400, Some("VALIDATION_ERROR")));
-    bars::figure("H11", format!("bodies of up to 2 MiB: memory +{grew} KiB at most, longest answer {longest} bytes"));
+    tier::figure(format!("bodies of up to 2 MiB: memory +{grew} KiB at most, longest answer {longest} bytes"));
     assert_eq!(client.get(&path).await.expect_status(200)["name"], "Renamed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h11_bytes_that_are_no_text_are_no_json() {
+async fn bytes_that_are_no_text_are_no_json() {
     let app = TestApp::start().await;
     let id = app.create_system("HR").await;
     let http = client::unchecked();

@@ -81,7 +81,7 @@ async fn requests_are_counted_by_template_and_nothing_a_caller_wrote_is_a_label(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn amounts_sizes_and_imports_are_told() {
+async fn amounts_sizes_and_imports_are_counted() {
     let (app, sandbox) = (TestApp::start().await, sample().await);
     let admin = app.admin();
     let empty = metrics(&admin).await;

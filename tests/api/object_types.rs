@@ -53,13 +53,11 @@ fn attribute<'a>(object_type: &'a Value, name: &str) -> &'a Value {
 
 /// status, message, warning, to process, processed of the updates in the order they happened.
 fn updates(app: &TestApp) -> Vec<(String, String, Option<String>, i64, i64)> {
-    let c = rusqlite::Connection::open(app.database()).expect("the database opens");
-    let sql = "SELECT status, message, warning_message, objects_to_process, objects_processed FROM activities
-        WHERE target_operation = 'Update' AND target_type = 'ConnectedSystem' AND connected_system_id IS NOT NULL
-            AND message NOT LIKE 'Changed:%' ORDER BY created";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)));
-    rows.expect("rows").collect::<rusqlite::Result<_>>().expect("activities")
+    let all = app.activities().into_iter().filter(|a| {
+        let told = a.message.as_ref().is_some_and(|m| !m.starts_with("Changed:"));
+        a.operation == "Update" && a.target_type == "ConnectedSystem" && a.system.is_some() && told
+    });
+    all.map(|a| (a.status, a.message.unwrap_or_default(), a.warning, a.to_process, a.processed)).collect()
 }
 
 /// What is sent for which attribute; then who is selected, the external id, the secondary one, and what is told.

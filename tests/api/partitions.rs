@@ -25,15 +25,14 @@ type Row = (String, String, i64, String, String, Option<String>, i64, i64, Strin
 
 /// The updates in the order they happened.
 fn updates(app: &TestApp) -> Vec<Row> {
-    let c = rusqlite::Connection::open(app.database()).expect("the database opens");
-    let sql = "SELECT target_type || '/' || target_operation, target_name, connected_system_id, status, message,
-        warning_message, objects_to_process, objects_processed, initiated_by_type
-        FROM activities WHERE target_operation = 'Update' ORDER BY created";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let rows = statement.query_map([], |r| {
-        Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?, r.get(7)?, r.get(8)?))
-    });
-    rows.expect("rows").collect::<rusqlite::Result<_>>().expect("activities")
+    let all = app.activities().into_iter().filter(|a| a.operation == "Update");
+    all.map(|a| {
+        let target = format!("{}/{}", a.target_type, a.operation);
+        let (name, system, message) = (a.target_name.expect("a name"), a.system.expect("a system"), a.message);
+        let message = message.expect("a message");
+        (target, name, system, a.status, message, a.warning, a.to_process, a.processed, a.by_type)
+    })
+    .collect()
 }
 
 fn row_of(partitions: &Value, dn: &str) -> i64 {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::bars;
 use crate::support::{Answer, Client, Clocks, SYSTEMS, Setup, TestApp};
+use crate::tier;
 
 const USERINFO: &str = "/api/v1/userinfo";
 const CONFIG: &str = "/api/v1/auth/config";
@@ -59,7 +59,7 @@ async fn flood(client: &Client, path: &'static str, count: usize, passed: u16) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_exactly_600_failed_or_anonymous_requests_of_an_address_pass_a_window() {
+async fn exactly_600_failed_or_anonymous_requests_of_an_address_pass_a_window() {
     let (app, clock) = start(None).await;
     let (admin, stranger) = (app.admin(), app.stranger());
     admin.get(USERINFO).await.expect_status(200);
@@ -115,7 +115,7 @@ async fn o6_exactly_600_failed_or_anonymous_requests_of_an_address_pass_a_window
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_an_address_is_one_whatever_others_do() {
+async fn an_address_is_one_whatever_others_do() {
     let (app, _clock) = start(None).await;
     set(&app.admin(), "UnauthenticatedPerMinute", "3").await;
     let port = app.address.port();
@@ -141,7 +141,7 @@ async fn o6_an_address_is_one_whatever_others_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
+async fn exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
     let (app, clock) = start(Some(OPERATORS)).await;
     let operator = app.stranger().with_key(OPERATORS);
     let made = operator.post("/api/v1/apikeys", &json!({ "name": "counted", "roleIds": 2 })).await.expect_status(201);
@@ -159,7 +159,7 @@ async fn o6_exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
     assert_eq!(flood(&counted, USERINFO, 128, 200).await, (96, 32));
     refused(counted.get(CONFIG).await, "30");
     refused(counted.post(SYSTEMS, &json!({})).await, "30");
-    // Nobody else is held back by it, and the operator's key never.
+    // No other caller is held back by it, and the operator's key never.
     assert_eq!(app.stranger().get(CONFIG).await.status, 503);
     assert_eq!(flood(&operator, USERINFO, 208, 200).await, (208, 0));
     assert_eq!(flood(&operator, CONFIG, 16, 503).await, (16, 0));
@@ -181,22 +181,22 @@ async fn o6_exactly_as_many_requests_of_a_key_pass_a_window_as_are_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn o6_the_default_is_60000_for_a_key() {
+async fn the_default_is_60000_for_a_key() {
     let (app, _clock) = start(None).await;
     let admin = app.admin();
     let key = admin.get("/api/v1/apikeys").await.expect_status(200)[0]["id"].clone();
     let id = key.as_str().and_then(|id| uuid::Uuid::parse_str(id).ok()).expect("an id");
     // The list of keys was the first.
     const BEFORE: usize = 60_000 - 1 - 16;
-    if bars::in_full() {
+    if tier::in_full() {
         assert_eq!(flood(&admin, USERINFO, BEFORE, 200).await, (BEFORE, 0));
     } else {
-        // That many take too long here: those that nobody looks at are counted without being sent.
+        // That many take too long here: those that no test reads are counted without being sent.
         let now = app.app.clock.now().elapsed;
         for _ in 0..BEFORE {
             assert!(app.app.limiter.keys.take(id, u32::MAX, now).is_ok());
         }
     }
     assert_eq!(flood(&admin, USERINFO, 32, 200).await, (16, 16));
-    bars::figure("O6", "exactly 60,000 of a key and 600 of an address in a window");
+    tier::figure("exactly 60,000 of a key and 600 of an address in a window");
 }

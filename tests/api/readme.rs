@@ -16,7 +16,7 @@ use crate::support::{SYSTEMS, sample, sandbox_settings};
 const README: &str = include_str!("../../README.md");
 
 /// First lines of blocks that are not run here, and where they are.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("$ jim demo", "an excerpt of what the demonstration prints"),
     ("cargo demo", "the demonstration has tests of its own"),
     ("cargo build --release", "the program is built; an empty folder is all that a start needs"),
@@ -117,7 +117,7 @@ async fn every_command_does_what_the_pages_say() {
             let stopped = server.take().expect("a server").stop();
             assert_eq!(stopped.code, Some(0));
             fs::rename(place.path("jim.db"), place.path("jim.db.old")).expect("moved");
-            // The last command serves, until somebody stops it.
+            // The last command serves, until it is stopped.
             run(&place, &address, &key, &begun, block.strip_suffix("jim\n").expect("it serves at the end"));
             server = Some(place.serve());
         } else {

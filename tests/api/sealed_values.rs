@@ -8,37 +8,34 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use jim::security::secret::Keyring;
-use rusqlite::Connection;
 use serde_json::json;
 
 use crate::activities::{ACTIVITIES, page};
-use crate::bars;
 use crate::support::canaries::Wanted;
+use crate::support::database::Database;
 use crate::support::directory::{Options, Sandbox};
 use crate::support::program::{Place, Process};
 use crate::support::{SYSTEMS, TestApp, sandbox_settings};
+use crate::tier;
 
 const KEYS: &str = "/api/v1/apikeys";
 /// As weak as an operator's key may be.
 const WEAK: &str = "jim_00000000000000000000000000000000";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
+async fn a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
     let app = TestApp::start().await;
     let sandbox = Sandbox::start(Options::sample()).await.expect("the sandbox starts");
     let (a, b) = (app.connected_to(&sandbox).await, app.connected_to(&sandbox).await);
     for id in [a, b] {
         app.import(id, "").await.expect_status(200);
     }
-    let c = Connection::open(app.database()).expect("opens");
-    let sealed = |id: i64| -> Vec<u8> {
-        let sql = "SELECT sealed FROM setting_values WHERE system_id = ?1 AND setting_id = 3";
-        c.query_row(sql, [id], |r| r.get(0)).expect("a value")
+    let stored = Database::writable(&app.database());
+    let sealed = |system: i64| {
+        let found = stored.settings().into_iter().find(|row| row.system == system && row.id == 3);
+        found.and_then(|row| row.sealed).expect("a value")
     };
-    let put = |value: &[u8]| {
-        let sql = "UPDATE setting_values SET sealed = ?2 WHERE system_id = ?1 AND setting_id = 3";
-        assert_eq!(c.execute(sql, (a, value)).expect("changed"), 1);
-    };
+    let put = |value: &[u8]| stored.seal(a, 3, value);
     let (right, others) = (sealed(a), sealed(b));
     let mut cases = vec![("of another system".to_owned(), others), ("empty".to_owned(), Vec::new())];
     for at in 0..right.len() {
@@ -51,7 +48,7 @@ async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
     }
     let mut of_no_key = right.clone();
     of_no_key[1..5].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
-    cases.push(("of a key that nobody has".to_owned(), of_no_key));
+    cases.push(("of a key that is in no keyring".to_owned(), of_no_key));
     cases.push(("in clear".to_owned(), sandbox.password().as_bytes().to_vec()));
     let connections = sandbox.connections();
     let admin = app.admin();
@@ -80,22 +77,21 @@ async fn s3_a_sealed_value_that_was_moved_or_bent_is_500_and_nothing_is_sent() {
         assert_eq!(sandbox.connections(), connections, "{what}: something was sent");
         assert!(app.dump() == dump, "{what}: a refusal changed something");
     }
-    bars::figure("S3", format!("{} ways to spoil a value", cases.len()));
+    tier::figure(format!("{} ways to spoil a value", cases.len()));
     // Of another setting of the same system, then put right again.
-    c.execute("UPDATE setting_values SET setting_id = 303 WHERE system_id = ?1 AND setting_id = 3", [a])
-        .expect("moved");
+    stored.move_setting(a, 3, 303);
     let before = page(&admin, "pageSize=1").await["totalCount"].clone();
     app.import(a, "").await.expect_error(400, "BAD_REQUEST");
     assert_eq!(page(&admin, "pageSize=1").await["totalCount"], before, "nothing was begun");
-    c.execute("UPDATE setting_values SET setting_id = 3 WHERE setting_id = 303", []).expect("moved");
+    stored.move_setting(a, 303, 3);
     put(&right);
     app.import(a, "").await.expect_status(200);
     app.import(b, "").await.expect_status(200);
 }
 
 #[test]
-fn s6_no_nonce_comes_twice_and_equal_secrets_look_different() {
-    let count = bars::size(40_000, 1_000_000);
+fn no_nonce_comes_twice_and_equal_secrets_look_different() {
+    let count = tier::size(40_000, 1_000_000);
     let folder = tempfile::tempdir().expect("a folder");
     let ring = Keyring::create(&folder.path().join("jim.keys")).expect("made");
     let (mut nonces, mut texts) = (HashSet::new(), HashSet::new());
@@ -139,7 +135,7 @@ fn sweep(place: &Place, secrets: &[Vec<u8>], when: &str) -> usize {
 const CHANGES: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s2_k8_no_password_and_no_key_lies_in_any_file() {
+async fn no_password_and_no_key_lies_in_any_file() {
     let sandbox = Sandbox::start(Options::sample()).await.expect("the sandbox starts");
     let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK).with("JIM_LOG_FILTER", "trace");
     fs::create_dir(place.path("temporary")).expect("a folder");
@@ -208,21 +204,20 @@ async fn s2_k8_no_password_and_no_key_lies_in_any_file() {
     looked += sweep(&place, &secrets, "after a rotation");
     assert_eq!(place.serve().stop().code, Some(0));
     looked += sweep(&place, &secrets, "after a stop");
-    bars::figure("S2", format!("{} secrets in {looked} files", secrets.len()));
+    tier::figure(format!("{} secrets in {looked} files", secrets.len()));
     assert!(looked > 20 && secrets.len() > CHANGES);
 }
 
-/// Whoever has the file but not the keyring cannot try keys that they guess: the hash is not one of the key alone.
+/// The file without the keyring is not enough to try guessed keys: the hash is not one of the key alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn k8_a_hash_is_not_one_of_the_key_alone() {
+async fn a_hash_is_not_one_of_the_key_alone() {
     let place = Place::new().with("JIM_INFRASTRUCTURE_API_KEY", WEAK);
     let server = Process::start(place.command(&["serve"]));
     server.client(WEAK).get(SYSTEMS).await.expect_status(200);
     assert_eq!(server.stop().code, Some(0));
-    let c = Connection::open(place.path("jim.db")).expect("opens");
-    let sql = "SELECT hash, pepper_kid FROM api_keys WHERE is_infrastructure = 1";
-    let (phc, kid): (String, u32) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("a row");
-    c.close().expect("closes");
+    let keys = Database::writable(&place.path("jim.db")).api_keys();
+    let key = keys.iter().find(|key| key.infrastructure).expect("a row");
+    let (phc, kid) = (&key.hash, key.kid);
     let parts: Vec<&str> = phc.split('$').collect();
     let salt = STANDARD_NO_PAD.decode(parts[4]).expect("a salt");
     let stored = STANDARD_NO_PAD.decode(parts[5]).expect("a hash");

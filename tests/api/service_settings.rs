@@ -31,15 +31,10 @@ fn state(setting: &Value) -> (&Value, &Value, &Value) {
 
 /// Operation, target name, key's name and connected system of every activity, oldest first.
 fn activities(app: &TestApp) -> Vec<[Option<String>; 6]> {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT target_type, target_operation, target_name, status, initiated_by_name, connected_system_id
-        FROM activities ORDER BY created";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let row = |r: &rusqlite::Row<'_>| {
-        Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get::<_, Option<i64>>(5)?.map(|n| n.to_string())])
-    };
-    statement.query_map([], row).expect("rows").collect::<rusqlite::Result<_>>().expect("activities")
+    let system = |id: Option<i64>| id.map(|n| n.to_string());
+    let all = app.activities().into_iter();
+    all.map(|a| [Some(a.target_type), Some(a.operation), a.target_name, Some(a.status), a.by_name, system(a.system)])
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +159,7 @@ async fn keys_are_taken_by_their_letters() {
 async fn a_change_is_in_force_and_on_disk_when_it_is_answered() {
     let app = TestApp::start().await;
     let admin = app.admin();
-    // Changes at once: whichever was answered last is what everybody sees, here and after a restart.
+    // Changes at once: whichever was answered last is what every caller sees, here and after a restart.
     for round in 0..10 {
         let changes = (0..8).map(|n| {
             let admin = admin.clone();
@@ -176,10 +171,8 @@ async fn a_change_is_in_force_and_on_disk_when_it_is_answered() {
         for change in changes.collect::<Vec<_>>() {
             change.await.expect("an answer");
         }
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-        let stored: String = c.query_row("SELECT value FROM service_settings", [], |r| r.get(0)).expect("a value");
-        assert_eq!(app.app.settings.now().instance_name, stored);
+        let stored = app.stored().service_settings();
+        assert!(stored.values().eq([&app.app.settings.now().instance_name]), "{stored:?}");
     }
     put(&admin, "History.RetentionPeriod", json!("2.00:00:00")).await;
     put(&admin, "RateLimiting.AuthenticatedPerMinute", json!("7000")).await;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::database::Database;
 
 const BAD_KEY: &str = "jim_not-a-key";
 
@@ -50,7 +51,7 @@ async fn sign_in_is_not_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn userinfo_tells_any_accepted_key_who_it_is() {
+async fn userinfo_shows_any_accepted_key_who_it_is() {
     let app = TestApp::start().await;
     let cases: [(&str, &[i64], &[&str]); 4] = [
         ("an administrator", &[1], &["Administrator"]),
@@ -80,8 +81,7 @@ async fn userinfo_tells_any_accepted_key_who_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storage_that_takes_no_changes_is_not_ready() {
     let app = TestApp::start().await;
-    let other = rusqlite::Connection::open(app.database()).expect("the database opens");
-    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let other = Database::writable(&app.database()).lock();
     let mut body = timeless(app.stranger().get("/api/v1/health/ready").await.expect_status(503));
     assert!(body["message"].take().is_string());
     let expected = json!({
@@ -95,6 +95,6 @@ async fn a_storage_that_takes_no_changes_is_not_ready() {
     });
     assert_eq!(body, expected);
     app.stranger().get("/api/v1/health/live").await.expect_status(200);
-    other.execute_batch("ROLLBACK").expect("unlocked");
+    drop(other);
     app.stranger().get("/api/v1/health/ready").await.expect_status(200);
 }

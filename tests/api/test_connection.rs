@@ -139,7 +139,7 @@ async fn what_cannot_be_tried_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_stage_tells_its_own_failure() {
+async fn every_stage_has_its_own_failure() {
     let app = TestApp::start().await;
     let case = Case::new(&app, tree()).await;
     let password = json!({ "stringValue": case.sandbox.password() });

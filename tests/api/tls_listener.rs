@@ -89,7 +89,7 @@ pub async fn is_served(to: SocketAddr, trusted: &Certificate) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h13_http_1_1_over_tls_1_2_and_1_3() {
+async fn http_1_1_over_tls_1_2_and_1_3() {
     let own = certificate();
     let server = place(&own).serve();
     let to = address(&server);
@@ -107,7 +107,7 @@ async fn h13_http_1_1_over_tls_1_2_and_1_3() {
     assert!(connect(to, &own, "other.example", BOTH).await.is_err());
     assert!(connect(to, &certificate(), "jim.example", BOTH).await.is_err());
     assert!(is_served(to, &own).await);
-    // Refusals of heads that are too large, and large bodies that nobody reads, arrive here too.
+    // Refusals of heads that are too large, and large bodies that are not read, arrive here too.
     let mut stream = connect(to, &own, "jim.example", BOTH).await.expect("a handshake");
     let answer =
         ask(&mut stream, &format!("GET {LIVE} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(17_000))).await;
@@ -122,7 +122,7 @@ async fn h13_http_1_1_over_tls_1_2_and_1_3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h13_handshakes_that_stall_are_cut_and_hold_up_nobody() {
+async fn handshakes_that_stall_are_cut_and_delay_no_other() {
     let own = certificate();
     let server = place(&own).serve();
     let to = address(&server);
@@ -150,7 +150,7 @@ async fn h13_handshakes_that_stall_are_cut_and_hold_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h13_a_certificate_is_replaced_under_load_and_a_broken_one_is_not() {
+async fn a_certificate_is_replaced_under_load_and_a_broken_one_is_not() {
     let (first, second, third) = (Arc::new(certificate()), Arc::new(certificate()), certificate());
     let place = place(&first);
     let server = place.serve();
@@ -203,7 +203,7 @@ async fn h13_a_certificate_is_replaced_under_load_and_a_broken_one_is_not() {
     }
     stop.store(true, Ordering::SeqCst);
     for lane in lanes {
-        lane.await.expect("nobody went without an answer");
+        lane.await.expect("every caller got an answer");
     }
     // A connection goes on with what it began with.
     assert!(ask(&mut kept, &get(LIVE)).await.starts_with("HTTP/1.1 200 "));
@@ -234,7 +234,7 @@ fn a_start_refuses_what_cannot_be_served_before_any_file_is_made() {
     }
 }
 
-/// Whoever is addressed from elsewhere needs TLS or a word that it is not needed; with TLS the word is not needed.
+/// A listener that is reached from elsewhere needs TLS, or a setting that says that it does not.
 #[test]
 fn with_tls_others_may_reach_it() {
     let place = place(&certificate()).with("JIM_SERVER_LISTEN", "0.0.0.0:0");

@@ -45,7 +45,7 @@ async fn the_word_of_a_trusted_proxy_says_who_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_can_choose_an_address() {
+async fn no_other_caller_can_choose_an_address() {
     let server = Place::new().serve();
     let key = server.key();
     let path = "/api/v1/service-settings/RateLimiting.UnauthenticatedPerMinute";

@@ -7,7 +7,8 @@
 #       The LDIF file, parents first, follows the naming context's own entries when these are made.
 #   ds389.sh start DIR PORT [--until-eof [--remove]]
 #       Becomes ns-slapd, in the foreground. With --until-eof it also ends when its standard input is closed, so that
-#       whoever started it cannot leave it behind, however they end; with --remove DIR goes too when that happens.
+#       the process that started it cannot leave it behind, however it ends; with --remove DIR goes too
+#       when that happens.
 #
 # It answers on 127.0.0.1 only: LDAP and StartTLS on PORT, LDAPS on PORT+1; clients trust DIR/ca.pem.
 # Accounts: cn=Directory Manager (admin-password), whom nothing binds; cn=svc,dc=ds389,dc=test (Svc-Passw0rd1), who

@@ -9,7 +9,8 @@
 #       parents first, is added to a domain that is new in DIR.
 #   samba.sh start DIR IP [--until-eof [--remove]]
 #       Becomes samba, in the foreground. With --until-eof it also ends when its standard input is closed, so that
-#       whoever started it cannot leave it behind, however they end; with --remove DIR goes too when that happens.
+#       the process that started it cannot leave it behind, however it ends; with --remove DIR goes too
+#       when that happens.
 #
 # It answers on IP only, with LDAP and StartTLS on 389 and LDAPS on 636 (and as global catalogue on 3268 and 3269).
 # There is no setting for the ports, so each instance takes an address of its own: any that begins with 127. Clients
@@ -91,7 +92,7 @@ maxPwdAge: -9223372036854775808
 LDIF
     ldbmodify -H "$new/private/sam.ldb" --configfile="$new/etc/smb.conf" "$new/svc.ldif" >"$new/log/svc" 2>&1 ||
         die "no service account: $(tail -n 5 "$new/log/svc")"
-    # Somebody else may have made the same one meanwhile; then theirs is as good.
+    # Another process may have made the same one meanwhile; it is as good.
     mv -T "$new" "$1" 2>/dev/null || rm -rf "$new"
     [[ -e $1/private/sam.ldb ]] || die "$1 is no domain"
 }

@@ -63,14 +63,14 @@ CONF
 # runs the command, if one is given, which may tidy up.
 end_at_eof() { # [COMMAND ARGUMENT...]
     # Bash gives a background job an empty standard input unless it is told otherwise. The rest of what the job
-    # inherits is closed, or whoever reads the server's output would wait for the watcher too.
+    # inherits is closed, or a reader of the server's output would wait for the watcher too.
     exec 3<&0
     watch $$ "$@" <&3 3<&- >/dev/null 2>&1 &
     exec 3<&-
 }
 
 # It runs as a child of the process that becomes the server, and asks before each signal whether that is still its
-# parent: a process number may be somebody else's by now.
+# parent: a process number may be another process's by now.
 watch() { # THE SERVER'S PID, [COMMAND ARGUMENT...]
     local server=$1 _ i
     shift

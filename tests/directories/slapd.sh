@@ -8,7 +8,7 @@
 #       of what is there, so a file that was loaded before is refused.
 #   slapd.sh start DIR PORT [--until-eof]
 #       Becomes slapd, in the foreground. With --until-eof it also ends when its standard input is closed, so that
-#       whoever started it cannot leave it behind, however they end.
+#       the process that started it cannot leave it behind, however it ends.
 #
 # It answers on 127.0.0.1 only: LDAP and StartTLS on PORT, LDAPS on PORT+1; clients trust DIR/ca.pem.
 # Naming contexts: dc=example,dc=com and o=partners, each with the administrator cn=admin,<suffix>, password "admin".
@@ -18,7 +18,7 @@
 #
 # Environment, read by prepare:
 #   SLAPD_CERT=good|wrong-name|expired|none   the certificate the server shows (good); none: it knows no TLS
-#   SLAPD_HIDDEN                         more entries nobody may read, one DN a line
+#   SLAPD_HIDDEN                         more entries no account may read, one DN a line
 #   SLAPD_LIMITS                         slapd's `limits` for cn=limited, for example "size.soft=50 size.hard=50"
 #   SLAPD_EXTRA_SUFFIX                   a third naming context, for example "dc=third"
 #   SLAPD_EXTRA_EMPTY=1                  ... without its root entry

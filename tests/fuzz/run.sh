@@ -38,34 +38,34 @@ fuzz() { # COMMAND TARGET ARGUMENT...
     cargo fuzz "$command" -s none --fuzz-dir . "$target" "$@"
 }
 
-# More than a second for one input, or more than 512 MiB, is worth a look too: what is slow is told and kept. Only ten
-# seconds end a run, because a machine that is busy may well stop for one.
+# More than a second for one input, or more than 512 MiB, is worth a look too: what is slow is logged and kept. Only ten
+# seconds end a run, because a busy machine may well stop for one.
 limits=(-max_len=1024 -report_slow_units=1 -timeout=10 -rss_limit_mb=512)
 
 search() { # TARGET
-    local target=$1 said=$work/$1.log verdict=met
+    local target=$1 said=$work/$1.log verdict=ok
     fuzz run "$target" "$work/corpus/$target" "$root/tests/corpus/$target" -- "-max_total_time=$seconds" \
         -print_final_stats=1 "${limits[@]}" "-artifact_prefix=$work/artifacts/$target/" >"$said" 2>&1 || verdict=failed
     local stat
     stat() { sed -n "s/^stat::$1: *//p" "$said" | tail -n 1; }
-    local told="$target: $(stat number_of_executed_units) runs in $seconds s, slowest $(stat slowest_unit_time_sec) s"
-    told+=", at most $(stat peak_rss_mb) MiB"
-    [[ $verdict == met ]] || tail -n 40 "$said"
+    local line="$target: $(stat number_of_executed_units) runs in $seconds s, slowest $(stat slowest_unit_time_sec) s"
+    line+=", at most $(stat peak_rss_mb) MiB"
+    [[ $verdict == ok ]] || tail -n 40 "$said"
     # An input that takes longer than a second is no failure of the run: the machine may have been busy.
-    [[ $verdict == failed || $(stat slowest_unit_time_sec) -le 1 ]] || verdict=missed
-    echo "$told: $verdict"
-    tell "$verdict" "$told"
+    [[ $verdict == failed || $(stat slowest_unit_time_sec) -le 1 ]] || verdict="over budget"
+    echo "$line: $verdict"
+    figure "$verdict" "$line"
     [[ $verdict != failed ]]
 }
 
-tell() { # VERDICT WHAT
-    [[ -z ${TESTS_FIGURES:-} ]] || printf 'L15\t%s\t%s\ttests/fuzz/run.sh\n' "$1" "$2" >>"$TESTS_FIGURES"
+figure() { # VERDICT WHAT
+    [[ -z ${TESTS_FIGURES:-} ]] || echo "tests/fuzz/run.sh: $1: $2" >>"$TESTS_FIGURES"
 }
 
 for target in "${targets[@]}"; do
     kept=$root/tests/corpus/$target
     mkdir -p "$work/corpus/$target" "$work/artifacts/$target" "$kept"
-    [[ -n $minimise ]] || fuzz build "$target" || { tell failed "$target: does not build" && exit 1; }
+    [[ -n $minimise ]] || fuzz build "$target" || { figure failed "$target: does not build" && exit 1; }
 done
 if [[ -n $minimise ]]; then
     for target in "${targets[@]}"; do

@@ -7,7 +7,7 @@
 # An area is built by itself: a package in target/mutants is made of copies of its files, with the crates of the program
 # in the versions of its Cargo.lock, so that a mutant takes seconds and not the minute that the whole program takes to
 # link. Of the tests only the unit tests beside the code count; the black-box tests are not run. A mutant that makes them
-# hang is stopped and counts as not caught, because nobody is told what is wrong.
+# hang is stopped and counts as not caught, because it names no mistake.
 #
 # Needs cargo-mutants: cargo install --locked cargo-mutants
 set -euo pipefail
@@ -109,7 +109,7 @@ mutate() { # "MODULE..." FILE...
     shift
     for file in "$@"; do files+=(-f "src/$file"); done
     # A mutant has ten times as long as the tests took before, and a minute at least. It ends with 2 or 3 where mutants
-    # were missed or hung, which the figures below tell. Everything else is a failure.
+    # were missed or hung, which the figures below show. Everything else is a failure.
     cargo mutants --dir "$room" --in-place --no-config --output "$room" --colors never --no-times \
         --minimum-test-timeout 60 --timeout-multiplier 10 --build-timeout 600 "${files[@]}" -- --lib -- "${tests[@]}" || status=$?
     if [[ $status != 0 && $status != 2 && $status != 3 ]]; then
@@ -152,14 +152,5 @@ for area in "${areas[@]}"; do
     esac
 done
 printf '\n%s' "$table"
-if [[ $# -eq 0 ]]; then
-    {
-        echo "# What the unit tests notice"
-        echo
-        echo "Written by \`tests/mutants/run.sh\`, $(date -u +%Y-%m-%d), commit $(git -C "$root" rev-parse --short HEAD)."
-        echo
-        sed 's/^/    /' <<<"$table"
-    } >"$root/tests/mutants/RESULTS.md"
-fi
 echo "The lists are in target/mutants/AREA/mutants.out. At least $least % of the viable mutants have to be caught."
 [[ $enough == yes ]]

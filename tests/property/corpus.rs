@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bars::figure;
 use crate::properties::{dn, guard, hierarchy, key, schema};
+use crate::tier::figure;
 
 fn replay(target: &str, property: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(target);
@@ -15,30 +15,30 @@ fn replay(target: &str, property: fn(&[u8])) {
         let data = std::fs::read(&file).expect("an input");
         assert!(std::panic::catch_unwind(|| property(&data)).is_ok(), "{}", file.display());
     }
-    figure("L15", format!("{count} kept inputs of {target} replayed"));
+    figure(format!("{count} kept inputs of {target} replayed"));
 }
 
 #[test]
-fn l15_kept_names() {
+fn kept_names() {
     replay("dn", dn);
 }
 
 #[test]
-fn l15_kept_answers() {
+fn kept_answers() {
     replay("guard", guard);
 }
 
 #[test]
-fn l15_kept_edits() {
+fn kept_edits() {
     replay("hierarchy", hierarchy);
 }
 
 #[test]
-fn l15_kept_keys() {
+fn kept_keys() {
     replay("key", key);
 }
 
 #[test]
-fn l15_kept_definitions() {
+fn kept_definitions() {
     replay("schema", schema);
 }

@@ -1,13 +1,13 @@
 //! Answers of a directory, fed to the LDAP library as a session does it.
 
-use crate::bars;
 use crate::properties::choices::Choices;
 use crate::properties::frames::{answers, check};
 use crate::seed;
+use crate::tier;
 
 #[test]
-fn l16_what_the_guard_lets_pass_never_makes_the_library_panic() {
-    let (seed, cases) = (seed(), bars::size(50_000, 1_000_000));
+fn what_the_guard_lets_pass_never_makes_the_library_panic() {
+    let (seed, cases) = (seed(), tier::size(50_000, 1_000_000));
     let mut choices = Choices::Seed(seed);
     let mut passed = 0;
     for case in 0..cases {
@@ -17,9 +17,6 @@ fn l16_what_the_guard_lets_pass_never_makes_the_library_panic() {
             Err(_) => panic!("JIM_TEST_SEED={seed}, case {case}: {asked:?} {bytes:x?}"),
         }
     }
-    bars::figure(
-        "L16",
-        format!("{cases} answers, {passed} messages of them read by the library, 0 panics (seed {seed})"),
-    );
+    tier::figure(format!("{cases} answers, {passed} messages of them read by the library, 0 panics (seed {seed})"));
     assert!(passed as usize > cases / 2, "the guard let pass only {passed} messages");
 }

@@ -3,11 +3,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::bars;
 use crate::properties::choices::Choices;
 use crate::properties::directory::Kind;
 use crate::properties::world::{Tally, World, kinds};
 use crate::seed;
+use crate::tier;
 
 /// Steps of one directory: enough for rows with a past, few enough to tell.
 const STEPS: usize = 40;
@@ -56,7 +56,7 @@ fn shortest(kind: Kind, first: u64, mut steps: Vec<u64>) -> (usize, Failure) {
 
 #[test]
 fn imports_of_edited_directories_equal_the_model() {
-    let (seed, kinds, steps) = (seed(), kinds(), bars::size(10_000, 100_000));
+    let (seed, kinds, steps) = (seed(), kinds(), tier::size(10_000, 100_000));
     let mut tally = Tally::default();
     let mut worlds = Choices::Seed(seed);
     for world in 0..steps / STEPS {

@@ -4,10 +4,10 @@
 //! generates more, each time from another seed.
 #![allow(clippy::disallowed_methods)]
 
-#[path = "../bars/mod.rs"]
-mod bars;
 #[path = "../fuzz/src/lib.rs"]
 mod properties;
+#[path = "../tier/mod.rs"]
+mod tier;
 
 mod corpus;
 mod frames;
@@ -17,5 +17,5 @@ mod openldap_names;
 
 /// The seed of this run.
 fn seed() -> u64 {
-    bars::seed("JIM_TEST_SEED")
+    tier::seed("JIM_TEST_SEED")
 }

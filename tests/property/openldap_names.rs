@@ -8,10 +8,10 @@ use std::process::Command;
 
 use jim::domain::dn::Dn;
 
-use crate::bars;
 use crate::properties::choices::Choices;
 use crate::properties::names::name_of_key;
 use crate::seed;
+use crate::tier;
 
 /// Texts given to one run of the program, which stops at the first that it refuses.
 const BATCH: usize = 250;
@@ -202,8 +202,8 @@ fn text(choices: &mut Choices<'_>) -> String {
 
 #[test]
 #[ignore = "needs slapd; tests/run.sh runs it"]
-fn l17_openldap_reads_names_alike() {
-    let (seed, cases) = (seed(), bars::size(5_000, 50_000));
+fn openldap_reads_names_alike() {
+    let (seed, cases) = (seed(), tier::size(5_000, 50_000));
     let folder = tempfile::tempdir().expect("a folder");
     let configuration = configuration(folder.path());
     let mut choices = Choices::Seed(seed);
@@ -257,7 +257,7 @@ fn l17_openldap_reads_names_alike() {
         }
     }
     let read = format!("{cases} names, {} read by both, {} unexplained (seed {seed})", both.len(), unexplained.len());
-    bars::figure("L17", read);
+    tier::figure(read);
     println!("{rules:?}");
     unexplained.sort_by_key(String::len);
     unexplained.truncate(40);

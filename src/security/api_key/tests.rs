@@ -7,7 +7,7 @@ fn hasher(dir: &std::path::Path) -> Hasher {
 }
 
 #[test]
-fn k1_100_000_generated_keys_are_well_formed_and_unique() {
+fn generated_keys_have_the_form_and_none_comes_twice() {
     let (mut ids, mut secrets) = (std::collections::HashSet::new(), std::collections::HashSet::new());
     let mut counts = [[0u32; 128]; 4 + ID];
     for _ in 0..100_000 {
@@ -28,7 +28,7 @@ fn k1_100_000_generated_keys_are_well_formed_and_unique() {
 }
 
 #[test]
-fn k1_every_edit_of_one_character_breaks_a_key() {
+fn every_edit_of_one_character_breaks_a_key() {
     for _ in 0..3 {
         let key = generate().expose().to_owned();
         for place in 0..key.len() {
@@ -47,7 +47,7 @@ fn k1_every_edit_of_one_character_breaks_a_key() {
 }
 
 #[test]
-fn k1_a_secret_encodes_all_256_bits() {
+fn a_secret_is_the_whole_number_that_it_is_made_of() {
     for (number, digits) in [
         ([0; 32], "0".repeat(SECRET).as_str()),
         ([0xff; 32], "1pX8wOr5j2ACunjH7GLL8mWZWHmY1LA1ZO6Adwksjhy"),
@@ -60,7 +60,7 @@ fn k1_a_secret_encodes_all_256_bits() {
 }
 
 #[test]
-fn k1_a_right_checksum_alone_makes_no_generated_key() {
+fn a_checksum_alone_makes_no_key_of_ours() {
     let key = generate().expose().to_owned();
     for place in 4..GENERATED - CRC {
         let mut bent = key.clone();
@@ -71,7 +71,7 @@ fn k1_a_right_checksum_alone_makes_no_generated_key() {
 }
 
 #[test]
-fn k1_operators_keys_are_accepted_unchanged() {
+fn operators_keys_are_taken_as_they_are() {
     for (length, ok) in [(31, false), (32, true), (1024, true), (1025, false)] {
         let key = format!("jim_{}", "x".repeat(length - 4));
         assert_eq!(shape(&key), ok.then_some(Shape::Operator), "{length}");

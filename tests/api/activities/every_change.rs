@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{ACTIVITIES, all};
+use crate::support::database::Database;
 use crate::support::directory::Certificate;
 use crate::support::{SYSTEMS, Setup, TestApp, sample};
 use base64::Engine;
@@ -190,20 +191,7 @@ impl World {
 
     /// Makes the file refuse a kind of statement on these tables, or allows it again.
     fn refuse(&self, tables: &[&str], refuse: bool) {
-        let c = rusqlite::Connection::open(self.app.database()).expect("the database opens");
-        c.busy_timeout(std::time::Duration::from_secs(5)).expect("a timeout");
-        for table in tables {
-            for verb in ["INSERT", "UPDATE", "DELETE"] {
-                let name = format!("refuse_{verb}_{table}");
-                let sql = match refuse {
-                    true => {
-                        format!("CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
-                    }
-                    false => format!("DROP TRIGGER {name}"),
-                };
-                c.execute_batch(&sql).expect("a trigger");
-            }
-        }
+        Database::writable(&self.app.database()).refuse_changes(tables, refuse);
     }
 }
 
@@ -212,7 +200,7 @@ fn text(body: &Option<Value>) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g1_one_activity_for_each_change_and_none_for_what_is_refused() {
+async fn one_activity_for_each_change_and_none_for_what_is_refused() {
     let world = World::start().await;
     let admin = world.app.admin();
     let nobody = world.app.with_roles("nobody", &[]).await;
@@ -259,7 +247,7 @@ async fn g1_one_activity_for_each_change_and_none_for_what_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g1_no_change_without_its_activity() {
+async fn no_change_without_its_activity() {
     let world = World::start().await;
     let admin = world.app.admin();
     world.refuse(&["activities"], true);
@@ -277,7 +265,7 @@ async fn g1_no_change_without_its_activity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g1_no_activity_without_its_change() {
+async fn no_activity_without_its_change() {
     let world = World::start().await;
     let admin = world.app.admin();
     let tables = [

@@ -1,6 +1,7 @@
 //! When and from where a key was last used.
 
 use super::*;
+use crate::support::database::Database;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uses_are_noted() {
@@ -51,8 +52,6 @@ async fn the_last_uses_are_stored_at_the_end() {
     let key = server.key();
     server.client(&key).get(USERINFO).await.expect_status(200);
     server.stop();
-    let c = rusqlite::Connection::open(place.path("jim.db")).expect("the database opens");
-    let sql = "SELECT last_used_at > created_at, last_used_from_ip FROM api_keys";
-    let used: (bool, String) = c.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("a use");
-    assert_eq!(used, (true, "127.0.0.1".to_owned()));
+    let key = Database::writable(&place.path("jim.db")).api_keys().remove(0);
+    assert_eq!((key.used_after_creation, key.used_from.as_deref()), (Some(true), Some("127.0.0.1")));
 }

@@ -21,7 +21,7 @@ async fn list(app: &TestApp, query: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_is_as_openssl_tells_it() {
+async fn every_field_is_as_openssl_shows_it() {
     let app = TestApp::start().await;
     // DER, and PEM with lines around it and base64 in lines.
     let around = format!("subject=somebody\r\n{}\r\n", KNOWN.replace('\n', "\r\n"));
@@ -61,7 +61,7 @@ async fn every_field_is_as_openssl_tells_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_is_told_in_days() {
+async fn the_end_is_shown_in_days() {
     let app = TestApp::start().await;
     for (end, expired, soon, days) in
         [(-10, true, false, -10), (0, true, false, -1), (10, false, true, 9), (31, false, false, 30)]
@@ -189,7 +189,7 @@ async fn what_is_not_there_is_404() {
             };
         }
     }
-    // A path that is said literally is nobody's id.
+    // A path that is said literally is no id.
     for (name, verb) in [("upload", "POST"), ("file", "POST"), ("enabled", "GET, HEAD")] {
         let wrong = app.admin().send("PATCH", &format!("{PATH}/{name}"), Some("{}".to_owned())).await;
         assert_eq!(wrong.header("allow"), verb, "{name}");

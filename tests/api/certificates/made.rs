@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 const SEQUENCE: u8 = 0x30;
 const ED25519: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
 
-/// Somebody with a name and a key.
+/// A subject with a name and a key.
 pub struct Party {
     name: String,
     seed: [u8; 32],

@@ -3,7 +3,6 @@
 mod endpoints;
 mod files;
 pub mod made;
-mod openldap;
 mod reasons;
 mod refused;
 mod trust;
@@ -13,22 +12,23 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::support::database::Activity;
 use crate::support::{Answer, TestApp};
 
-const PATH: &str = "/api/v1/certificates";
+pub const PATH: &str = "/api/v1/certificates";
 
 fn base64(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
 /// Uploads a certificate.
-async fn upload(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> Answer {
+pub async fn upload(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> Answer {
     let body = json!({ "name": name, "certificateDataBase64": base64(bytes) });
     app.admin().post(&format!("{PATH}/upload"), &body).await
 }
 
 /// The path of one that is accepted.
-async fn uploaded(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> String {
+pub async fn uploaded(app: &TestApp, name: &str, bytes: impl AsRef<[u8]>) -> String {
     path(&upload(app, name, bytes).await.expect_status(201))
 }
 
@@ -47,11 +47,7 @@ fn names(list: &Value) -> Vec<&str> {
 
 /// Operation, target and initiator of the activities of certificates, oldest first.
 fn activities(app: &TestApp) -> Vec<[String; 4]> {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT target_operation, target_name, initiated_by_name, status FROM activities
-        WHERE target_type = 'TrustedCertificate' AND connected_system_id IS NULL ORDER BY created, ended";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let rows = statement.query_map([], |r| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?])).expect("rows");
-    rows.collect::<rusqlite::Result<_>>().expect("activities")
+    let own = |a: &Activity| a.target_type == "TrustedCertificate" && a.system.is_none();
+    let all = app.activities().into_iter().filter(own);
+    all.map(|a| [a.operation, a.target_name.expect("a name"), a.by_name.expect("a name"), a.status]).collect()
 }

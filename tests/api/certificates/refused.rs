@@ -90,7 +90,7 @@ async fn anything_but_one_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_stored_once_also_when_sixteen_send_it_at_the_same_time() {
+async fn a_certificate_is_stored_once_when_sixteen_send_it_at_once() {
     let app = TestApp::start().await;
     let certificate = own(SERVER);
     let calls = (0..16).map(|n| {

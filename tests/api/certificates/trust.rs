@@ -210,7 +210,7 @@ async fn a_file_is_looked_at_for_each_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_tells_of_a_file_and_of_no_secret() {
+async fn the_log_names_a_file_and_no_secret() {
     let folder = tempfile::tempdir().expect("a folder");
     let (root, server) = (Party::new("Root"), Party::new("server"));
     fs::write(folder.path().join("root.cer"), root.certificate(&root, AUTHORITY)).expect("written");
@@ -229,7 +229,7 @@ async fn the_log_tells_of_a_file_and_of_no_secret() {
     let made = client.post(&format!("{PATH}/file"), &body).await.expect_status(201);
     let import = format!("{SYSTEMS}/{id}/import-hierarchy");
     client.send("POST", &import, None).await.expect_status(200);
-    // Somebody puts the whole of their keys there.
+    // A file with all keys of an operator.
     let key = super::made::pem("PRIVATE KEY", &root.private());
     fs::write(folder.path().join("root.cer"), &key).expect("written");
     let mut answers = vec![client.send("POST", &import, None).await];

@@ -105,7 +105,7 @@ async fn partitions_that_cannot_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l19_no_password_before_tls_is_as_the_settings_say() {
+async fn no_password_before_tls_is_as_the_settings_say() {
     let app = TestApp::start().await;
     let good = || Certificate::for_names(&["localhost"]).expect("a certificate");
     let old = || Certificate::expired(&["localhost"]).expect("a certificate");

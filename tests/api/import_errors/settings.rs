@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::fails;
-use crate::bars;
 use crate::support::case::Case;
 use crate::support::directory::{Answer, Faults, Options, Tree, active_directory_bind};
 use crate::support::{SYSTEMS, TestApp};
+use crate::tier;
 
 fn text(value: &str) -> Value {
     json!({ "stringValue": value })
@@ -49,13 +49,13 @@ async fn a_required_setting_is_empty() {
 
 /// An empty password with a name would be an anonymous bind, which some servers answer with success.
 #[tokio::test(flavor = "multi_thread")]
-async fn l24_an_empty_password_is_never_sent() {
+async fn an_empty_password_is_never_sent() {
     let app = TestApp::start().await;
     let case = Case::new(&app, Tree::new().suffix("dc=x")).await;
     case.set(json!({ "3": text("") })).await;
     assert!(fails(&case, 400, false).await.contains("Password"));
     assert_eq!((case.sandbox.bind_attempts(), case.sandbox.connections()), (0, 0));
-    bars::figure("L24", "400, 0 connections, 0 binds");
+    tier::figure("400, 0 connections, 0 binds");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +163,7 @@ async fn a_stored_password_goes_only_to_the_target_it_was_stored_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_credentials_are_told_with_stage_target_and_number() {
+async fn refused_credentials_name_stage_target_and_number() {
     let app = TestApp::start().await;
     let tree = Tree::new().suffix("dc=x").ou("ou=A,dc=x");
     let case = Case::imported(&app, tree.clone(), &["ou=A,dc=x"]).await;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::case::same;
+use crate::support::case::{activities_of, same};
 use crate::support::program::{Place, Process};
 use crate::support::{Answer, SYSTEMS, Setup, TestApp};
 
@@ -96,13 +96,8 @@ impl Files {
 
     /// Status, warning and error of every schema import, oldest first.
     fn activities(&self) -> Vec<(String, Option<String>, Option<String>)> {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let c = rusqlite::Connection::open_with_flags(self.app.database(), flags).expect("the database opens");
-        let sql = "SELECT status, warning_message, error_message FROM activities
-            WHERE connected_system_id = ?1 AND target_operation = 'ImportSchema' ORDER BY created";
-        let mut statement = c.prepare(sql).expect("a statement");
-        let rows = statement.query_map([self.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).expect("rows");
-        rows.collect::<rusqlite::Result<_>>().expect("activities")
+        let all = activities_of(&self.app, self.id, "ImportSchema").into_iter();
+        all.map(|(status, _, warning, error)| (status, warning, error)).collect()
     }
 
     /// An import that is refused with this beginning, changes nothing, and leaves an activity if the file was touched.

@@ -1,4 +1,4 @@
-//! Schemas that nobody should write: what can be read of them is taken, what cannot is told, and nothing is lost.
+//! Schemas with errors: what can be read of them is taken, what cannot is a warning, and nothing is lost.
 
 use serde_json::{Value, json};
 
@@ -29,14 +29,14 @@ async fn with_things(app: &TestApp) -> Case<'_> {
     case
 }
 
-/// What is told of the two good types.
+/// The report of the two good types.
 fn good(types: &Value) -> [Vec<String>; 2] {
     let lines = shown(types);
     ["thing", "tool"].map(|name| own(&lines, name))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_definitions_are_told_and_the_rest_is_kept() {
+async fn broken_definitions_are_warnings_and_the_rest_is_kept() {
     let app = TestApp::start().await;
     let case = with_things(&app).await;
     let before = good(&stored(&case).await);
@@ -85,7 +85,7 @@ async fn what_is_broken_is_not_gone() {
     put_type(&case, "thing", json!({ "selected": true })).await;
     let before = stored(&case).await;
     let (mut classes, attributes) = with(&[], &[]);
-    // Nobody selected this one.
+    // This one is not selected.
     classes[1].truncate(20);
     case.sandbox.set_schema(classes, attributes, Vec::new());
     let (types, warning) = import(&case).await;
@@ -277,7 +277,7 @@ async fn schemas_without_measure() {
     program.is_unharmed();
 }
 
-/// A large schema that somebody might have: all of it, at once, and again without a change.
+/// A large schema: all of it, at once, and again without a change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_schema() {
     let app = TestApp::start().await;

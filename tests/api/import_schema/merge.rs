@@ -113,7 +113,7 @@ async fn types_that_are_gone() {
     declare(&case.sandbox, &[THING, ("toy", "OBSOLETE SUP top STRUCTURAL MUST colour")], &attributes);
     for _ in 0..2 {
         let (types, warning) = import(&case).await;
-        assert_eq!(names(&types), ["thing", "toy"], "the one nobody selected is deleted");
+        assert_eq!(names(&types), ["thing", "toy"], "the one that is not selected is deleted");
         let warning = warning.expect("a warning");
         assert!(warning.contains("toy") && !warning.contains("tool"), "{warning}");
         let kept = named(&types, "toy");
@@ -159,7 +159,7 @@ async fn attributes_that_are_gone() {
     ];
     for _ in 0..2 {
         let (types, warning) = import(&case).await;
-        assert_eq!(own(&shown(&types), "thing"), kept, "the one nobody selected is deleted");
+        assert_eq!(own(&shown(&types), "thing"), kept, "the one that is not selected is deleted");
         let warning = warning.expect("a warning");
         for (name, told) in [("size", true), ("weight", true), ("price", false), ("colour", false)] {
             assert_eq!(warning.contains(name), told, "{name}: {warning}");

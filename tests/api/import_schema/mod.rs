@@ -5,6 +5,5 @@ mod faults;
 mod file;
 mod hostile;
 mod merge;
-mod real;
 mod result;
 mod running;

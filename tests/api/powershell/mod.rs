@@ -125,7 +125,7 @@ async fn every_cmdlet_gets_what_it_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_cmdlet_is_told_why_not() {
+async fn every_cmdlet_gets_the_reason_of_a_refusal() {
     let mut scene = Scene::start().await;
     scene.play().await;
     let shell = |key: &str| Shell { address: scene.app.address, key: key.to_owned() };

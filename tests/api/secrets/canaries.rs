@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use crate::activities::{ACTIVITIES, all};
 use crate::authorisation::table;
-use crate::bars;
 use crate::certificates::made::{AUTHORITY, Party, SERVER, pem};
 use crate::support::canaries::{self, Wanted, forms};
 use crate::support::directory::{Answer, Faults, Options, Sandbox, Tls};
@@ -18,6 +17,7 @@ use crate::support::key_text::wrong_secret;
 use crate::support::program::{Done, Place, Process};
 use crate::support::rogue::{Rogue, Step};
 use crate::support::{Client, SYSTEMS, sandbox_settings};
+use crate::tier;
 use crate::tls_listener;
 
 /// Each form of it looks different.
@@ -149,12 +149,12 @@ fn odd_bodies() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_nothing_secret_is_in_anything_that_is_said_in_text() {
+async fn nothing_secret_is_in_anything_that_is_said_in_text() {
     a_long_day("text").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_nothing_secret_is_in_anything_that_is_said_in_json() {
+async fn nothing_secret_is_in_anything_that_is_said_in_json() {
     a_long_day("json").await;
 }
 
@@ -196,11 +196,11 @@ async fn a_long_day(format: &str) {
             assert_eq!(wanted.in_there(text.as_bytes()), None, "{what}");
         }
     }
-    bars::figure("S1", format!("{answers} answers, {echoes} echoes, {lines} lines of log, {secrets} secrets"));
+    tier::figure(format!("{answers} answers, {echoes} echoes, {lines} lines of log, {secrets} secrets"));
 }
 
 impl Day {
-    /// A system whose imports go well over TLS, and somebody who uploads the directory's key for its certificate.
+    /// A system whose imports go well over TLS, and a caller that uploads the directory's key for its certificate.
     async fn import_over_tls(&mut self, over: &Sandbox, root: &Party, party: &Party) -> (Value, Value) {
         let private = pem("PRIVATE KEY", &party.private());
         canaries::private_key(&private).into_iter().for_each(|secret| self.knows(secret));

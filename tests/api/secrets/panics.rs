@@ -1,4 +1,4 @@
-//! A panic over what was sent: the answer, the log and the activities tell that there was one, and nothing else.
+//! A panic over what was sent: the answer, the log and the activities say that there was one, and nothing else.
 
 use std::process::Command;
 
@@ -14,13 +14,13 @@ const CANARY: &str = "canary-of-a-panic \"\u{e4}\\ 5f3a9e71";
 const PANICS: &str = "JIM_TEST_PANICS";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_of_a_panic_nothing_is_shown_that_was_sent() {
+async fn of_a_panic_nothing_is_shown_that_was_sent() {
     if let Ok(format) = std::env::var(PANICS) {
         return panicking_server(if format == "json" { LogFormat::Json } else { LogFormat::Text }).await;
     }
     for format in ["json", "text"] {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        let name = "secrets::panics::s1_of_a_panic_nothing_is_shown_that_was_sent";
+        let name = "secrets::panics::of_a_panic_nothing_is_shown_that_was_sent";
         command.args([name, "--exact", "--nocapture"]).env(PANICS, format).env_remove("RUST_BACKTRACE");
         let done = Process::start(command).wait();
         assert_eq!(done.code, Some(0), "{done:?}");

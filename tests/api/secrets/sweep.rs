@@ -12,7 +12,7 @@ use crate::support::{SYSTEMS, TestApp};
 
 /// What is looked for is found in each form, wherever it stands in a text, and nothing else is.
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_the_sweep_finds_each_form() {
+async fn the_sweep_finds_each_form() {
     let secrets = [PASSWORD, OPERATORS].map(|s| s.as_bytes().to_vec());
     let wanted = Wanted::new(&secrets);
     let mut found = BTreeSet::new();
@@ -40,7 +40,7 @@ async fn s1_the_sweep_finds_each_form() {
 /// The whole suite is listened to: a password that was entered and a key that was made are known, and what a server of
 /// this process logs is heard.
 #[tokio::test(flavor = "multi_thread")]
-async fn s1_every_test_is_listened_to() {
+async fn every_test_is_listened_to() {
     let app = TestApp::start().await;
     let id = app.create_system("Heard").await;
     let entered = "a canary that only this test enters \"\u{e9}\" 19ab";

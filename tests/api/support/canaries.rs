@@ -1,7 +1,7 @@
 //! What must never be shown: every password that a test enters and every key that a server makes, looked for in every
 //! form in all that any server of this process or of its children answers and logs.
 //!
-//! The checking client tells of the secrets and holds the answers against them; the logs come here as they are
+//! The checking client registers the secrets and holds the answers against them; the logs come here as they are
 //! written. A hit in a log fails the test that asks next, which may be another one: the text says what was found.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -136,7 +136,7 @@ struct Watch {
 static WATCH: RwLock<Option<Watch>> = RwLock::new(None);
 static HEARD: Mutex<(VecDeque<String>, Vec<String>)> = Mutex::new((VecDeque::new(), Vec::new()));
 
-/// From now on this is shown by nobody.
+/// From now on this is shown nowhere.
 pub fn secret(secret: impl AsRef<[u8]>) {
     let secret = secret.as_ref();
     let known = |watch: &Option<Watch>| watch.as_ref().is_some_and(|w| w.known.contains(secret));
@@ -157,7 +157,7 @@ pub fn secret(secret: impl AsRef<[u8]>) {
     heard.1.extend(hits);
 }
 
-/// From now on the private key in this PEM is shown by nobody. It is one of Ed25519: 32 bytes behind what all have.
+/// From now on the private key in this PEM is shown nowhere. It is one of Ed25519: 32 bytes behind what all have.
 pub fn private_key(pem: &str) -> [Vec<u8>; 2] {
     let encoded: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
     let der = STANDARD.decode(&encoded).expect("base64");
@@ -166,7 +166,7 @@ pub fn private_key(pem: &str) -> [Vec<u8>; 2] {
     parts
 }
 
-/// From now on this key is shown by nobody. Of one that a server made it is the secret part that counts.
+/// From now on this key is shown nowhere. Of one that a server made it is the secret part that counts.
 pub fn key(text: &str) {
     let made = text.len() == 66 && text.as_bytes().get(16) == Some(&b'_');
     secret(if made { &text[17..] } else { text });

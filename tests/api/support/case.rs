@@ -222,14 +222,8 @@ pub fn activities(app: &TestApp, id: i64) -> Vec<Activity> {
 
 /// The activities of one operation on a system, oldest first.
 pub fn activities_of(app: &TestApp, id: i64, operation: &str) -> Vec<Activity> {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(app.database(), flags).expect("the database opens");
-    let sql = "SELECT status, message, warning_message, error_message FROM activities
-        WHERE connected_system_id = ?1 AND target_operation = ?2 ORDER BY created";
-    let mut statement = c.prepare(sql).expect("a statement");
-    let rows =
-        statement.query_map((id, operation), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))).expect("rows");
-    rows.collect::<rusqlite::Result<_>>().expect("activities")
+    let all = app.activities().into_iter().filter(|a| a.system == Some(id) && a.operation == operation);
+    all.map(|a| (a.status, a.message, a.warning, a.error)).collect()
 }
 
 /// The warnings of a result as one text.

@@ -25,7 +25,7 @@ pub struct Answer {
     pub raw: Vec<u8>,
 }
 
-/// What no error may tell (H12), in lower case: texts of the database, of JSON and of other libraries, names of crates,
+/// What no error may show, in lower case: texts of the database, of JSON and of other libraries, names of crates,
 /// files of ours, values as Rust writes them. Whatever test draws an error draws it through this check.
 const LEAKS: &[&str] = &[
     // SQL and SQLite
@@ -256,7 +256,7 @@ impl Answer {
 
     /// No password and no key is in head or body, and none was logged so far. A key is shown once, when it is made.
     fn keeps_secrets(&self, path: &str, own: &str) {
-        // The description shows the sample of the API's own pages to everybody, and some tests enter that password.
+        // The description shows the sample of the API's own pages to every caller, and some tests enter that password.
         let published = path == "/api/openapi/v1.json";
         let body = if published { without(&self.raw, SAMPLE) } else { self.raw.clone() };
         for part in self.headers.values().map(|value| value.as_bytes()).chain([body.as_slice()]) {

@@ -110,7 +110,7 @@ impl Daemon {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Somebody else may have answered while ours failed to get the port.
+        // Another process may have answered while ours failed to get the port.
         if !matches!(child.try_wait(), Ok(None)) {
             return Err(format!("Address already in use: {}:{}", self.address, self.port));
         }

@@ -18,7 +18,7 @@ pub const BASE: &str = "dc=ds389,dc=test";
 /// An ordinary account that may read everything but passwords and access rules.
 pub const SERVICE_DN: &str = "cn=svc,dc=ds389,dc=test";
 pub const SERVICE_PASSWORD: &str = "Svc-Passw0rd1";
-/// An account with the rights that anybody has.
+/// An account with the rights that every account has.
 pub const WEAK_DN: &str = "cn=weak,dc=ds389,dc=test";
 pub const WEAK_PASSWORD: &str = "Weak-Passw0rd1";
 /// The limits that a test may set.
@@ -184,7 +184,7 @@ impl Ds389 {
         for limit in LIMITS {
             self.limit(limit, None).await;
         }
-        // A referral is an entry too, to whoever asks for its class.
+        // A referral is an entry too, to a search for its class.
         let mut left = administrator.search(BASE, Scope::Subtree, "(|(objectClass=*)(objectClass=ldapSubEntry))").await;
         left.retain(|dn| ![BASE, SERVICE_DN, WEAK_DN].contains(&dn.as_str()));
         administrator.delete_all(left).await;

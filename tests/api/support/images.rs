@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::program::Dice;
 
-/// What strace has to be told to record what is needed here. Copies that the kernel makes by itself show no bytes: they
+/// Options of strace to record what is needed here. Copies that the kernel makes by itself show no bytes: they
 /// are told to be unknown, and what is copied is read and written instead.
 pub const RECORD: &str = "-f -qq -y -xx -s 70000 --seccomp-bpf -e trace=openat,pwrite64,ftruncate,fdatasync,fsync,write,\
                           writev,sendto,sendmsg,?unlink,unlinkat,?rename,?renameat,?renameat2,?link,linkat,?mkdir,mkdirat,\
@@ -214,7 +214,7 @@ impl Disk {
         match event {
             Event::Make(path) => self.make(path, false),
             Event::MakeFolder(path) => self.make(path, true),
-            // What is still open and has no name any more is nobody's.
+            // What is still open and has no name any more does not matter.
             Event::Write(path, at, bytes) => {
                 if let Some(id) = self.find(path) {
                     self.nodes[id].later.push(Change::Write(*at, bytes.clone()));

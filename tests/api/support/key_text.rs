@@ -9,7 +9,7 @@ pub fn wrong_secret(key: &str, n: usize) -> String {
     with_crc(&format!("{body}{other}"))
 }
 
-/// A key by its form, the n-th of an id that nobody has.
+/// A key by its form, the n-th of an id that no key has.
 pub fn unknown_id(n: usize) -> String {
     with_crc(&format!("jim_{n:012}_{}", "1".repeat(43)))
 }

@@ -121,7 +121,7 @@ impl Sweep {
 
 /// Runs the program again and again, killed at its first call of a kind, at its second and so on until it makes no
 /// more of them; then the same with only those calls that touch one of `files`. Before each run `prepare` puts things
-/// as they were, after each kill `inspect` is told where it was. Returns how many kills there were.
+/// as they were, after each kill `inspect` gets where it was. Returns how many kills there were.
 pub fn at_every_call(
     place: &Place,
     arguments: &[&str],

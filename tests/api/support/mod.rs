@@ -7,11 +7,11 @@ pub mod canaries;
 pub mod case;
 pub mod client;
 pub mod daemon;
+pub mod database;
 pub mod described;
 pub mod directory;
 pub mod ds389;
 pub mod images;
-pub mod invariants;
 pub mod key_text;
 pub mod killed;
 pub mod outside;
@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use database::{Activity, Database, invariants};
 use directory::{Options, Sandbox};
 use jim::app::App;
 use jim::config::Config;
@@ -102,7 +103,7 @@ impl Clocks {
         self.start + time::Duration::milliseconds(self.hands[0].load(Ordering::SeqCst))
     }
 
-    /// Whoever looks at them panics with this text; `None` mends them.
+    /// A look at them panics with this text; `None` mends them.
     pub fn break_with(&self, text: Option<String>) {
         *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
@@ -192,9 +193,20 @@ impl TestApp {
         self.folder.path().join("jim.db")
     }
 
+    /// What is stored, read beside the server.
+    #[track_caller]
+    pub fn stored(&self) -> Database {
+        Database::open(&self.database())
+    }
+
+    /// All activities, oldest first.
+    pub fn activities(&self) -> Vec<Activity> {
+        self.stored().activities()
+    }
+
     /// Every table but activities and API keys as text: equal dumps mean that nothing was changed.
     pub fn dump(&self) -> String {
-        dump(&self.database())
+        self.stored().dump()
     }
 
     /// What is stored breaks none of the rules that `jim check` knows.
@@ -295,55 +307,14 @@ impl TestApp {
 impl Drop for TestApp {
     /// At the end nothing secret is in what was recorded or logged.
     fn drop(&mut self) {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let recorded = rusqlite::Connection::open_with_flags(self.database(), flags).ok();
-        let texts = recorded.map(|c| rows(&c, "SELECT * FROM activities ORDER BY created DESC LIMIT 500"));
+        // A restart has taken the file away.
+        let texts = self.database().exists().then(|| self.stored().last_activities());
         let found = texts.iter().flatten().find_map(|row| canaries::in_there(row.as_bytes()));
         if !std::thread::panicking() {
             assert_eq!(found, None, "in the activities");
             canaries::none_heard();
         }
     }
-}
-
-/// Rows as text.
-fn rows(c: &rusqlite::Connection, sql: &str) -> Vec<String> {
-    let mut statement = c.prepare(sql).expect("a table");
-    let columns = statement.column_count();
-    let mut rows = statement.query([]).expect("rows");
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().expect("a row") {
-        let text = |i| match row.get_ref(i).expect("a value") {
-            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-            other => format!("{other:?}"),
-        };
-        found.push((0..columns).map(text).collect::<Vec<_>>().join("|"));
-    }
-    found
-}
-
-/// Every table but activities and API keys as text.
-pub fn dump(database: &Path) -> String {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let c = rusqlite::Connection::open_with_flags(database, flags).expect("the database opens");
-    let mut out = String::new();
-    for table in [
-        "connected_systems",
-        "setting_values",
-        "partitions",
-        "containers",
-        "object_types",
-        "attributes",
-        "run_profiles",
-        "certificates",
-        "keyring_checks",
-        "service_settings",
-    ] {
-        for row in rows(&c, &format!("SELECT * FROM {table} ORDER BY 1, 2")) {
-            out.push_str(&format!("{table}: {row}\n"));
-        }
-    }
-    out
 }
 
 /// Settings that lead to a sandbox.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::case::tree;
+use super::database::{Database, invariants};
 use super::directory::Sandbox;
 use super::program::{Place, Process};
-use super::{Answer, Client, SYSTEMS, containers, invariants, sandbox_settings};
+use super::{Answer, Client, SYSTEMS, containers, sandbox_settings};
 
 pub struct Outside {
     pub place: Place,
@@ -69,7 +70,7 @@ impl Outside {
     }
 
     pub fn dump(&self) -> String {
-        super::dump(&self.place.path("jim.db"))
+        Database::open(&self.place.path("jim.db")).dump()
     }
 
     /// The program still runs, nothing in it panicked, and what it stored is sound.

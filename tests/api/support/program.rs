@@ -10,7 +10,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::bars;
+use crate::tier;
 
 mod process;
 
@@ -158,9 +158,9 @@ impl Place {
 pub struct Dice(u64);
 
 impl Dice {
-    /// With the seed of this run, see `bars::seed`.
+    /// With the seed of this run, see `tier::seed`.
     pub fn new(name: &str) -> Dice {
-        let seed = bars::seed(name);
+        let seed = tier::seed(name);
         println!("{name}={seed}");
         Dice(seed)
     }

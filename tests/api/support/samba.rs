@@ -91,7 +91,7 @@ impl Samba {
             );
             match samba.run() {
                 Ok(()) => return samba,
-                // Somebody took the address meanwhile.
+                // Another process took the address meanwhile.
                 Err(why) if why.contains("in use") || why.contains("ADDRESS_ALREADY") => continue,
                 Err(why) => panic!("samba did not start: {why}"),
             }
@@ -141,8 +141,8 @@ impl Samba {
         self.lists.push((dn.to_owned(), before));
     }
 
-    /// Grants everything on an entry to the administrator, and nothing to anybody else.
-    pub async fn grant_nobody(&mut self, dn: &str) {
+    /// Grants everything on an entry to the administrator, and nothing to other accounts.
+    pub async fn grant_only_administrator(&mut self, dn: &str) {
         let administrators = self.administrator().values(ADMIN_DN, "objectSid", Vec::new()).await.remove(0);
         let before = self.access_list(dn).await;
         self.set_access_list(dn, with_entry(&before, &entry(0, 0, EVERYTHING, &administrators), false)).await;

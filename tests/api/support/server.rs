@@ -53,7 +53,7 @@ impl<T> DerefMut for Held<T> {
     }
 }
 
-/// A directory as new, and nobody else's for as long as this lives.
+/// A directory as new, and shared with no other test for as long as this lives.
 #[allow(clippy::large_enum_variant, reason = "a test has one of them")]
 pub enum Server {
     OpenLdap(Slapd),

@@ -48,7 +48,7 @@ pub fn guard(data: &[u8]) {
     }
 }
 
-/// Takes `data` for an API key. One that ends in `?` gets a checksum that is right, which nobody finds by chance.
+/// Takes `data` for an API key. One that ends in `?` gets a checksum that is right, which is not found by chance.
 pub fn key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     keys::check(text);

@@ -203,8 +203,8 @@ impl World {
         self.stored.containers.iter().find(|c| c.id == id).ok_or_else(|| format!("row {id} is not stored"))
     }
 
-    /// Two rows that nobody saw may have come to one place, each with its parent; which of them is still there cannot be
-    /// told, so both stay until one is seen or proved gone. The model has no word for that.
+    /// Two rows that were not seen may have come to one place, each with its parent; which of them is still there is
+    /// unknown, so both stay until one is seen or proved gone. The model has no word for that.
     fn two_unseen_at_one_place(&self, sight: &Sight) -> bool {
         let seen = |c: &StoredContainer| {
             // The id of a copy does not say which row was seen.

@@ -172,7 +172,7 @@ fn a_short_row_has_empty_cells_at_its_end() {
 }
 
 #[test]
-fn a_bad_row_is_skipped_and_counted_or_ends_the_import_by_the_number_of_its_line() {
+fn a_bad_row_is_skipped_and_counted_or_ends_the_import_by_its_line() {
     for (text, count, first, wide) in [
         ("id,n\n1,Anna,x\n2,Ben\n", "1 row was", "row 2 has 3 columns, but the header has 2", true),
         ("id,n\r\n1,\"An\r\nna\"\r\n\r\n2,b,c\r\n3,d,e,f\r\n", "2 rows were", "row 5 has 3 columns", true),

@@ -209,7 +209,7 @@ fn accepted_with(id: u32, policy: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_account_that_must_change_its_password_is_refused_with_the_directory_s_words() {
+async fn a_password_that_must_change_is_refused_in_the_directory_s_words() {
     let fake = Fake::start(|request| match request.op {
         0x60 => vec![send(accepted_with(request.id, &[0x30, 3, 0x81, 1, 2]))],
         _ => vec![send(message(request.id, &[result(0x65, 53, "change s3cret first")]))],

@@ -29,7 +29,7 @@ pub enum Broken {
     InnerOverrun,
     /// An add response under the id of the search.
     WrongOperation,
-    /// An entry under an id that nobody used.
+    /// An entry under an id that was not used.
     WrongId,
     /// Bytes that are no UTF-8.
     BadUtf8(Place),

@@ -1,4 +1,4 @@
-//! What somebody does to a directory: one random edit after another, each told in words.
+//! Random edits of a directory, one after another, each described in words.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::super::choices::Choices;
 use super::{Directory, NAMES, Node, Shown, Suffix, Uid};
 
 impl Directory {
-    /// Makes one random edit and tells it.
+    /// Makes one random edit and describes it.
     pub fn edit(&mut self, choices: &mut Choices<'_>) -> String {
         let uids: Vec<Uid> = self.nodes.keys().copied().collect();
         if uids.is_empty() || uids.len() < 12 && choices.once_in(3) {
@@ -135,7 +135,7 @@ impl Directory {
     }
 
     /// Deletes an entry with everything below, as it has to be done, and makes it all anew. Sometimes what is below was
-    /// only out of the way, and all of it shows again: a directory lets nobody delete what has something below.
+    /// only out of the way, and all of it shows again: no directory deletes what has something below.
     fn recreate(&mut self, uid: Uid, choices: &mut Choices<'_>) -> String {
         let mut below = self.below(uid);
         if choices.once_in(3) && below.iter().all(|u| self.nodes[u].container && !self.nodes[u].hidden) {

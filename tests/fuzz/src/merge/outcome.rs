@@ -1,4 +1,4 @@
-//! What the model tells of an import: the tree afterwards, what it says of each change, whether it stops.
+//! What the model expects of an import: the tree afterwards, what it says of each change, whether it stops.
 
 use std::collections::BTreeMap;
 

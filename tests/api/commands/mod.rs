@@ -1,0 +1,10 @@
+//! The commands of the program and the files that an operator writes for it.
+
+mod api_key;
+mod backup;
+mod check;
+mod config_files;
+mod demo;
+mod program;
+mod rotate_key;
+mod service_unit;
