@@ -18,6 +18,7 @@ pub(super) struct Kept {
 pub(super) enum Reason {
     Recreated,
     RemovedUnproved,
+    RemovedAccepted,
     Present,
     Hidden,
     Unprovable,
@@ -41,7 +42,8 @@ impl Reason {
     fn text(self, count: usize, see_all: &str) -> String {
         let n = if count == 1 { "1 container".to_owned() } else { format!("{count} containers") };
         let see_all = if see_all.is_empty() { "grant the account read access" } else { see_all };
-        let accept = "call the import with acceptRemovals=true to remove what is really gone";
+        let accept = "if it is really gone, import with acceptRemovals=true, which removes it with everything below it, \
+                      hidden or not (add preview=true to see what)";
         match self {
             Reason::Recreated => {
                 format!("{n} recreated: the name now belongs to another entry")
@@ -49,6 +51,10 @@ impl Reason {
             Reason::RemovedUnproved => {
                 format!("{n} removed although this directory cannot tell hidden from absent")
             }
+            Reason::RemovedAccepted => format!(
+                "{n} removed with everything below, as acceptRemovals=true asks, though the directory does not confirm that \
+                 it is gone"
+            ),
             Reason::Present => format!("{n} kept: not listed as a container, but the entry still answers"),
             Reason::Hidden => {
                 format!("{n} kept: not seen, but possibly hidden from the account; {see_all}, or {accept}")

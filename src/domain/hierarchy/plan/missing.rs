@@ -105,7 +105,10 @@ impl<'a> Planner<'a> {
                 self.kept.add(name, Reason::RemovedUnproved, &container.external_id);
                 RowState::Removed
             }
-            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Present => RowState::Removed,
+            Some(verdict) if self.policy.accept_removals && *verdict != Verdict::Present => {
+                self.kept.add(name, Reason::RemovedAccepted, &container.external_id);
+                RowState::Removed
+            }
             Some(verdict) => {
                 self.kept.add(name, Reason::of_kept(*verdict), &container.external_id);
                 kept

@@ -32,8 +32,10 @@ fn a_missing_row_is_a_candidate_and_goes_only_with_a_verdict() {
         assert_eq!(names(&plan.changes.removed_containers), if gone { vec!["b", "c"] } else { vec![] }, "{verdict:?}");
         assert_eq!(plan.changes.selected_removed(), gone);
         assert_eq!(world.stored.containers.len(), if gone { 2 } else { 4 });
-        let silent = matches!(verdict, None | Some(Verdict::Absent)) || accept && gone;
+        let silent = matches!(verdict, None | Some(Verdict::Absent));
         assert_eq!(plan.warnings.is_empty(), silent, "{verdict:?} {accept}: {:?}", plan.warnings);
+        let accepted = plan.warnings.iter().any(|w| w.contains("as acceptRemovals=true asks"));
+        assert_eq!(accepted, accept && gone, "{verdict:?}: {:?}", plan.warnings);
     }
 }
 
