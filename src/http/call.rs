@@ -12,8 +12,8 @@ use uuid::Uuid;
 use warp::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use warp::http::{HeaderMap, HeaderValue, Uri};
 
-use super::wire::arrival::Arrival;
 use super::wire::body::{self, Errors, Request};
+use super::wire::head::RequestHead;
 use super::wire::{Query, no_body, shown};
 use crate::app::App;
 use crate::domain::text::without_mark;
@@ -172,8 +172,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Authenticates the caller and checks its role; `None` on anonymous routes.
-pub(super) async fn authorise(app: &App, access: Access, template: &str, arrival: &Arrival) -> Result<Option<Caller>> {
-    let headers = &*arrival.headers;
+pub(super) async fn authorise(app: &App, access: Access, template: &str, head: &RequestHead) -> Result<Option<Caller>> {
+    let headers = &*head.headers;
     let mut presented = headers.get_all("x-api-key").iter();
     let shown = match (presented.next(), presented.next()) {
         (Some(one), None) => one.to_str().map_or(Credential::Unreadable, Credential::Key),
@@ -184,12 +184,12 @@ pub(super) async fn authorise(app: &App, access: Access, template: &str, arrival
         (None, _) => Credential::Nothing,
         (Some(_), Some(_)) => Credential::Unreadable,
     };
-    let from = arrival.peer;
+    let from = head.peer;
     if access == Access::Anonymous {
         return authenticate::pass_by(app, shown, from, is_counted(template)).map(|()| None);
     }
     let key = authenticate::authenticate(app, shown, from).await?;
-    let caller = Caller { key, from, request: arrival.request_id.clone() };
+    let caller = Caller { key, from, request: head.request_id.clone() };
     let allowed = match access {
         Access::Anonymous | Access::AnyKey => true,
         Access::Reader | Access::Scraper => caller.key.may_read(),

@@ -21,7 +21,7 @@ use warp::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::call::{Access, BodyStream, Call, Describe, authorise};
-use super::wire::arrival::Arrival;
+use super::wire::head::RequestHead;
 use super::wire::{Query, error, shown};
 use crate::app::App;
 use crate::error::{Error, Faults, Result};
@@ -95,11 +95,11 @@ pub(super) fn serve(app: &App, routes: Vec<Route>, describe: Describe) -> BoxedF
         table.insert(&template, method, Arc::new(Served { app: app.clone(), route, metrics, describe }));
     }
     let (app, table) = (app.clone(), Arc::new(table));
-    warp::ext::get::<Arrival>()
+    warp::ext::get::<RequestHead>()
         .and(warp::body::stream())
-        .then(move |arrival: Arrival, body| match table.find(&arrival.method, arrival.uri.path()) {
+        .then(move |head: RequestHead, body| match table.find(&head.method, head.uri.path()) {
             Found::Route(served, parameters) => {
-                let request = Request { arrival, body: Box::pin(bytes_of(body)), parameters };
+                let request = Request { head, body: Box::pin(bytes_of(body)), parameters };
                 Unaborted(Some(Box::pin(Arc::clone(served).answer(request))))
             }
             missing => {
@@ -129,7 +129,7 @@ struct Served {
 
 /// A request that has found its route.
 struct Request {
-    arrival: Arrival,
+    head: RequestHead,
     body: BodyStream,
     parameters: Vec<String>,
 }
@@ -137,7 +137,7 @@ struct Request {
 impl Served {
     async fn answer(self: Arc<Self>, request: Request) -> Response {
         let mut tally = Tally { metrics: &self.metrics, begun: Instant::now(), status: None };
-        let id = Arc::clone(&request.arrival.request_id);
+        let id = Arc::clone(&request.head.request_id);
         let ignored = Arc::new(OnceLock::new());
         let mut response = self.run(request, Arc::clone(&ignored)).await.unwrap_or_else(|e| {
             let (status, code) = error::status_and_code(&e);
@@ -160,12 +160,12 @@ impl Served {
     }
 
     async fn run(&self, request: Request, ignored: Arc<OnceLock<HeaderValue>>) -> Result<Response> {
-        let Request { arrival, body, parameters } = request;
+        let Request { head, body, parameters } = request;
         let Route { template, access, handler, .. } = &self.route;
-        let caller = authorise(&self.app, *access, template, &arrival).await?;
-        let query = Query(arrival.uri.query().unwrap_or_default().to_owned());
+        let caller = authorise(&self.app, *access, template, &head).await?;
+        let query = Query(head.uri.query().unwrap_or_default().to_owned());
         self.route.check_query(&query)?;
-        let (headers, uri) = (arrival.headers, arrival.uri);
+        let (headers, uri) = (head.headers, head.uri);
         handler(Call {
             app: self.app.clone(),
             describe: self.describe,

@@ -1,10 +1,10 @@
 //! JSON in, JSON out: the conventions of the API (contract, 1.2 to 1.4) in one place. Knows no route and no handler.
 
-pub(crate) mod arrival;
 pub(crate) mod body;
 pub(crate) mod choice;
 mod date;
 pub(crate) mod error;
+pub(crate) mod head;
 pub(crate) mod node;
 pub(crate) mod paging;
 pub(crate) mod query;
