@@ -54,7 +54,7 @@ pub async fn run(named: Option<&Path>, arguments: Arguments) -> Result<(), Exit>
         tracing::info!(address = ?listener.local_addr().ok(), "metrics without a key");
         tokio::spawn(server::run(
             listener,
-            http::metrics_alone(&server.app),
+            http::metrics_only(&server.app),
             ListenerOptions::default(),
             std::future::pending(),
         ))

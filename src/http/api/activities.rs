@@ -9,14 +9,8 @@ use warp::reply::Response;
 use crate::domain::time_span;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::body::Errors;
-use crate::http::wire::choice::choice;
-use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
-use crate::http::wire::request::query;
-use crate::http::wire::text::Text;
+use crate::http::wire::{self, Errors, Page, Paging, Text, choice, paging, query};
 use crate::store::activities::list::{self as store, Activity, Sort};
-use crate::store::page;
 
 const WHAT: &str = "activity";
 
@@ -196,7 +190,6 @@ struct Detail {
 query! {
     struct SearchQuery {
         /// Text looked for, ignoring case, in target name, context and type and in who started it.
-        #[param(inline)]
         search: Option<Text<500>>,
     }
 }
@@ -208,25 +201,17 @@ query! {
 #[utoipa::path(
     get, path = "/api/v1/activities",
     tag = "Activities", operation_id = "listActivities",
-    params(PagingQuery, SearchQuery),
+    params(Paging, SearchQuery),
     responses((status = 200, description = "One page of activities.", body = Page<Header>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let mut errors = Errors::default();
-    let paging = Paging::from(PagingQuery::read_with(&call.query, &mut errors).unwrap_or_default());
+    let paging = Paging::read_with(&call.query, &mut errors).unwrap_or_default();
     let search = SearchQuery::read_with(&call.query, &mut errors).and_then(|query| query.search);
     errors.check()?;
-    let search = search.map(|text| text.0).filter(|text| !text.is_empty());
-    let page = page::Page {
-        sort: sort(paging.sort_by().unwrap_or_default()),
-        descending: paging.descending(),
-        filter: search,
-        offset: paging.skip() as u64,
-        limit: paging.size() as u64,
-    };
+    let page = paging.in_store(sort, search);
     let found = call.app.db.read(move |c| store::list(c, &page)).await?;
-    let total = usize::try_from(found.total).unwrap_or(usize::MAX);
-    wire::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
+    wire::ok(&paging::from_store(found, header, &paging)?)
 }
 
 /// Retrieves an activity.
@@ -277,14 +262,14 @@ pub async fn stats(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/activities/{activityId}/items",
     tag = "Activities", operation_id = "listActivityItems",
-    params(PagingQuery),
+    params(Paging),
     responses(
         (status = 200, description = "One page of items.", body = Page<ActivityItem>),
         (status = 400, description = "The activity is not the run of a run profile, or the query is invalid."),
     )
 )]
 pub async fn items(call: Call) -> Result<Response> {
-    PagingQuery::read(&call.query)?;
+    Paging::read(&call.query)?;
     Err(no_run(&call).await)
 }
 
@@ -301,7 +286,7 @@ async fn no_run(call: &Call) -> Error {
 }
 
 fn sort(by: &str) -> Sort {
-    match by.to_ascii_lowercase().as_str() {
+    match by {
         "status" => Sort::Status,
         "type" => Sort::Type,
         "target" => Sort::Target,

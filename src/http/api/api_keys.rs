@@ -11,10 +11,7 @@ use crate::db::Connection;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire::body::{Errors, Field};
-use crate::http::wire::request::request;
-use crate::http::wire::text::{Date, Name, Text};
-use crate::http::wire::{self, Node};
+use crate::http::wire::{self, Date, Errors, Field, Name, Node, Text, request};
 use crate::ops::api_keys::{self as ops, KeyFields};
 use crate::store::api_keys::{self as store, ApiKey};
 
@@ -63,15 +60,11 @@ struct RoleBody {
 request! {
     pub(super) struct CreateApiKeyRequest {
         /// Display name, unique ignoring case
-        #[schema(inline)]
         name: Name,
-        #[schema(inline)]
         description: Option<Text<1000>>,
         /// Role ids: an array, one, or none; 1 = Administrator, 2 = Reader
-        #[schema(inline)]
         role_ids: Option<RoleIds>,
         /// When it stops being accepted; never if there is none
-        #[schema(inline)]
         expires_at: Option<Date>,
     }
 }
@@ -79,15 +72,11 @@ request! {
 request! {
     pub(super) struct UpdateApiKeyRequest {
         /// Display name, unique ignoring case
-        #[schema(inline)]
         name: Name,
-        #[schema(inline)]
         description: Option<Text<1000>>,
         /// Role ids: an array, one, or none; 1 = Administrator, 2 = Reader
-        #[schema(inline)]
         role_ids: Option<RoleIds>,
         /// When it stops being accepted; never if there is none
-        #[schema(inline)]
         expires_at: Option<Date>,
         /// Whether it is accepted; **not** if this is left out
         is_enabled: Option<bool>,

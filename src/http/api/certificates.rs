@@ -13,13 +13,7 @@ use warp::reply::{Reply, Response};
 use crate::domain::text::turns_text;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::body::{Errors, Field};
-use crate::http::wire::choice::choice;
-use crate::http::wire::node::Node;
-use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
-use crate::http::wire::request::request;
-use crate::http::wire::text::{Name, Text};
+use crate::http::wire::{self, Column, Errors, Field, Name, Node, Page, Paging, Text, choice, paging, request};
 use crate::ops::certificates::{self as ops, CertificateChanges, NewCertificate, remaining};
 use crate::security::certificate::encoding::only_certificate;
 use crate::store::certificates::{self as store, Certificate};
@@ -78,12 +72,9 @@ struct ValidityBody {
 request! {
     pub(super) struct UploadCertificateRequest {
         /// Display name
-        #[schema(inline)]
         name: Name<255>,
         /// DER or PEM, base64-encoded as a whole
-        #[schema(inline)]
         certificate_data_base64: Encoded,
-        #[schema(inline)]
         notes: Option<Text<2000>>,
     }
 }
@@ -91,12 +82,9 @@ request! {
 request! {
     pub(super) struct AddCertificateFileRequest {
         /// Display name
-        #[schema(inline)]
         name: Name<255>,
         /// Below the connector files folder
-        #[schema(inline)]
         file_path: Text<4096, 1>,
-        #[schema(inline)]
         notes: Option<Text<2000>>,
     }
 }
@@ -104,10 +92,8 @@ request! {
 request! {
     pub(super) struct UpdateCertificateRequest {
         /// Display name
-        #[schema(inline)]
         name: Option<Name<255>>,
         /// An empty text clears them
-        #[schema(inline)]
         notes: Option<Text<2000>>,
         /// Whether it is trusted
         is_enabled: Option<bool>,
@@ -154,14 +140,14 @@ const COLUMNS: &[(&str, Column)] = &[
 #[utoipa::path(
     get, path = "/api/v1/certificates",
     tag = "Certificates", operation_id = "listCertificates",
-    params(PagingQuery),
+    params(Paging),
     responses((status = 200, description = "One page of certificates.", body = Page<CertificateBody>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = PagingQuery::read(&call.query)?.into();
+    let paging = Paging::read(&call.query)?;
     let certificates = call.app.db.read(store::list).await?;
     let now = OffsetDateTime::now_utc();
-    wire::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
+    wire::ok(&paging::from_list(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
 }
 
 /// Lists enabled certificates.

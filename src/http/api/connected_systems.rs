@@ -14,11 +14,7 @@ use crate::connectors::definitions;
 use crate::domain::connected_system::Fields;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
-use crate::http::wire::request::{Integer, SettingId, request};
-use crate::http::wire::text::{Name, Text, Trimmed};
+use crate::http::wire::{self, Column, Integer, Name, Page, Paging, SettingId, Text, Trimmed, choice, paging, request};
 use crate::ops::connected_systems::{self as ops, Detail, Update};
 use crate::ops::run::import_schema;
 use crate::store::activities::list::LastRun;
@@ -126,13 +122,10 @@ struct ListItem {
 request! {
     pub(super) struct CreateConnectedSystemRequest {
         /// Display name for the connected system
-        #[schema(inline)]
         name: Name,
         /// Optional description
-        #[schema(inline)]
         description: Option<Trimmed<1000>>,
         /// ID of the connector type to use; `GET connector-definitions` lists them
-        #[schema(inline)]
         connector_definition_id: Integer,
     }
 }
@@ -140,16 +133,13 @@ request! {
 request! {
     pub(super) struct UpdateConnectedSystemRequest {
         /// Display name
-        #[schema(inline)]
         name: Option<Name>,
         /// Description
-        #[schema(inline)]
         description: Option<Text<1000>>,
         /// Connector-specific settings, keyed by setting ID; at most 1000
         #[schema(value_type = Option<BTreeMap<SettingId, SettingValueRequest>>)]
         setting_values: Option<SettingValues>,
         /// Maximum concurrent export batches
-        #[schema(inline)]
         max_export_parallelism: Option<Integer<1, 16>>,
     }
 }
@@ -173,11 +163,11 @@ const COLUMNS: &[(&str, Column)] = &[
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connected-systems",
     tag = "Connected systems", operation_id = "listConnectedSystems",
-    params(PagingQuery),
+    params(Paging),
     responses((status = 200, description = "One page of connected systems.", body = Page<ListItem>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = PagingQuery::read(&call.query)?.into();
+    let paging = Paging::read(&call.query)?;
     let systems = ops::list(&call.app.db).await?;
     let items = systems.into_iter().map(|ops::Listed { system: s, selected_types, last_run }| ListItem {
         id: s.id,
@@ -193,7 +183,7 @@ pub async fn list(call: Call) -> Result<Response> {
         connector_id: s.connector_id,
         last_run: last_run.map(RunBody::from),
     });
-    wire::ok(&paging::page(items, COLUMNS, "name", &paging)?)
+    wire::ok(&paging::from_list(items, COLUMNS, "name", &paging)?)
 }
 
 /// Creates a connected system.

@@ -9,8 +9,7 @@ use crate::connectors::definitions::{self, Definition};
 use crate::domain::setting::{Category, Kind, Preset, Setting};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
+use crate::http::wire::{self, choice};
 use crate::store::connected_systems;
 
 const WHAT: &str = "connector definition";

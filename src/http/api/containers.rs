@@ -10,22 +10,17 @@ use super::tree::{Container, Subtree};
 use crate::domain::dn::Dn;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::body::Errors;
-use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
-use crate::http::wire::request::{Dictionary, DictionaryKey, Keyed, key, query, request};
-use crate::http::wire::text::{Flag, Text};
+use crate::http::wire::{
+    self, Dictionary, DictionaryKey, Errors, Flag, Keyed, Page, Paging, Text, key, paging, query, request,
+};
 use crate::ops::partitions::{self as ops, Named};
 use crate::store::container_list::{Found, Search, Sort};
-use crate::store::page;
 
 query! {
     struct ContainerQuery {
         /// Text looked for in name, DN and description, ignoring case.
-        #[param(inline)]
         search: Option<Text<500>>,
         /// Only those that are selected, or only those that are not.
-        #[param(inline)]
         selected: Option<Flag>,
     }
 }
@@ -60,30 +55,17 @@ struct ListItem {
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers",
     tag = "Partitions and containers", operation_id = "listContainers",
-    params(PagingQuery, ContainerQuery),
+    params(Paging, ContainerQuery),
     responses((status = 200, description = "One page of containers.", body = Page<ListItem>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let mut errors = Errors::default();
-    let paging = Paging::from(PagingQuery::read_with(&call.query, &mut errors).unwrap_or_default());
+    let paging = Paging::read_with(&call.query, &mut errors).unwrap_or_default();
     let query = ContainerQuery::read_with(&call.query, &mut errors);
     errors.check()?;
     let (text, selected) = query.map(|q| (q.search, q.selected)).unwrap_or_default();
     let system = call.id(0, WHAT)?;
-    let search = Search {
-        selected: selected.map(|flag| flag.0),
-        page: page::Page {
-            sort: match paging.sort_by().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "externalid" => Sort::Dn,
-                "id" => Sort::Id,
-                _ => Sort::Name,
-            },
-            descending: paging.descending(),
-            filter: text.map(|text| text.0).filter(|text| !text.is_empty()),
-            offset: paging.skip() as u64,
-            limit: paging.size() as u64,
-        },
-    };
+    let search = Search { selected: selected.map(|flag| flag.0), page: paging.in_store(sort, text) };
     let found = ops::find_containers(&call.app, system, search).await?;
     let item = |Found { node, path }| ListItem {
         id: node.id,
@@ -96,8 +78,15 @@ pub async fn list(call: Call) -> Result<Response> {
         connected_system_id: system,
         path,
     };
-    let total = usize::try_from(found.total).unwrap_or(usize::MAX);
-    wire::ok(&paging::of(found.items.into_iter().map(item), total, &paging)?)
+    wire::ok(&paging::from_store(found, item, &paging)?)
+}
+
+fn sort(by: &str) -> Sort {
+    match by {
+        "externalid" => Sort::Dn,
+        "id" => Sort::Id,
+        _ => Sort::Name,
+    }
 }
 
 /// Updates a container.

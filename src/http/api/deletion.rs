@@ -8,10 +8,7 @@ use warp::reply::{Reply, Response};
 use super::connected_systems::WHAT;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::query;
-use crate::http::wire::text::Flag;
+use crate::http::wire::{self, Flag, choice, query};
 use crate::ops::deletion as ops;
 
 choice! {
@@ -81,7 +78,6 @@ query! {
     #[expect(dead_code, reason = "there is no change history yet")]
     struct ClearQuery {
         /// Whether change history goes too; true unless given.
-        #[param(inline)]
         delete_change_history: Option<Flag>,
     }
 }
@@ -90,7 +86,6 @@ query! {
     #[expect(dead_code, reason = "there is no change history yet")]
     struct DeleteQuery {
         /// Whether change history goes too; false unless given.
-        #[param(inline)]
         delete_change_history: Option<Flag>,
     }
 }

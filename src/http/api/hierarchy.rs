@@ -7,10 +7,7 @@ use warp::reply::Response;
 use super::connected_systems::WHAT;
 use crate::domain::hierarchy as domain;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::query;
-use crate::http::wire::text::Flag;
+use crate::http::wire::{self, Flag, choice, query};
 use crate::ops::run::import_hierarchy::{self as ops, Options, Report};
 
 choice! {
@@ -186,10 +183,8 @@ impl HierarchyResult {
 query! {
     struct ImportQuery {
         /// Do everything but change nothing; the answer is the same, with `preview` true.
-        #[param(inline)]
         preview: Option<Flag>,
         /// Vouch for what is missing: removes what the directory cannot prove to be gone, however much it is.
-        #[param(inline)]
         accept_removals: Option<Flag>,
     }
 }

@@ -8,11 +8,7 @@ use warp::reply::Response;
 use super::connected_systems::WHAT;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire::body::Errors;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::query;
-use crate::http::wire::text::{DateInQuery, Text};
-use crate::http::wire::{self, Query};
+use crate::http::wire::{self, DateInQuery, Errors, Query, Text, choice, query};
 use crate::ops::history as ops;
 use crate::store::connected_systems;
 
@@ -101,10 +97,8 @@ query! {
     #[expect(dead_code, reason = "there are no deleted objects yet")]
     struct ConnectorSpaceQuery {
         /// Only objects of this connected system.
-        #[param(inline)]
         connected_system_id: Option<i64>,
         /// Text looked for in external ids, ignoring case.
-        #[param(inline)]
         external_id_search: Option<Text<500>>,
     }
 }
@@ -113,10 +107,8 @@ query! {
     #[expect(dead_code, reason = "there are no deleted objects yet")]
     struct MetaverseQuery {
         /// Only objects of this type.
-        #[param(inline)]
         object_type_id: Option<i64>,
         /// Text looked for in display names, ignoring case.
-        #[param(inline)]
         display_name_search: Option<Text<500>>,
     }
 }
@@ -125,14 +117,14 @@ query! {
     #[expect(dead_code, reason = "there are no deleted objects yet")]
     struct DeletedQuery {
         /// Only what was deleted then or later.
+        #[param(value_type = Option<DateInQuery>)]
         from_date: Option<DateInQuery>,
         /// Only what was deleted then or earlier.
+        #[param(value_type = Option<DateInQuery>)]
         to_date: Option<DateInQuery>,
         /// Page number from 1; below 1 becomes 1.
-        #[param(inline)]
         page: Option<i64>,
         /// Items of a page, 50 unless given, 1 to 1000.
-        #[param(inline)]
         page_size: Option<i64>,
     }
 }

@@ -8,8 +8,7 @@ use super::connected_systems::WHAT;
 use super::type_list::{AttributeBody, ObjectType, object_types};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::request::{Dictionary, Keyed, SettingId, request};
+use crate::http::wire::{self, Dictionary, Keyed, SettingId, request};
 use crate::ops::object_types::{self as ops, AttributePatch};
 
 const TYPE: &str = "object type";

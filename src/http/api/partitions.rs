@@ -6,8 +6,7 @@ use super::connected_systems::WHAT;
 use super::tree::{Partition, partitions};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::request::request;
+use crate::http::wire::{self, request};
 use crate::ops::partitions as ops;
 
 request! {

@@ -7,10 +7,7 @@ use warp::reply::Response;
 use crate::domain::service_setting::{self, ALL, Definition, Kind, MAX_VALUE, ServiceSettings};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::request;
-use crate::http::wire::text::Text;
+use crate::http::wire::{self, Text, choice, request};
 use crate::ops::service_settings::{self as ops, SettingChange};
 
 choice! {
@@ -69,7 +66,6 @@ pub async fn get(call: Call) -> Result<Response> {
 request! {
     pub(super) struct UpdateServiceSettingRequest {
         /// The new value; an empty one clears the override
-        #[schema(inline)]
         value: Option<Text<{ MAX_VALUE }>>,
     }
 }
@@ -111,7 +107,7 @@ async fn changed(call: &Call, definition: &'static Definition, change: SettingCh
 
 fn named(call: &Call) -> Result<&'static Definition> {
     let key = call.parameter(0);
-    service_setting::find(key).ok_or_else(|| Error::not_found("service setting", wire::shown(key)))
+    service_setting::find(key).ok_or_else(|| Error::not_found("service setting", wire::printable(key)))
 }
 
 fn body<'a>(definition: &'static Definition, settings: &'a ServiceSettings) -> SettingBody<'a> {

@@ -6,10 +6,7 @@ use utoipa::ToSchema;
 use crate::connectors::definitions::Definition;
 use crate::domain::connected_system::{Settings, StoredValue};
 use crate::domain::setting::{Input, Kind, Setting, Value};
-use crate::http::wire::Node;
-use crate::http::wire::body::{Errors, Field};
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::{Integer, key, object, request, shown_key};
+use crate::http::wire::{Errors, Field, Integer, Node, choice, key, object, printable_key, request};
 use crate::ops::connected_systems::SettingInputs;
 
 choice! {
@@ -44,7 +41,6 @@ request! {
         #[schema(max_length = 4096, pattern = r"^[^\x00]*$")]
         string_value: Option<String>,
         /// Of integers
-        #[schema(inline)]
         int_value: Option<Integer>,
         /// Of check boxes
         checkbox_value: Option<bool>,
@@ -72,7 +68,7 @@ impl Field for SettingValues {
                     id.to_string(),
                     setting_input(node, &format!("{place}.{id}"), errors).map_err(|why| format!("Setting {id}: {why}")),
                 ),
-                None => (shown_key(&name), Err(format!("Keys of {place} are setting ids, written as integers."))),
+                None => (printable_key(&name), Err(format!("Keys of {place} are setting ids, written as integers."))),
             };
             let twice = format!("Setting {shown} must be given only once.");
             inputs.entry(shown).and_modify(|i| *i = Err(twice)).or_insert(input);

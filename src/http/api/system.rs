@@ -8,9 +8,8 @@ use warp::reply::Response;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
 use crate::http::wire::error::Envelope;
+use crate::http::wire::{self, choice};
 
 choice! {
     pub(super) struct AuthMethod: ["api_key"];

@@ -10,9 +10,7 @@ use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
 use crate::connectors::ldap::source::Tested;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::{SettingId, request};
+use crate::http::wire::{self, SettingId, choice, request};
 use crate::ops::test_connection as ops;
 use crate::security::certificate::Certificate;
 

@@ -6,8 +6,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::domain::schema::{DataType, Plurality, StoredAttribute, Writability};
-use crate::http::wire;
-use crate::http::wire::choice::choice;
+use crate::http::wire::{self, choice};
 use crate::store::schema::ListedType;
 
 choice! {

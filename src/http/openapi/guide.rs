@@ -7,7 +7,7 @@ use super::page::answer;
 use crate::error::{Error, Result};
 use crate::guide::{PAGES, page};
 use crate::http::call::Call;
-use crate::http::wire::shown;
+use crate::http::wire::printable;
 
 const TEMPLATE: &str = include_str!("guide.html");
 
@@ -31,7 +31,7 @@ pub(crate) async fn contents(call: Call) -> Result<Response> {
 )]
 pub(crate) async fn topic(call: Call) -> Result<Response> {
     let name = call.parameter(0);
-    let page = page(name).ok_or_else(|| Error::not_found("topic", shown(name)))?;
+    let page = page(name).ok_or_else(|| Error::not_found("topic", printable(name)))?;
     let text = PAGES.iter().fold(escaped(page.text), |text, page| {
         let link = format!("<a href=\"{{root}}guide/{0}\">jim help {0}</a>", page.topic);
         text.replace(&format!("`jim help {}`", page.topic), &link)

@@ -19,8 +19,7 @@ use warp::reply::{Reply, Response};
 use super::call::Call;
 use super::routes::Route;
 use super::wire::paging::SortDirection;
-use super::wire::text::DateInQuery;
-use super::wire::{self, error};
+use super::wire::{self, DateInQuery, error};
 use crate::error::Result;
 
 #[derive(OpenApi)]

@@ -14,7 +14,7 @@ use warp::reply::Response;
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire::{error, shown};
+use crate::http::wire::{error, printable};
 
 /// The page. `{root}` leads to the root of the server, from whichever place it is shown at.
 const PAGE: &str = include_str!("page.html");
@@ -47,7 +47,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self'
 pub(crate) async fn home(call: Call) -> Result<Response> {
     let accepted = call.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !accepted.to_ascii_lowercase().contains("text/html") {
-        return Ok(error::nothing_here());
+        return Ok(error::unknown_path());
     }
     answer(Bytes::from_static(HOME.as_bytes()), "text/html; charset=utf-8")
 }
@@ -83,7 +83,7 @@ pub(crate) async fn reference(call: Call) -> Result<Response> {
     ))
 )]
 pub(crate) async fn file(call: Call) -> Result<Response> {
-    let missing = || Error::not_found("file", shown(call.parameter(0)));
+    let missing = || Error::not_found("file", printable(call.parameter(0)));
     let name = FILES.iter().find(|name| **name == call.parameter(0)).ok_or_else(missing)?;
     if *name == "swagger-initializer.js" {
         return answer(Bytes::from_static(START.as_bytes()), "text/javascript; charset=utf-8");
