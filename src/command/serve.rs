@@ -9,7 +9,7 @@ use jim::app::App;
 use jim::config::{Config, INFRASTRUCTURE_KEY};
 use jim::db::FileLock;
 use jim::http;
-use jim::http::server::{self, Door};
+use jim::http::server::{self, ListenerOptions};
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::security::tls::listener::ListenerTls;
@@ -40,17 +40,22 @@ pub async fn run(named: Option<&Path>, arguments: Arguments) -> Result<(), Exit>
     let metrics = config.metrics.map(listen).transpose()?;
     let print = |key: &Secret| print_line(format_args!("bootstrap API key: {}", key.expose()));
     let server = Server::start(&config, listener, infrastructure, print).await?;
-    // Before the address is printed, because the signal ends the process until then.
-    if let Some(tls) = &server.door.tls {
+    // Before the address is printed: until then the signal would end the process.
+    if let Some(tls) = &server.options.tls {
         tokio::spawn(reload_on_hangup(tls.clone())?);
     }
-    let scheme = if server.door.tls.is_some() { "https" } else { "http" };
+    let scheme = if server.options.tls.is_some() { "https" } else { "http" };
     let _ = print_line(format_args!("listening on {scheme}://{}", server.address));
     let instance = server.app.settings.now().instance_name.clone();
     tracing::info!(instance, address = %server.address, database = %config.database.display(), "serving");
     let monitoring = metrics.map(|listener| {
         tracing::info!(address = ?listener.local_addr().ok(), "metrics without a key");
-        tokio::spawn(server::run(listener, http::metrics_alone(&server.app), Door::default(), std::future::pending()))
+        tokio::spawn(server::run(
+            listener,
+            http::metrics_only(&server.app),
+            ListenerOptions::default(),
+            std::future::pending(),
+        ))
     });
     let stop = async {
         let _ = stop.await;
@@ -121,7 +126,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Exit> {
 pub struct Server {
     app: App,
     listener: TcpListener,
-    door: Door,
+    options: ListenerOptions,
     pub address: SocketAddr,
 }
 
@@ -136,7 +141,7 @@ impl Server {
         let address = listener.local_addr().map_err(|e| Exit::address(format!("the listener has no address: {e}")))?;
         // Before any file is created, since an error here does not depend on them.
         let tls = config.tls.as_ref().map(|(certificate, key)| ListenerTls::load(certificate, key)).transpose();
-        let door = Door {
+        let options = ListenerOptions {
             limits: server::Limits {
                 connections: config.limits.connections,
                 per_address: config.limits.connections_per_address,
@@ -146,7 +151,7 @@ impl Server {
             trusted_proxies: config.trusted_proxies.clone(),
         };
         let app = start::start(config, infrastructure, print).await?;
-        Ok(Server { app, listener, door, address })
+        Ok(Server { app, listener, options, address })
     }
 
     /// Serves until `stop`, finishes requests in progress and checkpoints the database.
@@ -155,7 +160,7 @@ impl Server {
         let (end, ended) = oneshot::channel();
         let housekeeping = tokio::spawn(housekeeping::run(self.app.clone(), ended));
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
-        server::run(self.listener, route, self.door, stop).await;
+        server::run(self.listener, route, self.options, stop).await;
         retention.abort();
         // Not aborted, which would lose the uses of keys that it is storing.
         drop::<oneshot::Sender<()>>(end);

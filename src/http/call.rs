@@ -1,6 +1,6 @@
-//! The request that a handler gets, and what every route checks of it: key, role, size and time of the body.
+//! Request of a handler, with the checks of every route: API key, role, size and timeout of the body.
 //!
-//! The order of the checks is that of the contract, 1.3. Path and verb are checked before ([`super::routes`]).
+//! They run in the order of the contract, 1.3; [`super::routes`] has checked path and method.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -12,39 +12,34 @@ use uuid::Uuid;
 use warp::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use warp::http::{HeaderMap, HeaderValue, Uri};
 
-use super::wire::arrival::Arrival;
-use super::wire::body::{self, Errors, Request};
-use super::wire::{Query, no_body, shown};
+use super::wire::head::RequestHead;
+use super::wire::{Errors, Query, Request, body, no_body, printable};
 use crate::app::App;
 use crate::domain::text::strip_bom;
 use crate::error::{Error, Result};
 use crate::ops::Caller;
 use crate::ops::authenticate::{self, Credential};
 
-/// Size of the largest body that is read, in bytes.
-pub(crate) const MAX_BODY: usize = 2 * 1024 * 1024;
-/// Time for a body to arrive.
+const MAX_BODY: usize = 2 * 1024 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Who may call a route.
+/// Access level of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody; a bad key does not matter.
+    /// No key needed; an invalid one is ignored.
     Anonymous,
-    /// Any accepted key, with a role or without.
+    /// Any valid key, even without a role.
     AnyKey,
-    /// Reader or Administrator.
+    /// Role Reader or Administrator.
     Reader,
-    /// Reader or Administrator; the key may come as a bearer token, which is all that scrapers can send.
+    /// As `Reader`, but the key may be a bearer token, the only form that scrapers can send.
     Scraper,
-    /// Administrator.
     Administrator,
 }
 
-/// The bytes of a request body as they come.
 pub(crate) type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
 
-/// Writes the OpenAPI document under a title, in pieces. The list of routes makes it, and no handler may know the list.
+/// Returns the OpenAPI document with a title, in pieces. It is built from the list of routes, which no handler may use.
 pub(super) type Describe = fn(title: &str) -> [Bytes; 3];
 
 /// A request whose path, method, key and role are accepted.
@@ -52,8 +47,8 @@ pub(crate) struct Call {
     pub(crate) app: App,
     pub(super) headers: Arc<HeaderMap>,
     pub(super) uri: Uri,
-    /// Members of the body that no field takes, for a header of the answer.
-    pub(super) ignored: Arc<OnceLock<HeaderValue>>,
+    /// Unknown members of the body, for a header of the answer.
+    pub(super) unknown: Arc<OnceLock<HeaderValue>>,
     pub(crate) query: Query,
     /// The body, not yet read.
     pub(super) body: BodyStream,
@@ -63,24 +58,23 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The key behind the request. Routes that are not anonymous always have one.
+    /// The caller, which every route has except anonymous ones.
     pub(crate) fn caller(&self) -> Result<&Caller> {
         self.caller.as_ref().ok_or_else(|| Error::internal("a route has no caller", "the route is anonymous"))
     }
 
-    /// The n-th path parameter as an integer id: decimal digits, with a minus before them if need be. Anything else
-    /// names nothing (contract, 1.1).
+    /// The n-th path parameter as an integer id; any other text is not found (contract, 1.1).
     pub(crate) fn id(&self, n: usize, what: &'static str) -> Result<i64> {
         let text = self.parameter(n);
         let plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
         let id = text.parse().ok().filter(|_| plain);
-        id.ok_or_else(|| Error::NoId { what, text: shown(text), form: "a number" })
+        id.ok_or_else(|| Error::NoId { what, text: printable(text), form: "a number" })
     }
 
-    /// The n-th path parameter as a GUID, in any of the usual spellings.
+    /// The n-th path parameter as a GUID.
     pub(crate) fn guid(&self, n: usize, what: &'static str) -> Result<Uuid> {
         let text = self.parameter(n);
-        Uuid::try_parse(text).map_err(|_| Error::NoId { what, text: shown(text), form: "a GUID" })
+        Uuid::try_parse(text).map_err(|_| Error::NoId { what, text: printable(text), form: "a GUID" })
     }
 
     /// The n-th path parameter, decoded.
@@ -88,14 +82,14 @@ impl Call {
         self.parameters.get(n).map_or("", String::as_str)
     }
 
-    /// Reads the body, or names everything that is wrong with it.
+    /// Decodes the body.
     pub(crate) async fn read<T: Request>(&mut self) -> Result<T> {
         let (body, errors) = self.read_if_any().await?.ok_or_else(no_body)?;
         errors.check()?;
         body.ok_or_else(no_body)
     }
 
-    /// The same where a request may do without a body, or where the operation finds further errors.
+    /// Decodes an optional body. Returns the errors, for operations that add their own.
     pub(crate) async fn read_if_any<T: Request>(&mut self) -> Result<Option<(Option<T>, Errors)>> {
         let bytes = self.collect_body().await?;
         let bytes = strip_bom(&bytes);
@@ -104,8 +98,8 @@ impl Call {
         }
         let mut body = body::parse(bytes, T::FIELDS)?;
         let value = T::read(&mut body);
-        if let Some(names) = body.errors.ignored().and_then(|names| HeaderValue::from_str(&names).ok()) {
-            let _ = self.ignored.set(names);
+        if let Some(names) = body.errors.unknown().and_then(|names| HeaderValue::from_str(&names).ok()) {
+            let _ = self.unknown.set(names);
         }
         Ok(Some((value, body.errors)))
     }
@@ -115,7 +109,7 @@ impl Call {
         if declared.is_some_and(|n| n > MAX_BODY as u64) {
             return Err(Error::TooLarge { limit: MAX_BODY });
         }
-        let unread = unread(&self.headers);
+        let unsupported = unsupported(&self.headers);
         let collect = async {
             let mut bytes = BytesMut::new();
             while let Some(chunk) = self.body.next().await {
@@ -123,7 +117,7 @@ impl Call {
                 if bytes.len() + chunk.len() > MAX_BODY {
                     return Err(Error::TooLarge { limit: MAX_BODY });
                 }
-                if let Some(why) = unread.filter(|_| !chunk.is_empty()) {
+                if let Some(why) = unsupported.filter(|_| !chunk.is_empty()) {
                     return Err(Error::MediaType(why));
                 }
                 bytes.extend_from_slice(&chunk);
@@ -135,14 +129,14 @@ impl Call {
     }
 }
 
-/// Why a body of this kind is not read.
-fn unread(headers: &HeaderMap) -> Option<&'static str> {
+/// Error of an unsupported media type, encoding or charset.
+fn unsupported(headers: &HeaderMap) -> Option<&'static str> {
     if !is_json(headers) {
         Some("the request body must be application/json")
     } else if is_encoded(headers) {
-        Some("the request body must come without Content-Encoding, which is not undone here")
+        Some("the request body must have no Content-Encoding")
     } else if !is_utf_8(headers) {
-        Some("the request body must be UTF-8, whatever charset Content-Type names")
+        Some("the request body and the charset of Content-Type must be UTF-8")
     } else {
         None
     }
@@ -172,10 +166,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Authenticates the caller and checks its role; `None` on anonymous routes.
-pub(super) async fn authorise(app: &App, access: Access, template: &str, arrival: &Arrival) -> Result<Option<Caller>> {
-    let headers = &*arrival.headers;
+pub(super) async fn authorise(app: &App, access: Access, template: &str, head: &RequestHead) -> Result<Option<Caller>> {
+    let headers = &*head.headers;
     let mut presented = headers.get_all("x-api-key").iter();
-    let shown = match (presented.next(), presented.next()) {
+    let credential = match (presented.next(), presented.next()) {
         (Some(one), None) => one.to_str().map_or(Credential::Unreadable, Credential::Key),
         (None, _) if headers.contains_key(AUTHORIZATION) => match bearer(headers) {
             Some(key) if access == Access::Scraper => Credential::Key(key),
@@ -184,12 +178,12 @@ pub(super) async fn authorise(app: &App, access: Access, template: &str, arrival
         (None, _) => Credential::Nothing,
         (Some(_), Some(_)) => Credential::Unreadable,
     };
-    let from = arrival.peer;
+    let from = head.peer;
     if access == Access::Anonymous {
-        return authenticate::pass_by(app, shown, from, is_counted(template)).map(|()| None);
+        return authenticate::pass_by(app, credential, from, is_counted(template)).map(|()| None);
     }
-    let key = authenticate::authenticate(app, shown, from).await?;
-    let caller = Caller { key, from, request: arrival.request_id.clone() };
+    let key = authenticate::authenticate(app, credential, from).await?;
+    let caller = Caller { key, from, request: head.request_id.clone() };
     let allowed = match access {
         Access::Anonymous | Access::AnyKey => true,
         Access::Reader | Access::Scraper => caller.key.may_read(),
@@ -204,7 +198,7 @@ pub(super) async fn authorise(app: &App, access: Access, template: &str, arrival
     }
 }
 
-/// The token of `Authorization: Bearer` (RFC 6750, section 2.1), if that is the only one.
+/// The token of the only `Authorization: Bearer` (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(only), None) = (all.next(), all.next()) else { return None };
@@ -212,7 +206,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// Whether anonymous requests are held against the limit: probes and what is beside the API are not.
+/// Whether the rate limit applies to anonymous requests: not to probes, and not outside the API.
 fn is_counted(template: &str) -> bool {
     template.strip_prefix("/api/v1/").is_some_and(|path| !path.starts_with("health"))
 }

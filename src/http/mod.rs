@@ -1,8 +1,7 @@
-//! The only room that knows warp, JSON shapes and status codes. A handler decodes, calls one function, encodes.
+//! HTTP API: list of routes, handlers, OpenAPI document and listener.
 //!
-//! Owns the list of routes, in the order of the contract's chapters. Method, path and description stand beside each
-//! handler (`#[utoipa::path]`); the list says who may call it. Router, description, roles and the errors that all
-//! routes share come from these lines, so a route cannot miss a check or its description.
+//! The list below sets the access level of each route; method, path and description stand at the handler
+//! (`#[utoipa::path]`). Router and document are built from it, so a route cannot miss a check or its description.
 
 mod api;
 mod call;
@@ -24,10 +23,10 @@ use call::Access;
 use openapi::{Description, guide, page};
 use routes::Route;
 
-/// All routes as one warp filter, boxed: unboxed ones took seven times as long to compile.
+/// All routes as one warp filter, boxed because unboxed filters took seven times as long to compile.
 pub type Filter = warp::filters::BoxedFilter<(warp::reply::Response,)>;
 
-/// Makes a function that lists the routes, and the OpenAPI document of them.
+/// Declares a list of routes and their OpenAPI document.
 macro_rules! routes {
     (fn $list:ident, struct $document:ident: $($access:ident $module:ident::$handler:ident,)*) => {
         #[derive(OpenApi)]
@@ -42,7 +41,7 @@ macro_rules! routes {
     };
 }
 
-routes! { fn chapters, struct Chapters:
+routes! { fn api_routes, struct ApiRoutes:
     Reader connected_systems::list,
     Administrator connected_systems::create,
     Reader connected_systems::get,
@@ -109,7 +108,7 @@ routes! { fn chapters, struct Chapters:
 }
 
 // Only with `[docs] enabled`.
-routes! { fn docs, struct Docs:
+routes! { fn docs_routes, struct DocsRoutes:
     Anonymous openapi::document,
     Anonymous page::home,
     Anonymous page::swagger,
@@ -120,36 +119,35 @@ routes! { fn docs, struct Docs:
 }
 
 static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
-    let mut operations = Chapters::openapi();
-    operations.merge(Docs::openapi());
-    Description::new(operations, &chapters().into_iter().chain(docs()).collect::<Vec<_>>())
+    let mut operations = ApiRoutes::openapi();
+    operations.merge(DocsRoutes::openapi());
+    Description::new(operations, &api_routes().into_iter().chain(docs_routes()).collect::<Vec<_>>())
 });
 
-/// The API of a server.
 pub fn api(app: &App) -> Filter {
-    let mut all = chapters();
+    let mut all = api_routes();
     if app.docs {
-        all.extend(docs());
+        all.extend(docs_routes());
     }
     routes::serve(app, all, |title| DESCRIPTION.pieces(title))
 }
 
-/// The only route of the port that monitoring has for itself, without a key.
-pub fn metrics_alone(app: &App) -> Filter {
+/// `/metrics` without a key, for its own port.
+pub fn metrics_only(app: &App) -> Filter {
     let show = Route::described::<metrics::__path_show, _, _>(Access::Anonymous, metrics::show);
     routes::serve(app, vec![show], |title| DESCRIPTION.pieces(title))
 }
 
-/// Every route: method, path template, and who may call it (`Reader`).
+/// Method, path template and access level of every route, for tests.
 pub fn all_routes() -> impl Iterator<Item = [&'static str; 3]> {
     static ALL: LazyLock<Vec<[String; 3]>> = LazyLock::new(|| {
-        let all = chapters().into_iter().chain(docs());
+        let all = api_routes().into_iter().chain(docs_routes());
         all.map(|route| [route.method.to_string(), route.template, format!("{:?}", route.access)]).collect()
     });
     ALL.iter().map(|row| row.each_ref().map(String::as_str))
 }
 
-/// The OpenAPI document under this title.
+/// The OpenAPI document with a title.
 pub fn description(title: &str) -> String {
     DESCRIPTION.pieces(title).iter().map(|piece| String::from_utf8_lossy(piece)).collect()
 }

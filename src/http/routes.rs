@@ -1,6 +1,6 @@
-//! From a request to its handler: the table of routes, one look-up per request, and the run of the handler.
+//! Router: finds the route of a request, runs its handler, counts and logs the outcome.
 //!
-//! [`Table::find`] is pure. A path that fits no route is 404, a verb that the path does not know is 405.
+//! An unknown path is 404, an unsupported method of a known path 405.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,32 +21,32 @@ use warp::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 use super::call::{Access, BodyStream, Call, Describe, authorise};
-use super::wire::arrival::Arrival;
-use super::wire::{Query, error, shown};
+use super::wire::head::RequestHead;
+use super::wire::{Query, error, printable};
 use crate::app::App;
 use crate::error::{Error, FieldErrors, Result};
 use crate::metrics::RouteMetrics;
 
-/// Names members of a body that no field takes (contract, 17).
-const IGNORED: HeaderName = HeaderName::from_static("x-jim-ignored");
+/// Lists unknown members of the request body (contract, 17).
+const UNKNOWN_MEMBERS: HeaderName = HeaderName::from_static("x-jim-ignored");
 
-type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// An operation of the API: where it is, who may call it, and its handler.
+/// An operation of the API with its handler.
 pub(crate) struct Route {
     pub(super) method: Method,
-    /// `{...}` stands for one segment, which becomes a parameter.
+    /// Path in which `{...}` is a parameter of one segment.
     pub(super) template: String,
     pub(super) access: Access,
-    /// Names of the parameters of the query.
+    /// Names of the query parameters.
     query: Vec<String>,
-    /// Statuses of its answers: those of its description, and those of every route.
+    /// Statuses of its description and those of every route, for metrics.
     statuses: BTreeSet<String>,
-    handler: Box<dyn Fn(Call) -> Work<Result<Response>> + Send + Sync>,
+    handler: Box<dyn Fn(Call) -> BoxFuture<Result<Response>> + Send + Sync>,
 }
 
 impl Route {
-    /// The operation that `#[utoipa::path]` describes as `P`; it has one method.
+    /// The operation that `#[utoipa::path]` describes as `P`.
     pub(super) fn described<P, H, F>(access: Access, handler: H) -> Self
     where
         P: utoipa::Path,
@@ -68,11 +68,11 @@ impl Route {
         let query = operation.parameters.unwrap_or_default().into_iter().filter_map(in_query).collect();
         let mut statuses: BTreeSet<String> = operation.responses.responses.into_keys().collect();
         statuses.extend(["401", "403", "429", "500"].map(str::to_owned));
-        let handler = Box::new(move |call| Box::pin(handler(call)) as Work<Result<Response>>);
+        let handler = Box::new(move |call| Box::pin(handler(call)) as BoxFuture<Result<Response>>);
         Route { method, template: P::path(), access, query, statuses, handler }
     }
 
-    /// Refuses names in the query of a change that the operation does not know: a misspelt `preview` must not import.
+    /// Rejects unknown query parameters of a change: a misspelt `preview` must not import.
     fn check_query(&self, query: &Query) -> Result<()> {
         if self.method == Method::GET {
             return Ok(());
@@ -80,33 +80,33 @@ impl Route {
         let mut faults = FieldErrors::new();
         for name in query.names().filter(|name| !self.query.iter().any(|known| known.eq_ignore_ascii_case(name))) {
             let known = if self.query.is_empty() { "none".to_owned() } else { self.query.join(", ") };
-            faults.insert(shown(&name), vec![format!("Is no parameter of this operation; known: {known}.")]);
+            faults.insert(printable(&name), vec![format!("Is not a parameter of this operation; known: {known}.")]);
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
     }
 }
 
-/// Serves the routes as one warp filter; what none of them takes is answered with 404 or 405.
+/// Combines the routes into one warp filter.
 pub(super) fn serve(app: &App, routes: Vec<Route>, describe: Describe) -> BoxedFilter<(Response,)> {
     let mut table = Table::default();
     for route in routes {
         let metrics =
             app.metrics.route(route.method.as_str(), &route.template, route.statuses.iter().map(String::as_str));
         let (method, template) = (route.method.clone(), route.template.clone());
-        table.insert(&template, method, Arc::new(Served { app: app.clone(), route, metrics, describe }));
+        table.insert(&template, method, Arc::new(Endpoint { app: app.clone(), route, metrics, describe }));
     }
     let (app, table) = (app.clone(), Arc::new(table));
-    warp::ext::get::<Arrival>()
+    warp::ext::get::<RequestHead>()
         .and(warp::body::stream())
-        .then(move |arrival: Arrival, body| match table.find(&arrival.method, arrival.uri.path()) {
-            Found::Route(served, parameters) => {
-                let request = Request { arrival, body: Box::pin(bytes_of(body)), parameters };
-                Unaborted(Some(Box::pin(Arc::clone(served).answer(request))))
+        .then(move |head: RequestHead, body| match table.find(&head.method, head.uri.path()) {
+            Found::Route(endpoint, parameters) => {
+                let answer = Arc::clone(endpoint).answer(head, Box::pin(bytes_of(body)), parameters);
+                Detached(Some(Box::pin(answer)))
             }
             missing => {
                 let response = no_route(&missing);
                 app.metrics.unmatched(response.status().as_u16());
-                Unaborted(Some(Box::pin(std::future::ready(response))))
+                Detached(Some(Box::pin(std::future::ready(response))))
             }
         })
         .boxed()
@@ -120,31 +120,23 @@ where
     body.map_ok(|mut chunk| chunk.copy_to_bytes(chunk.remaining()))
 }
 
-/// A route of a running server.
-struct Served {
+struct Endpoint {
     app: App,
     route: Route,
     metrics: RouteMetrics,
     describe: Describe,
 }
 
-/// A request that has found its route.
-struct Request {
-    arrival: Arrival,
-    body: BodyStream,
-    parameters: Vec<String>,
-}
-
-impl Served {
-    async fn answer(self: Arc<Self>, request: Request) -> Response {
-        let mut tally = Tally { metrics: &self.metrics, begun: Instant::now(), status: None };
-        let id = Arc::clone(&request.arrival.request_id);
-        let ignored = Arc::new(OnceLock::new());
-        let mut response = self.run(request, Arc::clone(&ignored)).await.unwrap_or_else(|e| {
+impl Endpoint {
+    async fn answer(self: Arc<Self>, head: RequestHead, body: BodyStream, parameters: Vec<String>) -> Response {
+        let mut timer = RequestTimer { metrics: &self.metrics, started: Instant::now(), status: None };
+        let id = Arc::clone(&head.request_id);
+        let unknown = Arc::new(OnceLock::new());
+        let mut response = self.run(head, body, parameters, Arc::clone(&unknown)).await.unwrap_or_else(|e| {
             let (status, code) = error::status_and_code(&e);
             let route = self.route.template.as_str();
             if matches!(e, Error::External(_)) {
-                // The run has logged it, as a fault of that system and not of this server.
+                // The run has logged it as an error of that system.
                 tracing::info!(request.id = %id, route, code, "request failed in an outside system");
             } else if status.is_server_error() {
                 tracing::error!(request.id = %id, route, code, error = e.chain(), "request failed");
@@ -153,60 +145,55 @@ impl Served {
             }
             error::reply(&e, &id)
         });
-        tally.status = Some(response.status().as_u16());
-        if let Some(names) = ignored.get() {
-            response.headers_mut().insert(IGNORED, names.clone());
+        timer.status = Some(response.status().as_u16());
+        if let Some(names) = unknown.get() {
+            response.headers_mut().insert(UNKNOWN_MEMBERS, names.clone());
         }
         response
     }
 
-    async fn run(&self, request: Request, ignored: Arc<OnceLock<HeaderValue>>) -> Result<Response> {
-        let Request { arrival, body, parameters } = request;
+    async fn run(
+        &self,
+        head: RequestHead,
+        body: BodyStream,
+        parameters: Vec<String>,
+        unknown: Arc<OnceLock<HeaderValue>>,
+    ) -> Result<Response> {
         let Route { template, access, handler, .. } = &self.route;
-        let caller = authorise(&self.app, *access, template, &arrival).await?;
-        let query = Query(arrival.uri.query().unwrap_or_default().to_owned());
+        let caller = authorise(&self.app, *access, template, &head).await?;
+        let query = Query(head.uri.query().unwrap_or_default().to_owned());
         self.route.check_query(&query)?;
-        let (headers, uri) = (arrival.headers, arrival.uri);
-        handler(Call {
-            app: self.app.clone(),
-            describe: self.describe,
-            headers,
-            uri,
-            ignored,
-            query,
-            body,
-            caller,
-            parameters,
-        })
-        .await
+        let (app, describe) = (self.app.clone(), self.describe);
+        let (headers, uri) = (head.headers, head.uri);
+        handler(Call { app, describe, headers, uri, unknown, query, body, caller, parameters }).await
     }
 }
 
-/// Counts a request when it is dropped, so that a handler that panics is counted as well, as a 500.
-struct Tally<'a> {
+/// Records the metrics of a request on drop, so that a panic counts as a 500.
+struct RequestTimer<'a> {
     metrics: &'a RouteMetrics,
-    begun: Instant,
+    started: Instant,
     status: Option<u16>,
 }
 
-impl Drop for Tally<'_> {
+impl Drop for RequestTimer<'_> {
     fn drop(&mut self) {
         let panicked = std::thread::panicking().then_some(500);
         if let Some(status) = self.status.or(panicked) {
-            self.metrics.answered(status, self.begun.elapsed());
+            self.metrics.answered(status, self.started.elapsed());
         }
     }
 }
 
-/// Work that a caller cannot abort by hanging up: it runs on the task of its connection, without a switch of tasks, and
-/// goes on as a task of its own if the connection goes first.
-struct Unaborted(Option<Work<Response>>);
+/// A future that survives a disconnect of the client: it runs on the task of its connection, without a task switch, and
+/// is spawned as a task of its own when dropped unfinished.
+struct Detached(Option<BoxFuture<Response>>);
 
-impl Future for Unaborted {
+impl Future for Detached {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        // Taken out while it is polled: after a panic it must not be polled again.
+        // Taken out while polled, because it must not be polled again after a panic.
         let Some(mut work) = self.0.take() else { return Poll::Pending };
         let polled = work.as_mut().poll(cx);
         if polled.is_pending() {
@@ -216,7 +203,7 @@ impl Future for Unaborted {
     }
 }
 
-impl Drop for Unaborted {
+impl Drop for Detached {
     fn drop(&mut self) {
         if let Some(work) = self.0.take()
             && let Ok(runtime) = Handle::try_current()
@@ -228,7 +215,7 @@ impl Drop for Unaborted {
 
 fn no_route<T>(found: &Found<'_, T>) -> Response {
     let Found::OtherMethods(methods) = found else {
-        return error::nothing_here();
+        return error::unknown_path();
     };
     let allow = methods.join(", ");
     let message = format!("This path allows {allow}.");
@@ -239,8 +226,8 @@ fn no_route<T>(found: &Found<'_, T>) -> Response {
     response
 }
 
-/// A tree of path segments: what stands there literally is looked at before a parameter.
-pub(super) struct Table<T> {
+/// A tree of path segments, in which literals have priority over parameters.
+struct Table<T> {
     literals: Vec<(String, Table<T>)>,
     parameter: Option<Box<Table<T>>>,
     methods: Vec<(Method, T)>,
@@ -252,18 +239,16 @@ impl<T> Default for Table<T> {
     }
 }
 
-/// The answer of a look-up.
-#[derive(Debug, PartialEq)]
-pub(super) enum Found<'a, T> {
-    /// The route, and the decoded parameters of the path.
+enum Found<'a, T> {
+    /// The route with its decoded path parameters.
     Route(&'a T, Vec<String>),
-    /// The methods of a path that does not know the one asked for; `HEAD` is there wherever `GET` is.
+    /// Methods of a path without the requested one; `HEAD` wherever `GET` is.
     OtherMethods(Vec<&'a str>),
     Nothing,
 }
 
 impl<T> Table<T> {
-    pub(super) fn insert(&mut self, template: &str, method: Method, route: T) {
+    fn insert(&mut self, template: &str, method: Method, route: T) {
         let mut node = self;
         for segment in template.split('/').skip(1).filter(|segment| !segment.is_empty()) {
             node = if segment.starts_with('{') {
@@ -280,8 +265,8 @@ impl<T> Table<T> {
         node.methods.push((method, route));
     }
 
-    /// Segments ignore case and are decoded once; one slash at the end is tolerated (contract, 1.1).
-    pub(super) fn find(&self, method: &Method, path: &str) -> Found<'_, T> {
+    /// Segments ignore case and are decoded once; a trailing slash is ignored (contract, 1.1).
+    fn find(&self, method: &Method, path: &str) -> Found<'_, T> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let decoded = path.split('/').skip(1).map(|segment| percent_decode_str(segment).decode_utf8().ok());
         let Some(segments) = decoded.collect::<Option<Vec<_>>>() else { return Found::Nothing };
@@ -299,14 +284,14 @@ impl<T> Table<T> {
         }
     }
 
-    /// The node of a path that has routes. `parameters` holds those of the way to it.
+    /// The node of a path, if it has routes; adds its path parameters.
     fn at<'p>(&self, segments: &[Cow<'p, str>], parameters: &mut Vec<Cow<'p, str>>) -> Option<&Self> {
         let Some((first, rest)) = segments.split_first() else { return (!self.methods.is_empty()).then_some(self) };
         let literal = self.literals.iter().find(|(literal, _)| literal.eq_ignore_ascii_case(first));
         if let Some(found) = literal.and_then(|(_, node)| node.at(rest, parameters)) {
             return Some(found);
         }
-        // Nothing is no name and no id.
+        // An empty segment is no parameter.
         let node = self.parameter.as_deref().filter(|_| !first.is_empty())?;
         parameters.push(first.clone());
         let found = node.at(rest, parameters);
@@ -357,7 +342,7 @@ mod tests {
             ("/things/7", "/things/{id} [\"7\"]"),
             ("/things/enabled", "/things/enabled []"),
             ("/things/ENABLED/", "/things/enabled []"),
-            // A literal that leads nowhere is a parameter.
+            // A literal without a route matches as a parameter.
             ("/things/by-name", "/things/{id} [\"by-name\"]"),
             ("/things/enabled/parts/2", "/things/{id}/parts/{part} [\"enabled\", \"2\"]"),
             ("/things/by-name/a%20b%252F", "/things/by-name/{name} [\"a b%2F\"]"),
@@ -377,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verb_that_the_path_does_not_know_names_those_it_does() {
+    fn an_unsupported_method_names_the_supported_ones() {
         assert_eq!(find(Method::DELETE, "/things"), "GET, POST, HEAD");
         assert_eq!(find(Method::PATCH, "/things/7"), "/things/{id} [\"7\"]");
         assert_eq!(find(Method::PATCH, "/things/enabled"), "GET, HEAD");

@@ -267,7 +267,7 @@ async fn a_change_whose_query_is_misspelt_is_refused_by_the_name() {
         let refused = app.admin().send(verb, &path, Some(json!({"name": "Two"}).to_string())).await.expect_status(400);
         assert_eq!(refused["code"], "VALIDATION_ERROR", "{verb} {path}");
         let why = refused["validationErrors"][name][0].as_str().unwrap_or_default();
-        assert!(why.starts_with("Is no parameter of this operation; known: "), "{refused}");
+        assert!(why.starts_with("Is not a parameter of this operation; known: "), "{refused}");
     }
     assert_eq!(app.admin().get(&system).await.expect_status(200)["name"], "One");
     // Names ignore case, and reading ignores what it does not know.

@@ -1,4 +1,4 @@
-//! Chapter 11: activities, what happened and who did it. Read only; each is written with the change that it tells of.
+//! Chapter 11: activities, the stored records of runs and changes. Read-only.
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -9,59 +9,41 @@ use warp::reply::Response;
 use crate::domain::time_span;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::body::Errors;
-use crate::http::wire::choice::choice;
-use crate::http::wire::paging::{self, Page, Paging, PagingQuery};
-use crate::http::wire::request::query;
-use crate::http::wire::text::Text;
-use crate::store::activities::list::{self as store, Activity, Sort};
-use crate::store::page;
+use crate::http::wire::{self, Errors, Page, Paging, Text, choice, paging, query};
+use crate::store::activities::list::{self as store, Sort};
 
-const WHAT: &str = "activity";
+const RESOURCE: &str = "activity";
 
 choice! {
-    /// How an activity stands or ended.
+    /// Status of an activity.
     pub(super) struct ActivityStatus:
         ["InProgress", "Complete", "CompleteWithWarning", "CompleteWithError", "FailedWithError", "Cancelled"];
-}
 
-choice! {
-    /// Kind of what was changed.
+    /// Type of the changed resource.
     pub(super) struct ActivityTargetType: [
         "ExampleDataTemplate", "ConnectedSystem", "ConnectedSystemRunProfile", "SyncRule", "MetaverseObject",
         "TrustedCertificate", "ObjectMatchingRule", "MetaverseAttribute", "ServiceSetting", "HistoryRetentionCleanup",
     ];
-}
 
-choice! {
-    /// What was done.
+    /// Operation of an activity.
     pub(super) struct ActivityOperation:
         ["Create", "Read", "Update", "Delete", "Clear", "Execute", "ImportHierarchy", "ImportSchema", "Revert"];
-}
 
-choice! {
-    /// Who started it.
+    /// Type of the initiator.
     pub(super) struct InitiatorType: ["NotSet", "User", "ApiKey", "System"];
-}
 
-choice! {
     /// `NotSet` in this version.
     pub(super) struct RunType:
         ["NotSet", "FullImport", "DeltaImport", "FullSynchronisation", "DeltaSynchronisation", "Export"];
-}
 
-choice! {
-    /// What a run did to an object.
+    /// Change of an object by a run.
     pub(super) struct ObjectChangeType: [
         "NotSet", "Added", "Updated", "Deleted", "Projected", "Joined", "AttributeFlow", "Disconnected",
         "DisconnectedOutOfScope", "OutOfScopeRetainJoin", "DriftCorrection", "Exported", "Deprovisioned", "NoChange",
         "PendingExport", "PendingExportConfirmed", "Created",
     ];
-}
 
-choice! {
-    /// What went wrong with an object.
+    /// Error of an object in a run.
     pub(super) struct ObjectErrorType: [
         "NotSet", "AmbiguousMatch", "CouldNotMatchObjectType", "CouldNotJoinDueToExistingJoin",
         "DuplicateImportedAttributes", "MissingExternalIdAttributeValue", "UnexpectedAttribute", "UnresolvedReference",
@@ -71,7 +53,7 @@ choice! {
     ];
 }
 
-/// The figures of a run.
+/// Statistics of a run.
 #[derive(ToSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ActivityStats {
@@ -100,7 +82,7 @@ struct ActivityStats {
     total_created: i64,
 }
 
-/// What a run did to one object.
+/// Outcome of a run for one object.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ActivityItem {
@@ -114,10 +96,9 @@ struct ActivityItem {
     outcome_summary: Option<String>,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Activity)]
-struct Header {
+struct Activity {
     id: Uuid,
     #[schema(format = DateTime)]
     created: String,
@@ -126,15 +107,15 @@ struct Header {
     status: ActivityStatus,
     target_type: ActivityTargetType,
     target_operation_type: ActivityOperation,
-    /// What was changed
+    /// Name of the changed resource
     target_name: Option<String>,
     target_context: Option<String>,
-    /// What was done, in one line
+    /// Summary in one line
     message: Option<String>,
     initiated_by_type: InitiatorType,
     #[schema(value_type = Option<Uuid>)]
     initiated_by_id: Option<String>,
-    /// Name of the key at that time
+    /// Name of the API key at that time
     initiated_by_name: Option<String>,
     objects_to_process: i64,
     objects_processed: i64,
@@ -147,11 +128,10 @@ struct Header {
     connected_system_run_type: RunType,
     #[serde(flatten)]
     totals: Totals,
-    /// Activities below this one
     child_activity_count: i64,
 }
 
-/// What runs count. There are none yet, so nothing was counted.
+/// Counters of run profiles, which a later version runs.
 #[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Totals {
@@ -173,12 +153,11 @@ struct Totals {
     total_errors: i64,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ActivityDetail)]
-struct Detail {
+struct ActivityDetail {
     #[serde(flatten)]
-    header: Header,
+    header: Activity,
     parent_activity_id: Option<Uuid>,
     warning_message: Option<String>,
     error_message: Option<String>,
@@ -188,82 +167,73 @@ struct Detail {
     sync_rule_id: Option<i64>,
     metaverse_object_id: Option<Uuid>,
     example_data_template_id: Option<i64>,
-    /// Of runs of run profiles only
+    /// Only for runs of run profiles
     #[schema(value_type = Option<ActivityStats>)]
     execution_stats: Option<()>,
 }
 
 query! {
     struct SearchQuery {
-        /// Text looked for, ignoring case, in target name, context and type and in who started it.
-        #[param(inline)]
+        /// Text searched, ignoring case, in target name, context and type and in the initiator.
         search: Option<Text<500>>,
     }
 }
 
 /// Lists activities.
 ///
-/// One page of those at the top level, oldest first unless `sortBy` or `sortDirection` say otherwise. `sortBy` knows
-/// `created`, `executed`, `status`, `type` and `target`; `filter` is ignored.
+/// One page of the top-level activities, oldest first unless `sortBy` or `sortDirection` say otherwise. `sortBy`
+/// accepts `created`, `executed`, `status`, `type` and `target`; `filter` is ignored.
 #[utoipa::path(
     get, path = "/api/v1/activities",
     tag = "Activities", operation_id = "listActivities",
-    params(PagingQuery, SearchQuery),
-    responses((status = 200, description = "One page of activities.", body = Page<Header>))
+    params(Paging, SearchQuery),
+    responses((status = 200, description = "One page of activities.", body = Page<Activity>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let mut errors = Errors::default();
-    let paging = Paging::from(PagingQuery::read_with(&call.query, &mut errors).unwrap_or_default());
+    let paging = Paging::read_with(&call.query, &mut errors).unwrap_or_default();
     let search = SearchQuery::read_with(&call.query, &mut errors).and_then(|query| query.search);
     errors.check()?;
-    let search = search.map(|text| text.0).filter(|text| !text.is_empty());
-    let page = page::Page {
-        sort: sort(paging.sort_by().unwrap_or_default()),
-        descending: paging.descending(),
-        filter: search,
-        offset: paging.skip() as u64,
-        limit: paging.size() as u64,
-    };
+    let page = paging.in_store(sort, search);
     let found = call.app.db.read(move |c| store::list(c, &page)).await?;
-    let total = usize::try_from(found.total).unwrap_or(usize::MAX);
-    wire::ok(&paging::of(found.items.into_iter().map(header), total, &paging)?)
+    wire::ok(&paging::from_store(found, header, &paging)?)
 }
 
 /// Retrieves an activity.
 ///
-/// With warnings, errors and what it belongs to.
+/// With its warnings, errors and the resource that it belongs to.
 #[utoipa::path(
     get, path = "/api/v1/activities/{activityId}",
     tag = "Activities", operation_id = "getActivity",
-    responses((status = 200, description = "The activity.", body = Detail))
+    responses((status = 200, description = "The activity.", body = ActivityDetail))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    let id = call.guid(0, WHAT)?;
+    let id = call.guid(0, RESOURCE)?;
     wire::ok(&detail(call.app.db.read_few(move |c| store::get(c, id)).await?))
 }
 
-/// Lists the activities below an activity.
+/// Lists the child activities of an activity.
 ///
 /// Oldest first.
 #[utoipa::path(
     get, path = "/api/v1/activities/{activityId}/children",
     tag = "Activities", operation_id = "listChildActivities",
-    responses((status = 200, description = "All children.", body = Vec<Header>))
+    responses((status = 200, description = "All children.", body = Vec<Activity>))
 )]
 pub async fn children(call: Call) -> Result<Response> {
-    let id = call.guid(0, WHAT)?;
+    let id = call.guid(0, RESOURCE)?;
     let children = call.app.db.read(move |c| store::children(c, id)).await?;
     wire::ok(&children.into_iter().map(header).collect::<Vec<_>>())
 }
 
-/// Retrieves the figures of a run.
+/// Retrieves the statistics of a run.
 ///
 /// Runs of run profiles come with a later version; until then every activity is answered with 400.
 #[utoipa::path(
     get, path = "/api/v1/activities/{activityId}/stats",
     tag = "Activities", operation_id = "getActivityStats",
     responses(
-        (status = 200, description = "The figures.", body = ActivityStats),
+        (status = 200, description = "The statistics.", body = ActivityStats),
         (status = 400, description = "The activity is not the run of a run profile."),
     )
 )]
@@ -277,21 +247,21 @@ pub async fn stats(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/activities/{activityId}/items",
     tag = "Activities", operation_id = "listActivityItems",
-    params(PagingQuery),
+    params(Paging),
     responses(
         (status = 200, description = "One page of items.", body = Page<ActivityItem>),
         (status = 400, description = "The activity is not the run of a run profile, or the query is invalid."),
     )
 )]
 pub async fn items(call: Call) -> Result<Response> {
-    PagingQuery::read(&call.query)?;
+    Paging::read(&call.query)?;
     Err(no_run(&call).await)
 }
 
-/// Runs of profiles come with a later part; whatever there is now is none.
+/// Error of every activity, because this version runs no run profiles.
 async fn no_run(call: &Call) -> Error {
     let found = async {
-        let id = call.guid(0, WHAT)?;
+        let id = call.guid(0, RESOURCE)?;
         call.app.db.read_few(move |c| store::get(c, id)).await
     };
     match found.await {
@@ -301,7 +271,7 @@ async fn no_run(call: &Call) -> Error {
 }
 
 fn sort(by: &str) -> Sort {
-    match by.to_ascii_lowercase().as_str() {
+    match by {
         "status" => Sort::Status,
         "type" => Sort::Type,
         "target" => Sort::Target,
@@ -309,13 +279,13 @@ fn sort(by: &str) -> Sort {
     }
 }
 
-fn header(activity: Activity) -> Header {
-    // A clock that was set back meanwhile makes no time negative.
+fn header(activity: store::Activity) -> Activity {
+    // If the clock was set back meanwhile, the time is zero.
     let until_end = |from: OffsetDateTime| {
         activity.ended.map(|ended| time_span::format((ended - from).try_into().unwrap_or_default()))
     };
     let (execution, total) = (activity.executed.and_then(until_end), until_end(activity.created));
-    Header {
+    Activity {
         id: activity.id,
         executed: activity.executed.map(wire::date),
         created: wire::date(activity.created),
@@ -333,23 +303,18 @@ fn header(activity: Activity) -> Header {
         execution_time: execution,
         total_activity_time: total,
         connected_system_run_type: "NotSet".into(),
-        totals: Totals::default(),
         child_activity_count: activity.children,
+        ..Activity::default()
     }
 }
 
-fn detail(mut activity: Activity) -> Detail {
-    Detail {
+fn detail(mut activity: store::Activity) -> ActivityDetail {
+    ActivityDetail {
         parent_activity_id: activity.parent,
         warning_message: activity.warning.take(),
         error_message: activity.error.take(),
-        error_stack_trace: None,
         connected_system_id: activity.system,
-        connected_system_run_profile_id: None,
-        sync_rule_id: None,
-        metaverse_object_id: None,
-        example_data_template_id: None,
-        execution_stats: None,
         header: header(activity),
+        ..ActivityDetail::default()
     }
 }

@@ -1,9 +1,8 @@
-//! Chapter 9: API keys and roles. A clear key is in the answer that created it and in no other.
+//! Chapter 9: API keys and roles. Only the answer to a creation holds the clear key.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 use warp::reply::Response;
 
@@ -11,37 +10,32 @@ use crate::db::Connection;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire::body::{Errors, Field};
-use crate::http::wire::request::request;
-use crate::http::wire::text::{Date, Name, Text};
-use crate::http::wire::{self, Node};
+use crate::http::wire::{self, Date, Errors, Field, Name, Node, Text, request, schema};
 use crate::ops::api_keys::{self as ops, KeyFields};
-use crate::store::api_keys::{self as store, ApiKey};
+use crate::store::api_keys as store;
 
-const WHAT: &str = "API key";
+const RESOURCE: &str = "API key";
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ApiKey)]
-struct KeyBody {
+struct ApiKey {
     id: Uuid,
     name: String,
     description: Option<String>,
-    /// What people know the key by
+    /// Beginning of the key, to recognise it
     key_prefix: String,
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it is refused; null = never
+    /// End of validity; null = never
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// Up to a minute late
+    /// Updated with a delay of up to a minute
     #[schema(format = DateTime)]
     last_used_at: Option<String>,
     last_used_from_ip: Option<String>,
     is_enabled: bool,
-    /// What the key may do
-    roles: Vec<RoleBody>,
-    /// The clear key; only in the answer that created it
+    roles: Vec<Role>,
+    /// The clear key; only in the answer to its creation
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
@@ -49,52 +43,41 @@ struct KeyBody {
 
 #[derive(Serialize, Clone, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Role)]
-struct RoleBody {
+struct Role {
     id: i64,
     name: &'static str,
     built_in: bool,
     #[schema(format = DateTime)]
     created: &'static str,
-    /// Keys that hold the role
+    /// Number of keys with this role
     static_member_count: i64,
 }
 
 request! {
     pub(super) struct CreateApiKeyRequest {
         /// Display name, unique ignoring case
-        #[schema(inline)]
         name: Name,
-        #[schema(inline)]
         description: Option<Text<1000>>,
         /// Role ids: an array, one, or none; 1 = Administrator, 2 = Reader
-        #[schema(inline)]
         role_ids: Option<RoleIds>,
-        /// When it stops being accepted; never if there is none
-        #[schema(inline)]
+        /// End of validity; never if absent
         expires_at: Option<Date>,
     }
-}
 
-request! {
     pub(super) struct UpdateApiKeyRequest {
         /// Display name, unique ignoring case
-        #[schema(inline)]
         name: Name,
-        #[schema(inline)]
         description: Option<Text<1000>>,
         /// Role ids: an array, one, or none; 1 = Administrator, 2 = Reader
-        #[schema(inline)]
         role_ids: Option<RoleIds>,
-        /// When it stops being accepted; never if there is none
-        #[schema(inline)]
+        /// End of validity; never if absent
         expires_at: Option<Date>,
-        /// Whether it is accepted; **not** if this is left out
+        /// Whether the key is accepted; **false** if left out
         is_enabled: Option<bool>,
     }
 }
 
-/// Ids of roles: an array, or one.
+/// Role ids: an array, or one.
 #[derive(Default)]
 pub(super) struct RoleIds(Vec<i64>);
 
@@ -116,15 +99,11 @@ impl Field for RoleIds {
     }
 }
 
-impl PartialSchema for RoleIds {
-    fn schema() -> RefOr<Schema> {
-        let id = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(2));
-        let many = ArrayBuilder::new().items(id().build()).unique_items(true);
-        Schema::from(OneOfBuilder::new().item(many).item(id())).into()
-    }
-}
-
-impl ToSchema for RoleIds {}
+schema! { RoleIds => {
+    let id = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(2));
+    let many = ArrayBuilder::new().items(id().build()).unique_items(true);
+    OneOfBuilder::new().item(many).item(id())
+}}
 
 /// Lists API keys.
 ///
@@ -132,7 +111,7 @@ impl ToSchema for RoleIds {}
 #[utoipa::path(
     get, path = "/api/v1/apikeys",
     tag = "API keys", operation_id = "listApiKeys",
-    responses((status = 200, description = "All API keys.", body = Vec<KeyBody>))
+    responses((status = 200, description = "All API keys.", body = Vec<ApiKey>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let (keys, roles) = call.app.db.read(|c| Ok((store::list(c)?, all_roles(c)?))).await?;
@@ -145,22 +124,22 @@ pub async fn list(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/apikeys/{apiKeyId}",
     tag = "API keys", operation_id = "getApiKey",
-    responses((status = 200, description = "The API key.", body = KeyBody))
+    responses((status = 200, description = "The API key.", body = ApiKey))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    let id = call.guid(0, WHAT)?;
+    let id = call.guid(0, RESOURCE)?;
     let (key, roles) = call.app.db.read(move |c| Ok((store::get(c, id)?, all_roles(c)?))).await?;
     wire::ok(&body(key, &roles))
 }
 
 /// Creates an API key.
 ///
-/// The answer holds the clear key in `key`; it is shown this once and never again.
+/// The answer holds the clear key in `key`, which is never shown again.
 #[utoipa::path(
     post, path = "/api/v1/apikeys",
     tag = "API keys", operation_id = "createApiKey",
     request_body(content = CreateApiKeyRequest),
-    responses((status = 201, description = "The created API key with its clear text.", body = KeyBody))
+    responses((status = 201, description = "The created API key with its clear text.", body = ApiKey))
 )]
 pub async fn create(mut call: Call) -> Result<Response> {
     let request: CreateApiKeyRequest = call.read().await?;
@@ -181,13 +160,14 @@ pub async fn create(mut call: Call) -> Result<Response> {
 
 /// Updates an API key.
 ///
-/// A full replacement: what is left out becomes null, no role, no end, and not enabled.
+/// Replaces all fields. An absent field becomes null; without `roleIds` the key has no role, without `isEnabled` it is
+/// disabled.
 #[utoipa::path(
     put, path = "/api/v1/apikeys/{apiKeyId}",
     tag = "API keys", operation_id = "updateApiKey",
     request_body(content = UpdateApiKeyRequest),
     responses(
-        (status = 200, description = "The updated API key.", body = KeyBody),
+        (status = 200, description = "The updated API key.", body = ApiKey),
         (status = 409, description = "It would leave no enabled, unexpired Administrator key."),
     )
 )]
@@ -200,14 +180,14 @@ pub async fn update(mut call: Call) -> Result<Response> {
         expires_at: request.expires_at.map(|date| date.0),
         is_enabled: request.is_enabled.unwrap_or_default(),
     };
-    let key = ops::update(&call.app, call.guid(0, WHAT)?, fields, call.caller()?).await?;
+    let key = ops::update(&call.app, call.guid(0, RESOURCE)?, fields, call.caller()?).await?;
     let roles = call.app.db.read(all_roles).await?;
     wire::ok(&body(key, &roles))
 }
 
 /// Deletes an API key.
 ///
-/// It is refused from the next request on.
+/// The key is refused from the next request on.
 #[utoipa::path(
     delete, path = "/api/v1/apikeys/{apiKeyId}",
     tag = "API keys", operation_id = "deleteApiKey",
@@ -217,25 +197,25 @@ pub async fn update(mut call: Call) -> Result<Response> {
     )
 )]
 pub async fn delete(call: Call) -> Result<Response> {
-    ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
+    ops::delete(&call.app, call.guid(0, RESOURCE)?, call.caller()?).await?;
     Ok(wire::no_content())
 }
 
 /// Lists roles.
 ///
-/// The roles that a key can have, by name. They cannot be changed.
+/// The built-in roles, by name.
 #[utoipa::path(
     get, path = "/api/v1/security/roles",
     tag = "API keys", operation_id = "listRoles",
-    responses((status = 200, description = "All roles.", body = Vec<RoleBody>))
+    responses((status = 200, description = "All roles.", body = Vec<Role>))
 )]
 pub async fn roles(call: Call) -> Result<Response> {
     wire::ok(&call.app.db.read(all_roles).await?)
 }
 
-fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
+fn all_roles(c: &Connection) -> Result<Vec<Role>> {
     let role = |(id, name): &(i64, &'static str)| {
-        Ok(RoleBody {
+        Ok(Role {
             id: *id,
             name,
             built_in: true,
@@ -246,8 +226,8 @@ fn all_roles(c: &Connection) -> Result<Vec<RoleBody>> {
     role::ALL.iter().map(role).collect()
 }
 
-fn body(key: ApiKey, roles: &[RoleBody]) -> KeyBody {
-    KeyBody {
+fn body(key: store::ApiKey, roles: &[Role]) -> ApiKey {
+    ApiKey {
         id: key.id,
         name: key.name,
         description: key.description,

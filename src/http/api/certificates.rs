@@ -1,4 +1,4 @@
-//! Chapter 13: certificates. What was sent is never repeated in an answer, because it may hold a private key.
+//! Chapter 13: certificates. Answers never repeat the sent text, because it may hold a private key.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,30 +13,23 @@ use warp::reply::{Reply, Response};
 use crate::domain::text::is_bidi_or_separator;
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::body::{Errors, Field};
-use crate::http::wire::choice::choice;
-use crate::http::wire::node::Node;
-use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
-use crate::http::wire::request::request;
-use crate::http::wire::text::{Name, Text};
+use crate::http::wire::{self, Column, Errors, Field, Name, Node, Page, Paging, Text, choice, paging, request};
 use crate::ops::certificates::{self as ops, CertificateChanges, NewCertificate, remaining};
 use crate::security::certificate::encoding::only_certificate;
-use crate::store::certificates::{self as store, Certificate};
+use crate::store::certificates as store;
 
-const WHAT: &str = "certificate";
-/// The longest text that a certificate is sent in.
+const RESOURCE: &str = "certificate";
+/// Characters of a certificate in base64.
 const MAX_CHARACTERS: usize = 1_048_576;
 
 choice! {
-    /// Where a certificate is kept.
+    /// Storage of a certificate.
     pub(super) struct CertificateSource: ["Uploaded", "FilePath"];
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Certificate)]
-struct CertificateBody {
+struct Certificate {
     id: Uuid,
     name: String,
     /// SHA-1 in upper-case hex
@@ -50,12 +43,12 @@ struct CertificateBody {
     #[schema(format = DateTime)]
     valid_to: String,
     source_type: CertificateSource,
-    /// Below the connector files folder
+    /// Path below the connector files folder
     file_path: Option<String>,
     is_enabled: bool,
     #[schema(format = DateTime)]
     created_at: String,
-    /// Name of the key that added it
+    /// Name of the API key that added it
     created_by: Option<String>,
     notes: Option<String>,
     is_expired: bool,
@@ -67,9 +60,7 @@ struct CertificateBody {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = CertificateValidity)]
-struct ValidityBody {
-    /// Whether there are no errors
+struct CertificateValidity {
     is_valid: bool,
     errors: Vec<String>,
     warnings: Vec<String>,
@@ -77,51 +68,36 @@ struct ValidityBody {
 
 request! {
     pub(super) struct UploadCertificateRequest {
-        /// Display name
-        #[schema(inline)]
         name: Name<255>,
         /// DER or PEM, base64-encoded as a whole
-        #[schema(inline)]
         certificate_data_base64: Encoded,
-        #[schema(inline)]
         notes: Option<Text<2000>>,
     }
-}
 
-request! {
     pub(super) struct AddCertificateFileRequest {
-        /// Display name
-        #[schema(inline)]
         name: Name<255>,
-        /// Below the connector files folder
-        #[schema(inline)]
+        /// Path below the connector files folder
         file_path: Text<4096, 1>,
-        #[schema(inline)]
         notes: Option<Text<2000>>,
     }
-}
 
-request! {
     pub(super) struct UpdateCertificateRequest {
-        /// Display name
-        #[schema(inline)]
         name: Option<Name<255>>,
-        /// An empty text clears them
-        #[schema(inline)]
+        /// An empty text clears the notes
         notes: Option<Text<2000>>,
         /// Whether it is trusted
         is_enabled: Option<bool>,
     }
 }
 
-/// The DER form of the one certificate that was sent in base64.
+/// One certificate, sent in base64, kept as DER.
 #[derive(ToSchema)]
 #[schema(value_type = String, max_length = 1048576, content_encoding = "base64")]
 pub(super) struct Encoded(Vec<u8>);
 
 impl Field for Encoded {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
-        match decoded(&String::read(sent, place, errors)?) {
+        match decode(&String::read(sent, place, errors)?) {
             Ok(der) => Some(Encoded(der)),
             Err(why) => errors.refuse(place, why),
         }
@@ -154,23 +130,23 @@ const COLUMNS: &[(&str, Column)] = &[
 #[utoipa::path(
     get, path = "/api/v1/certificates",
     tag = "Certificates", operation_id = "listCertificates",
-    params(PagingQuery),
-    responses((status = 200, description = "One page of certificates.", body = Page<CertificateBody>))
+    params(Paging),
+    responses((status = 200, description = "One page of certificates.", body = Page<Certificate>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = PagingQuery::read(&call.query)?.into();
+    let paging = Paging::read(&call.query)?;
     let certificates = call.app.db.read(store::list).await?;
     let now = OffsetDateTime::now_utc();
-    wire::ok(&paging::page(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
+    wire::ok(&paging::from_list(certificates.into_iter().map(|c| body(c, now)), COLUMNS, "name", &paging)?)
 }
 
 /// Lists enabled certificates.
 ///
-/// All that are enabled, by name.
+/// All of them, by name.
 #[utoipa::path(
     get, path = "/api/v1/certificates/enabled",
     tag = "Certificates", operation_id = "listEnabledCertificates",
-    responses((status = 200, description = "All enabled certificates.", body = Vec<CertificateBody>))
+    responses((status = 200, description = "All enabled certificates.", body = Vec<Certificate>))
 )]
 pub async fn enabled(call: Call) -> Result<Response> {
     let mut certificates = call.app.db.read(store::list).await?;
@@ -184,43 +160,43 @@ pub async fn enabled(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/certificates/{certificateId}",
     tag = "Certificates", operation_id = "getCertificate",
-    responses((status = 200, description = "The certificate.", body = CertificateBody))
+    responses((status = 200, description = "The certificate.", body = Certificate))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    let id = call.guid(0, WHAT)?;
+    let id = call.guid(0, RESOURCE)?;
     wire::ok(&body(call.app.db.read_few(move |c| store::get(c, id)).await?, OffsetDateTime::now_utc()))
 }
 
 /// Adds a certificate.
 ///
-/// Sent in the body, DER or PEM, base64-encoded as a whole file. Enabled and valid, it is trusted for LDAPS and StartTLS
-/// from the next connection on.
+/// DER or PEM in the body, base64-encoded as a whole file. The certificate is enabled, and while it is valid trusted
+/// for LDAPS and StartTLS from the next connection on.
 #[utoipa::path(
     post, path = "/api/v1/certificates/upload",
     tag = "Certificates", operation_id = "uploadCertificate",
     request_body(content = UploadCertificateRequest),
-    responses((status = 201, description = "The added certificate.", body = CertificateBody))
+    responses((status = 201, description = "The added certificate.", body = Certificate))
 )]
 pub async fn upload(mut call: Call) -> Result<Response> {
     let request: UploadCertificateRequest = call.read().await?;
     let UploadCertificateRequest { name, certificate_data_base64: Encoded(der), notes } = request;
     let new = NewCertificate { name: name.0, notes: notes.map(|text| text.0), der, file_path: None };
-    added(&call, new).await
+    add(&call, new).await
 }
 
 /// Adds a certificate from a file.
 ///
-/// From the connector files folder. The file is read again at each connection and must still hold the same certificate.
+/// The file in the connector files folder is read at each connection and must still hold the same certificate.
 #[utoipa::path(
     post, path = "/api/v1/certificates/file",
     tag = "Certificates", operation_id = "addCertificateFile",
     request_body(content = AddCertificateFileRequest),
-    responses((status = 201, description = "The added certificate.", body = CertificateBody))
+    responses((status = 201, description = "The added certificate.", body = Certificate))
 )]
 pub async fn from_file(mut call: Call) -> Result<Response> {
     let AddCertificateFileRequest { name, file_path: Text(path), notes } = call.read().await?;
     let der = ops::read_file(&call.app, &path).await.map_err(|why| Error::field("filePath", why))?;
-    added(&call, NewCertificate { name: name.0, notes: notes.map(|text| text.0), der, file_path: Some(path) }).await
+    add(&call, NewCertificate { name: name.0, notes: notes.map(|text| text.0), der, file_path: Some(path) }).await
 }
 
 /// Updates a certificate.
@@ -235,7 +211,7 @@ pub async fn from_file(mut call: Call) -> Result<Response> {
 pub async fn update(mut call: Call) -> Result<Response> {
     let UpdateCertificateRequest { name, notes, is_enabled } = call.read().await?;
     let changes = CertificateChanges { name: name.map(|name| name.0), notes: notes.map(|text| text.0), is_enabled };
-    ops::update(&call.app, call.guid(0, WHAT)?, changes, call.caller()?).await?;
+    ops::update(&call.app, call.guid(0, RESOURCE)?, changes, call.caller()?).await?;
     Ok(wire::no_content())
 }
 
@@ -248,26 +224,26 @@ pub async fn update(mut call: Call) -> Result<Response> {
     responses((status = 204, description = "Deleted."))
 )]
 pub async fn delete(call: Call) -> Result<Response> {
-    ops::delete(&call.app, call.guid(0, WHAT)?, call.caller()?).await?;
+    ops::delete(&call.app, call.guid(0, RESOURCE)?, call.caller()?).await?;
     Ok(wire::no_content())
 }
 
 /// Validates a certificate.
 ///
-/// What is wrong with it now, and what soon will be.
+/// Checks whether it is expired, expires soon or cannot be used.
 #[utoipa::path(
     get, path = "/api/v1/certificates/{certificateId}/validate",
     tag = "Certificates", operation_id = "validateCertificate",
-    responses((status = 200, description = "Errors and warnings.", body = ValidityBody))
+    responses((status = 200, description = "Errors and warnings.", body = CertificateValidity))
 )]
 pub async fn validate(call: Call) -> Result<Response> {
-    let ops::Validity { errors, warnings } = ops::validate(&call.app, call.guid(0, WHAT)?).await?;
-    wire::ok(&ValidityBody { is_valid: errors.is_empty(), errors, warnings })
+    let ops::Validity { errors, warnings } = ops::validate(&call.app, call.guid(0, RESOURCE)?).await?;
+    wire::ok(&CertificateValidity { is_valid: errors.is_empty(), errors, warnings })
 }
 
 /// Downloads a certificate.
 ///
-/// In DER. Those that are kept in files are answered with 404.
+/// In DER. A certificate from a file is answered with 404.
 #[utoipa::path(
     get, path = "/api/v1/certificates/{certificateId}/download",
     tag = "Certificates", operation_id = "downloadCertificate",
@@ -277,7 +253,7 @@ pub async fn validate(call: Call) -> Result<Response> {
     ))
 )]
 pub async fn download(call: Call) -> Result<Response> {
-    let (certificate, der) = ops::download(&call.app, call.guid(0, WHAT)?).await?;
+    let (certificate, der) = ops::download(&call.app, call.guid(0, RESOURCE)?).await?;
     let mut response = der.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-x509-ca-cert"));
@@ -287,15 +263,15 @@ pub async fn download(call: Call) -> Result<Response> {
     Ok(response)
 }
 
-async fn added(call: &Call, new: NewCertificate) -> Result<Response> {
+async fn add(call: &Call, new: NewCertificate) -> Result<Response> {
     let certificate = ops::add(&call.app, new, call.caller()?).await?;
     let location = format!("/api/v1/certificates/{}", certificate.id);
     Ok(wire::created(wire::ok(&body(certificate, OffsetDateTime::now_utc()))?, &location))
 }
 
-fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
+fn body(c: store::Certificate, now: OffsetDateTime) -> Certificate {
     let left = remaining(c.valid_to, now);
-    CertificateBody {
+    Certificate {
         id: c.id,
         name: c.name,
         thumbprint: c.thumbprint,
@@ -316,31 +292,29 @@ fn body(c: Certificate, now: OffsetDateTime) -> CertificateBody {
     }
 }
 
-/// The DER form of the one certificate in a text as it was sent.
-fn decoded(text: &str) -> Result<Vec<u8>, String> {
+fn decode(text: &str) -> Result<Vec<u8>, String> {
     if text.chars().count() > MAX_CHARACTERS {
         return Err(format!("Must be at most {MAX_CHARACTERS} characters."));
     }
     if text.trim_start().starts_with("-----BEGIN ") {
-        return Err("Is not base64: a PEM file must be base64-encoded as a whole, as any other.".to_owned());
+        return Err("Is not base64: a PEM file must be base64-encoded as a whole.".to_owned());
     }
     let packed: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(packed).map_err(|_| "Is not valid base64.".to_owned())?;
     only_certificate(&bytes)
 }
 
-/// What may stand in RFC 5987 values as it is.
+/// Characters that RFC 5987 values need not encode.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// A Content-Disposition that names the file after the certificate (RFC 6266): in ASCII for all, and once more as it
-/// is written if that is something else.
+/// Content-Disposition with a file name (RFC 6266): in ASCII, and in UTF-8 if that differs.
 fn attachment(name: &str) -> String {
     let safe = |c: char| {
         let hostile = c.is_control() || "/\\:*?\"<>|%".contains(c);
-        // Marks that are not seen, in the name of a file too.
-        let unseen =
+        // Invisible characters could disguise the file name.
+        let invisible =
             is_bidi_or_separator(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if hostile || unseen { '_' } else { c }
+        if hostile || invisible { '_' } else { c }
     };
     let mut file: String = name.chars().map(safe).collect();
     if file.starts_with('.') {
@@ -359,7 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_named_after_its_certificate_and_nothing_else() {
+    fn the_file_name_is_safe() {
         for (name, wanted) in [
             ("Corporate CA", "attachment; filename=\"Corporate CA.cer\""),
             ("a/../b\\c\"d\r\nX: y%41", "attachment; filename=\"a_.._b_c_d__X_ y_41.cer\""),
@@ -373,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base64_is_told_from_what_is_no_certificate() {
+    fn invalid_base64_and_invalid_certificates_have_their_own_errors() {
         let too_long = "A".repeat(MAX_CHARACTERS + 1);
         for (text, why) in [
             ("", "Must hold exactly one certificate"),
@@ -384,8 +358,8 @@ mod tests {
             ("-----BEGIN CERTIFICATE-----\nMAA=\n", "Is not base64: a PEM file"),
             (too_long.as_str(), "Must be at most 1048576 characters."),
         ] {
-            let told = decoded(text).expect_err("refused");
-            assert!(told.starts_with(why), "{told}");
+            let error = decode(text).expect_err("refused");
+            assert!(error.starts_with(why), "{error}");
         }
     }
 }

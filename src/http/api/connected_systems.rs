@@ -1,4 +1,4 @@
-//! Chapter 3: connected systems. A secret's value is in no answer; whether one is stored is.
+//! Chapter 3: connected systems. Answers say whether a secret is stored, never its value.
 
 use std::collections::BTreeMap;
 
@@ -8,73 +8,62 @@ use uuid::Uuid;
 use warp::reply::Response;
 
 use super::activities::{ActivityOperation, ActivityStatus};
-use super::setting_values::{SettingBody, SettingValueRequest, SettingValues, as_object, settings_of};
+use super::setting_values::{SettingValue, SettingValueRequest, SettingValues, as_object, settings_of};
 use super::type_list::{ObjectType, object_types};
 use crate::connectors::definitions;
 use crate::domain::connected_system::Fields;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::paging::{self, Kind as Column, Page, PagingQuery};
-use crate::http::wire::request::{Integer, SettingId, request};
-use crate::http::wire::text::{Name, Text, Trimmed};
+use crate::http::wire::{self, Column, Integer, Name, Page, Paging, SettingId, Text, Trimmed, choice, paging, request};
 use crate::ops::connected_systems::{self as ops, Detail, Update};
 use crate::ops::run::import_schema;
-use crate::store::activities::list::LastRun;
+use crate::store::activities::list::LastRun as StoredRun;
 
-pub const WHAT: &str = "connected system";
+pub const RESOURCE: &str = "connected system";
 
 choice! {
-    /// `Deleting` is reserved.
+    /// Status of a connected system; `Deleting` is reserved.
     pub(super) struct SystemStatus: ["Active", "Deleting"];
 }
 
-/// A connected system.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ConnectedSystem {
-    /// Unique identifier
     id: i64,
-    /// Display name
     name: String,
     description: Option<String>,
-    /// UTC timestamp of its creation
     #[schema(format = DateTime)]
     created: String,
-    /// Last accepted update, schema import or applied hierarchy import
+    /// Time of the last update, schema import or applied hierarchy import
     #[schema(format = DateTime)]
     last_updated: Option<String>,
     status: SystemStatus,
-    /// Whether the connector has validated the settings as they are; false until the next import after each change
+    /// Whether the connector has validated the current settings; false after each change until the next import
     setting_values_valid: bool,
-    /// What an import would refuse before it connects, keyed by setting ID; null when nothing
+    /// Errors that stop an import before it connects, keyed by setting ID; null if there are none
     #[schema(value_type = Option<BTreeMap<SettingId, String>>)]
     setting_values_errors: Option<BTreeMap<i64, String>>,
-    /// The newest import; null before the first, and once the history no longer holds it
-    last_run: Option<RunBody>,
-    /// The connector definition
-    connector: ConnectorBody,
+    /// The newest import; null before the first, and once its activity is deleted
+    last_run: Option<LastRun>,
+    connector: ConnectorReference,
     /// Object types with their attributes; empty until the first schema import
     object_types: Vec<ObjectType>,
     /// Objects in the connector space
     object_count: usize,
-    /// Exports that are waiting
     pending_export_count: usize,
     /// Maximum concurrent export batches; null = sequential
     #[schema(minimum = 1, maximum = 16)]
     max_export_parallelism: Option<i64>,
     /// Current setting values, keyed by setting ID
     #[serde(serialize_with = "as_object")]
-    #[schema(value_type = BTreeMap<SettingId, SettingBody>)]
-    setting_values: Vec<(i64, SettingBody)>,
+    #[schema(value_type = BTreeMap<SettingId, SettingValue>)]
+    setting_values: Vec<(i64, SettingValue)>,
 }
 
 /// An import of hierarchy or schema.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = LastRun)]
-struct RunBody {
+struct LastRun {
     activity_id: Uuid,
     operation: ActivityOperation,
     status: ActivityStatus,
@@ -83,9 +72,9 @@ struct RunBody {
     ended: Option<String>,
 }
 
-impl From<LastRun> for RunBody {
-    fn from(run: LastRun) -> Self {
-        RunBody {
+impl From<StoredRun> for LastRun {
+    fn from(run: StoredRun) -> Self {
+        LastRun {
             activity_id: run.activity,
             operation: run.operation.into(),
             status: run.status.into(),
@@ -95,16 +84,14 @@ impl From<LastRun> for RunBody {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = ConnectorReference)]
-struct ConnectorBody {
+struct ConnectorReference {
     id: i64,
     name: &'static str,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectedSystemListItem)]
-struct ListItem {
+struct ConnectedSystemListItem {
     id: i64,
     name: String,
     description: Option<String>,
@@ -119,37 +106,25 @@ struct ListItem {
     connector_name: &'static str,
     /// ID of the connector definition
     connector_id: i64,
-    /// The newest import; null before the first, and once the history no longer holds it
-    last_run: Option<RunBody>,
+    /// The newest import; null before the first, and once its activity is deleted
+    last_run: Option<LastRun>,
 }
 
 request! {
     pub(super) struct CreateConnectedSystemRequest {
-        /// Display name for the connected system
-        #[schema(inline)]
         name: Name,
-        /// Optional description
-        #[schema(inline)]
         description: Option<Trimmed<1000>>,
-        /// ID of the connector type to use; `GET connector-definitions` lists them
-        #[schema(inline)]
+        /// ID of the connector definition
         connector_definition_id: Integer,
     }
-}
 
-request! {
     pub(super) struct UpdateConnectedSystemRequest {
-        /// Display name
-        #[schema(inline)]
         name: Option<Name>,
-        /// Description
-        #[schema(inline)]
         description: Option<Text<1000>>,
         /// Connector-specific settings, keyed by setting ID; at most 1000
         #[schema(value_type = Option<BTreeMap<SettingId, SettingValueRequest>>)]
         setting_values: Option<SettingValues>,
         /// Maximum concurrent export batches
-        #[schema(inline)]
         max_export_parallelism: Option<Integer<1, 16>>,
     }
 }
@@ -173,33 +148,34 @@ const COLUMNS: &[(&str, Column)] = &[
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connected-systems",
     tag = "Connected systems", operation_id = "listConnectedSystems",
-    params(PagingQuery),
-    responses((status = 200, description = "One page of connected systems.", body = Page<ListItem>))
+    params(Paging),
+    responses((status = 200, description = "One page of connected systems.", body = Page<ConnectedSystemListItem>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
-    let paging = PagingQuery::read(&call.query)?.into();
+    let paging = Paging::read(&call.query)?;
     let systems = ops::list(&call.app.db).await?;
-    let items = systems.into_iter().map(|ops::Listed { system: s, selected_types, last_run }| ListItem {
-        id: s.id,
-        name: s.name,
-        description: s.description,
-        created: wire::date(s.created),
-        status: s.status.into(),
-        // Objects and exports come with later chapters; until then there are none.
-        object_count: 0,
-        pending_export_objects_count: 0,
-        connectors_count: selected_types,
-        connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
-        connector_id: s.connector_id,
-        last_run: last_run.map(RunBody::from),
-    });
-    wire::ok(&paging::page(items, COLUMNS, "name", &paging)?)
+    let items =
+        systems.into_iter().map(|ops::Listed { system: s, selected_types, last_run }| ConnectedSystemListItem {
+            id: s.id,
+            name: s.name,
+            description: s.description,
+            created: wire::date(s.created),
+            status: s.status.into(),
+            // This version has no objects and exports.
+            object_count: 0,
+            pending_export_objects_count: 0,
+            connectors_count: selected_types,
+            connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
+            connector_id: s.connector_id,
+            last_run: last_run.map(LastRun::from),
+        });
+    wire::ok(&paging::from_list(items, COLUMNS, "name", &paging)?)
 }
 
 /// Creates a connected system.
 ///
-/// It comes with the default setting values of its connector and opens no connection. Typically it is updated next
-/// with the settings that the connector needs, then its hierarchy and schema are imported.
+/// With the default settings of its connector; no connection is opened. Next, update it with the settings that the
+/// connector needs, then import hierarchy and schema.
 #[utoipa::path(
     post, path = "/api/v1/synchronisation/connected-systems",
     tag = "Connected systems", operation_id = "createConnectedSystem",
@@ -219,15 +195,15 @@ pub async fn create(mut call: Call) -> Result<Response> {
 
 /// Retrieves a connected system.
 ///
-/// With its current setting values and all object types with their attributes. A secret is never shown; `isSet` says
-/// whether one is stored.
+/// With its setting values and all object types with their attributes. A secret is never shown; `isSet` says whether
+/// one is stored.
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
     tag = "Connected systems", operation_id = "getConnectedSystem",
     responses((status = 200, description = "The connected system.", body = ConnectedSystem))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    let (app, id) = (&call.app, call.id(0, WHAT)?);
+    let (app, id) = (&call.app, call.id(0, RESOURCE)?);
     if let Some(detail) = ops::get_without_schema(app, id).await? {
         return wire::ok(&ConnectedSystem::new(detail));
     }
@@ -238,10 +214,9 @@ pub async fn get(call: Call) -> Result<Response> {
 
 /// Updates a connected system.
 ///
-/// All fields are optional; only include the fields you want to change. Setting values are a dictionary keyed by setting
-/// ID; settings not named keep their value. Every update that carries `settingValues` resets `settingValuesValid` until
-/// the connector validates the new configuration at the next import. Changing host, port, TLS or username makes a stored
-/// password unusable until it is sent again.
+/// Changes only the fields that are sent. Setting values are a dictionary keyed by setting ID; settings not named keep
+/// their value. An update with `settingValues` resets `settingValuesValid` until the next import validates the settings.
+/// A change of host, port, TLS or username makes a stored password unusable until it is sent again.
 #[utoipa::path(
     put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
     tag = "Connected systems", operation_id = "updateConnectedSystem",
@@ -259,7 +234,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
         }
     };
     let update = Update { fields, settings, faults: errors.into_faults() };
-    let (app, id) = (&call.app, call.id(0, WHAT)?);
+    let (app, id) = (&call.app, call.id(0, RESOURCE)?);
     let mut detail = ops::update(app, id, update, call.caller()?).await?;
     let permit = wire::free_permit(&app.large_answers);
     detail.types = ops::types(&app.db, id).await?;
@@ -268,23 +243,20 @@ pub async fn update(mut call: Call) -> Result<Response> {
 
 /// Imports the schema.
 ///
-/// Connects to the external identity store, or reads the file, and discovers object types and attributes. What is new
-/// comes unselected; what is gone is deleted unless it is selected or used; choices stay.
+/// Connects to the directory, or reads the file, and discovers object types and attributes. New ones are unselected;
+/// missing ones are deleted unless they are selected or used; selections are kept.
 #[utoipa::path(
     post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/import-schema",
     tag = "Imports", operation_id = "importSchema",
     responses(
         (status = 200, description = "The connected system with its object types.", body = ConnectedSystem),
-        (status = 400, description = "Connector settings are invalid, or the store refused them."),
+        (status = 400, description = "Connector settings are invalid, or the connected system refused them."),
         (status = 409, description = "An import or preview is already running on the system."),
-        (
-            status = 500,
-            description = "Connection to the external store failed; the message says at which stage and why."
-        ),
+        (status = 500, description = "Connection to the system failed; the message says at which stage and why."),
     )
 )]
 pub async fn import_schema(call: Call) -> Result<Response> {
-    let (app, id) = (&call.app, call.id(0, WHAT)?);
+    let (app, id) = (&call.app, call.id(0, RESOURCE)?);
     import_schema::run(app, id, call.caller()?).await?;
     let permit = wire::free_permit(&app.large_answers);
     let detail = ops::get(app, id).await?;
@@ -304,8 +276,8 @@ impl ConnectedSystem {
             status: system.status.into(),
             setting_values_valid: system.setting_values_valid,
             setting_values_errors: (!errors.is_empty()).then(|| errors.into_map()),
-            last_run: last_run.map(RunBody::from),
-            connector: ConnectorBody { id: system.connector_id, name: connector.map_or("", |d| d.name) },
+            last_run: last_run.map(LastRun::from),
+            connector: ConnectorReference { id: system.connector_id, name: connector.map_or("", |d| d.name) },
             object_types: object_types(types),
             object_count: 0,
             pending_export_count: 0,

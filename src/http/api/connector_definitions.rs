@@ -1,4 +1,4 @@
-//! Chapter 8: connector definitions. Built in and read-only.
+//! Chapter 8: connector definitions, built in and read-only.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,30 +9,25 @@ use crate::connectors::definitions::{self, Definition};
 use crate::domain::setting::{Category, Kind, Preset, Setting};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
+use crate::http::wire::{self, choice};
 use crate::store::connected_systems;
 
-const WHAT: &str = "connector definition";
+const RESOURCE: &str = "connector definition";
 
 choice! {
-    /// Who made or changed something built in.
+    /// Type of the creator or editor.
     pub(super) struct OriginType: ["NotSet", "User", "ApiKey", "System"];
-}
 
-choice! {
-    /// Where a connector setting is shown; the last two are reserved.
+    /// Group of connector settings; the last two are reserved.
     pub(super) struct SettingCategory: Category::ALL.iter().map(|group| group.name()).chain(["Capabilities", "Schema"]);
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectorDefinitionHeader)]
-struct Header {
+struct ConnectorDefinitionHeader {
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
-    /// Whether it is part of the product
     built_in: bool,
     #[schema(format = DateTime)]
     created: &'static str,
@@ -44,10 +39,9 @@ struct Header {
     in_use: bool,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectorDefinition)]
-struct Full {
+struct ConnectorDefinition {
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
@@ -65,8 +59,8 @@ struct Full {
     last_updated_by_name: Option<&'static str>,
     #[schema(value_type = Vec<Value>)]
     files: [(); 0],
-    /// In the order of their IDs
-    settings: Vec<SettingBody>,
+    /// Sorted by ID
+    settings: Vec<ConnectorSetting>,
     #[schema(value_type = Option<Vec<Value>>)]
     connected_systems: Option<()>,
     supports_full_import: bool,
@@ -83,11 +77,10 @@ struct Full {
     supports_file_paths: bool,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectorSetting)]
-struct SettingBody {
-    /// What setting values are keyed by
+struct ConnectorSetting {
+    /// Key in setting values
     id: i64,
     name: &'static str,
     description: Option<&'static str>,
@@ -96,10 +89,10 @@ struct SettingBody {
     default_checkbox_value: Option<bool>,
     default_string_value: Option<&'static str>,
     default_int_value: Option<i64>,
-    /// What can be chosen, of a DropDown
+    /// Allowed values of a DropDown
     #[schema(value_type = Option<Vec<String>>)]
     drop_down_values: Option<&'static [&'static str]>,
-    /// Whether imports need it
+    /// Whether an import needs a value
     required: bool,
     #[schema(value_type = Option<Vec<Value>>)]
     values: Option<()>,
@@ -107,26 +100,24 @@ struct SettingBody {
 
 /// Lists connector definitions.
 ///
-/// The connectors that a system can be created with, by name.
+/// The connectors that a connected system can use, by name.
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connector-definitions",
     tag = "Connector definitions", operation_id = "listConnectorDefinitions",
-    responses((status = 200, description = "All connector definitions.", body = Vec<Header>))
+    responses((status = 200, description = "All connector definitions.", body = Vec<ConnectorDefinitionHeader>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let in_use = call.app.db.read(connected_systems::connectors_in_use).await?;
-    let headers: Vec<Header> = definitions::ALL
+    let headers: Vec<ConnectorDefinitionHeader> = definitions::ALL
         .iter()
-        .map(|d| Header {
+        .map(|d| ConnectorDefinitionHeader {
             id: d.id,
             name: d.name,
             description: Some(d.description),
             built_in: true,
             created: wire::BUILT_IN_SINCE,
-            last_updated: None,
-            files: 0,
-            versions: "",
             in_use: in_use.contains(&d.id),
+            ..ConnectorDefinitionHeader::default()
         })
         .collect();
     wire::ok(&headers)
@@ -134,49 +125,41 @@ pub async fn list(call: Call) -> Result<Response> {
 
 /// Retrieves a connector definition.
 ///
-/// With its settings: their ids, kinds, defaults and allowed values.
+/// With the ids, types, defaults and allowed values of its settings.
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connector-definitions/{connectorDefinitionId}",
     tag = "Connector definitions", operation_id = "getConnectorDefinition",
-    responses((status = 200, description = "The connector definition.", body = Full))
+    responses((status = 200, description = "The connector definition.", body = ConnectorDefinition))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    let id = call.id(0, WHAT)?;
-    wire::ok(&full(definitions::by_id(id).ok_or_else(|| Error::not_found(WHAT, id))?))
+    let id = call.id(0, RESOURCE)?;
+    wire::ok(&full(definitions::by_id(id).ok_or_else(|| Error::not_found(RESOURCE, id))?))
 }
 
 /// Retrieves a connector definition by name.
 ///
-/// The name is taken letter by letter.
+/// The name must match exactly.
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connector-definitions/by-name/{name}",
     tag = "Connector definitions", operation_id = "getConnectorDefinitionByName",
-    responses((status = 200, description = "The connector definition.", body = Full))
+    responses((status = 200, description = "The connector definition.", body = ConnectorDefinition))
 )]
 pub async fn by_name(call: Call) -> Result<Response> {
     let found = definitions::by_name(call.parameter(0));
-    wire::ok(&full(found.ok_or_else(|| Error::not_found(WHAT, "of that name"))?))
+    wire::ok(&full(found.ok_or_else(|| Error::not_found(RESOURCE, "of that name"))?))
 }
 
-fn full(d: &'static Definition) -> Full {
+fn full(d: &'static Definition) -> ConnectorDefinition {
     let c = d.capabilities;
-    Full {
+    ConnectorDefinition {
         id: d.id,
         name: d.name,
         description: Some(d.description),
-        url: None,
         built_in: true,
         created: wire::BUILT_IN_SINCE,
         created_by_type: "System".into(),
-        created_by_id: None,
-        created_by_name: None,
-        last_updated: None,
         last_updated_by_type: "NotSet".into(),
-        last_updated_by_id: None,
-        last_updated_by_name: None,
-        files: [],
         settings: d.settings.iter().map(setting).collect(),
-        connected_systems: None,
         supports_full_import: c.full_import,
         supports_delta_import: c.delta_import,
         supports_export: c.export,
@@ -189,22 +172,20 @@ fn full(d: &'static Definition) -> Full {
         supports_parallel_export: c.parallel_export,
         supports_paging: c.paging,
         supports_file_paths: c.file_paths,
+        ..ConnectorDefinition::default()
     }
 }
 
-fn setting(s: &'static Setting) -> SettingBody {
-    let mut body = SettingBody {
+fn setting(s: &'static Setting) -> ConnectorSetting {
+    let mut body = ConnectorSetting {
         id: s.id,
         name: s.name,
         description: Some(s.description),
         category: s.category.name().into(),
         r#type: s.kind.name().into(),
-        default_checkbox_value: None,
-        default_string_value: None,
-        default_int_value: None,
         drop_down_values: (s.kind == Kind::DropDown).then_some(s.choices),
         required: s.required,
-        values: None,
+        ..ConnectorSetting::default()
     };
     match s.preset {
         Preset::Unset => {}

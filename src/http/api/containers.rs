@@ -1,41 +1,35 @@
-//! Chapter 5: containers by name, and their selection: exactly the row that is named, no cascade.
+//! Chapter 5: search and selection of containers. Selecting one changes no other.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::connected_systems::WHAT;
+use super::connected_systems::RESOURCE;
 use super::partitions::SelectRequest;
 use super::tree::{Container, Subtree};
 use crate::domain::dn::Dn;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::paging::{self, Page, Paging, PagingQuery, SortDirection};
-use crate::http::wire::request::{Dictionary, DictionaryKey, Keyed, key, query, request};
-use crate::http::wire::text::{Flag, Text};
+use crate::http::wire::{
+    self, Dictionary, DictionaryKey, Flag, Keyed, Page, Paging, SortDirection, Text, key, paging, query, request,
+};
 use crate::ops::partitions::{self as ops, Named};
 use crate::store::container_list::{Found, Search, Sort};
-use crate::store::page;
 
 query! {
     struct ContainerQuery {
         /// Page number from 1; below 1 becomes 1.
-        #[param(inline)]
         page: Option<i64>,
         /// Items of a page, 25 unless given; below 1 becomes 25, above 100 becomes 100.
-        #[param(inline)]
         page_size: Option<i64>,
         /// `name`, `externalId` or `id`, ignoring case; anything else means `name`.
-        #[param(inline)]
         sort_by: Option<Text<100>>,
         /// `asc` unless given.
+        #[param(value_type = Option<SortDirection>)]
         sort_direction: Option<SortDirection>,
-        /// Text looked for in name and description, ignoring case; in the DN too if it holds `=`.
-        #[param(inline)]
+        /// Text searched in name and description, ignoring case; in the DN too if it contains `=`.
         search: Option<Text<500>>,
-        /// Only those that are selected, or only those that are not.
-        #[param(inline)]
+        /// Only selected containers, or only unselected ones.
         selected: Option<Flag>,
     }
 }
@@ -43,23 +37,18 @@ query! {
 /// A container without its children.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ContainerListItem)]
-struct ListItem {
+struct ContainerListItem {
     id: i64,
-    /// Container name
     name: String,
     /// External identifier (e.g. distinguished name)
     external_id: String,
     description: Option<String>,
-    /// Whether this container is hidden by the connector
+    /// Whether the connector hides it
     hidden: bool,
-    /// Whether this container is included in synchronisation scope
     selected: bool,
-    /// Parent partition ID
     partition_id: i64,
-    /// Parent connected system ID
     connected_system_id: i64,
-    /// Names from below the partition to the container itself
+    /// Names from the partition down to the container
     path: Vec<String>,
 }
 
@@ -70,29 +59,16 @@ struct ListItem {
     get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers",
     tag = "Partitions and containers", operation_id = "listContainers",
     params(ContainerQuery),
-    responses((status = 200, description = "One page of containers.", body = Page<ListItem>))
+    responses((status = 200, description = "One page of containers.", body = Page<ContainerListItem>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let ContainerQuery { page, page_size, sort_by, sort_direction, search: text, selected } =
         ContainerQuery::read(&call.query)?;
-    let paging = Paging::from(PagingQuery { page, page_size, sort_by, sort_direction, filter: None });
-    let system = call.id(0, WHAT)?;
-    let search = Search {
-        selected: selected.map(|flag| flag.0),
-        page: page::Page {
-            sort: match paging.sort_by().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "externalid" => Sort::Dn,
-                "id" => Sort::Id,
-                _ => Sort::Name,
-            },
-            descending: paging.descending(),
-            filter: text.map(|text| text.0).filter(|text| !text.is_empty()),
-            offset: paging.skip() as u64,
-            limit: paging.size() as u64,
-        },
-    };
+    let paging = Paging { page, page_size, sort_by, sort_direction, filter: None };
+    let system = call.id(0, RESOURCE)?;
+    let search = Search { selected: selected.map(|flag| flag.0), page: paging.in_store(sort, text) };
     let found = ops::find_containers(&call.app, system, search).await?;
-    let item = |Found { node, path }| ListItem {
+    let item = |Found { node, path }| ContainerListItem {
         id: node.id,
         name: node.name.into(),
         external_id: node.external_id.into(),
@@ -103,13 +79,20 @@ pub async fn list(call: Call) -> Result<Response> {
         connected_system_id: system,
         path,
     };
-    let total = usize::try_from(found.total).unwrap_or(usize::MAX);
-    wire::ok(&paging::of(found.items.into_iter().map(item), total, &paging)?)
+    wire::ok(&paging::from_store(found, item, &paging)?)
+}
+
+fn sort(by: &str) -> Sort {
+    match by {
+        "externalid" => Sort::Dn,
+        "id" => Sort::Id,
+        _ => Sort::Name,
+    }
 }
 
 /// Updates a container.
 ///
-/// Its selection; exactly this row is set, nothing cascades.
+/// Sets its selection; those of its children do not change.
 #[utoipa::path(
     put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/{containerId}",
     tag = "Partitions and containers", operation_id = "updateContainer",
@@ -118,7 +101,7 @@ pub async fn list(call: Call) -> Result<Response> {
 )]
 pub async fn update_container(mut call: Call) -> Result<Response> {
     let SelectRequest { selected } = call.read().await?;
-    let (system, id) = (call.id(0, WHAT)?, call.id(1, "container")?);
+    let (system, id) = (call.id(0, RESOURCE)?, call.id(1, "container")?);
     let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
     wire::stream(wire::free_permit(&call.app.large_answers), move || Subtree::new(nodes, id, system)).await
 }
@@ -136,14 +119,14 @@ impl DictionaryKey for Named {
     }
 }
 
-/// The id of a container or its DN, as the key of a dictionary.
+/// Schema of the id or DN of a container as the key of a dictionary.
 #[derive(PartialEq, Eq, PartialOrd, Ord, ToSchema)]
 #[schema(value_type = String, pattern = "^((0|-?[1-9][0-9]{0,17})|[^=]*=.*)$")]
 pub(super) struct ContainerKey(String);
 
 request! {
     pub(super) struct BulkUpdateContainersRequest {
-        /// What to change, keyed by container ID or DN
+        /// Changes keyed by container ID or DN
         #[schema(value_type = BTreeMap<ContainerKey, SelectRequest>)]
         containers: Dictionary<SelectRequest, Named>,
     }
@@ -151,21 +134,19 @@ request! {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = BulkContainersResult)]
-struct BulkBody {
+struct BulkContainersResult {
     /// The activity that records it
     #[schema(value_type = Uuid)]
     activity_id: String,
     updated_count: usize,
-    /// What was not updated; null when nothing failed
-    errors: Option<Vec<BulkError>>,
+    /// Containers that were not updated; null if there are none
+    errors: Option<Vec<BulkContainerError>>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = BulkContainerError)]
-struct BulkError {
-    /// Null where a DN names no container
+struct BulkContainerError {
+    /// Null if a DN matches no container
     container_id: Option<i64>,
     error_message: String,
 }
@@ -177,14 +158,14 @@ struct BulkError {
     post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/bulk-update",
     tag = "Partitions and containers", operation_id = "bulkUpdateContainers",
     request_body(content = BulkUpdateContainersRequest),
-    responses((status = 200, description = "How many were updated, and which were not.", body = BulkBody))
+    responses((status = 200, description = "How many were updated, and which were not.", body = BulkContainersResult))
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let BulkUpdateContainersRequest { containers } = call.read().await?;
-    let wanted = containers.0.into_iter().map(|(key, request)| (key, request.selected)).collect();
-    let bulk = ops::select_many(&call.app, call.id(0, WHAT)?, wanted, call.caller()?).await?;
-    let error = |(container_id, error_message)| BulkError { container_id, error_message };
-    wire::ok(&BulkBody {
+    let selections = containers.0.into_iter().map(|(key, request)| (key, request.selected)).collect();
+    let bulk = ops::select_many(&call.app, call.id(0, RESOURCE)?, selections, call.caller()?).await?;
+    let error = |(container_id, error_message)| BulkContainerError { container_id, error_message };
+    wire::ok(&BulkContainersResult {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated,
         errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),

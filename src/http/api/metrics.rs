@@ -1,6 +1,4 @@
-//! `/metrics` for Prometheus: on the API's own port with a key, and without one on a port of its own.
-//!
-//! Everything else of the API takes a key in `X-Api-Key` only; scrapers can send it as a bearer token alone.
+//! `/metrics` for Prometheus: with a key on the port of the API, without one on a port of its own.
 
 use warp::http::{HeaderValue, header};
 use warp::reply::{Reply, Response};
@@ -9,14 +7,13 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::ops::monitoring;
 
-/// Tells figures for monitoring.
+/// Retrieves metrics.
 ///
-/// In Prometheus' text format. Here, and only here, the key may also come as `Authorization: Bearer`, which is what
-/// scrapers send.
+/// In the text format of Prometheus. Only here the key may also be sent as `Authorization: Bearer`, as scrapers do.
 #[utoipa::path(
     get, path = "/metrics",
     tag = "System", operation_id = "metrics",
-    responses((status = 200, description = "The figures.", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))
 )]
 pub async fn show(call: Call) -> Result<Response> {
     let figures = monitoring::figures(&call.app).await;

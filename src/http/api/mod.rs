@@ -1,4 +1,4 @@
-//! The handlers, one file per chapter of the contract. A handler decodes, calls one function, encodes.
+//! Handlers, one file per chapter of the contract. A handler decodes, calls one function, encodes.
 
 pub(super) mod activities;
 pub(super) mod api_keys;

@@ -5,18 +5,15 @@ use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::activities::RunType as RunTypeBody;
-use super::connected_systems::WHAT as SYSTEM;
+use super::connected_systems::RESOURCE as SYSTEM;
 use crate::domain::run_profile::{MAX_PAGE_SIZE, RunType};
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::enumeration::{Enum, Enumeration};
-use crate::http::wire::request::{Integer, Patch, request};
-use crate::http::wire::text::{Name, Text};
+use crate::http::wire::{self, Enum, Enumeration, Integer, Name, Patch, Text, request};
 use crate::ops::run_profiles::{self as ops, Fields};
 use crate::store::run_profiles::RunProfile;
 
-const WHAT: &str = "run profile";
+const RESOURCE: &str = "run profile";
 
 impl Enumeration for RunType {
     // 0 is NotSet, which no profile has.
@@ -67,33 +64,24 @@ impl From<RunProfile> for RunProfileBody {
 
 request! {
     pub(super) struct CreateRunProfileRequest {
-        #[schema(inline)]
         name: Name,
-        #[schema(inline)]
         run_type: RunTypeInput,
         /// Entries of an LDAP page, 500 unless given
-        #[schema(inline)]
         page_size: Option<PageSize>,
         /// The only partition that its imports read
         partition_id: Option<i64>,
         /// File that is read instead of that of the settings
-        #[schema(inline)]
         file_path: Option<Text<500>>,
     }
-}
 
-request! {
     pub(super) struct UpdateRunProfileRequest {
-        #[schema(inline)]
         name: Option<Name>,
         /// Entries of an LDAP page
-        #[schema(inline)]
         page_size: Option<PageSize>,
         /// The only partition that its imports read; null clears it
         #[schema(value_type = Option<i64>)]
         partition_id: Patch<i64>,
         /// File that is read instead of that of the settings; an empty text clears it
-        #[schema(inline)]
         file_path: Option<Text<500>>,
     }
 }
@@ -118,7 +106,7 @@ pub async fn list(call: Call) -> Result<Response> {
     responses((status = 200, description = "The run profile.", body = RunProfileBody))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    wire::ok(&RunProfileBody::from(ops::get(&call.app, call.id(0, SYSTEM)?, call.id(1, WHAT)?).await?))
+    wire::ok(&RunProfileBody::from(ops::get(&call.app, call.id(0, SYSTEM)?, call.id(1, RESOURCE)?).await?))
 }
 
 /// Creates a run profile.
@@ -162,7 +150,7 @@ pub async fn update(mut call: Call) -> Result<Response> {
         partition,
         file_path: file_path.map(|text| text.0),
     };
-    let profile = ops::update(&call.app, call.id(0, SYSTEM)?, call.id(1, WHAT)?, fields, call.caller()?).await?;
+    let profile = ops::update(&call.app, call.id(0, SYSTEM)?, call.id(1, RESOURCE)?, fields, call.caller()?).await?;
     wire::ok(&RunProfileBody::from(profile))
 }
 
@@ -173,6 +161,6 @@ pub async fn update(mut call: Call) -> Result<Response> {
     responses((status = 204, description = "Deleted."))
 )]
 pub async fn delete(call: Call) -> Result<Response> {
-    ops::delete(&call.app, call.id(0, SYSTEM)?, call.id(1, WHAT)?, call.caller()?).await?;
+    ops::delete(&call.app, call.id(0, SYSTEM)?, call.id(1, RESOURCE)?, call.caller()?).await?;
     Ok(wire::no_content())
 }

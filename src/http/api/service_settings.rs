@@ -1,4 +1,4 @@
-//! Chapter 12: the settings of the service. All values are strings.
+//! Chapter 12: service settings. All values are strings.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,22 +7,17 @@ use warp::reply::Response;
 use crate::domain::service_setting::{self, ALL, Definition, Kind, MAX_VALUE, ServiceSettings};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::request;
-use crate::http::wire::text::Text;
+use crate::http::wire::{self, Text, choice, request};
 use crate::ops::service_settings::{self as ops, SettingChange};
 
 choice! {
-    /// What a value of a service setting is; all are written as strings.
+    /// Type of a service setting; all values are sent as strings.
     pub(super) struct ServiceSettingType: Kind::ALL.iter().map(|kind| kind.name());
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ServiceSetting)]
-struct SettingBody<'a> {
-    /// What it is named by
+struct ServiceSetting<'a> {
     key: &'static str,
     display_name: &'static str,
     #[schema(value_type = Option<String>)]
@@ -33,7 +28,7 @@ struct SettingBody<'a> {
     default_value: &'static str,
     /// The override; null = none
     value: Option<&'a str>,
-    /// The value that counts
+    /// The override, or the default
     #[schema(value_type = Option<String>)]
     effective_value: &'a str,
     is_read_only: bool,
@@ -47,7 +42,7 @@ struct SettingBody<'a> {
 #[utoipa::path(
     get, path = "/api/v1/service-settings",
     tag = "Service settings", operation_id = "listServiceSettings",
-    responses((status = 200, description = "All service settings.", body = Vec<SettingBody>))
+    responses((status = 200, description = "All service settings.", body = Vec<ServiceSetting>))
 )]
 pub async fn list(call: Call) -> Result<Response> {
     let settings = call.app.settings.now();
@@ -56,67 +51,66 @@ pub async fn list(call: Call) -> Result<Response> {
 
 /// Retrieves a service setting.
 ///
-/// The key is taken letter by letter.
+/// The key must match exactly.
 #[utoipa::path(
     get, path = "/api/v1/service-settings/{key}",
     tag = "Service settings", operation_id = "getServiceSetting",
-    responses((status = 200, description = "The service setting.", body = SettingBody))
+    responses((status = 200, description = "The service setting.", body = ServiceSetting))
 )]
 pub async fn get(call: Call) -> Result<Response> {
-    wire::ok(&body(named(&call)?, &call.app.settings.now()))
+    wire::ok(&body(definition_of(&call)?, &call.app.settings.now()))
 }
 
 request! {
     pub(super) struct UpdateServiceSettingRequest {
         /// The new value; an empty one clears the override
-        #[schema(inline)]
         value: Option<Text<{ MAX_VALUE }>>,
     }
 }
 
 /// Updates a service setting.
 ///
-/// An empty value, or none, clears the override. A change acts with the next request.
+/// An empty or absent value clears the override. The change takes effect with the next request.
 #[utoipa::path(
     put, path = "/api/v1/service-settings/{key}",
     tag = "Service settings", operation_id = "updateServiceSetting",
     request_body(content = UpdateServiceSettingRequest),
-    responses((status = 200, description = "The updated service setting.", body = SettingBody))
+    responses((status = 200, description = "The updated service setting.", body = ServiceSetting))
 )]
 pub async fn update(mut call: Call) -> Result<Response> {
     let request: UpdateServiceSettingRequest = call.read().await?;
     let value = request.value.map(|text| text.0).filter(|text| !text.is_empty());
-    let definition = named(&call)?;
+    let definition = definition_of(&call)?;
     let accepted = value.map(|text| definition.normalise(&text)).transpose();
     let value = accepted.map_err(|why| Error::field("value", why))?;
-    changed(&call, definition, SettingChange::Update(value)).await
+    change(&call, definition, SettingChange::Update(value)).await
 }
 
 /// Reverts a service setting.
 ///
-/// It is back at its default.
+/// Clears the override, so that the default applies.
 #[utoipa::path(
     delete, path = "/api/v1/service-settings/{key}",
     tag = "Service settings", operation_id = "revertServiceSetting",
-    responses((status = 200, description = "The service setting at its default.", body = SettingBody))
+    responses((status = 200, description = "The service setting at its default.", body = ServiceSetting))
 )]
 pub async fn revert(call: Call) -> Result<Response> {
-    changed(&call, named(&call)?, SettingChange::Revert).await
+    change(&call, definition_of(&call)?, SettingChange::Revert).await
 }
 
-async fn changed(call: &Call, definition: &'static Definition, change: SettingChange) -> Result<Response> {
+async fn change(call: &Call, definition: &'static Definition, change: SettingChange) -> Result<Response> {
     let settings = ops::change(&call.app, definition, change, call.caller()?).await?;
     wire::ok(&body(definition, &settings))
 }
 
-fn named(call: &Call) -> Result<&'static Definition> {
+fn definition_of(call: &Call) -> Result<&'static Definition> {
     let key = call.parameter(0);
-    service_setting::find(key).ok_or_else(|| Error::not_found("service setting", wire::shown(key)))
+    service_setting::find(key).ok_or_else(|| Error::not_found("service setting", wire::printable(key)))
 }
 
-fn body<'a>(definition: &'static Definition, settings: &'a ServiceSettings) -> SettingBody<'a> {
+fn body<'a>(definition: &'static Definition, settings: &'a ServiceSettings) -> ServiceSetting<'a> {
     let value = settings.value(definition.key);
-    SettingBody {
+    ServiceSetting {
         key: definition.key,
         display_name: definition.display_name,
         description: definition.description,

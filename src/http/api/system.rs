@@ -1,4 +1,4 @@
-//! Chapter 10: health, version, sign-in and who one is.
+//! Chapter 10: health, version, sign-in configuration and caller.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,27 +8,22 @@ use warp::reply::Response;
 use crate::domain::role;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
 use crate::http::wire::error::Envelope;
+use crate::http::wire::{self, choice};
 
 choice! {
     pub(super) struct AuthMethod: ["api_key"];
-}
 
-choice! {
     pub(super) struct UnreadyReason: ["maintenance_mode", "error"];
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = Health)]
-struct Status {
+struct Health {
     status: &'static str,
     #[schema(format = DateTime)]
     timestamp: String,
 }
 
-/// A 503 of `health/ready`.
 #[derive(Serialize, ToSchema)]
 struct NotReady<'a> {
     #[serde(flatten)]
@@ -38,7 +33,6 @@ struct NotReady<'a> {
     reason: UnreadyReason,
 }
 
-/// A 503 of `auth/config`.
 #[derive(Serialize, ToSchema)]
 struct NoSignIn<'a> {
     #[serde(flatten)]
@@ -47,7 +41,6 @@ struct NoSignIn<'a> {
     error: &'static str,
 }
 
-/// How to sign in.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "the contract reserves it for a later version")]
@@ -65,43 +58,43 @@ struct SignIn {
 #[derive(Serialize, ToSchema)]
 struct Version {
     product: &'static str,
-    /// Without anything after `+`
+    /// Without build metadata
     version: &'static str,
 }
 
 fn status(status: &'static str) -> Result<Response> {
-    wire::ok(&Status { status, timestamp: wire::now() })
+    wire::ok(&Health { status, timestamp: wire::now() })
 }
 
-/// Tells that the server answers.
+/// Checks that the server answers.
 #[utoipa::path(
     get, path = "/api/v1/health",
     tag = "System", operation_id = "health",
-    responses((status = 200, description = "It does.", body = Status))
+    responses((status = 200, description = "The server answers.", body = Health))
 )]
 pub async fn health(_: Call) -> Result<Response> {
     status("healthy")
 }
 
-/// Tells that the process is alive.
+/// Checks that the process is alive.
 #[utoipa::path(
     get, path = "/api/v1/health/live",
     tag = "System", operation_id = "live",
-    responses((status = 200, description = "It is.", body = Status))
+    responses((status = 200, description = "The process is alive.", body = Health))
 )]
 pub async fn live(_: Call) -> Result<Response> {
     status("alive")
 }
 
-/// Tells whether the server is ready.
+/// Checks whether the server is ready.
 ///
-/// Ready means that the storage is open, of this version and accepts changes.
+/// Ready means that the storage is open and accepts changes.
 #[utoipa::path(
     get, path = "/api/v1/health/ready",
     tag = "System", operation_id = "ready",
     responses(
-        (status = 200, description = "It is.", body = Status),
-        (status = 503, description = "It is not.", body = NotReady),
+        (status = 200, description = "The server is ready.", body = Health),
+        (status = 503, description = "The server is not ready.", body = NotReady),
     )
 )]
 pub async fn ready(call: Call) -> Result<Response> {
@@ -112,7 +105,7 @@ pub async fn ready(call: Call) -> Result<Response> {
     unavailable(&NotReady { envelope, status: "not_ready", reason: "error".into() })
 }
 
-/// Tells product and version.
+/// Retrieves product and version.
 #[utoipa::path(
     get, path = "/api/v1/health/version",
     tag = "System", operation_id = "version",
@@ -123,7 +116,7 @@ pub async fn version(_: Call) -> Result<Response> {
     wire::ok(&Version { product: "JIM", version })
 }
 
-/// Tells how to sign in.
+/// Retrieves the sign-in configuration.
 ///
 /// Sign-in is not configured in this version, so the answer is always 503; use an API key.
 #[utoipa::path(
@@ -139,7 +132,7 @@ pub async fn auth_config(_: Call) -> Result<Response> {
     unavailable(&NoSignIn { envelope, error: "sso_not_configured" })
 }
 
-/// A 503 whose envelope carries more fields.
+/// A 503 with additional fields in its envelope.
 fn unavailable(body: &impl Serialize) -> Result<Response> {
     let mut response = wire::ok(body)?;
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -149,27 +142,25 @@ fn unavailable(body: &impl Serialize) -> Result<Response> {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = UserInfo)]
 struct UserInfo {
     /// Whether the key has a role
     authorised: bool,
     is_administrator: bool,
-    /// Name of the key
+    /// Name of the API key
     name: String,
     auth_method: AuthMethod,
     #[schema(value_type = Option<Uuid>)]
     metaverse_object_id: Option<i64>,
-    /// Names of the roles
     roles: Vec<&'static str>,
-    /// Only when not authorised
+    /// Only if not authorised
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
 }
 
-/// Tells who the caller is.
+/// Retrieves the caller.
 ///
-/// For any accepted key, with a role or without.
+/// For any valid key, even without a role.
 #[utoipa::path(
     get, path = "/api/v1/userinfo",
     tag = "System", operation_id = "userInfo",

@@ -1,65 +1,56 @@
-//! Trying out settings (chapter 3.6): stage by stage, whatever comes of it answered with 200.
+//! Connection test (chapter 3.6), stage by stage; a failed test is also a 200.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
-use super::connected_systems::WHAT;
+use super::connected_systems::RESOURCE;
 use super::setting_values::{SettingValueRequest, SettingValues};
-use crate::connectors::ldap::probe::{NamingContext, Outcome, StageReport};
+use crate::connectors::ldap::probe::{self, Outcome, StageReport};
 use crate::connectors::ldap::source::Tested;
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::wire;
-use crate::http::wire::choice::choice;
-use crate::http::wire::request::{SettingId, request};
+use crate::http::wire::{self, SettingId, choice, request};
 use crate::ops::test_connection as ops;
 use crate::security::certificate::Certificate;
 
 choice! {
     /// A stage of a connection test, in order.
     pub(super) struct StageName: ["resolve", "connect", "tls", "bind", "root", "paging", "partitions", "schema"];
-}
 
-choice! {
     pub(super) struct StageOutcome: ["ok", "warning", "failed", "skipped"];
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectionTest)]
-struct TestBody {
-    /// Whether no stage failed
+struct ConnectionTest {
     success: bool,
-    /// In order; after a failed stage the rest is skipped
-    stages: Vec<StageBody>,
+    /// In order; those after a failed stage are skipped
+    stages: Vec<ConnectionTestStage>,
     /// The certificate that the server presented, trusted or not
-    certificate: Option<CertificateBody>,
-    /// What the directory says of itself
-    directory: Option<DirectoryBody>,
+    certificate: Option<PresentedCertificate>,
+    /// Kind and naming contexts of the directory
+    directory: Option<DiscoveredDirectory>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = ConnectionTestStage)]
-struct StageBody {
+struct ConnectionTestStage {
     name: StageName,
     outcome: StageOutcome,
     milliseconds: u64,
-    /// Kind of failure or warning
+    /// Code of the failure or warning
     code: Option<String>,
     message: Option<String>,
-    /// What to do about it
     remedy: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = PresentedCertificate)]
-struct CertificateBody {
+struct PresentedCertificate {
     subject: String,
     issuer: String,
-    /// Host names and addresses that it covers
+    /// Host names and addresses
     names: Vec<String>,
     #[schema(format = DateTime)]
     valid_from: String,
@@ -70,22 +61,19 @@ struct CertificateBody {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = DiscoveredDirectory)]
-struct DirectoryBody {
-    /// Kind of directory
+struct DiscoveredDirectory {
     r#type: &'static str,
     vendor: Option<String>,
     host: String,
     port: u16,
-    naming_contexts: Vec<ContextBody>,
+    naming_contexts: Vec<NamingContext>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = NamingContext)]
-struct ContextBody {
+struct NamingContext {
     name: String,
-    /// Whether it is a technical one
+    /// Whether it holds technical data, such as the schema
     hidden: bool,
     readable: bool,
     /// Why it cannot be read
@@ -94,22 +82,22 @@ struct ContextBody {
 
 request! {
     pub(super) struct TestConnectionRequest {
-        /// Settings to try without storing them, keyed by setting ID; at most 1000
+        /// Settings to test, keyed by setting ID; at most 1000; they are not stored
         #[schema(value_type = Option<BTreeMap<SettingId, SettingValueRequest>>)]
         setting_values: Option<SettingValues>,
     }
 }
 
-/// Tries the connection.
+/// Tests the connection.
 ///
-/// Stage by stage, with the stored settings or with those in the body, which are not stored. Answered with 200 whatever
-/// comes of it: the stages tell what works, what does not and what to do about it.
+/// With the stored settings or those in the body, which are not stored. The status is 200 even if the test fails; each
+/// stage has its outcome, error and remedy.
 #[utoipa::path(
     post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/test-connection",
     tag = "Imports", operation_id = "testConnection",
     request_body(content = Option<TestConnectionRequest>),
     responses(
-        (status = 200, description = "What each stage found.", body = TestBody),
+        (status = 200, description = "The outcome of each stage.", body = ConnectionTest),
         (status = 400, description = "The body or the settings are invalid."),
     )
 )]
@@ -121,30 +109,30 @@ pub async fn test(mut call: Call) -> Result<Response> {
         }
         None => Default::default(),
     };
-    let id = call.id(0, WHAT)?;
+    let id = call.id(0, RESOURCE)?;
     let Tested { host, port, report } = ops::run(&call.app, id, settings, faults).await?;
-    wire::ok(&TestBody {
+    wire::ok(&ConnectionTest {
         success: report.success(),
         stages: report.stages.into_iter().map(stage).collect(),
         certificate: report.certificate.map(certificate),
-        directory: report.directory.map(|d| DirectoryBody {
+        directory: report.directory.map(|d| DiscoveredDirectory {
             r#type: d.kind,
             vendor: d.vendor,
             host,
             port,
-            naming_contexts: d.naming_contexts.into_iter().map(context).collect(),
+            naming_contexts: d.naming_contexts.into_iter().map(naming_context).collect(),
         }),
     })
 }
 
-fn stage(report: StageReport) -> StageBody {
+fn stage(report: StageReport) -> ConnectionTestStage {
     let (outcome, code, message, remedy) = match report.outcome {
         Outcome::Ok(remark) => ("ok", None, remark, None),
         Outcome::Warning(r) => ("warning", Some(r.code), Some(r.message), Some(r.remedy.to_owned())),
         Outcome::Failed(r) => ("failed", Some(r.code), Some(r.message), Some(r.remedy.to_owned())),
         Outcome::Skipped(why) => ("skipped", None, why, None),
     };
-    StageBody {
+    ConnectionTestStage {
         name: report.name.into(),
         outcome: outcome.into(),
         milliseconds: report.milliseconds,
@@ -154,8 +142,8 @@ fn stage(report: StageReport) -> StageBody {
     }
 }
 
-fn certificate(c: Certificate) -> CertificateBody {
-    CertificateBody {
+fn certificate(c: Certificate) -> PresentedCertificate {
+    PresentedCertificate {
         subject: c.subject,
         issuer: c.issuer,
         names: c.names,
@@ -165,6 +153,6 @@ fn certificate(c: Certificate) -> CertificateBody {
     }
 }
 
-fn context(c: NamingContext) -> ContextBody {
-    ContextBody { name: c.name, hidden: c.hidden, readable: c.readable, reason: c.reason }
+fn naming_context(c: probe::NamingContext) -> NamingContext {
+    NamingContext { name: c.name, hidden: c.hidden, readable: c.readable, reason: c.reason }
 }

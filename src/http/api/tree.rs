@@ -1,4 +1,4 @@
-//! Partitions with their containers, in the order and nesting of the answers.
+//! Partitions with their containers, sorted and nested for answers.
 
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -7,53 +7,39 @@ use crate::domain::hierarchy::RowId;
 use crate::ops::partitions::Branch;
 use crate::store::hierarchy::Node;
 
-/// A partition.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Partition {
-    /// Unique identifier
     id: i64,
-    /// Partition name
     name: String,
-    /// External identifier in the source system
+    /// External identifier (e.g. distinguished name)
     external_id: String,
-    /// Whether this partition is included in synchronisation scope
     selected: bool,
-    /// Parent connected system ID
     connected_system_id: i64,
-    /// Nested container hierarchy
     #[schema(value_type = Vec<Container>)]
     containers: Forest,
 }
 
-/// A container.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Container<'a> {
-    /// Unique identifier
     id: i64,
-    /// Container name
     name: &'a str,
     /// External identifier (e.g. distinguished name)
     external_id: &'a str,
-    /// Optional description
     description: Option<&'a str>,
-    /// Whether this container is hidden by the connector
+    /// Whether the connector hides it
     hidden: bool,
-    /// Whether this container is included in synchronisation scope
     selected: bool,
-    /// Parent partition ID
     #[schema(value_type = Option<i64>)]
     partition_id: i64,
-    /// Parent connected system ID
     #[schema(value_type = Option<i64>)]
     connected_system_id: i64,
-    /// Nested child containers (recursive structure)
     #[schema(value_type = Vec<Container>, no_recursion)]
     child_containers: Siblings<'a>,
 }
 
-/// All partitions of a system, by name.
+/// Partitions sorted by name.
 pub(crate) fn partitions(mut branches: Vec<Branch>, system: i64) -> Vec<Partition> {
     branches.sort_by_cached_key(|b| (b.partition.external_id.to_lowercase(), b.partition.external_id.clone()));
     branches.into_iter().map(|branch| Partition::new(branch, system)).collect()
@@ -73,8 +59,8 @@ impl Partition {
     }
 }
 
-/// The containers of a partition, those with the same parent side by side: by name ignoring case, then by DN. Nested
-/// while they are serialised, which recurses once per RDN at most.
+/// Containers of a partition, sorted by parent, name ignoring case, and DN. They are nested while they are serialised;
+/// the recursion depth is the number of RDNs at most.
 struct Forest {
     nodes: Vec<Node>,
     system: i64,
@@ -82,7 +68,7 @@ struct Forest {
 
 impl Forest {
     fn new(mut nodes: Vec<Node>, system: i64) -> Self {
-        // Two sorts, the second of which is stable: a key with the DN would copy all of them.
+        // Two sorts, the second one stable, because a key with the DN would copy all DNs.
         nodes.sort_unstable_by(|a, b| a.external_id.cmp(&b.external_id));
         nodes.sort_by_cached_key(|node| (node.parent_id, node.name.to_lowercase()));
         Forest { nodes, system }
@@ -127,7 +113,7 @@ impl Serialize for Siblings<'_> {
     }
 }
 
-/// One container with everything below it.
+/// A container with its descendants.
 pub(crate) struct Subtree {
     forest: Forest,
     root: RowId,

@@ -1,78 +1,63 @@
-//! Object types with their attributes, in the order of the answers. With auxiliary classes a directory has tens of
-//! thousands of attributes.
+//! Object types with their attributes, sorted for answers; a directory can have tens of thousands of attributes.
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::domain::schema::{DataType, Plurality, StoredAttribute, Writability};
-use crate::http::wire;
-use crate::http::wire::choice::choice;
+use crate::http::wire::{self, choice};
 use crate::store::schema::ListedType;
 
 choice! {
-    /// Type of an attribute's values.
+    /// Type of the values of an attribute.
     pub(crate) struct AttributeType: DataType::ALL.iter().map(|kind| kind.name());
-}
 
-choice! {
     /// Whether an attribute has one value or many.
     pub(crate) struct AttributePlurality: Plurality::ALL.iter().map(|plurality| plurality.name());
-}
 
-choice! {
-    /// Whether clients of the directory may write an attribute.
+    /// Whether LDAP clients may write an attribute.
     pub(crate) struct AttributeWritability: Writability::ALL.iter().map(|writability| writability.name());
 }
 
-/// An object type.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ObjectType {
-    /// Unique identifier
     id: i64,
-    /// Object type name
     name: Box<str>,
-    /// UTC timestamp when discovered
+    /// Time of its discovery
     #[schema(format = DateTime)]
     created: String,
-    /// Whether this type is included in synchronisation
     selected: bool,
     /// Remove contributed attributes when a sync rule no longer applies
     remove_contributed_attributes_on_obsoletion: bool,
-    /// Total number of attributes
     attribute_count: usize,
-    /// Full list of attributes
-    #[schema(value_type = Vec<AttributeBody>)]
+    #[schema(value_type = Vec<Attribute>)]
     attributes: Attributes,
 }
 
-/// An attribute on the wire.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Attribute)]
-pub(crate) struct AttributeBody<'a> {
+pub(crate) struct Attribute<'a> {
     id: i64,
     name: &'a str,
     description: Option<&'a str>,
-    /// The class that declares it
+    /// Class that declares it
     class_name: Option<&'a str>,
-    /// UTC timestamp when discovered
+    /// Time of its discovery
     #[schema(format = DateTime)]
     created: String,
     r#type: AttributeType,
     attribute_plurality: AttributePlurality,
-    /// Whether this attribute is included in synchronisation
     selected: bool,
-    /// Whether it tells objects apart for good
+    /// Whether it identifies objects, immutably
     is_external_id: bool,
     is_secondary_external_id: bool,
-    /// Whether it must stay selected because of an external id flag
+    /// Whether an external id flag forbids to unselect it
     selection_locked: bool,
     writability: AttributeWritability,
 }
 
-/// All object types of a system, by name.
+/// Object types sorted by name.
 pub(crate) fn object_types(mut types: Vec<ListedType>) -> Vec<ObjectType> {
     types.sort_by_cached_key(|t| (t.stored.name.to_lowercase(), t.stored.name.clone(), t.stored.id));
     types.into_iter().map(ObjectType::new).collect()
@@ -95,9 +80,9 @@ impl ObjectType {
     }
 }
 
-impl<'a> AttributeBody<'a> {
+impl<'a> Attribute<'a> {
     pub(crate) fn new(a: &'a StoredAttribute, created: OffsetDateTime) -> Self {
-        AttributeBody {
+        Attribute {
             id: a.id,
             name: &a.name,
             description: a.description.as_deref(),
@@ -114,11 +99,11 @@ impl<'a> AttributeBody<'a> {
     }
 }
 
-/// Attributes with the date of their discovery.
+/// Attributes with the time of their discovery.
 struct Attributes(Vec<(StoredAttribute, OffsetDateTime)>);
 
 impl Serialize for Attributes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(attribute, created)| AttributeBody::new(attribute, *created)))
+        serializer.collect_seq(self.0.iter().map(|(attribute, created)| Attribute::new(attribute, *created)))
     }
 }

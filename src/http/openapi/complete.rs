@@ -1,4 +1,4 @@
-//! What every operation has in common: path parameters, who may call, errors, headers, samples.
+//! Parts of the OpenAPI document that all operations share: path parameters, security, errors, headers, samples.
 
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
@@ -7,7 +7,7 @@ use super::{errors, examples};
 use crate::http::call::Access;
 use crate::http::routes::Route;
 
-/// The parameters of paths: name, whether it is a GUID, a text or an integer, what it is, a sample.
+/// Path parameters: name, type, description, sample.
 const PATH_PARAMETERS: [(&str, &str, &str, &str); 14] = [
     ("connectedSystemId", "integer", "ID of the connected system", "1"),
     ("objectTypeId", "integer", "ID of the object type", "10"),
@@ -19,41 +19,36 @@ const PATH_PARAMETERS: [(&str, &str, &str, &str); 14] = [
     ("apiKeyId", "uuid", "ID of the API key", "\"5d0f6a5e-3b0a-4c86-8f3e-0a3d7f1c2b11\""),
     ("activityId", "uuid", "ID of the activity", "\"8c1d5a3e-72b4-4f0e-9a1c-6b2e4d7f9a10\""),
     ("certificateId", "uuid", "ID of the certificate", "\"f2b1c7d8-5e4a-4d3b-8c6f-1a2b3c4d5e6f\""),
-    ("name", "string", "Name of the connector definition, letter by letter", "\"JIM LDAP Connector\""),
-    ("key", "string", "Key of the service setting, letter by letter", "\"Instance.Name\""),
+    ("name", "string", "Exact name of the connector definition", "\"JIM LDAP Connector\""),
+    ("key", "string", "Exact key of the service setting", "\"Instance.Name\""),
     ("file", "string", "Name of a file of the page", "\"swagger-ui.css\""),
     ("topic", "string", "Topic of the guide", "\"backup\""),
 ];
 
-/// The whole description.
-pub(super) fn completed(described: OpenApi, routes: &[Route]) -> Value {
+pub(super) fn complete(described: OpenApi, routes: &[Route]) -> Value {
     let mut whole = serde_json::to_value(described).unwrap_or_default();
     let samples = examples::all();
     for (path, item) in members(&mut whole["paths"]) {
         for (verb, operation) in members(item) {
             let route = routes.iter().find(|r| r.template == *path && r.method.as_str().eq_ignore_ascii_case(verb));
-            complete(path, route.map_or(Access::Administrator, |route| route.access), operation);
+            complete_operation(path, route.map_or(Access::Administrator, |route| route.access), operation);
             let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
             examples::add(operation, &samples[&id]);
         }
     }
     join_inlined(&mut whole["components"]["schemas"]);
-    always_there(&mut whole["components"]["schemas"]);
-    dictionaries(&mut whole["components"]["schemas"]);
+    require_members(&mut whole["components"]["schemas"]);
+    complete_dictionaries(&mut whole["components"]["schemas"]);
     drop_unused(&mut whole);
     let paths = whole["paths"].to_string();
-    let used = errors::KINDS.iter().filter(|kind| paths.contains(&format!("#/components/responses/{}\"", kind.name)));
+    let used =
+        errors::RESPONSES.iter().filter(|kind| paths.contains(&format!("#/components/responses/{}\"", kind.name)));
     let components = &mut whole["components"];
     components["responses"] = used.map(|kind| (kind.name.to_owned(), kind.response())).collect();
-    let responses = components["responses"].to_string();
     components["headers"] = headers();
-    if let Some(headers) = components["headers"].as_object_mut() {
-        let reference = |name: &str| format!("#/components/headers/{name}\"");
-        headers.retain(|name, _| paths.contains(&reference(name)) || responses.contains(&reference(name)));
-    }
     components["securitySchemes"] = json!({
         "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key",
-            "description": "An API key: `jim_...`. It is kept in this page only and forgotten when the page is left." },
+            "description": "An API key: `jim_...`. The page keeps it in memory only, until it is closed." },
         "bearer": { "type": "http", "scheme": "bearer", "description": "An API key, for `/metrics` only." }
     });
     whole
@@ -64,16 +59,15 @@ fn headers() -> Value {
         "RequestId": { "required": true, "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" },
             "description": "The caller's `X-Request-Id` if it is acceptable, otherwise a new GUID." },
         "Location": { "required": true, "schema": { "type": "string", "format": "uri-reference" },
-            "description": "The path of what was created." },
+            "description": "The path of the new resource." },
         "RetryAfter": { "required": true, "schema": { "type": "integer", "minimum": 1 },
             "description": "Seconds to wait." },
-        "Allow": { "required": true, "schema": { "type": "string" }, "description": "The verbs that the path knows." },
         "ContentDisposition": { "required": true, "schema": { "type": "string" },
             "description": "Names the file after the certificate." }
     })
 }
 
-fn complete(path: &str, access: Access, operation: &mut Value) {
+fn complete_operation(path: &str, access: Access, operation: &mut Value) {
     texts(operation);
     parameters(path, operation);
     let role = security(access, operation);
@@ -81,7 +75,7 @@ fn complete(path: &str, access: Access, operation: &mut Value) {
     if has_body {
         optional_body(operation);
     }
-    // A key is counted wherever it is sent.
+    // The rate limit applies to every request with a key.
     let is_counted = role.is_some() || path.starts_with("/api/v1/") && !path.starts_with("/api/v1/health");
     let mut wanted = vec!["400", "431", "500", "503"];
     wanted.extend(is_counted.then_some("429"));
@@ -115,7 +109,7 @@ fn complete(path: &str, access: Access, operation: &mut Value) {
         response["headers"] = headers;
         let content = response.get_mut("content").into_iter().flat_map(members);
         for (_, content) in content.filter(|(kind, _)| *kind != "application/json") {
-            // Bytes, which utoipa takes for a list of numbers.
+            // utoipa describes bytes as a list of numbers.
             if content["schema"]["type"] == "array" {
                 content["schema"] = json!({ "type": "string", "format": "binary" });
             }
@@ -126,18 +120,21 @@ fn complete(path: &str, access: Access, operation: &mut Value) {
     }
 }
 
-/// A body that may be left out is not required; null is no other way to leave it out.
+/// Removes null from the schema of an optional body.
 fn optional_body(operation: &mut Value) {
     for (_, content) in members(&mut operation["requestBody"]["content"]) {
-        let body =
-            content["schema"]["oneOf"].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null")).cloned();
-        if let Some(body) = body {
-            content["schema"] = body;
-        }
+        remove_null(&mut content["schema"]);
     }
 }
 
-/// Summaries are headings, and descriptions are not cut into lines.
+/// Replaces `oneOf` with null by the other schema.
+fn remove_null(schema: &mut Value) {
+    if let Some(other) = schema["oneOf"].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null")) {
+        *schema = other.clone();
+    }
+}
+
+/// Removes the full stop of summaries and the line breaks of descriptions.
 fn texts(operation: &mut Value) {
     if let Some(summary) = operation["summary"].as_str() {
         operation["summary"] = json!(summary.trim_end_matches('.'));
@@ -169,26 +166,23 @@ fn parameters(path: &str, operation: &mut Value) {
         if let Some(kind) = schema["type"].as_array().and_then(|kinds| kinds.iter().find(|kind| *kind != "null")) {
             schema["type"] = kind.clone();
         }
-        if let Some(one) = schema["oneOf"].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null")) {
-            *schema = one.clone();
-        }
-        // NUL is refused in bodies, where it would be stored; a query that holds one finds nothing.
+        remove_null(schema);
+        // NUL is refused in bodies only, where it would be stored; in a query it finds nothing.
         if let Some(members) = schema.as_object_mut() {
             members.shift_remove("pattern");
         }
         all.push(parameter);
     }
-    match all.is_empty() {
-        true => drop(operation.as_object_mut().and_then(|members| members.shift_remove("parameters"))),
-        false => operation["parameters"] = Value::Array(all),
+    if !all.is_empty() {
+        operation["parameters"] = Value::Array(all);
     }
 }
 
-/// Says who may call. `None` for anybody, else the role, which is empty where any accepted key will do.
+/// Describes the access level. Returns the required role, empty if any valid key is accepted, `None` if open.
 fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
     let (role, text) = match access {
         Access::Anonymous => (None, "Open: no API key is needed."),
-        Access::AnyKey => (Some(""), "Needs any accepted API key."),
+        Access::AnyKey => (Some(""), "Needs any valid API key."),
         Access::Reader | Access::Scraper => (Some("Reader"), "Needs the role Reader or Administrator."),
         Access::Administrator => (Some("Administrator"), "Needs the role Administrator."),
     };
@@ -198,7 +192,7 @@ fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
         Some(_) => json!([{ "apiKey": [] }]),
     };
     if let Some(role) = role.filter(|role| !role.is_empty()) {
-        // Scopes are for OAuth2 and OpenID Connect; checkers warn of others.
+        // Scopes are only for OAuth2 and OpenID Connect; validators warn about others.
         operation["x-required-role"] = json!(role);
     }
     let description = operation["description"].as_str().unwrap_or_default();
@@ -206,7 +200,7 @@ fn security(access: Access, operation: &mut Value) -> Option<&'static str> {
     role
 }
 
-/// Joins what utoipa keeps apart where a member is described by its type: the description of the member, and null.
+/// Merges description and null into inlined schemas, which utoipa puts beside them (`allOf`, `oneOf`).
 fn join_inlined(schemas: &mut Value) {
     for (_, schema) in members(schemas) {
         for property in schema.get_mut("properties").into_iter().flat_map(|all| members(all).map(|(_, one)| one)) {
@@ -235,8 +229,8 @@ fn join_inlined(schemas: &mut Value) {
     }
 }
 
-/// Members of answers that can be null are written as null, never left out.
-fn always_there(schemas: &mut Value) {
+/// Marks nullable members of answers as required: they are written as null, never left out.
+fn require_members(schemas: &mut Value) {
     for (_, schema) in members(schemas).filter(|(name, _)| !name.ends_with("Request")) {
         require_nullable(schema);
         let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
@@ -255,8 +249,8 @@ fn require_nullable(schema: &mut Value) {
     schema["required"] = properties.iter().filter(|(name, s)| always(name, s)).map(|(n, _)| n.as_str()).collect();
 }
 
-/// An entry of a dictionary that was sent may be null, which changes nothing; one of a bulk update names something.
-fn dictionaries(schemas: &mut Value) {
+/// Allows null entries in dictionaries of requests; those of bulk updates must not be empty.
+fn complete_dictionaries(schemas: &mut Value) {
     for (name, schema) in members(schemas).filter(|(name, _)| name.ends_with("Request")) {
         for (_, property) in members(&mut schema["properties"]) {
             if property.get("propertyNames").is_none() {
@@ -271,7 +265,7 @@ fn dictionaries(schemas: &mut Value) {
     }
 }
 
-/// Drops what nothing refers to: the items of a page, which are written out within the schema of the page.
+/// Drops unreferenced schemas: items of a page, which are inlined in the schema of the page.
 fn drop_unused(whole: &mut Value) {
     let text = whole.to_string();
     if let Some(schemas) = whole["components"]["schemas"].as_object_mut() {

@@ -1,4 +1,4 @@
-//! A sample request and a sample answer for every operation that has one, by operation: `examples/*.json`.
+//! Sample requests and answers of the OpenAPI document, by operation, from `examples/*.json`.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const CHAPTERS: [&str; 10] = [
     include_str!("examples/certificates.json"),
 ];
 
-/// The samples of all operations: `request` or several named `requests`, and `response`.
+/// Samples by operation: `request` or named `requests`, and `response`.
 pub fn all() -> Value {
     let mut all = json!({});
     for chapter in CHAPTERS {
@@ -28,7 +28,6 @@ pub fn all() -> Value {
     all
 }
 
-/// Puts the samples of an operation into it.
 pub fn add(operation: &mut Value, samples: &Value) {
     if let Some(body) = operation.pointer_mut("/requestBody/content/application~1json") {
         if let Some(named) = samples["requests"].as_object() {

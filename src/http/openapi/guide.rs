@@ -1,17 +1,17 @@
-//! The operator's guide for a browser: the pages as text, with links from one to the other.
+//! Operator's guide as HTML: plain text with links between the pages.
 
 use bytes::Bytes;
 use warp::reply::Response;
 
-use super::page::answer;
+use super::page::static_response;
 use crate::error::{Error, Result};
 use crate::guide::{PAGES, page};
 use crate::http::call::Call;
-use crate::http::wire::shown;
+use crate::http::wire::printable;
 
 const TEMPLATE: &str = include_str!("guide.html");
 
-/// Shows the topics of the guide.
+/// Lists the topics of the guide.
 #[utoipa::path(
     get, path = "/guide",
     tag = "Description", operation_id = "guide",
@@ -31,7 +31,7 @@ pub(crate) async fn contents(call: Call) -> Result<Response> {
 )]
 pub(crate) async fn topic(call: Call) -> Result<Response> {
     let name = call.parameter(0);
-    let page = page(name).ok_or_else(|| Error::not_found("topic", shown(name)))?;
+    let page = page(name).ok_or_else(|| Error::not_found("topic", printable(name)))?;
     let text = PAGES.iter().fold(escaped(page.text), |text, page| {
         let link = format!("<a href=\"{{root}}guide/{0}\">jim help {0}</a>", page.topic);
         text.replace(&format!("`jim help {}`", page.topic), &link)
@@ -40,10 +40,10 @@ pub(crate) async fn topic(call: Call) -> Result<Response> {
 }
 
 fn html(call: &Call, title: &str, text: &str) -> Result<Response> {
-    // Relative to the page, which may lie below a path of a proxy.
+    // Relative, because a proxy may serve the page below a path.
     let root = format!("./{}", "../".repeat(call.uri.path().matches('/').count().saturating_sub(1)));
     let html = TEMPLATE.replace("{title}", title).replace("{text}", text).replace("{root}", &root);
-    answer(Bytes::from(html), "text/html; charset=utf-8")
+    static_response(Bytes::from(html), "text/html; charset=utf-8")
 }
 
 fn escaped(text: &str) -> String {

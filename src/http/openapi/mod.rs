@@ -1,7 +1,6 @@
-//! The description of the API (OpenAPI 3.1), from the code beside each handler.
+//! OpenAPI 3.1 document, generated from the attributes of the handlers.
 //!
-//! Owns the list of tags and how the document is served. What an operation takes and answers is said beside its
-//! handler; what all of them have in common is added by `complete`, the errors by `errors`, the samples by `examples`.
+//! Holds the tags and serves the document. `complete` adds what all operations share, with `errors` and `examples`.
 
 mod complete;
 mod errors;
@@ -19,8 +18,7 @@ use warp::reply::{Reply, Response};
 use super::call::Call;
 use super::routes::Route;
 use super::wire::paging::SortDirection;
-use super::wire::text::DateInQuery;
-use super::wire::{self, error};
+use super::wire::{self, DateInQuery, error};
 use crate::error::Result;
 
 #[derive(OpenApi)]
@@ -32,30 +30,30 @@ use crate::error::Result;
     tags(
         (name = "Connected systems", description = "The directories and files that identities come from and go to"),
         (name = "Imports", description = "Trying a connection, and discovering hierarchy and schema"),
-        (name = "Object types", description = "Which types of objects and which attributes take part"),
-        (name = "Partitions and containers", description = "Which parts of the hierarchy take part"),
-        (name = "Run profiles", description = "Which runs a connected system has"),
-        (name = "Connector definitions", description = "The connectors that are there, and their settings"),
-        (name = "API keys", description = "Who may call, and what they may do"),
-        (name = "System", description = "Health, version and who one is"),
-        (name = "Activities", description = "What was done, by whom and how it ended"),
-        (name = "Service settings", description = "What can be changed while the server runs"),
-        (name = "Certificates", description = "What is trusted for LDAPS and StartTLS beside the system's certificates"),
-        (name = "History", description = "Deleted objects, change records and how long they are kept"),
-        (name = "Description", description = "This description and the page that shows it"),
+        (name = "Object types", description = "Selection of object types and attributes"),
+        (name = "Partitions and containers", description = "Selection of partitions and containers"),
+        (name = "Run profiles", description = "Runs of a connected system that can be executed"),
+        (name = "Connector definitions", description = "The built-in connectors and their settings"),
+        (name = "API keys", description = "API keys and their roles"),
+        (name = "System", description = "Health, version and the caller"),
+        (name = "Activities", description = "Record of changes and runs: initiator and outcome"),
+        (name = "Service settings", description = "Settings that can be changed while the server runs"),
+        (name = "Certificates", description = "Certificates trusted for LDAPS and StartTLS, beside those of the system"),
+        (name = "History", description = "Deleted objects, change records and their retention"),
+        (name = "Description", description = "This description, its interactive page and the guide"),
     ),
 )]
-struct Head;
+struct BaseDocument;
 
-/// The document but for its title, which an administrator may change: what comes before it and after it.
+/// The document before and after its title, which an administrator may change.
 pub(crate) struct Description([Bytes; 2]);
 
 impl Description {
-    /// Completes what utoipa made of the handlers with what the list of routes says of them.
+    /// Completes the document of utoipa from the list of routes.
     pub(super) fn new(operations: utoipa::openapi::OpenApi, routes: &[Route]) -> Self {
-        let mut whole = Head::openapi();
+        let mut whole = BaseDocument::openapi();
         whole.merge(operations);
-        let mut whole = complete::completed(whole, routes);
+        let mut whole = complete::complete(whole, routes);
         let mut info = whole.as_object_mut().and_then(|members| members.shift_remove("info")).unwrap_or_default();
         if let Some(members) = info.as_object_mut() {
             members.shift_remove("title");
@@ -69,7 +67,7 @@ impl Description {
         Description([Bytes::from_static(b"{\"openapi\":\"3.1.0\",\"info\":{\"title\":"), Bytes::from(after)])
     }
 
-    /// The document in pieces, of which the large ones are shared by all answers that are being sent.
+    /// The document in pieces, of which all answers share the large ones.
     pub(super) fn pieces(&self, title: &str) -> [Bytes; 3] {
         let [before, after] = self.0.clone();
         [before, Bytes::from(Value::from(title).to_string()), after]

@@ -1,8 +1,7 @@
-//! The interactive page on the description of the API (Swagger UI), from the binary and from nowhere else.
+//! Interactive API page (Swagger UI), embedded in the binary.
 //!
-//! The page keeps the key that is entered until it is left: in the memory of the tab, never in the browser's storage,
-//! where everything else of this origin could find it. It has no script and no style of its own in it, so that its
-//! policy can forbid them.
+//! It keeps the API key in the memory of the tab, never in browser storage, which every page of the origin can read. It
+//! has no inline script or style, so that its Content-Security-Policy can forbid them.
 
 use std::sync::Arc;
 
@@ -14,14 +13,13 @@ use warp::reply::Response;
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::wire::{error, shown};
+use crate::http::wire::{error, printable};
 
-/// The page. `{root}` leads to the root of the server, from whichever place it is shown at.
+/// `{root}` is the relative path to the root of the server.
 const PAGE: &str = include_str!("page.html");
 const START: &str = include_str!("page.js");
-/// What a person finds at the root of the server.
 const HOME: &str = include_str!("home.html");
-/// What the page loads.
+/// Files of the page.
 const FILES: [&str; 6] = [
     "swagger-ui.css",
     "swagger-ui-bundle.js",
@@ -30,26 +28,26 @@ const FILES: [&str; 6] = [
     "favicon-32x32.png",
     "favicon-16x16.png",
 ];
-/// Everything from this server, pictures also from within the style sheet, and styles that scripts set.
+/// Images are also embedded in the style sheet, and scripts set styles.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
 
-/// Shows where to go on.
+/// Shows the home page.
 ///
-/// For people, whose browsers ask for HTML. A program that does not is answered with 404.
+/// For browsers, which accept HTML; other clients get 404.
 #[utoipa::path(
     get, path = "/",
     tag = "Description", operation_id = "home",
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
-        (status = 404, description = "No page was asked for."),
+        (status = 404, description = "The client does not accept HTML."),
     )
 )]
 pub(crate) async fn home(call: Call) -> Result<Response> {
     let accepted = call.headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !accepted.to_ascii_lowercase().contains("text/html") {
-        return Ok(error::nothing_here());
+        return Ok(error::unknown_path());
     }
-    answer(Bytes::from_static(HOME.as_bytes()), "text/html; charset=utf-8")
+    static_response(Bytes::from_static(HOME.as_bytes()), "text/html; charset=utf-8")
 }
 
 /// Shows the interactive page.
@@ -60,10 +58,10 @@ pub(crate) async fn home(call: Call) -> Result<Response> {
 )]
 pub(crate) async fn swagger(call: Call) -> Result<Response> {
     let depth = call.uri.path().matches('/').count().saturating_sub(1);
-    answer(Bytes::from(PAGE.replace("{root}", &"../".repeat(depth))), "text/html; charset=utf-8")
+    static_response(Bytes::from(PAGE.replace("{root}", &"../".repeat(depth))), "text/html; charset=utf-8")
 }
 
-/// Shows the interactive page, too.
+/// Shows the interactive page at a second path.
 #[utoipa::path(
     get, path = "/api/reference",
     tag = "Description", operation_id = "reference",
@@ -83,10 +81,10 @@ pub(crate) async fn reference(call: Call) -> Result<Response> {
     ))
 )]
 pub(crate) async fn file(call: Call) -> Result<Response> {
-    let missing = || Error::not_found("file", shown(call.parameter(0)));
+    let missing = || Error::not_found("file", printable(call.parameter(0)));
     let name = FILES.iter().find(|name| **name == call.parameter(0)).ok_or_else(missing)?;
     if *name == "swagger-initializer.js" {
-        return answer(Bytes::from_static(START.as_bytes()), "text/javascript; charset=utf-8");
+        return static_response(Bytes::from_static(START.as_bytes()), "text/javascript; charset=utf-8");
     }
     let file = utoipa_swagger_ui::serve(name, Arc::new(Config::default()));
     let file = file.map_err(|e| Error::internal("the page's file", e.to_string()))?.ok_or_else(missing)?;
@@ -99,10 +97,10 @@ pub(crate) async fn file(call: Call) -> Result<Response> {
         Some("js") => "text/javascript; charset=utf-8",
         _ => "image/png",
     };
-    answer(bytes, kind)
+    static_response(bytes, kind)
 }
 
-pub(super) fn answer(bytes: Bytes, kind: &'static str) -> Result<Response> {
+pub(super) fn static_response(bytes: Bytes, kind: &'static str) -> Result<Response> {
     let mut response = HttpResponse::new(bytes).map(Into::into);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

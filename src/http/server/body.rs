@@ -1,6 +1,4 @@
-//! A request body that reports, once its reader lets go of it, whether it was read to the end.
-//!
-//! Owns only that bookkeeping: reading up to a cap and within a time is the business of the handlers.
+//! Request body that records whether it was consumed, which decides whether the connection can be reused.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,19 +8,24 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
-/// The body as the routes see it.
 pub(super) struct Body {
     inner: Option<Incoming>,
-    begun: bool,
+    started: bool,
     /// Absent for a request without a body, which is most of them.
-    slot: Option<Arc<Slot>>,
+    progress: Option<Arc<Progress>>,
 }
 
 impl Body {
-    /// The body, and where to ask later what became of it if there is anything to read.
-    pub(super) fn new(inner: Incoming) -> (Self, Option<Arc<Slot>>) {
-        let slot = (!inner.is_end_stream()).then(Arc::<Slot>::default);
-        (Body { inner: Some(inner), begun: false, slot: slot.clone() }, slot)
+    pub(super) fn new(inner: Incoming) -> (Self, Option<Arc<Progress>>) {
+        let progress = (!inner.is_end_stream()).then(Arc::<Progress>::default);
+        (Body { inner: Some(inner), started: false, progress: progress.clone() }, progress)
+    }
+
+    fn end(&mut self, state: State) {
+        self.inner = None;
+        if let Some(progress) = self.progress.take() {
+            *progress.state() = state;
+        }
     }
 }
 
@@ -31,13 +34,13 @@ impl hyper::body::Body for Body {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.begun = true;
+        self.started = true;
         let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *inner).poll_frame(cx);
         match &polled {
-            Poll::Ready(None) => self.end(Fate::Read),
-            Poll::Ready(Some(Err(_))) => self.end(Fate::Unread),
-            Poll::Ready(Some(Ok(_))) if inner.is_end_stream() => self.end(Fate::Read),
+            Poll::Ready(None) => self.end(State::Consumed),
+            Poll::Ready(Some(Err(_))) => self.end(State::Broken),
+            Poll::Ready(Some(Ok(_))) if inner.is_end_stream() => self.end(State::Consumed),
             _ => {}
         }
         polled
@@ -52,53 +55,42 @@ impl hyper::body::Body for Body {
     }
 }
 
-impl Body {
-    fn end(&mut self, fate: Fate) {
-        self.inner = None;
-        if let Some(slot) = self.slot.take() {
-            *slot.fate() = fate;
-        }
-    }
-}
-
 impl Drop for Body {
     fn drop(&mut self) {
-        if let (Some(slot), Some(inner)) = (self.slot.take(), self.inner.take()) {
-            *slot.fate() = Fate::Left { rest: inner, begun: self.begun };
+        if let Some(rest) = self.inner.take() {
+            self.end(State::Dropped { rest, started: self.started });
         }
     }
 }
 
-/// What became of a body.
 #[derive(Default)]
-enum Fate {
-    /// Broken, or still in somebody's hands.
+enum State {
+    /// Failed, or not dropped yet.
     #[default]
-    Unread,
-    Left {
+    Broken,
+    Dropped {
         rest: Incoming,
-        begun: bool,
+        started: bool,
     },
-    Read,
+    Consumed,
 }
 
-/// Outlives the body, which warp drops before it answers.
+/// State that outlives the body, which warp drops before it answers.
 #[derive(Default)]
-pub(super) struct Slot(Mutex<Fate>);
+pub(super) struct Progress(Mutex<State>);
 
-impl Slot {
-    /// Whether the body has been read to its end. An unwanted one is if all of it is already here, which keeps the
-    /// connection of a caller that sent `{}` where none was needed; nothing is waited for. `invited` = the caller
-    /// waits for leave to send: asking for its body would give that leave.
-    pub(super) async fn drained(&self, invited: bool) -> bool {
-        let fate = std::mem::take(&mut *self.fate());
-        let mut rest = match fate {
-            Fate::Read => return true,
-            Fate::Unread => return false,
-            Fate::Left { begun: false, .. } if invited => return false,
-            Fate::Left { rest, .. } => rest,
+impl Progress {
+    /// Whether the body was consumed. Discards the rest of a dropped one if it has already arrived, so that an unneeded
+    /// `{}` does not cost the connection. With `Expect: 100-continue` a poll would ask the client to send its body.
+    pub(super) async fn is_consumed(&self, expects_continue: bool) -> bool {
+        let state = std::mem::take(&mut *self.state());
+        let mut rest = match state {
+            State::Consumed => return true,
+            State::Broken => return false,
+            State::Dropped { started: false, .. } if expects_continue => return false,
+            State::Dropped { rest, .. } => rest,
         };
-        // hyper hands over one buffer at a time and is not asked for another before this ends: 16 KiB at most.
+        // One buffer of hyper at most, 16 KiB: it reads no further one before this ends.
         poll_fn(|cx| {
             while !rest.is_end_stream() {
                 match Pin::new(&mut rest).poll_frame(cx) {
@@ -112,7 +104,7 @@ impl Slot {
         .await
     }
 
-    fn fate(&self) -> MutexGuard<'_, Fate> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

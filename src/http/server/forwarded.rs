@@ -1,32 +1,26 @@
-//! Whom a proxy speaks for. Its word counts only if the operator trusts it, and only as far back as every proxy on the
-//! way is trusted: what stands further left in the header was written by a stranger.
+//! Client address from `X-Forwarded-For`. Only entries added by trusted proxies count: read from the right, the first
+//! untrusted address is the client, and anything left of it may be forged.
 
 use std::net::{IpAddr, SocketAddr};
 
 use warp::http::HeaderMap;
 
-/// Each proxy appends the address that it was called from.
+/// Each proxy appends the address of its peer.
 const HEADER: &str = "x-forwarded-for";
 
-/// The address of the caller, who came through `peer`.
-pub(super) fn caller(headers: &HeaderMap, peer: IpAddr, trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
-    let mut known = peer;
-    // Several lines are one list.
-    for line in headers.get_all(HEADER).iter().rev() {
-        for told in line.as_bytes().rsplit(|b| *b == b',') {
-            if !trusted(known) {
-                return known;
-            }
-            match address(told) {
-                Some(before) => known = before,
-                None => return known,
-            }
+pub(super) fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    let mut client = peer;
+    // Several lines are one list (RFC 9110 5.3).
+    for entry in headers.get_all(HEADER).iter().rev().flat_map(|line| line.as_bytes().rsplit(|b| *b == b',')) {
+        match address(entry) {
+            Some(previous) if trusted(client) => client = previous,
+            _ => return client,
         }
     }
-    known
+    client
 }
 
-/// An address as proxies write it: alone, in brackets, or with a port.
+/// Parses an address, plain, in brackets or with a port.
 fn address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
@@ -40,7 +34,7 @@ mod tests {
     use warp::http::HeaderValue;
 
     #[test]
-    fn only_the_word_of_a_trusted_proxy_counts() {
+    fn only_entries_of_trusted_proxies_count() {
         for (peer, lines, expected) in [
             ("192.0.2.1", &["203.0.113.5"][..], "192.0.2.1"),
             ("10.0.0.1", &[], "10.0.0.1"),
@@ -61,7 +55,7 @@ mod tests {
                 headers.append(HEADER, HeaderValue::from_str(line).expect("a header"));
             }
             let trusted = |address: IpAddr| address.to_string().starts_with("10.0.0.");
-            let found = caller(&headers, peer.parse().expect("an address"), trusted);
+            let found = client_address(&headers, peer.parse().expect("an address"), trusted);
             assert_eq!(found.to_string(), expected, "{peer} {lines:?}");
         }
     }

@@ -1,8 +1,7 @@
-//! Accepts connections and serves the routes on them: HTTP/1.1 only, with a limit on everything a stranger can hold.
+//! HTTP/1.1 listener: accept loop, connection limits, timeouts and graceful shutdown.
 //!
-//! Owns the accept loop, the caps on connections and the orderly end. The parts: `request` is what stands between
-//! hyper and warp, `socket` what stands between hyper and the wire, `body` knows whether a request was read to
-//! its end, `forwarded` whom a proxy speaks for. No path, no credential and no JSON shape may appear here, and no request body is read here.
+//! `request` sits between hyper and warp, `socket` between hyper and TCP or TLS; `body` tracks whether a request body
+//! was consumed, `forwarded` finds the client address behind trusted proxies. Paths, credentials and JSON stay out.
 
 mod body;
 mod forwarded;
@@ -12,6 +11,7 @@ mod socket;
 mod tests;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -34,42 +34,38 @@ use warp::http::Request;
 use warp::reply::Response;
 
 use self::body::Body;
-use self::socket::{Socket, Wire};
+use self::socket::{Socket, Transport};
 use super::Filter;
 use crate::domain::network::Network;
 use crate::security::tls::listener::ListenerTls;
 
-/// hyper panics below this size of its buffer.
-const SMALLEST_BUFFER: usize = 8 * 1024;
+/// hyper panics on a smaller buffer.
+const MIN_BUFFER: usize = 8 * 1024;
 
-/// How long accepting rests after the system refused a descriptor or memory; trying at once would only burn a core.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Delay before the next accept after EMFILE or ENOMEM; retrying at once would only burn a core.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// What one caller, and all of them together, may take from the listener.
+/// Limits of the listener, per connection, per address and in total.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections held at the same time; one more is closed at once.
+    /// Concurrent connections; one more is closed at once.
     pub connections: usize,
-    /// The same, counted by peer address.
+    /// Concurrent connections per peer address.
     pub per_address: usize,
-    /// Time for the TLS handshake.
-    pub handshake: Duration,
-    /// Time for a request head to arrive. The same clock cuts an idle connection.
-    pub head: Duration,
-    /// Size of request line and headers; hyper cannot go below 8 KiB for a head that does not arrive in one piece.
+    pub handshake_timeout: Duration,
+    /// Timeout for a request head, and so for an idle connection.
+    pub head_timeout: Duration,
+    /// Size of request line and headers; hyper cannot go below 8 KiB for a head that arrives in pieces.
     pub head_bytes: usize,
-    /// Number of headers.
     pub headers: usize,
     /// Length of the request target.
     pub target_bytes: usize,
-    /// How long a caller may leave an answer untaken.
-    pub write_stall: Duration,
-    /// Age at which a connection is closed after the answer it is working on.
-    pub age: Duration,
-    /// Requests after which a connection is closed.
+    pub write_timeout: Duration,
+    /// Age at which a connection is closed after its current answer.
+    pub max_age: Duration,
     pub requests_per_connection: usize,
-    /// How long requests in progress may take to finish after a shutdown began.
-    pub drain: Duration,
+    /// Timeout for requests in progress after shutdown began.
+    pub shutdown_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -77,38 +73,42 @@ impl Default for Limits {
         Limits {
             connections: 1024,
             per_address: 256,
-            handshake: Duration::from_secs(5),
-            head: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(5),
+            head_timeout: Duration::from_secs(10),
             head_bytes: 16 * 1024,
             headers: 48,
             target_bytes: 8 * 1024,
-            write_stall: Duration::from_secs(30),
-            age: Duration::from_secs(600),
+            write_timeout: Duration::from_secs(30),
+            max_age: Duration::from_secs(600),
             requests_per_connection: 10_000,
-            // With what is stored afterwards, an end takes about ten seconds at most.
-            drain: Duration::from_secs(8),
+            // With the checkpoint afterwards, stopping takes about ten seconds at most.
+            shutdown_timeout: Duration::from_secs(8),
         }
     }
 }
 
-/// How the listener meets those who knock.
+/// Configuration of a listener.
 #[derive(Debug, Default)]
-pub struct Door {
-    /// What one caller, and all together, may take.
+pub struct ListenerOptions {
     pub limits: Limits,
-    /// TLS on every connection, if it is configured.
     pub tls: Option<Arc<ListenerTls>>,
-    /// Proxies whose word about a caller's address is taken, and who speak for many.
+    /// Proxies whose `X-Forwarded-For` counts; exempt from the limit per address.
     pub trusted_proxies: Vec<Network>,
 }
 
-/// Serves `route` on `listener` until `shutdown` resolves, then lets requests in progress finish within
-/// `door.limits.drain`. What is still open after that is cut.
-pub async fn run(listener: TcpListener, route: Filter, door: Door, shutdown: impl Future<Output = ()> + Send) {
-    let limits = &door.limits;
-    let gate = Arc::new(Gate { per_address: limits.per_address, total: limits.connections, held: Mutex::default() });
-    let (drain, mut shutdown) = (limits.drain, pin!(shutdown));
-    let house = Arc::new(House { http: http1(limits), door, routes: TowerToHyperService::new(warp::service(route)) });
+/// Serves `route` on `listener` until `shutdown` resolves, then waits up to `shutdown_timeout` for requests in progress
+/// and closes the other connections.
+pub async fn run(
+    listener: TcpListener,
+    route: Filter,
+    options: ListenerOptions,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let limits = &options.limits;
+    let slots = Arc::new(Slots { per_address: limits.per_address, total: limits.connections, used: Mutex::default() });
+    let (shutdown_timeout, mut shutdown) = (limits.shutdown_timeout, pin!(shutdown));
+    let routes = TowerToHyperService::new(warp::service(route));
+    let server = Arc::new(Server { http: http1(limits), options, routes });
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
@@ -126,182 +126,185 @@ pub async fn run(listener: TcpListener, route: Filter, door: Door, shutdown: imp
         match accepted {
             Ok((stream, address)) => {
                 let peer = address.ip().to_canonical();
-                if let Some(place) = gate.admit(peer, house.trusts(peer)) {
-                    connections.spawn(connection(stream, Arc::clone(&house), stopping.clone(), place));
+                if let Some(slot) = slots.acquire(peer, server.trusts(peer)) {
+                    connections.spawn(serve_connection(stream, Arc::clone(&server), stopping.clone(), slot));
                 } else {
                     tracing::debug!(peer = %peer, "connection refused: too many are open");
                 }
             }
-            Err(error) if concerns_one_caller(&error) => {}
+            Err(error) if is_peer_error(&error) => {}
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept connections");
                 tokio::select! {
                     () = &mut shutdown => break,
-                    () = tokio::time::sleep(PAUSE) => {}
+                    () = tokio::time::sleep(ACCEPT_RETRY_DELAY) => {}
                 }
             }
         }
     }
-    // Closed first, so that a caller is refused by the system instead of waiting for nobody.
+    // Closed first, so that the system refuses new connections at once.
     drop((listener, stopping));
     let _ = stop.send(());
-    let finished = tokio::time::timeout(drain, async { while connections.join_next().await.is_some() {} });
+    let finished = tokio::time::timeout(shutdown_timeout, async { while connections.join_next().await.is_some() {} });
     if finished.await.is_err() {
         tracing::warn!(connections = connections.len(), "connections cut: they did not finish in time");
         connections.shutdown().await;
     }
 }
 
-/// What all connections share.
-struct House<S> {
+/// State shared by all connections.
+struct Server<S> {
     http: http1::Builder,
-    door: Door,
+    options: ListenerOptions,
     routes: S,
 }
 
-impl<S> House<S> {
+impl<S> Server<S> {
     fn trusts(&self, address: IpAddr) -> bool {
-        self.door.trusted_proxies.iter().any(|network| network.contains(address))
+        self.options.trusted_proxies.iter().any(|network| network.contains(address))
     }
 }
 
 fn http1(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(limits.head_timeout)
         // The buffer grows in steps and may overshoot, so the head has its own exact limit.
-        .max_buf_size(limits.head_bytes.max(SMALLEST_BUFFER))
+        .max_buf_size(limits.head_bytes.max(MIN_BUFFER))
         .max_header_size(limits.head_bytes)
         .max_headers(limits.headers)
         .keep_alive(true)
-        // A caller that has said all it wants to say may still want the answer.
+        // A client may close its sending side and still read the answer.
         .half_close(true);
     http
 }
 
-/// What the service and the socket of one connection tell each other.
-struct Link {
+/// State of one connection, shared by its service and its socket.
+struct Connection {
     peer: IpAddr,
-    born: Instant,
-    /// Requests begun so far.
+    opened: Instant,
     requests: AtomicUsize,
-    /// An answer was given while the rest of its request is still to come: hyper has to be told to stop waiting.
-    abandoned: AtomicBool,
-    /// Bytes to swallow before closing, so that the caller can take the answer. 0 = close at once.
+    /// An answer was sent before its request body arrived: hyper must be polled again to stop reading it.
+    body_abandoned: AtomicBool,
+    /// Bytes to discard before closing, so that the client can read the answer. 0 = close at once.
     linger: AtomicUsize,
 }
 
-/// One connection from its first byte to its last. Its place was taken before it may begin to speak TLS.
-async fn connection<S>(stream: TcpStream, house: Arc<House<S>>, mut stopping: watch::Receiver<()>, place: Place)
-where
+/// Serves one connection. Its slot is held before the TLS handshake, which costs memory too.
+async fn serve_connection<S>(
+    stream: TcpStream,
+    server: Arc<Server<S>>,
+    mut stopping: watch::Receiver<()>,
+    slot: ConnectionSlot,
+) where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + Sync + 'static,
     S::Future: Send,
 {
-    // Small answers must not wait for the acknowledgement of the one before. Failing is no reason not to answer.
+    // Small answers must not wait for the ACK of the one before. Without the option the connection still works.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = &house.door.tls else { return exchange(stream, house, stopping, place).await };
+    let Some(tls) = &server.options.tls else { return serve_http(stream, server, stopping, slot).await };
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     let secured = tokio::select! {
         _ = stopping.changed() => return,
-        secured = tokio::time::timeout(house.door.limits.handshake, handshake) => secured,
+        secured = tokio::time::timeout(server.options.limits.handshake_timeout, handshake) => secured,
     };
     match secured {
-        Ok(Ok(stream)) => exchange(stream, house, stopping, place).await,
-        Ok(Err(error)) => tracing::debug!(peer = %place.address, error = %error, "TLS handshake failed"),
-        Err(_) => tracing::debug!(peer = %place.address, "TLS handshake not finished in time"),
+        Ok(Ok(stream)) => serve_http(stream, server, stopping, slot).await,
+        Ok(Err(error)) => tracing::debug!(peer = %slot.address, error = %error, "TLS handshake failed"),
+        Err(_) => tracing::debug!(peer = %slot.address, "TLS handshake timed out"),
     }
 }
 
-async fn exchange<W, S>(stream: W, house: Arc<House<S>>, mut stopping: watch::Receiver<()>, place: Place)
+async fn serve_http<T, S>(stream: T, server: Arc<Server<S>>, mut stopping: watch::Receiver<()>, slot: ConnectionSlot)
 where
-    W: Wire + Send + 'static,
+    T: Transport + Send + 'static,
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + Sync + 'static,
     S::Future: Send,
 {
-    let link = Arc::new(Link {
-        peer: place.address,
-        born: Instant::now(),
+    let connection = Arc::new(Connection {
+        peer: slot.address,
+        opened: Instant::now(),
         requests: AtomicUsize::new(0),
-        abandoned: AtomicBool::new(false),
+        body_abandoned: AtomicBool::new(false),
         linger: AtomicUsize::new(0),
     });
-    let io = TokioIo::new(Socket::new(stream, Arc::clone(&link), house.door.limits.write_stall));
+    let io = TokioIo::new(Socket::new(stream, Arc::clone(&connection), server.options.limits.write_timeout));
     let service = service_fn(|request| {
-        let (house, link) = (Arc::clone(&house), Arc::clone(&link));
-        async move { Ok::<_, Infallible>(request::answer(&house, &link, request).await) }
+        let (server, connection) = (Arc::clone(&server), Arc::clone(&connection));
+        async move { Ok::<_, Infallible>(request::answer(&server, &connection, request).await) }
     });
-    let mut http = pin!(house.http.serve_connection(io, service));
+    let mut http = pin!(server.http.serve_connection(io, service));
     let mut stop = pin!(stopping.changed());
-    let mut told = false;
+    let mut is_stopping = false;
     let ended = poll_fn(|cx| {
-        if !told && stop.as_mut().poll(cx).is_ready() {
-            told = true;
+        if !is_stopping && stop.as_mut().poll(cx).is_ready() {
+            is_stopping = true;
             http.as_mut().graceful_shutdown();
         }
         loop {
             match http.as_mut().poll(cx) {
-                // hyper notices only when it is asked again that nobody wants the rest of the body.
-                Poll::Pending if link.abandoned.swap(false, Relaxed) => {}
+                // hyper notices a dropped body only at the next poll.
+                Poll::Pending if connection.body_abandoned.swap(false, Relaxed) => {}
                 other => return other,
             }
         }
     });
     if let Err(error) = ended.await {
-        tracing::debug!(peer = %link.peer, error = %error, "connection ended early");
+        tracing::debug!(peer = %connection.peer, error = %error, "connection ended early");
     }
 }
 
-/// Whether accepting failed because of the caller alone.
-fn concerns_one_caller(error: &io::Error) -> bool {
+/// Whether accept failed because of that connection alone.
+fn is_peer_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Counts who is in.
-struct Gate {
+/// Connection slots, limited per address and in total.
+struct Slots {
     per_address: usize,
     total: usize,
-    held: Mutex<Held>,
+    used: Mutex<UsedSlots>,
 }
 
 #[derive(Default)]
-struct Held {
-    all: usize,
+struct UsedSlots {
+    total: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
-impl Gate {
-    /// A place among all, and among those of the address unless it speaks for many.
-    fn admit(self: &Arc<Self>, address: IpAddr, speaks_for_many: bool) -> Option<Place> {
-        let mut held = self.held();
-        let here = held.by_address.get(&address).copied().unwrap_or(0);
-        if held.all >= self.total || (here >= self.per_address && !speaks_for_many) {
+impl Slots {
+    /// A free slot; only the total limits a proxy, which forwards for many clients.
+    fn acquire(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<ConnectionSlot> {
+        let mut used = self.used();
+        let of_address = used.by_address.get(&address).copied().unwrap_or(0);
+        if used.total >= self.total || (of_address >= self.per_address && !is_proxy) {
             return None;
         }
-        held.all += 1;
-        held.by_address.insert(address, here + 1);
-        Some(Place { gate: Arc::clone(self), address })
+        used.total += 1;
+        used.by_address.insert(address, of_address + 1);
+        Some(ConnectionSlot { slots: Arc::clone(self), address })
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn used(&self) -> MutexGuard<'_, UsedSlots> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to one connection; given back when dropped, whichever way the connection ended.
-struct Place {
-    gate: Arc<Gate>,
+/// The slot of one connection, released on drop.
+struct ConnectionSlot {
+    slots: Arc<Slots>,
     address: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let mut held = self.gate.held();
-        held.all = held.all.saturating_sub(1);
-        if let Some(here) = held.by_address.get_mut(&self.address) {
-            *here = here.saturating_sub(1);
-            if *here == 0 {
-                held.by_address.remove(&self.address);
+        let mut used = self.slots.used();
+        used.total = used.total.saturating_sub(1);
+        if let Entry::Occupied(mut of_address) = used.by_address.entry(self.address) {
+            *of_address.get_mut() -= 1;
+            if *of_address.get() == 0 {
+                of_address.remove();
             }
         }
     }

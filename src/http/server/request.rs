@@ -1,7 +1,6 @@
-//! What happens to every request before and after the routes: faults of the HTTP message, the request id, the
-//! headers of every answer, and whether the connection may go on.
+//! Processing of a request around the routes: message validation, request id, common headers, connection reuse.
 //!
-//! Knows nothing of paths or callers. The refusals here are for messages that two readers could read differently.
+//! Knows no path and no credential. It refuses messages that two parsers could read differently (request smuggling).
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -17,66 +16,65 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode
 use warp::reply::Response;
 
 use super::body::Body;
-use super::{House, Link, forwarded};
+use super::{Connection, Server, forwarded};
 use crate::error::Error;
-use crate::http::wire::arrival::Arrival;
 use crate::http::wire::error::{envelope, reply};
+use crate::http::wire::head::RequestHead;
 
-/// The header that carries the request id both ways.
-pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Swallowed of a request that nobody wants before its connection is closed: enough for the answer to get through to
-/// a caller in the middle of sending, and with hyper's own buffers less than 64 KiB.
+/// Bytes discarded of an unread request before its connection is closed: enough for the answer to reach a client that
+/// is still sending, and with hyper's own buffers less than 64 KiB.
 pub(super) const LINGER: usize = 32 * 1024;
 
-/// The same after a 413. That caller got past the key check, and many clients read no answer before all is sent.
+/// Bytes discarded after a 413: the key was accepted, and many clients read no answer before all is sent.
 const LINGER_TOO_LARGE: usize = 16 * 1024 * 1024;
 
-const MAX_ID: usize = 64;
+const MAX_ID_LENGTH: usize = 64;
 
-/// Answers one request.
-pub(super) async fn answer<S>(house: &House<S>, link: &Link, request: Request<Incoming>) -> Response
+pub(super) async fn answer<S>(server: &Server<S>, connection: &Connection, request: Request<Incoming>) -> Response
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
-    let nth = link.requests.fetch_add(1, Relaxed) + 1;
+    let limits = &server.options.limits;
+    let nth = connection.requests.fetch_add(1, Relaxed) + 1;
     let id = RequestId::of(request.headers());
     let mut last = request.version() != Version::HTTP_11
-        || nth >= house.door.limits.requests_per_connection
-        || link.born.elapsed() >= house.door.limits.age;
-    let (mut response, drained) = match fault(&request, house.door.limits.target_bytes) {
+        || nth >= limits.requests_per_connection
+        || connection.opened.elapsed() >= limits.max_age;
+    let (mut response, body_consumed) = match error_of(&request, limits.target_bytes) {
         Some(message) => {
             last = true;
-            let drained = request.body().is_end_stream();
-            (envelope(StatusCode::BAD_REQUEST, "BAD_REQUEST", message), drained)
+            let response = envelope(StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
+            (response, request.body().is_end_stream())
         }
-        None if request.method() == Method::TRACE => (no_trace(), request.body().is_end_stream()),
-        None => through_routes(house, link, &id, request).await,
+        None if request.method() == Method::TRACE => (trace_not_allowed(), request.body().is_end_stream()),
+        None => call_routes(server, connection, &id, request).await,
     };
-    if !drained {
+    if !body_consumed {
         last = true;
-        link.abandoned.store(true, Relaxed);
+        connection.body_abandoned.store(true, Relaxed);
     }
     if last {
         let too_large = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
-        link.linger.store(if too_large { LINGER_TOO_LARGE } else { LINGER }, Relaxed);
+        connection.linger.store(if too_large { LINGER_TOO_LARGE } else { LINGER }, Relaxed);
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    dress(response.headers_mut(), id.value);
+    set_common_headers(response.headers_mut(), id.value);
     response
 }
 
-/// Asks the routes. Also says whether the body was read to its end.
-async fn through_routes<S>(
-    house: &House<S>,
-    link: &Link,
+/// Returns the answer of the routes, and whether the body was consumed.
+async fn call_routes<S>(
+    server: &Server<S>,
+    connection: &Connection,
     id: &RequestId,
     mut request: Request<Incoming>,
 ) -> (Response, bool)
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
-    // hyper remembers that the question was HEAD and sends the length without the body.
+    // hyper remembers a HEAD and sends the length without the body.
     if request.method() == Method::HEAD {
         *request.method_mut() = Method::GET;
     }
@@ -84,30 +82,30 @@ where
         let path = request.uri().path_and_query().cloned();
         *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
     }
-    let invited = request.headers().contains_key(header::EXPECT);
-    let peer = forwarded::caller(request.headers(), link.peer, |address| house.trusts(address));
+    let expects_continue = request.headers().contains_key(header::EXPECT);
+    let peer = forwarded::client_address(request.headers(), connection.peer, |address| server.trusts(address));
     let (mut parts, body) = request.into_parts();
     let headers = Arc::new(std::mem::take(&mut parts.headers));
     let (method, uri, request_id) = (parts.method.clone(), parts.uri.clone(), Arc::clone(&id.text));
-    parts.extensions.insert(Arrival { method, uri, headers, request_id, peer });
-    let (body, slot) = Body::new(body);
-    let response = match caught(&house.routes, Request::from_parts(parts, body)).await {
+    parts.extensions.insert(RequestHead { method, uri, headers, request_id, peer });
+    let (body, progress) = Body::new(body);
+    let response = match catch_panic(&server.routes, Request::from_parts(parts, body)).await {
         Ok(response) => response,
         Err(_panic) => {
-            // The text of the panic is printed by the hook; here it could carry a value out of the request.
+            // The panic hook prints the text; in this log line it could leak a value of the request.
             tracing::error!(request.id = %id.text, "a handler panicked");
             reply(&Error::internal("answering a request", "the handler panicked"), &id.text)
         }
     };
-    let drained = match slot {
-        Some(slot) => slot.drained(invited).await,
+    let body_consumed = match progress {
+        Some(progress) => progress.is_consumed(expects_continue).await,
         None => true,
     };
-    (response, drained)
+    (response, body_consumed)
 }
 
-/// Runs the routes so that a panic costs one answer, not the connection with all its pipelined requests.
-async fn caught<S>(routes: &S, request: Request<Body>) -> Result<Response, Box<dyn Any + Send>>
+/// Calls the routes so that a panic costs one answer, not the connection with all its pipelined requests.
+async fn catch_panic<S>(routes: &S, request: Request<Body>) -> Result<Response, Box<dyn Any + Send>>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
 {
@@ -125,8 +123,8 @@ where
     .await
 }
 
-/// What is wrong with the message itself, as a sentence. hyper has already refused what cannot be parsed.
-fn fault<B>(request: &Request<B>, target_bytes: usize) -> Option<&'static str> {
+/// Error of the HTTP message, as a sentence; hyper has refused what cannot be parsed (RFC 9112 3.2, 6.1).
+fn error_of<B>(request: &Request<B>, target_bytes: usize) -> Option<&'static str> {
     let (uri, headers) = (request.uri(), request.headers());
     let (plain, length) = match uri.scheme_str() {
         None => (uri.authority().is_none(), uri.path_and_query().map_or(0, |target| target.as_str().len())),
@@ -157,45 +155,40 @@ fn is_host(value: &[u8]) -> bool {
     value.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~%:[]!$&'()*+;=".contains(b))
 }
 
-/// TRACE would send a caller's headers back as a body; no resource has it.
-fn no_trace() -> Response {
+/// TRACE would echo credentials (RFC 9110 9.3.8).
+fn trace_not_allowed() -> Response {
     let mut response = envelope(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "TRACE is not supported.");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"));
     response
 }
 
-/// Puts on what every answer wears, without taking off what a handler chose.
-pub(super) fn dress(headers: &mut HeaderMap, id: HeaderValue) {
-    const EVERY: [(HeaderName, &str); 4] = [
+/// Sets the headers of every answer, except those that the handler set.
+fn set_common_headers(headers: &mut HeaderMap, id: HeaderValue) {
+    const COMMON: [(HeaderName, &str); 4] = [
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
     ];
-    headers.reserve(EVERY.len() + 1);
-    for (name, value) in EVERY {
+    headers.reserve(COMMON.len() + 1);
+    for (name, value) in COMMON {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.insert(&REQUEST_ID, id);
 }
 
-/// The id of a request, ready for both uses.
-pub(super) struct RequestId {
-    pub(super) text: Arc<str>,
-    pub(super) value: HeaderValue,
+struct RequestId {
+    text: Arc<str>,
+    value: HeaderValue,
 }
 
 impl RequestId {
     fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(&REQUEST_ID).and_then(|value| Some((value, value.to_str().ok()?)));
-        match given {
-            Some((value, text)) if is_id(text) => RequestId { text: text.into(), value: value.clone() },
-            _ => RequestId::new(),
+        if let Some((value, text)) = headers.get(&REQUEST_ID).and_then(|value| Some((value, value.to_str().ok()?)))
+            && is_id(text)
+        {
+            return RequestId { text: text.into(), value: value.clone() };
         }
-    }
-
-    /// An id for a request that brought none, or of which nothing could be read.
-    pub(super) fn new() -> Self {
         let mut buffer = uuid::Uuid::encode_buffer();
         let text: &str = uuid::Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
         let value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"));
@@ -204,6 +197,6 @@ impl RequestId {
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len())
+    (1..=MAX_ID_LENGTH).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }

@@ -1,7 +1,6 @@
-//! The fields of a request body: names in any case, every error noted, none of the JSON library's words.
+//! Decoder of a request body: case-insensitive field names, all errors collected.
 //!
-//! The texts of the JSON library echo values and are never used: an error names the field's path and what was
-//! expected there.
+//! Error texts of the JSON library are not used, because they echo values.
 
 use std::fmt;
 
@@ -9,18 +8,16 @@ use super::node::Node;
 use crate::error::{Error, FieldErrors, Result};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-/// How deep a body may nest.
+/// Nesting depth of a body.
 const MAX_DEPTH: usize = 64;
-/// Number of fields whose errors are noted: ten times what an answer lists, so that a large body of nothing but errors
-/// does not cost a multiple of itself.
-const MAX_FAULTY: usize = 1000;
+/// Fields with errors; ten times what an answer lists, so that a large body of errors costs no multiple of its size.
+const MAX_FIELDS_WITH_ERRORS: usize = 1000;
+/// Unknown members that an answer names.
+const MAX_UNKNOWN: usize = 20;
+/// Characters of the name of an unknown member.
+const MAX_UNKNOWN_LENGTH: usize = 64;
 
-/// Members that no field takes and that an answer names.
-const MAX_IGNORED: usize = 20;
-/// Characters of such a name.
-const MAX_IGNORED_NAME: usize = 64;
-
-/// The known fields of a request body. Unknown ones were skipped unread.
+/// Known fields of a request body.
 pub(crate) struct Body {
     fields: Vec<(&'static str, Node)>,
     pub(crate) errors: Errors,
@@ -28,10 +25,10 @@ pub(crate) struct Body {
 
 /// A value of a request. Absent and null are the same unless `null` says otherwise.
 pub(crate) trait Field: Sized {
-    /// Reads what was sent at a place; `None` after an error was added.
+    /// Decodes a value; `None` after adding an error.
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self>;
 
-    /// The value of an absent field; `None` after an error was added, where one is required.
+    /// Value of an absent field; `None` after adding an error if it is required.
     fn absent(place: &str, errors: &mut Errors) -> Option<Self> {
         errors.refuse(place, "Is required.")
     }
@@ -44,14 +41,14 @@ pub(crate) trait Field: Sized {
 
 /// A request body, or an object inside one.
 pub(crate) trait Request: Sized {
-    /// Names of the fields, as identifiers.
+    /// Identifiers of the fields.
     const FIELDS: &'static [&'static str];
 
-    /// Reads all fields; `None` if a required one is missing or invalid.
+    /// Decodes all fields; `None` if a required one is missing or invalid.
     fn read(body: &mut Body) -> Option<Self>;
 }
 
-/// Parses a body and keeps the fields named here, whose names are matched ignoring case.
+/// Parses a body and keeps the known fields.
 pub(crate) fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body> {
     if too_deep(bytes) {
         return Err(Error::field("body", format!("Must not nest deeper than {MAX_DEPTH}.")));
@@ -65,7 +62,7 @@ pub(crate) fn parse(bytes: &[u8], known: &'static [&'static str]) -> Result<Body
     })
 }
 
-/// Counts brackets outside strings: the parser's own limit is deeper than ours.
+/// Counts brackets outside strings, because the limit of the parser is higher.
 fn too_deep(bytes: &[u8]) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for b in bytes {
@@ -95,18 +92,17 @@ fn has_nul(node: &Node) -> bool {
     }
 }
 
-/// Errors of a request by field path, and what of it no field takes.
+/// Errors of a request by field path, and its unknown members.
 #[derive(Default)]
 pub(crate) struct Errors {
     faults: FieldErrors,
-    ignored: Vec<String>,
+    unknown: Vec<String>,
 }
 
 impl Errors {
-    /// Adds an error of a field, once: a body can hold a hundred thousand repetitions of one. Fields beyond the first
-    /// thousand that have one are not noted.
+    /// Adds an error of a field, deduplicated: a body can repeat one a hundred thousand times.
     pub(crate) fn add(&mut self, place: &str, text: impl Into<String>) {
-        if self.faults.len() >= MAX_FAULTY && !self.faults.contains_key(place) {
+        if self.faults.len() >= MAX_FIELDS_WITH_ERRORS && !self.faults.contains_key(place) {
             return;
         }
         let (known, text) = (self.faults.entry(place.to_owned()).or_default(), text.into());
@@ -115,13 +111,13 @@ impl Errors {
         }
     }
 
-    /// Adds an error where a value was to be read.
+    /// Adds an error in place of a value.
     pub(crate) fn refuse<T>(&mut self, place: &str, text: impl Into<String>) -> Option<T> {
         self.add(place, text);
         None
     }
 
-    /// The first error of the fields with these identifiers, and the name of its field.
+    /// The first invalid field of these identifiers, with its error.
     pub(crate) fn first_of(&self, identifiers: &[&str]) -> Option<(String, &str)> {
         identifiers.iter().find_map(|identifier| {
             let field = camel_case(identifier);
@@ -130,55 +126,53 @@ impl Errors {
         })
     }
 
-    /// Fails with all errors added so far.
+    /// Fails if there are errors.
     pub(crate) fn check(self) -> Result<()> {
         if self.faults.is_empty() { Ok(()) } else { Err(Error::Invalid(self.faults)) }
     }
 
-    /// All errors, for an operation that adds its own.
     pub(crate) fn into_faults(self) -> FieldErrors {
         self.faults
     }
 
-    /// Notes a member that no field takes; of very many the first.
-    fn ignore(&mut self, name: &str) {
-        if self.ignored.len() < MAX_IGNORED {
+    fn add_unknown(&mut self, name: &str) {
+        if self.unknown.len() < MAX_UNKNOWN {
             let plain = name.chars().map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' });
-            self.ignored.push(plain.take(MAX_IGNORED_NAME).collect());
+            self.unknown.push(plain.take(MAX_UNKNOWN_LENGTH).collect());
         }
     }
 
-    /// Takes over what an object at a place inside the body has and no field takes.
-    pub(crate) fn ignore_of(&mut self, place: &str, inner: Errors) {
-        inner.ignored.iter().for_each(|name| self.ignore(&format!("{place}.{name}")));
+    /// Adds the unknown members of an object inside the body.
+    pub(crate) fn add_unknown_of(&mut self, place: &str, inner: Errors) {
+        inner.unknown.iter().for_each(|name| self.add_unknown(&format!("{place}.{name}")));
     }
 
-    /// Names of the members that no field takes, separated by commas; `None` if there are none.
-    pub(crate) fn ignored(&self) -> Option<String> {
-        let more = if self.ignored.len() == MAX_IGNORED { ", and perhaps more" } else { "" };
-        (!self.ignored.is_empty()).then(|| self.ignored.join(", ") + more)
+    /// Names of the unknown members, separated by commas.
+    pub(crate) fn unknown(&self) -> Option<String> {
+        let more = if self.unknown.len() == MAX_UNKNOWN { ", and perhaps more" } else { "" };
+        (!self.unknown.is_empty()).then(|| self.unknown.join(", ") + more)
     }
 }
 
 impl Body {
-    /// The members of an object inside a body; the first of several with one name counts, and that is an error.
+    /// Fields of an object inside a body. A duplicate is an error.
     pub(crate) fn of_members(members: Vec<(String, Node)>, known: &'static [&'static str]) -> Body {
         let mut body = Body { fields: Vec::new(), errors: Errors::default() };
         for (name, node) in members {
             match known.iter().find(|known| is_name(known, &name)) {
                 Some(known) => body.add(known, node),
-                None => body.errors.ignore(&name),
+                None => body.errors.add_unknown(&name),
             }
         }
         body
     }
 
-    /// Reads a field of the name of this identifier.
+    /// Decodes the field of an identifier.
     pub(crate) fn field<T: Field>(&mut self, identifier: &str) -> Option<T> {
         let place = camel_case(identifier);
         let sent = self.fields.iter().position(|(known, _)| *known == identifier);
         match sent.map(|at| self.fields.swap_remove(at).1) {
-            // Of a field that was given twice nothing else is said.
+            // A duplicate field has no second error.
             None | Some(Node::Null) if self.errors.faults.contains_key(&place) => {
                 T::absent(&place, &mut Errors::default())
             }
@@ -202,7 +196,7 @@ impl Body {
     }
 }
 
-/// The name in JSON of a field with this identifier.
+/// JSON name of an identifier.
 pub(super) fn camel_case(identifier: &str) -> String {
     let mut words = identifier.split('_');
     let mut name = words.next().unwrap_or_default().to_owned();
@@ -214,7 +208,7 @@ pub(super) fn camel_case(identifier: &str) -> String {
     name
 }
 
-/// Whether this is the JSON name of an identifier, in any case.
+/// Whether this is the JSON name of an identifier, ignoring case.
 pub(super) fn is_name(identifier: &str, name: &str) -> bool {
     identifier.bytes().filter(|b| *b != b'_').eq(name.bytes().map(|b| b.to_ascii_lowercase()))
 }
@@ -244,7 +238,7 @@ impl<'de> Visitor<'de> for TopLevel {
             match self.known.iter().find(|known| is_name(known, &name)) {
                 Some(known) => body.add(known, map.next_value()?),
                 None => {
-                    body.errors.ignore(&name);
+                    body.errors.add_unknown(&name);
                     map.next_value::<IgnoredAny>()?;
                 }
             }

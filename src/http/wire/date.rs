@@ -1,30 +1,29 @@
-//! Points in time as the wire writes and reads them.
+//! Dates of requests and answers: ISO 8601 in UTC.
 
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
-/// The current time as the wire writes it.
 pub fn now() -> String {
     date(OffsetDateTime::now_utc())
 }
 
-/// A point in time: ISO 8601 UTC, fraction digits only when not zero, at most seven.
+/// Formats a date, with up to seven fraction digits if they are not zero.
 pub fn date(at: OffsetDateTime) -> String {
     const FORMAT: &[BorrowedFormatItem<'_>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:7]");
-    // The format has no part that can fail for a date that exists.
+    // Cannot fail: the format fits every date.
     let mut text = at.to_offset(UtcOffset::UTC).format(FORMAT).unwrap_or_default();
     text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
     text.push('Z');
     text
 }
 
-/// Reads a point in time: `2026-04-05T10:30:00`, with 0-7 fraction digits or without seconds, and `Z`, an offset as
-/// `+02:00`, or none (UTC). In UTC it must lie in the years 1-9999, the only ones that can be written again.
+/// Parses `2026-04-05T10:30:00`, with 0-7 fraction digits or without seconds, and `Z`, an offset as `+02:00`, or none
+/// (UTC). Years 1-9999 only, because others cannot be formatted again.
 pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
     use time::format_description::well_known::Iso8601;
-    // The library knows weeks, ordinal days, signed years and more, which are none of ours.
+    // The library also accepts weeks, ordinal days, signed years and more.
     let (local, offset) = split_offset(text);
     let (minutes, rest) = local.split_at_checked(16)?;
     let has_form = fits(minutes, "0000-00-00T00:00")
@@ -36,23 +35,23 @@ pub fn parse_date(text: &str) -> Option<OffsetDateTime> {
     (1..=9999).contains(&at.year()).then_some(at)
 }
 
-/// The same, or a day alone, which is its first moment in UTC: for queries.
+/// Parses a date of a query: also a day alone, which means 00:00 UTC.
 pub fn parse_date_or_day(text: &str) -> Option<OffsetDateTime> {
     if fits(text, "0000-00-00") {
         return parse_date(&format!("{text}T00:00:00"));
     }
-    // A plus that was not encoded arrives as a blank.
+    // A plus that was not percent-encoded is decoded as a space.
     parse_date(&text.replacen(' ', "+", 1))
 }
 
-/// Date and time, and the offset as it stands behind them.
+/// Splits date and time from the offset.
 fn split_offset(text: &str) -> (&str, &str) {
     let time = text.find('T').unwrap_or(text.len());
     let at = text.get(time..).and_then(|t| t.find(['Z', '+', '-'])).map_or(text.len(), |at| time + at);
     text.split_at_checked(at).unwrap_or((text, ""))
 }
 
-/// Whether the text has a digit wherever the pattern has a zero, and otherwise what the pattern has.
+/// Whether the text matches the pattern, where `0` stands for a digit.
 fn fits(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
         && text.bytes().zip(pattern.bytes()).all(|(t, p)| if p == b'0' { t.is_ascii_digit() } else { t == p })
@@ -68,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_and_written_as_agreed() {
+    fn dates_are_parsed_and_formatted() {
         for (text, out) in [
             ("2026-04-05T10:30:00Z", Some("2026-04-05T10:30:00Z")),
             ("2026-04-05T10:30:00", Some("2026-04-05T10:30:00Z")),
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_may_name_a_day_and_forget_to_encode_a_plus() {
+    fn a_query_accepts_a_day_and_a_plus_that_is_not_encoded() {
         for (text, out) in [
             ("2026-04-05", Some("2026-04-05T00:00:00Z")),
             ("2026-04-05T10:30:00.1234567 02:00", Some("2026-04-05T08:30:00.1234567Z")),

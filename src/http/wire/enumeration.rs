@@ -1,11 +1,10 @@
 //! Enums of a request: by name in any case, or by number (contract, 17).
 
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::body::{Errors, Field};
 use super::node::{Node, integer};
+use super::schema::schema;
 
 /// Enum that a request can name.
 pub(crate) trait Enumeration: Copy + 'static {
@@ -34,13 +33,9 @@ impl<T: Enumeration> Field for Enum<T> {
     }
 }
 
-impl<T: Enumeration> PartialSchema for Enum<T> {
-    fn schema() -> RefOr<Schema> {
-        let names = T::ALL.iter().map(|v| serde_json::Value::from(v.name()));
-        let numbers = (T::FIRST..).zip(T::ALL).map(|(n, _)| n.into());
-        let kinds = SchemaType::from_iter([Type::String, Type::Integer]);
-        Schema::from(ObjectBuilder::new().schema_type(kinds).enum_values(Some(names.chain(numbers)))).into()
-    }
-}
-
-impl<T: Enumeration> ToSchema for Enum<T> {}
+schema! { [T: Enumeration] Enum<T> => {
+    let names = T::ALL.iter().map(|v| serde_json::Value::from(v.name()));
+    let numbers = (T::FIRST..).zip(T::ALL).map(|(n, _)| n.into());
+    let kinds = SchemaType::from_iter([Type::String, Type::Integer]);
+    ObjectBuilder::new().schema_type(kinds).enum_values(Some(names.chain(numbers)))
+}}

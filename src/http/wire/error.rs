@@ -1,15 +1,15 @@
-//! The one table from [`Error`] to status and code, and the envelope that every error is answered in.
+//! Error answers: the mapping of [`Error`] to status and code, and the JSON envelope.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
-use super::choice::choice;
+use super::schema::choice;
 use crate::error::{Error, FieldErrors};
 
 choice! {
-    /// What kind of error it is.
+    /// Code of an error.
     pub(crate) struct ErrorCode: [
         "VALIDATION_ERROR", "BAD_REQUEST", "UNAUTHORISED", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED",
         "REQUEST_TIMEOUT", "CONFLICT", "PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "TOO_MANY_REQUESTS",
@@ -21,55 +21,51 @@ choice! {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Error)]
-pub struct Envelope<'a> {
-    /// What kind of error it is.
+pub(crate) struct Envelope<'a> {
     code: ErrorCode,
-    /// One readable sentence.
+    /// One sentence for people.
     message: &'a str,
     /// `requestId: ...` on every 500, else null.
     details: Option<String>,
-    /// On VALIDATION_ERROR the faults by field path; `body` stands for the body as a whole. Else null.
+    /// On VALIDATION_ERROR the errors by field path; `body` stands for the body as a whole. Else null.
     #[schema(value_type = Option<HashMap<String, Vec<String>>>)]
     validation_errors: Option<&'a FieldErrors>,
-    /// When it happened, UTC.
     #[schema(format = DateTime)]
     timestamp: String,
 }
 
 impl<'a> Envelope<'a> {
-    /// That of a 503, for an answer with fields of its own beside it.
-    pub fn unavailable(message: &'a str) -> Self {
-        Envelope {
-            code: "SERVICE_UNAVAILABLE".into(),
-            message,
-            details: None,
-            validation_errors: None,
-            timestamp: crate::http::wire::now(),
-        }
+    fn new(code: &'static str, message: &'a str) -> Self {
+        Envelope { code: code.into(), message, details: None, validation_errors: None, timestamp: super::now() }
+    }
+
+    /// Envelope of a 503 with additional fields.
+    pub(crate) fn unavailable(message: &'a str) -> Self {
+        Envelope::new("SERVICE_UNAVAILABLE", message)
     }
 }
 
-/// At most this many faults are listed in one answer.
-const MAX_FAULTS: usize = 100;
+/// Fields with errors that an answer lists.
+const MAX_LISTED: usize = 100;
 
-/// Builds an error answer that no [`Error`] stands for (malformed HTTP, wrong verb).
-pub fn envelope(status: StatusCode, code: &'static str, message: &str) -> Response {
+/// Builds an error answer without an [`Error`] (malformed HTTP, wrong method).
+pub(crate) fn envelope(status: StatusCode, code: &'static str, message: &str) -> Response {
     build(status, code, message, None, None)
 }
 
-/// A 404 of a path that leads nowhere.
-pub(crate) fn nothing_here() -> Response {
+/// A 404 for an unknown path.
+pub(crate) fn unknown_path() -> Response {
     envelope(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this path.")
 }
 
-/// Answers an error. `request_id` goes into `details` of every 500.
-pub fn reply(error: &Error, request_id: &str) -> Response {
+/// Builds the answer to an error; `details` of a 500 holds the request id, to find it in the log.
+pub(crate) fn reply(error: &Error, request_id: &str) -> Response {
     let (status, code) = status_and_code(error);
     let details = (status == StatusCode::INTERNAL_SERVER_ERROR).then(|| format!("requestId: {request_id}"));
     let mut response = match error {
         Error::Invalid(faults) => {
-            let listed: FieldErrors = faults.iter().take(MAX_FAULTS).map(|(k, v)| (k.clone(), v.clone())).collect();
-            build(status, code, &told(faults), details, Some(&listed))
+            let listed: FieldErrors = faults.iter().take(MAX_LISTED).map(|(k, v)| (k.clone(), v.clone())).collect();
+            build(status, code, &validation_message(faults), details, Some(&listed))
         }
         Error::Internal { .. } | Error::Damaged { .. } => {
             build(status, code, "An unexpected error occurred; the server log names the cause.", details, None)
@@ -87,8 +83,7 @@ pub fn reply(error: &Error, request_id: &str) -> Response {
     response
 }
 
-/// Which status and code an error is answered with.
-pub fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
+pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
         Error::BadRequest(_) => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
@@ -114,37 +109,31 @@ fn build(
     details: Option<String>,
     faults: Option<&FieldErrors>,
 ) -> Response {
-    let body = Envelope {
-        code: code.into(),
-        message,
-        details,
-        validation_errors: faults,
-        timestamp: crate::http::wire::now(),
-    };
-    // Nothing in it can fail to be JSON.
+    let body = Envelope { details, validation_errors: faults, ..Envelope::new(code, message) };
+    // Cannot fail: all parts are texts.
     let text = serde_json::to_vec(&body).unwrap_or_default();
-    let mut response = crate::http::wire::with_type(text.into_response());
+    let mut response = super::with_type(text.into_response());
     *response.status_mut() = status;
     response
 }
 
-/// The message of a fault in the fields: many clients show nothing else, so it names the first.
-fn told(faults: &FieldErrors) -> String {
+/// Message of a validation error. It names the first field, because many clients show only the message.
+fn validation_message(faults: &FieldErrors) -> String {
     let mut text = "One or more fields are invalid.".to_owned();
     if let Some((field, why)) = faults.iter().next().and_then(|(field, why)| Some((field, why.first()?))) {
         text += &format!(" {field}: {why}");
         let more = faults.values().map(Vec::len).sum::<usize>() - 1;
-        // Of a body of nothing but faults not all are noted.
+        // Beyond a limit errors are not collected, so a large number would be wrong.
         match more {
             0 => {}
-            1..=MAX_FAULTS => text += &format!(" ({more} more)"),
-            _ => text += &format!(" (more than {MAX_FAULTS} more)"),
+            1..=MAX_LISTED => text += &format!(" ({more} more)"),
+            _ => text += &format!(" (more than {MAX_LISTED} more)"),
         }
     }
     text
 }
 
-/// Errors are written in lower case without a full stop; an answer is a sentence.
+/// Makes a sentence of the text of an error, which is lower case without a full stop.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let mut out: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();

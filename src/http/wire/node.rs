@@ -1,30 +1,23 @@
-//! A JSON value as a request sent it: nothing merged, nothing converted.
+//! JSON value of a request, with duplicate members and unconverted numbers.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value as it was sent. Numbers are whole or nothing.
 #[derive(Clone, PartialEq)]
-pub enum Node {
-    /// `null`
+pub(crate) enum Node {
     Null,
-    /// `true` or `false`
     Bool(bool),
-    /// A whole number that fits.
     Integer(i64),
-    /// Any other number.
-    Number,
-    /// A text.
+    /// A number with a fraction, or out of range.
+    OtherNumber,
     Text(String),
-    /// An array.
     List(Vec<Node>),
-    /// An object, its members in the order sent.
     Object(Vec<(String, Node)>),
 }
 
-/// A whole number, or one written as a string.
-pub fn integer(node: &Node) -> Option<i64> {
+/// An integer, or one written as a string.
+pub(crate) fn integer(node: &Node) -> Option<i64> {
     match node {
         Node::Integer(n) => Some(*n),
         Node::Text(text) => {
@@ -64,11 +57,11 @@ impl<'de> Visitor<'de> for AnyNode {
     }
 
     fn visit_u64<E>(self, v: u64) -> std::result::Result<Node, E> {
-        Ok(i64::try_from(v).map_or(Node::Number, Node::Integer))
+        Ok(i64::try_from(v).map_or(Node::OtherNumber, Node::Integer))
     }
 
     fn visit_f64<E>(self, _: f64) -> std::result::Result<Node, E> {
-        Ok(Node::Number)
+        Ok(Node::OtherNumber)
     }
 
     fn visit_str<E>(self, v: &str) -> std::result::Result<Node, E> {

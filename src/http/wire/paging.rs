@@ -1,4 +1,4 @@
-//! Paged lists: query parameters, filter, order and envelope, the same for every list.
+//! Paging of lists: query parameters, filter, sort and envelope.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,36 +9,21 @@ use super::node::Node;
 use super::request::query;
 use super::text::Text;
 use crate::error::{Error, Result};
+use crate::store::page;
 
-/// How a column compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Ignoring case.
+/// Type of a column, which decides how it is filtered and sorted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
     Text,
-    /// By value.
     Integer,
-    /// `true` or `false`.
     Flag,
-    /// In one spelling.
     Guid,
-    /// In its order in time; compared as a text.
     Date,
 }
 
-/// What a caller asked for, brought into range.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Paging {
-    page: usize,
-    size: usize,
-    sort_by: Option<String>,
-    descending: bool,
-    filter: Option<String>,
-}
-
-/// A page of a list.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Page<T: ToSchema = Value> {
+pub(crate) struct Page<T: ToSchema = Value> {
     items: Vec<T>,
     /// After filtering, also past the end
     total_count: usize,
@@ -51,27 +36,23 @@ pub struct Page<T: ToSchema = Value> {
 
 query! {
     #[derive(Default)]
-    pub(crate) struct PagingQuery {
+    pub(crate) struct Paging {
         /// Page number from 1; below 1 becomes 1.
-        #[param(inline)]
         page: Option<i64>,
         /// Items of a page, 25 unless given; below 1 becomes 25, above 100 becomes 100.
-        #[param(inline)]
         page_size: Option<i64>,
         /// Any property of the list's items, ignoring case. An unknown one means the list's own order.
-        #[param(inline)]
         sort_by: Option<Text<100>>,
         /// `asc` unless given.
+        #[param(value_type = Option<SortDirection>)]
         sort_direction: Option<SortDirection>,
         /// `property:operator:value`, as in `name:startswith:Corp`. Texts know `eq ne contains startswith endswith`, ignoring
-        /// case, integers `eq ne gt gte lt lte`, booleans and GUIDs `eq ne`. Any other text is looked for in the name.
-        #[param(inline)]
+        /// case, integers `eq ne gt gte lt lte`, booleans and GUIDs `eq ne`. Any other text is searched in the name.
         filter: Option<Text<500>>,
     }
 }
 
-/// Direction of a sort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[derive(PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub(crate) enum SortDirection {
     Asc,
@@ -88,91 +69,91 @@ impl Field for SortDirection {
     }
 }
 
-impl From<PagingQuery> for Paging {
-    fn from(query: PagingQuery) -> Self {
-        let size = match query.page_size.unwrap_or(25) {
-            n if n < 1 => 25,
-            n => n.min(100),
-        };
-        Paging {
-            page: usize::try_from(query.page.unwrap_or(1).max(1)).unwrap_or(1),
-            size: usize::try_from(size).unwrap_or(25),
-            sort_by: query.sort_by.map(|t| t.0).filter(|t| !t.is_empty()),
-            descending: query.sort_direction == Some(SortDirection::Desc),
-            filter: query.filter.map(|t| t.0).filter(|t| !t.is_empty()),
+impl Paging {
+    fn page(&self) -> usize {
+        usize::try_from(self.page.unwrap_or(1)).unwrap_or(1).max(1)
+    }
+
+    fn size(&self) -> usize {
+        let size = usize::try_from(self.page_size.unwrap_or(25)).unwrap_or(25);
+        if size == 0 { 25 } else { size.min(100) }
+    }
+
+    fn offset(&self) -> usize {
+        (self.page() - 1).saturating_mul(self.size())
+    }
+
+    fn is_descending(&self) -> bool {
+        self.sort_direction == Some(SortDirection::Desc)
+    }
+
+    /// The page for a list that the store sorts and searches; `sort` gets `sortBy` in lower case.
+    pub(crate) fn in_store<S>(&self, sort: fn(&str) -> S, search: Option<Text<500>>) -> page::Page<S> {
+        page::Page {
+            sort: sort(&self.sort_by.as_ref().map_or_else(String::new, |text| text.0.to_ascii_lowercase())),
+            descending: self.is_descending(),
+            filter: search.map(|text| text.0).filter(|text| !text.is_empty()),
+            offset: self.offset() as u64,
+            limit: self.size() as u64,
         }
     }
 }
 
-impl Paging {
-    /// The property that the list is to be sorted by.
-    pub fn sort_by(&self) -> Option<&str> {
-        self.sort_by.as_deref()
-    }
-
-    /// Whether the order is turned round.
-    pub fn descending(&self) -> bool {
-        self.descending
-    }
-
-    /// How many items come before the page.
-    pub fn skip(&self) -> usize {
-        (self.page - 1).saturating_mul(self.size)
-    }
-
-    /// How many items a page has at most.
-    pub fn size(&self) -> usize {
-        self.size
-    }
+/// Wraps a page that the store made.
+pub(crate) fn from_store<R, T: Serialize>(
+    found: page::Found<R>,
+    item: impl Fn(R) -> T,
+    paging: &Paging,
+) -> Result<Page> {
+    let total_count = usize::try_from(found.total).unwrap_or(usize::MAX);
+    Ok(envelope(values(found.items.into_iter().map(item))?, total_count, paging))
 }
 
-/// The envelope of a page that was cut where the list is stored.
-pub fn of<T: Serialize>(items: impl Iterator<Item = T>, total_count: usize, paging: &Paging) -> Result<Page> {
-    let to_value = |item: T| serde_json::to_value(item).map_err(|e| Error::internal("a list cannot be written", e));
-    Ok(envelope(items.map(to_value).collect::<Result<_>>()?, total_count, paging))
+fn values<T: Serialize>(items: impl Iterator<Item = T>) -> Result<Vec<Value>> {
+    items.map(|item| serde_json::to_value(item).map_err(|e| Error::internal("a list cannot be written", e))).collect()
 }
 
 fn envelope(items: Vec<Value>, total_count: usize, paging: &Paging) -> Page {
-    let total_pages = total_count.div_ceil(paging.size);
+    let (page, page_size) = (paging.page(), paging.size());
+    let total_pages = total_count.div_ceil(page_size);
     Page {
         items,
         total_count,
-        page: paging.page,
-        page_size: paging.size,
+        page,
+        page_size,
         total_pages,
-        has_next_page: paging.page < total_pages,
-        has_previous_page: paging.page > 1 && total_count > 0,
+        has_next_page: page < total_pages,
+        has_previous_page: page > 1 && total_count > 0,
     }
 }
 
-/// Filters, orders and cuts a list. `own_order` is the column of the list's own order; ties go by id.
-pub fn page<T: Serialize>(
+/// Filters, sorts and cuts a whole list. Rows with equal keys are sorted by id.
+pub(crate) fn from_list<T: Serialize>(
     items: impl Iterator<Item = T>,
-    columns: &[(&'static str, Kind)],
-    own_order: &'static str,
+    columns: &[(&'static str, Column)],
+    default_sort: &'static str,
     paging: &Paging,
 ) -> Result<Page> {
-    let to_value = |item: T| serde_json::to_value(item).map_err(|e| Error::internal("a list cannot be written", e));
-    let mut rows = items.map(to_value).collect::<Result<Vec<Value>>>()?;
-    if let Some(filter) = &paging.filter {
+    let mut rows = values(items)?;
+    if let Some(Text(filter)) = paging.filter.as_ref().filter(|text| !text.0.is_empty()) {
         rows.retain(|row| matches(row, filter, columns));
     }
-    let wanted = paging.sort_by.as_deref().unwrap_or(own_order);
-    let known = |wanted: &str| columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).copied();
-    let (column, kind) = known(wanted).or_else(|| known(own_order)).unwrap_or((own_order, Kind::Text));
+    let find = |wanted: &str| columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).copied();
+    let sort_by = paging.sort_by.as_ref().and_then(|text| find(&text.0)).or_else(|| find(default_sort));
+    let (column, kind) = sort_by.unwrap_or((default_sort, Column::Text));
     rows.sort_by_cached_key(|row| {
         let mut key = sort_key(&row[column]);
-        if kind == Kind::Date {
-            // Fractions are written without trailing zeros: the mark behind them must not take part.
+        if kind == Column::Date {
+            // Fractions have no trailing zeros, so the final `Z` must not be compared.
             key.1.pop();
         }
         (key, sort_key(&row["id"]))
     });
-    if paging.descending {
+    if paging.is_descending() {
         rows.reverse();
     }
     let total_count = rows.len();
-    let items = rows.into_iter().skip(paging.skip()).take(paging.size).collect();
+    let items = rows.into_iter().skip(paging.offset()).take(paging.size()).collect();
     Ok(envelope(items, total_count, paging))
 }
 
@@ -181,8 +162,8 @@ fn sort_key(value: &Value) -> (Option<i64>, String) {
     (number, value.as_str().map(str::to_lowercase).unwrap_or_default())
 }
 
-/// `property:operator:value` with a known property and operator; any other text is looked for in the name.
-fn matches(row: &Value, filter: &str, columns: &[(&'static str, Kind)]) -> bool {
+/// Applies `property:operator:value`; any other text is searched in the name.
+fn matches(row: &Value, filter: &str, columns: &[(&'static str, Column)]) -> bool {
     let mut parts = filter.splitn(3, ':');
     if let (Some(property), Some(operator), Some(value)) = (parts.next(), parts.next(), parts.next()) {
         let column = columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(property));
@@ -195,9 +176,9 @@ fn matches(row: &Value, filter: &str, columns: &[(&'static str, Kind)]) -> bool 
     name.to_lowercase().contains(&filter.to_lowercase())
 }
 
-/// `None` for an operator that the column does not know.
-fn compare(cell: &Value, kind: Kind, operator: &str, wanted: &str) -> Option<bool> {
-    if kind == Kind::Integer {
+/// `None` for an operator that the column does not support.
+fn compare(cell: &Value, kind: Column, operator: &str, wanted: &str) -> Option<bool> {
+    if kind == Column::Integer {
         let known = ["eq", "ne", "gt", "gte", "lt", "lte"].contains(&operator);
         let (Some(cell), Ok(wanted)) = (cell.as_i64(), wanted.parse::<i64>()) else {
             return known.then_some(operator == "ne");
@@ -212,7 +193,7 @@ fn compare(cell: &Value, kind: Kind, operator: &str, wanted: &str) -> Option<boo
             _ => return None,
         });
     }
-    if kind == Kind::Flag || kind == Kind::Guid {
+    if kind == Column::Flag || kind == Column::Guid {
         let cell = cell.as_bool().map(|b| b.to_string()).or_else(|| cell.as_str().map(str::to_owned));
         let equal = cell.is_some_and(|cell| cell.eq_ignore_ascii_case(wanted));
         return match operator {

@@ -1,17 +1,17 @@
-//! One struct per request: reading and schema come from the same lines.
+//! Declaration of requests: one struct is both decoder and schema.
 //!
-//! [`request!`] declares a body and [`query!`] the parameters of a query. Reading notes the errors of all fields, so
-//! that one answer names them all; names are matched in any case. (`serde` stops at the first error and uses its own
-//! words; `deserr` matches names by case.)
+//! [`request!`] declares a body and [`query!`] query parameters. `serde` would stop at the first error, with its own
+//! texts; `deserr` would match names by case.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
-use super::body::{Body, Errors, Field, Request};
+use super::body::{Body, Errors, Field, Request, camel_case, is_name};
 use super::node::{Node, integer};
+use super::schema::schema;
 
 impl<T: Field> Field for Option<T> {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
@@ -23,7 +23,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-/// A field of an update: absent keeps the stored value, null clears it.
+/// Field of an update: absent keeps the stored value, null clears it.
 pub(crate) struct Patch<T>(pub(crate) Option<Option<T>>);
 
 impl<T: Field> Field for Patch<T> {
@@ -40,64 +40,83 @@ impl<T: Field> Field for Patch<T> {
     }
 }
 
-/// Declares a request body with its reading and its schema.
+/// Declares request bodies. Schemas of fields without a `schema` attribute are inlined.
 macro_rules! request {
-    ($(#[$meta:meta])* pub(super) struct $Name:ident {
-        $($(#[$field_meta:meta])* $field:ident: $Type:ty,)*
-    }) => {
+    ($($(#[$meta:meta])* pub(super) struct $Name:ident {
+        $($(#[doc = $doc:literal])* $(#[schema($($schema:tt)*)])? $field:ident: $Type:ty,)*
+    })*) => {$(
         $(#[$meta])*
         #[derive(utoipa::ToSchema)]
         #[serde(rename_all = "camelCase")]
         pub(super) struct $Name {
-            $($(#[$field_meta])* pub(super) $field: $Type,)*
+            $($(#[doc = $doc])* #[schema(inline $(= false, $($schema)*)?)] pub(super) $field: $Type,)*
         }
 
-        impl $crate::http::wire::body::Request for $Name {
+        impl $crate::http::wire::Request for $Name {
             const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
 
-            fn read(body: &mut $crate::http::wire::body::Body) -> Option<Self> {
+            fn read(body: &mut $crate::http::wire::Body) -> Option<Self> {
                 $(let $field = body.field(stringify!($field));)*
                 Some($Name { $($field: $field?,)* })
             }
         }
-    };
+    )*};
 }
 pub(crate) use request;
 
-/// Declares the parameters of a query with their reading and their description.
+/// Declares query parameters. Schemas of those without a `param` attribute are inlined.
 macro_rules! query {
-    ($(#[$meta:meta])* $vis:vis struct $Name:ident {
-        $($(#[$field_meta:meta])* $field:ident: $Type:ty,)*
-    }) => {
+    ($($(#[$meta:meta])* $vis:vis struct $Name:ident {
+        $($(#[doc = $doc:literal])* $(#[param($($param:tt)*)])? $field:ident: $Type:ty,)*
+    })*) => {$(
         $(#[$meta])*
         #[derive(utoipa::IntoParams)]
         #[into_params(parameter_in = Query, rename_all = "camelCase")]
         $vis struct $Name {
-            $($(#[$field_meta])* $vis $field: $Type,)*
+            $($(#[doc = $doc])* #[param(inline $(= false, $($param)*)?)] $vis $field: $Type,)*
         }
 
         impl $Name {
-            /// Reads all parameters, or names everything that is wrong with them.
-            #[allow(dead_code, reason = "some are read together with another query")]
+            /// Decodes all parameters.
+            #[allow(dead_code, reason = "some queries are only read together with another")]
             $vis fn read(query: &$crate::http::wire::Query) -> $crate::error::Result<Self> {
-                let mut errors = $crate::http::wire::body::Errors::default();
+                let mut errors = $crate::http::wire::Errors::default();
                 let read = Self::read_with(query, &mut errors);
                 errors.check()?;
                 read.ok_or_else(|| $crate::error::Error::field("query", "Is invalid."))
             }
 
-            /// Reads all parameters beside those of another query, whose errors go into the same answer.
+            /// Decodes all parameters and adds their errors, for operations with two queries.
             $vis fn read_with(
                 query: &$crate::http::wire::Query,
-                errors: &mut $crate::http::wire::body::Errors,
+                errors: &mut $crate::http::wire::Errors,
             ) -> Option<Self> {
                 $(let $field = query.field(stringify!($field), errors);)*
                 Some($Name { $($field: $field?,)* })
             }
         }
-    };
+    )*};
 }
 pub(crate) use query;
+
+/// A query string, percent-encoded. Names ignore case, the first of duplicates wins (contract, 1.1 and 17).
+pub(crate) struct Query(pub(crate) String);
+
+impl Query {
+    pub(crate) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        url::form_urlencoded::parse(self.0.as_bytes()).map(|(name, _)| name)
+    }
+
+    /// Decodes the parameter of an identifier; one without a value is present.
+    pub(crate) fn field<T: Field>(&self, identifier: &str, errors: &mut Errors) -> Option<T> {
+        let mut pairs = url::form_urlencoded::parse(self.0.as_bytes());
+        let place = camel_case(identifier);
+        match pairs.find(|(name, _)| is_name(identifier, name)) {
+            None => T::absent(&place, errors),
+            Some((_, value)) => T::read(Node::Text(value.into_owned()), &place, errors),
+        }
+    }
+}
 
 impl Field for bool {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
@@ -123,7 +142,7 @@ impl Field for String {
     }
 }
 
-/// A whole number of 64 bits, or one written as a string. Bounds are few positive numbers, or none.
+/// A 64-bit integer, or one written as a string, optionally of a small range of positive numbers.
 pub(crate) struct Integer<const MIN: i64 = { i64::MIN }, const MAX: i64 = { i64::MAX }>(pub(crate) i64);
 
 impl<const MIN: i64, const MAX: i64> Field for Integer<MIN, MAX> {
@@ -133,29 +152,24 @@ impl<const MIN: i64, const MAX: i64> Field for Integer<MIN, MAX> {
     }
 }
 
-impl<const MIN: i64, const MAX: i64> PartialSchema for Integer<MIN, MAX> {
-    fn schema() -> RefOr<Schema> {
-        let kinds = SchemaType::from_iter([Type::Integer, Type::String]);
-        let number = ObjectBuilder::new().schema_type(kinds).minimum(Some(MIN)).maximum(Some(MAX));
-        let pattern = match MIN {
-            i64::MIN => "^-?[0-9]{1,18}$".to_owned(),
-            1 if MAX > 9 && 10_i64.pow(MAX.ilog10()) == MAX => {
-                format!("^0*([1-9][0-9]{{0,{}}}|{MAX})$", MAX.ilog10() - 1)
-            }
-            _ => format!("^0*({})$", (MIN..=MAX).map(|n| n.to_string()).collect::<Vec<_>>().join("|")),
-        };
-        Schema::from(number.pattern(Some(pattern))).into()
-    }
-}
+schema! { [const MIN: i64, const MAX: i64] Integer<MIN, MAX> => {
+    let kinds = SchemaType::from_iter([Type::Integer, Type::String]);
+    let number = ObjectBuilder::new().schema_type(kinds).minimum(Some(MIN)).maximum(Some(MAX));
+    let pattern = match MIN {
+        i64::MIN => "^-?[0-9]{1,18}$".to_owned(),
+        1 if MAX > 9 && 10_i64.pow(MAX.ilog10()) == MAX => {
+            format!("^0*([1-9][0-9]{{0,{}}}|{MAX})$", MAX.ilog10() - 1)
+        }
+        _ => format!("^0*({})$", (MIN..=MAX).map(|n| n.to_string()).collect::<Vec<_>>().join("|")),
+    };
+    number.pattern(Some(pattern))
+}}
 
-impl<const MIN: i64, const MAX: i64> ToSchema for Integer<MIN, MAX> {}
-
-/// Objects keyed by ids or names, as bulk updates have them. A null stands for the default: nothing changes.
+/// Objects keyed by id or name, for bulk updates. A null is the default value, which changes nothing.
 pub(crate) struct Dictionary<T, K = i64>(pub(crate) BTreeMap<K, T>);
 
-/// Key of a dictionary.
 pub(crate) trait DictionaryKey: Ord {
-    /// Forms of a key, as an error names them.
+    /// Allowed forms of a key, for errors.
     const FORMS: &'static str;
 
     fn of(text: &str) -> Option<Self>
@@ -171,8 +185,8 @@ impl DictionaryKey for i64 {
     }
 }
 
-/// Name of what the keys of a dictionary are the ids of.
 pub(crate) trait Keyed: Request + Default {
+    /// Name of the resource that a key identifies.
     const KEY: &'static str;
 }
 
@@ -183,7 +197,7 @@ impl<T: Keyed, K: DictionaryKey> Field for Dictionary<T, K> {
         };
         let mut found = BTreeMap::new();
         for (name, node) in members {
-            let path = format!("{place}.{}", shown_key(&name));
+            let path = format!("{place}.{}", printable_key(&name));
             match (K::of(&name), object(node, &path, errors)) {
                 (None, _) => errors.add(&path, format!("Keys of {place} are {} {}.", T::KEY, K::FORMS)),
                 (_, Err(why)) => errors.add(&path, why),
@@ -202,7 +216,7 @@ impl<T: Keyed, K: DictionaryKey> Field for Dictionary<T, K> {
     }
 }
 
-/// Reads an entry of a dictionary; the error names the first invalid member, as in `selected must be true or false.`
+/// Decodes an entry of a dictionary; the error names the first invalid member: `selected must be true or false.`
 pub(crate) fn object<T: Request + Default>(sent: Node, place: &str, errors: &mut Errors) -> Result<T, String> {
     let members = match sent {
         Node::Null => return Ok(T::default()),
@@ -211,28 +225,25 @@ pub(crate) fn object<T: Request + Default>(sent: Node, place: &str, errors: &mut
     };
     let mut body = Body::of_members(members, T::FIELDS);
     let value = T::read(&mut body);
-    let fault = body.errors.first_of(T::FIELDS).map(|(field, why)| format!("{field} m{}", why.trim_start_matches('M')));
-    errors.ignore_of(place, body.errors);
-    match fault {
-        Some(fault) => Err(fault),
-        None => Ok(value.unwrap_or_default()),
-    }
+    let error = body.errors.first_of(T::FIELDS).map(|(field, why)| format!("{field} m{}", why.trim_start_matches('M')));
+    errors.add_unknown_of(place, body.errors);
+    error.map_or_else(|| Ok(value.unwrap_or_default()), Err)
 }
 
-/// The key of a dictionary: an id, written as answers write it, so that no id has two spellings.
+/// Parses the id that is a key of a dictionary; each id has one spelling.
 pub(crate) fn key(text: &str) -> Option<i64> {
     text.parse().ok().filter(|id: &i64| id.to_string() == text)
 }
 
 /// Characters of a key that an error repeats: enough to tell DNs apart.
-const MAX_SHOWN_KEY: usize = 200;
+const MAX_KEY: usize = 200;
 
-/// A key as an error may repeat it.
-pub(crate) fn shown_key(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN_KEY).collect()
+/// Key of the request, safe to repeat in an error.
+pub(crate) fn printable_key(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_KEY).collect()
 }
 
-/// The id of a setting, attribute or container as the key of a dictionary.
+/// Schema of an id as the key of a dictionary.
 #[derive(PartialEq, Eq, PartialOrd, Ord, ToSchema)]
 #[schema(value_type = String, pattern = "^(0|-?[1-9][0-9]{0,17})$")]
 pub(crate) struct SettingId(String);
@@ -245,7 +256,7 @@ mod tests {
     use crate::error::Error;
 
     request! {
-        #[expect(dead_code, reason = "only the errors are looked at")]
+        #[expect(dead_code, reason = "only the errors are tested")]
         pub(super) struct Thing {
             name: Name,
             count: Option<i64>,
@@ -257,7 +268,7 @@ mod tests {
 
     request! {
         #[derive(Default)]
-        #[expect(dead_code, reason = "only the errors are looked at")]
+        #[expect(dead_code, reason = "only the errors are tested")]
         pub(super) struct Part {
             is_on: Option<bool>,
         }

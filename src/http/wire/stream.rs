@@ -1,5 +1,4 @@
-//! Large answers: serialised on a blocking thread while they are sent, so that they need the memory of their rows and
-//! of a few chunks.
+//! Streaming of large answers: a blocking thread serialises while chunks are sent, so no whole body is in memory.
 
 use std::io;
 use std::sync::Arc;
@@ -14,21 +13,16 @@ use warp::reply::{Reply, Response};
 use super::with_type;
 use crate::error::{Error, Result};
 
-/// Size of a chunk of a streamed body.
 const CHUNK: usize = 64 * 1024;
-/// Chunks between the thread and the client. An answer that fits into them gives its thread and permit back at once,
-/// however slowly it is read.
+/// Queue between thread and client. An answer that fits releases its thread and permit, however slow the client is.
 const QUEUED_CHUNKS: usize = 16;
-/// How long a request waits for a permit.
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Permit of a large answer: the thread that serialises it holds it, and with it the rows.
+/// Permit of a large answer, held while its rows are in memory.
 pub(crate) type Permit = OwnedSemaphorePermit;
 
-/// Waits for a permit; to be called before the rows are read.
-///
-/// # Errors
-/// All permits are held by answers that clients are still reading.
+/// Waits for a permit; call it before the rows are read.
+/// Fails as unavailable after a timeout.
 pub(crate) async fn permit(permits: &Arc<Semaphore>) -> Result<Permit> {
     match tokio::time::timeout(PERMIT_TIMEOUT, permits.clone().acquire_owned()).await {
         Ok(permit) => permit.map_err(|e| Error::internal("no large answers are sent any more", e)),
@@ -36,13 +30,13 @@ pub(crate) async fn permit(permits: &Arc<Semaphore>) -> Result<Permit> {
     }
 }
 
-/// A permit if one is free, for the answer to a change that is committed and must be answered anyway.
+/// A permit if one is free, for the answer to a committed change, which must not fail.
 pub(crate) fn free_permit(permits: &Arc<Semaphore>) -> Option<Permit> {
     permits.clone().try_acquire_owned().ok()
 }
 
-/// A 200 whose JSON body is made and serialised while it is sent. Without a permit it is serialised in memory, because
-/// a slow client must not hold a thread that is not counted.
+/// A 200 whose JSON body is serialised while it is sent; without a permit in memory, so that slow clients hold no
+/// threads beyond the limit.
 pub(crate) async fn stream<T: Serialize>(
     permit: Option<Permit>,
     make: impl FnOnce() -> T + Send + 'static,
@@ -58,7 +52,7 @@ pub(crate) async fn stream<T: Serialize>(
         let mut sink = Sink { chunk: Vec::new(), queue };
         serde_json::to_writer(&mut sink, &make()).map(|()| sink.chunk)
     });
-    // Awaited after all chunks, so that a failure breaks the body off instead of ending it.
+    // Awaited after all chunks, so that a failure aborts the body instead of ending it.
     let last = async move {
         let written = writing.await.map_err(|e| Error::internal("serialising a response panicked", e))?;
         written.map_err(|e| Error::internal("a response cannot be written", e))
@@ -74,7 +68,7 @@ pub(crate) async fn stream<T: Serialize>(
     Ok(with_type(response))
 }
 
-/// Gathers small writes into chunks. Waits while the queue is full and fails once the client is gone.
+/// Buffers writes into chunks. Blocks while the queue is full; fails once the client has disconnected.
 struct Sink {
     chunk: Vec<u8>,
     queue: Sender<Vec<u8>>,
@@ -127,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_fits_into_the_queue_returns_its_permit_unread() {
+    async fn an_answer_that_fits_the_queue_releases_its_permit_unread() {
         let (permits, permit) = one_permit().await;
         let _unread = stream(permit, || numbers(CHUNK * QUEUED_CHUNKS / 2)).await.expect("a response");
         drop(permits.acquire().await.expect("the permit is returned"));
@@ -143,7 +137,7 @@ mod tests {
         drop(permits.acquire().await.expect("the permit is returned"));
     }
 
-    /// Fails after its numbers.
+    /// Fails to serialise after its numbers.
     struct Broken(usize);
 
     impl Serialize for Broken {
@@ -155,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_an_error_or_breaks_the_body_off() {
+    async fn a_failure_is_an_error_or_aborts_the_body() {
         let (_permits, permit) = one_permit().await;
         assert!(stream(permit, || Broken(100)).await.is_err());
         let (_permits, permit) = one_permit().await;

@@ -1,15 +1,14 @@
-//! Texts and points in time of a request, each with its limits and its schema.
+//! Texts, dates and flags of requests, with limits and schema.
 
 use time::OffsetDateTime;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::body::{Errors, Field};
 use super::date::{parse_date, parse_date_or_day};
 use super::node::Node;
+use super::schema::schema;
 
-/// Anything but NUL, with something in it that is not white space.
+/// No NUL, and at least one character that is not white space.
 const NOT_BLANK: &str = r"^[^\x00]*[^\x00\s][^\x00]*$";
 const NO_NUL: &str = r"^[^\x00]*$";
 
@@ -19,10 +18,7 @@ pub(crate) struct Name<const MAX: usize = 200>(pub(crate) String);
 impl<const MAX: usize> Field for Name<MAX> {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
         let text = String::read(sent, place, errors)?.trim().to_owned();
-        match text.chars().count() {
-            n if (1..=MAX).contains(&n) => Some(Name(text)),
-            _ => Self::absent(place, errors),
-        }
+        Text::<MAX, 1>::read(Node::Text(text), place, errors).map(|Text(text)| Name(text))
     }
 
     fn absent(place: &str, errors: &mut Errors) -> Option<Self> {
@@ -30,16 +26,9 @@ impl<const MAX: usize> Field for Name<MAX> {
     }
 }
 
-impl<const MAX: usize> PartialSchema for Name<MAX> {
-    fn schema() -> RefOr<Schema> {
-        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX));
-        Schema::from(text.pattern(Some(NOT_BLANK))).into()
-    }
-}
+schema! { [const MAX: usize] Name<MAX> => text_schema(1, MAX, NOT_BLANK) }
 
-impl<const MAX: usize> ToSchema for Name<MAX> {}
-
-/// A text of `MIN` to `MAX` code points, as it was sent.
+/// A text of `MIN` to `MAX` code points.
 pub(crate) struct Text<const MAX: usize, const MIN: usize = 0>(pub(crate) String);
 
 impl<const MAX: usize, const MIN: usize> Field for Text<MAX, MIN> {
@@ -55,14 +44,7 @@ impl<const MAX: usize, const MIN: usize> Field for Text<MAX, MIN> {
     }
 }
 
-impl<const MAX: usize, const MIN: usize> PartialSchema for Text<MAX, MIN> {
-    fn schema() -> RefOr<Schema> {
-        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX)).pattern(Some(NO_NUL));
-        Schema::from(text.min_length((MIN > 0).then_some(MIN))).into()
-    }
-}
-
-impl<const MAX: usize, const MIN: usize> ToSchema for Text<MAX, MIN> {}
+schema! { [const MAX: usize, const MIN: usize] Text<MAX, MIN> => text_schema(MIN, MAX, NO_NUL) }
 
 /// A text of at most `MAX` code points, trimmed.
 pub(crate) struct Trimmed<const MAX: usize>(pub(crate) String);
@@ -74,58 +56,45 @@ impl<const MAX: usize> Field for Trimmed<MAX> {
     }
 }
 
-impl<const MAX: usize> PartialSchema for Trimmed<MAX> {
-    fn schema() -> RefOr<Schema> {
-        Text::<MAX>::schema()
-    }
+schema! { [const MAX: usize] Trimmed<MAX> => text_schema(0, MAX, NO_NUL) }
+
+fn text_schema(min: usize, max: usize, pattern: &str) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(max)).pattern(Some(pattern));
+    text.min_length((min > 0).then_some(min))
 }
 
-impl<const MAX: usize> ToSchema for Trimmed<MAX> {}
-
-/// A point in time.
 pub(crate) struct Date(pub(crate) OffsetDateTime);
 
 impl Field for Date {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
         let date = if let Node::Text(text) = &sent { parse_date(text) } else { None };
-        let date = date.map(Date);
-        date.or_else(|| errors.refuse(place, "Must be a date and time such as 2026-04-05T10:30:00Z."))
+        date.map(Date).or_else(|| errors.refuse(place, "Must be a date and time such as 2026-04-05T10:30:00Z."))
     }
 }
 
-impl PartialSchema for Date {
-    fn schema() -> RefOr<Schema> {
-        Schema::from(formatted(KnownFormat::DateTime)).into()
-    }
-}
+schema! { Date => date_schema(KnownFormat::DateTime) }
 
-impl ToSchema for Date {}
-
-/// A point in time, UTC without an offset, or a day alone: for queries.
-pub(crate) struct DateInQuery(#[expect(dead_code, reason = "what has dates to ask for comes later")] OffsetDateTime);
+/// A date and time, or a day alone.
+pub(crate) struct DateInQuery(#[expect(dead_code, reason = "there are no deleted objects yet")] OffsetDateTime);
 
 impl Field for DateInQuery {
     fn read(sent: Node, place: &str, errors: &mut Errors) -> Option<Self> {
         let date = if let Node::Text(text) = &sent { parse_date_or_day(text) } else { None };
-        let date = date.map(DateInQuery);
-        date.or_else(|| errors.refuse(place, "Must be a date such as 2026-04-05 or 2026-04-05T10:30:00Z."))
+        date.map(DateInQuery)
+            .or_else(|| errors.refuse(place, "Must be a date such as 2026-04-05 or 2026-04-05T10:30:00Z."))
     }
 }
 
-impl PartialSchema for DateInQuery {
-    fn schema() -> RefOr<Schema> {
-        let either = AnyOfBuilder::new().item(formatted(KnownFormat::DateTime)).item(formatted(KnownFormat::Date));
-        Schema::from(either.description(Some("A point in time, or a date alone"))).into()
-    }
-}
+schema! { DateInQuery => {
+    let either = AnyOfBuilder::new().item(date_schema(KnownFormat::DateTime)).item(date_schema(KnownFormat::Date));
+    either.description(Some("A date and time, or a day"))
+}}
 
-impl ToSchema for DateInQuery {}
-
-fn formatted(format: KnownFormat) -> ObjectBuilder {
+fn date_schema(format: KnownFormat) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format)))
 }
 
-/// A switch in a query: `true` or `false` in any case.
+/// A boolean of a query, ignoring case.
 pub(crate) struct Flag(pub(crate) bool);
 
 impl Field for Flag {
@@ -138,10 +107,4 @@ impl Field for Flag {
     }
 }
 
-impl PartialSchema for Flag {
-    fn schema() -> RefOr<Schema> {
-        bool::schema()
-    }
-}
-
-impl ToSchema for Flag {}
+schema! { Flag => ObjectBuilder::new().schema_type(Type::Boolean) }

@@ -33,7 +33,7 @@ use directory::{Options, Sandbox};
 use jim::app::App;
 use jim::config::Config;
 use jim::http;
-use jim::http::server::{Door, Limits};
+use jim::http::server::{Limits, ListenerOptions};
 use jim::ops::start;
 use jim::security::clock;
 use jim::security::secret::Secret;
@@ -150,7 +150,8 @@ impl TestApp {
         let route = http::api(&app);
         let limits = setup.limits.unwrap_or_default();
         let serving = tokio::spawn(async move {
-            jim::http::server::run(listener, route, Door { limits, ..Door::default() }, async {
+            let options = ListenerOptions { limits, ..ListenerOptions::default() };
+            jim::http::server::run(listener, route, options, async {
                 let _ = stopped.await;
             })
             .await;

@@ -1,4 +1,4 @@
-//! Raw requests over 127.0.0.1 against small limits: the server they are sent to, and the life of connections.
+//! Raw requests over 127.0.0.1 against small limits, and the lifetime of connections.
 
 mod messages;
 
@@ -13,14 +13,14 @@ use warp::http::StatusCode;
 use warp::{Filter, Reply};
 
 use super::*;
-use crate::http::wire::arrival::Arrival;
 use crate::http::wire::error::envelope;
+use crate::http::wire::head::RequestHead;
 
 const MOMENT: Duration = Duration::from_millis(300);
-/// Far longer than anything here takes on a busy machine, and shorter than what is not to be waited for.
+/// Longer than any step takes on a busy machine, shorter than the limits that must not be awaited.
 const HANG: Duration = Duration::from_secs(10);
 
-struct Server {
+struct TestServer {
     at: SocketAddr,
     hits: Arc<AtomicUsize>,
     stop: oneshot::Sender<()>,
@@ -28,17 +28,23 @@ struct Server {
 }
 
 fn small() -> Limits {
-    Limits { head: MOMENT, per_address: 8, write_stall: MOMENT, drain: Duration::from_secs(1), ..Limits::default() }
+    Limits {
+        head_timeout: MOMENT,
+        per_address: 8,
+        write_timeout: MOMENT,
+        shutdown_timeout: Duration::from_secs(1),
+        ..Limits::default()
+    }
 }
 
-async fn start(limits: Limits) -> Server {
+async fn start(limits: Limits) -> TestServer {
     let hits = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&hits);
     let json = |text: &str| warp::reply::json(&text).into_response();
     let ok = warp::path("ok").map(move || json("fine"));
     let who = warp::path("who")
-        .and(warp::ext::get::<Arrival>())
-        .map(move |arrival: Arrival| json(&format!("{} {}", arrival.request_id, arrival.peer)));
+        .and(warp::ext::get::<RequestHead>())
+        .map(move |head: RequestHead| json(&format!("{} {}", head.request_id, head.peer)));
     let slow = warp::path("slow").then(move || async move {
         sleep(MOMENT).await;
         json("slow")
@@ -83,13 +89,14 @@ async fn start(limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(run(listener, route, Door { limits, ..Door::default() }, async move {
-        let _ = stopped.await;
-    }));
-    Server { at, hits, stop, ended }
+    let ended =
+        tokio::spawn(run(listener, route, ListenerOptions { limits, ..ListenerOptions::default() }, async move {
+            let _ = stopped.await;
+        }));
+    TestServer { at, hits, stop, ended }
 }
 
-impl Server {
+impl TestServer {
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.at).await.unwrap()
     }
@@ -101,7 +108,7 @@ impl Server {
         rest(&mut stream).await
     }
 
-    /// Like `say`, but closing is part of what is expected.
+    /// Asserts that the request is refused before it reaches a handler.
     async fn refused(&self, request: impl AsRef<[u8]>, status: u16) {
         let request = request.as_ref();
         let before = self.hits.load(SeqCst);
@@ -116,7 +123,7 @@ impl Server {
 fn assert_refusal(text: &str, status: u16, shown: &str) {
     assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{shown:?} was answered {text:?}");
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    // A head that cannot be read is refused by hyper, without a body; the rest has the envelope.
+    // hyper refuses an unparsable head without a body; other refusals have the envelope.
     let is_bare = !head.contains("x-request-id: ");
     let lines = ["connection: close", "date: ", &format!("content-length: {}", body.len())];
     let lines = lines.into_iter().chain(["cache-control: no-store", "content-type: application/json; charset=utf-8"]);
@@ -176,7 +183,7 @@ async fn slow_heads_and_idle_connections_are_cut() {
 
 #[tokio::test]
 async fn too_many_connections_are_closed_at_once() {
-    let server = start(Limits { per_address: 2, head: 3 * HANG, ..small() }).await;
+    let server = start(Limits { per_address: 2, head_timeout: 3 * HANG, ..small() }).await;
     let held = (server.connect().await, server.connect().await);
     sleep(Duration::from_millis(20)).await;
     let mut third = server.connect().await;
@@ -194,16 +201,16 @@ async fn too_many_connections_are_closed_at_once() {
 }
 
 #[tokio::test]
-async fn an_unwanted_body_is_not_read() {
+async fn an_unneeded_body_is_not_read() {
     let server = start(small()).await;
-    // Declared and never sent, declared and chunked without end, and one that waits for leave.
+    // Declared and never sent, chunked without an end, and one that waits for 100 Continue.
     for lines in ["Content-Length: 10", "Transfer-Encoding: chunked", "Content-Length: 5\r\nExpect: 100-continue"] {
         let started = Instant::now();
         let text = server.say(format!("POST /refuse HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n")).await;
         assert!(text.starts_with("HTTP/1.1 401 ") && text.contains("connection: close"), "{text}");
         assert!(started.elapsed() < HANG, "the end of the answer waits for the body");
     }
-    // A caller that goes on sending whatever happens gets the answer and is then stopped.
+    // A client that keeps sending gets the answer and is then cut off.
     let mut stream = server.connect().await;
     stream.write_all(b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 536870912\r\n\r\n").await.unwrap();
     let (mut from, mut to) = stream.split();
@@ -221,7 +228,7 @@ async fn an_unwanted_body_is_not_read() {
     );
     assert!(bytes.starts_with(b"HTTP/1.1 401 ") && bytes.ends_with(b"}"));
     assert!(sent < 32 << 20, "{sent} bytes went out");
-    // What is already here costs nobody the connection.
+    // A body that has already arrived does not cost the connection.
     let mut stream = server.connect().await;
     for _ in 0..3 {
         stream.write_all(b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
@@ -230,7 +237,7 @@ async fn an_unwanted_body_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_blocking_caller_gets_its_413() {
+async fn a_blocking_client_gets_its_413() {
     let server = start(small()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"POST /too-large HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n").await.unwrap();
@@ -256,12 +263,12 @@ async fn bodies_and_panics_pass_through() {
 }
 
 #[tokio::test]
-async fn a_caller_that_takes_nothing_is_cut() {
+async fn a_client_that_reads_nothing_is_cut() {
     let server = start(small()).await;
     let mut stream = server.connect().await;
     stream.write_all(get("/flood", "").as_bytes()).await.unwrap();
     sleep(MOMENT * 3).await;
-    // Reset, not merely closed: nothing of what was left is still offered.
+    // Reset, not closed: unsent bytes are discarded.
     let mut bytes = Vec::new();
     let error = stream.read_to_end(&mut bytes).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
@@ -274,12 +281,12 @@ async fn connections_end_by_count_and_age() {
     let text = server.say(get("/ok", "").repeat(3)).await;
     assert_eq!(text.matches("fine").count(), 2);
     assert_eq!(text.matches("connection: close").count(), 1);
-    let server = start(Limits { age: Duration::ZERO, ..small() }).await;
+    let server = start(Limits { max_age: Duration::ZERO, ..small() }).await;
     assert!(server.say(get("/ok", "")).await.contains("connection: close"));
 }
 
 #[tokio::test]
-async fn half_closed_callers_get_their_answer() {
+async fn half_closed_clients_get_their_answer() {
     let server = start(small()).await;
     let mut stream = server.connect().await;
     stream.write_all(get("/slow", "").as_bytes()).await.unwrap();
@@ -288,8 +295,8 @@ async fn half_closed_callers_get_their_answer() {
 }
 
 #[tokio::test]
-async fn the_end_waits_for_requests_but_not_for_ever() {
-    let server = start(Limits { head: 3 * HANG, drain: 3 * HANG, ..small() }).await;
+async fn shutdown_waits_for_requests_but_not_for_ever() {
+    let server = start(Limits { head_timeout: 3 * HANG, shutdown_timeout: 3 * HANG, ..small() }).await;
     let (mut idle, mut busy) = (server.connect().await, server.connect().await);
     idle.write_all(get("/ok", "").as_bytes()).await.unwrap();
     one(&mut idle).await;
@@ -318,17 +325,17 @@ async fn the_end_waits_for_requests_but_not_for_ever() {
 
 #[test]
 fn addresses_are_counted_separately() {
-    let gate = Arc::new(Gate { per_address: 1, total: 2, held: Mutex::default() });
+    let slots = Arc::new(Slots { per_address: 1, total: 2, used: Mutex::default() });
     let [a, b, c] = [1, 2, 3].map(|n| IpAddr::from([10, 0, 0, n]));
-    let first = gate.admit(a, false).unwrap();
-    assert!(gate.admit(a, false).is_none());
-    let second = gate.admit(b, false);
-    assert!(second.is_some() && gate.admit(c, false).is_none() && gate.admit(b, true).is_none());
+    let first = slots.acquire(a, false).unwrap();
+    assert!(slots.acquire(a, false).is_none());
+    let second = slots.acquire(b, false);
+    assert!(second.is_some() && slots.acquire(c, false).is_none() && slots.acquire(b, true).is_none());
     drop(first);
-    assert!(gate.admit(c, false).is_some());
-    // A proxy speaks for many: only the total holds for it.
-    assert!(gate.admit(b, false).is_none() && gate.admit(b, true).is_some());
+    assert!(slots.acquire(c, false).is_some());
+    // Only the total limits a proxy.
+    assert!(slots.acquire(b, false).is_none() && slots.acquire(b, true).is_some());
     drop(second);
-    let held = gate.held();
-    assert_eq!((held.all, held.by_address.len()), (0, 0));
+    let used = slots.used();
+    assert_eq!((used.total, used.by_address.len()), (0, 0));
 }
