@@ -4,6 +4,8 @@
 pub(crate) mod connector;
 pub(crate) mod definitions;
 pub(crate) mod file;
+#[allow(dead_code, unused_imports, reason = "the imports that use it follow")]
+pub(crate) mod import;
 pub mod ldap;
 pub(crate) mod resources;
 
