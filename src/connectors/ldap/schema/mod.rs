@@ -1,7 +1,7 @@
 //! Schema of a directory: its object types and their attributes.
 //!
 //! Directories publish definitions in one entry ([`subschema`]) or as an entry each (`active_directory`). Both fill a
-//! [`model`], which resolves to types. Oddities are warnings; an incomplete schema is a failure, because the missing
+//! `model`, which resolves to types. Oddities are warnings; an incomplete schema is a failure, because the missing
 //! half would look removed.
 
 mod active_directory;
