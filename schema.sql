@@ -199,7 +199,7 @@ CREATE TABLE activities (
                                                                'HistoryRetentionCleanup', 'ServiceSetting',
                                                                'TrustedCertificate')),
     target_operation    TEXT    NOT NULL CHECK (target_operation IN ('Create', 'Update', 'Delete', 'Clear', 'Revert',
-                                                                    'ImportHierarchy', 'ImportSchema')),
+                                                                    'ImportHierarchy', 'ImportSchema', 'Execute')),
     target_name         TEXT,
     target_context      TEXT,
     message             TEXT,
@@ -217,7 +217,8 @@ CREATE TABLE activities (
     added INTEGER, updated INTEGER, deleted INTEGER, projected INTEGER, joined INTEGER, attribute_flows INTEGER,
     disconnected INTEGER, disconnected_out_of_scope INTEGER, out_of_scope_retain_join INTEGER,
     drift_corrections INTEGER, provisioned INTEGER, exported INTEGER, deprovisioned INTEGER, objects_created INTEGER,
-    pending_exports INTEGER, errors INTEGER,
+    pending_exports INTEGER, errors INTEGER, object_types INTEGER,
+    unchanged INTEGER,
     target_folded       TEXT,                    -- the name as it is sorted
     searched            TEXT    NOT NULL,        -- the texts that a search looks at, case folded, NUL between them
     CHECK ((status = 'InProgress') = (ended IS NULL)),
@@ -229,5 +230,142 @@ CREATE INDEX activities_by_type ON activities (target_type) WHERE parent_id IS N
 CREATE INDEX activities_by_target ON activities (target_folded) WHERE parent_id IS NULL;
 CREATE INDEX activities_by_parent ON activities (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX activities_by_system ON activities (connected_system_id) WHERE connected_system_id IS NOT NULL;
-CREATE INDEX activities_of_runs ON activities (connected_system_id) WHERE target_operation IN ('ImportHierarchy', 'ImportSchema');
+CREATE INDEX activities_of_runs ON activities (connected_system_id) 
+    WHERE target_operation IN ('ImportHierarchy', 'ImportSchema', 'Execute');
 CREATE INDEX activities_in_progress ON activities (status) WHERE status = 'InProgress';  -- closed at the next start
+
+-- Runs of run profiles that wait or go on, in the order in which they were asked for. An ended run has no row.
+CREATE TABLE runs (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    activity_id     TEXT    NOT NULL UNIQUE,
+    system_id       INTEGER NOT NULL REFERENCES connected_systems (id) ON DELETE CASCADE,
+    run_profile_id  INTEGER NOT NULL REFERENCES run_profiles (id) ON DELETE CASCADE,
+    run_type        TEXT    NOT NULL,
+    accept_removals INTEGER NOT NULL CHECK (accept_removals IN (0, 1)),
+    active          INTEGER NOT NULL DEFAULT 0 CHECK (active IN (0, 1))
+) STRICT;
+CREATE INDEX runs_by_system ON runs (system_id);
+
+-- One object of a run that changed or failed. Texts are copies: the object may go.
+CREATE TABLE activity_items (
+    activity_seq INTEGER NOT NULL,           -- activities.seq
+    n            INTEGER NOT NULL,           -- from 1
+    object_id    INTEGER,                    -- connector_objects.id
+    change       INTEGER NOT NULL,           -- in the order of ChangeType::ALL
+    error        INTEGER,                    -- in the order of ErrorType::ALL
+    external_id  TEXT,
+    display_name TEXT,
+    type_name    TEXT,
+    message      TEXT,
+    outcomes     BLOB    NOT NULL,           -- store/items.rs: the tree of what happened
+    changes      BLOB,                       -- attributes before and after
+    PRIMARY KEY (activity_seq, n)
+) STRICT, WITHOUT ROWID;
+
+-- Random parts of this database: of the GUIDs of objects and items, which are computed from the id of the row and stored
+-- nowhere, and of the hashes below, so that nothing outside can be made to collide in them.
+CREATE TABLE random_parts (
+    guid_prefix INTEGER NOT NULL CHECK (guid_prefix BETWEEN 0 AND 281474976710655),
+    hash_key    BLOB    NOT NULL CHECK (length(hash_key) = 16)
+) STRICT;
+INSERT INTO random_parts (guid_prefix, hash_key) VALUES (random() & 281474976710655, randomblob(16));
+
+-- Connector space: objects of outside systems as they were last read. An id is the id of the system, shifted by 40 bits,
+-- and a sequence, so that the objects of a system are one range. Nothing refers to these tables by foreign keys: a check
+-- per row costs more than the rows.
+CREATE TABLE connector_objects (
+    id            INTEGER PRIMARY KEY,       -- never used twice
+    type_id       INTEGER NOT NULL,
+    partition_id  INTEGER,                   -- null: the system has no partitions
+    status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),       -- in the order of Status::ALL
+    created       INTEGER NOT NULL,          -- microseconds since 1970 UTC, as is updated
+    updated       INTEGER,
+    external_id   TEXT    NOT NULL,          -- as shown
+    secondary_id  TEXT,                      -- DN as received
+    display_name  TEXT    NOT NULL,
+    attributes    BLOB    NOT NULL           -- domain/connector_space/values.rs; no references in it
+) STRICT;
+
+-- What an import compares, by external id: loaded by one scan. The hash is that of the object as it was read; 0 means
+-- that it is compared value by value.
+CREATE TABLE connector_heads (
+    system_id    INTEGER NOT NULL,
+    external_key BLOB    NOT NULL CHECK (length(external_key) = 16),
+    object_id    INTEGER NOT NULL,
+    hash         INTEGER NOT NULL,
+    PRIMARY KEY (system_id, external_key)
+) STRICT, WITHOUT ROWID;
+
+-- Objects by the name that references use: a hash of the normalised DN, or of the folded external id.
+CREATE TABLE connector_names (
+    system_id INTEGER NOT NULL,
+    name_hash INTEGER NOT NULL,
+    object_id INTEGER NOT NULL,
+    PRIMARY KEY (system_id, name_hash, object_id)
+) STRICT, WITHOUT ROWID;
+
+-- References to objects of the same system: at most 1,000 ascending ids a row, as differences from the first.
+CREATE TABLE connector_references (
+    object_id    INTEGER NOT NULL,
+    attribute_id INTEGER NOT NULL,
+    first        INTEGER NOT NULL,
+    ids          BLOB    NOT NULL,
+    PRIMARY KEY (object_id, attribute_id, first)
+) STRICT, WITHOUT ROWID;
+
+-- References to names that no object of the system has.
+CREATE TABLE connector_unresolved (
+    system_id    INTEGER NOT NULL,
+    name_hash    INTEGER NOT NULL,
+    object_id    INTEGER NOT NULL,
+    attribute_id INTEGER NOT NULL,
+    name         TEXT    NOT NULL,           -- as received
+    PRIMARY KEY (system_id, name_hash, object_id, attribute_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX connector_unresolved_by_object ON connector_unresolved (object_id);
+
+-- Objects that changed since their last synchronisation.
+CREATE TABLE connector_waiting (object_id INTEGER PRIMARY KEY) STRICT;
+
+-- Ids of objects: the next one, and the last whose head and name are written. Those above it get theirs at the next import.
+CREATE TABLE connector_ids (
+    system_id  INTEGER PRIMARY KEY,
+    next       INTEGER NOT NULL,
+    indexed_to INTEGER NOT NULL
+) STRICT;
+
+-- Numbers of objects, kept in the transactions that change them. A partition of 0 means none.
+CREATE TABLE connector_counts (
+    system_id    INTEGER NOT NULL,
+    partition_id INTEGER NOT NULL,
+    type_id      INTEGER NOT NULL,
+    status       INTEGER NOT NULL,
+    n            INTEGER NOT NULL CHECK (n >= 0),
+    PRIMARY KEY (system_id, partition_id, type_id, status)
+) STRICT, WITHOUT ROWID;
+
+-- Removals that the brake held back. A row goes when its object is seen again or the removal is applied.
+CREATE TABLE held_removals (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    system_id      INTEGER NOT NULL,
+    object_id      INTEGER NOT NULL,
+    attribute_id   INTEGER,                  -- null: the object itself
+    activity_id    TEXT    NOT NULL,         -- the latest run that held it
+    region         TEXT    NOT NULL,         -- for people
+    held_since     TEXT    NOT NULL,
+    approved_by    TEXT,
+    approved_until TEXT,
+    UNIQUE (object_id, attribute_id)
+) STRICT;
+CREATE INDEX held_removals_by_system ON held_removals (system_id);
+CREATE INDEX held_removals_by_activity ON held_removals (activity_id);
+
+-- Removals applied without an approval, for the limits of a day.
+CREATE TABLE applied_removals (
+    system_id    INTEGER NOT NULL,
+    partition_id INTEGER NOT NULL,           -- 0 means none
+    type_id      INTEGER NOT NULL,
+    applied_at   TEXT    NOT NULL,
+    n            INTEGER NOT NULL,
+    PRIMARY KEY (system_id, partition_id, type_id, applied_at)
+) STRICT, WITHOUT ROWID;

@@ -2,14 +2,16 @@
 
 pub mod settings;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::connectors::ldap::Limits;
 use crate::db::Db;
@@ -44,6 +46,7 @@ pub struct Components {
     pub settings: InForce,
     pub trust: Arc<ClientTrust>,
     pub imports: RunLocks,
+    pub runs: ActiveRuns,
     /// Permits for answers that hold many rows until they are sent.
     pub large_answers: Arc<Semaphore>,
     /// Permits for connection tests.
@@ -82,6 +85,8 @@ pub const MAX_LARGE_ANSWERS: usize = 8;
 pub struct RunLocks {
     running: Arc<Mutex<HashSet<i64>>>,
     permits: Arc<Semaphore>,
+    /// Notified when a lock is released: a run of a profile may wait for it.
+    released: Arc<Notify>,
 }
 
 /// Lock on the runs of one system, until dropped.
@@ -92,7 +97,7 @@ pub struct RunLock {
 
 impl Default for RunLocks {
     fn default() -> Self {
-        RunLocks { running: Arc::default(), permits: Arc::new(Semaphore::new(MAX_RUNS)) }
+        RunLocks { running: Arc::default(), permits: Arc::new(Semaphore::new(MAX_RUNS)), released: Arc::default() }
     }
 }
 
@@ -106,6 +111,16 @@ impl RunLocks {
         self.running.lock().contains(&system)
     }
 
+    /// Waits until a lock is released, or [`RunLocks::wake`] is called.
+    pub async fn released(&self) {
+        self.released.notified().await;
+    }
+
+    /// Wakes the queue of runs.
+    pub fn wake(&self) {
+        self.released.notify_one();
+    }
+
     /// Waits for a permit to run. The semaphore is never closed.
     pub async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         self.permits.clone().acquire_owned().await.ok()
@@ -115,5 +130,46 @@ impl RunLocks {
 impl Drop for RunLock {
     fn drop(&mut self) {
         self.locks.running.lock().remove(&self.system);
+        self.locks.wake();
+    }
+}
+
+/// Active runs of run profiles, with their way to be cancelled.
+pub struct ActiveRuns {
+    active: Mutex<HashMap<Uuid, CancellationToken>>,
+    /// Permits for runs of different systems side by side.
+    pub parallel: Arc<Semaphore>,
+    /// Cancelled when the server stops.
+    pub stopping: CancellationToken,
+}
+
+impl ActiveRuns {
+    pub fn new(parallel: usize) -> ActiveRuns {
+        ActiveRuns {
+            active: Mutex::default(),
+            parallel: Arc::new(Semaphore::new(parallel)),
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// Enters a run, by its activity.
+    pub fn enter(&self, activity: Uuid) -> CancellationToken {
+        let token = self.stopping.child_token();
+        self.active.lock().insert(activity, token.clone());
+        token
+    }
+
+    pub fn leave(&self, activity: Uuid) {
+        self.active.lock().remove(&activity);
+    }
+
+    /// Cancels a run; `false` if it is not active.
+    pub fn cancel(&self, activity: Uuid) -> bool {
+        let token = self.active.lock().get(&activity).cloned();
+        token.inspect(CancellationToken::cancel).is_some()
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.active.lock().is_empty()
     }
 }

@@ -18,6 +18,8 @@ pub const DEFAULT_FILE: &str = "jim.toml";
 /// Environment variable of the operator's key, which is no configuration key.
 pub const INFRASTRUCTURE_KEY: &str = "JIM_INFRASTRUCTURE_API_KEY";
 
+pub const DEFAULT_PARALLEL_RUNS: usize = 4;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     pub connections: usize,
@@ -41,6 +43,8 @@ pub struct Config {
     /// Loopback address where monitoring needs no key.
     pub metrics: Option<SocketAddr>,
     pub limits: Limits,
+    /// Runs of different systems side by side.
+    pub parallel_runs: usize,
     pub database: PathBuf,
     pub keyring: PathBuf,
     /// Folder of PEM files that are trusted beside the system's store.
@@ -65,6 +69,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             metrics: None,
             limits: Limits::default(),
+            parallel_runs: DEFAULT_PARALLEL_RUNS,
             database: folder.join("jim.db"),
             keyring: folder.join("jim.keys"),
             trust_dir: None,

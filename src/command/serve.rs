@@ -10,6 +10,7 @@ use jim::config::{Config, INFRASTRUCTURE_KEY};
 use jim::db::FileLock;
 use jim::http;
 use jim::http::server::{self, ListenerOptions};
+use jim::ops::run::queue;
 use jim::ops::{history, housekeeping, start};
 use jim::security::secret::Secret;
 use jim::security::tls::listener::ListenerTls;
@@ -159,9 +160,12 @@ impl Server {
         let route = http::api(&self.app);
         let (end, ended) = oneshot::channel();
         let housekeeping = tokio::spawn(housekeeping::run(self.app.clone(), ended));
+        let runs = tokio::spawn(queue::serve(self.app.clone()));
         let retention = tokio::spawn(history::keep_short(self.app.clone(), history::FIRST, history::EVERY));
         server::run(self.listener, route, self.options, stop).await;
         retention.abort();
+        self.app.runs.stopping.cancel();
+        let _ = runs.await;
         // Not aborted, which would lose the uses of keys that it is storing.
         drop::<oneshot::Sender<()>>(end);
         let _ = housekeeping.await;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::source::{RawValue, RawValues};
-use super::{Config, Limits, credentials_folder};
+use super::{Config, DEFAULT_PARALLEL_RUNS, Limits, credentials_folder};
 use crate::connectors::ldap::address::Policy;
 use crate::domain::network::Network;
 use crate::security::secret::folder_of;
@@ -26,6 +26,7 @@ impl Reader<'_> {
         let trusted_proxies = self.trusted_proxies();
         let metrics = self.metrics();
         let limits = self.limits();
+        let parallel = self.number("runs", "parallel", 1..=16).and_then(|n| usize::try_from(n).ok());
         let database = self.path("database", "path").unwrap_or_else(|| self.folder.join("jim.db"));
         self.needs_folder("database", folder_of(&database));
         let keyring = self.path("keys", "path").unwrap_or_else(|| default_keyring(folder_of(&database)));
@@ -40,6 +41,7 @@ impl Reader<'_> {
             trusted_proxies,
             metrics,
             limits,
+            parallel_runs: parallel.unwrap_or(DEFAULT_PARALLEL_RUNS),
             database,
             keyring,
             trust_dir,

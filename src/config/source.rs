@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::INFRASTRUCTURE_KEY;
 
-pub(super) const KEYS: [(&str, &str); 18] = [
+pub(super) const KEYS: [(&str, &str); 19] = [
     ("server", "listen"),
     ("server", "insecure_http"),
     ("server", "tls_certificate"),
@@ -23,6 +23,7 @@ pub(super) const KEYS: [(&str, &str); 18] = [
     ("limits", "connections_per_address"),
     ("limits", "import_entries"),
     ("limits", "import_mib"),
+    ("runs", "parallel"),
     ("metrics", "listen"),
     ("log", "format"),
     ("log", "filter"),

@@ -3,6 +3,7 @@
 //! Keys and display names are interface: scripts use the first, activities the second.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::names::wire_names;
@@ -13,6 +14,11 @@ pub const RETENTION: &str = "History.RetentionPeriod";
 pub const RATE_LIMITING: &str = "RateLimiting.Enabled";
 pub const PER_KEY: &str = "RateLimiting.AuthenticatedPerMinute";
 pub const PER_ADDRESS: &str = "RateLimiting.UnauthenticatedPerMinute";
+pub const PARTITION_CHECK: &str = "Sync.PartitionValidationMode";
+pub const OUTCOME_LEVEL: &str = "ChangeTracking.SyncOutcomes.Level";
+pub const REMOVAL_MINIMUM: &str = "Guard.RemovalMinimum";
+pub const REMOVAL_PERCENT: &str = "Guard.RemovalPercent";
+pub const REMOVAL_MAXIMUM: &str = "Guard.RemovalMaximum";
 
 /// Longest accepted value, in code points.
 pub const MAX_VALUE: usize = 2_000;
@@ -28,8 +34,29 @@ wire_names! {
         Integer,
         /// At least a day.
         Span = "TimeSpan",
+        /// From 0.
+        Count = "Integer",
+        /// From 0 to 100.
+        Percent = "Integer",
+        /// `Error` or `Warning`.
+        Severity = "String",
+        /// `None`, `Standard` or `Detailed`.
+        Level = "String",
     }
 }
+
+wire_names! {
+    /// How much of a run its items record.
+    #[derive(Default)]
+    pub enum OutcomeLevel {
+        None,
+        Standard,
+        #[default]
+        Detailed,
+    }
+}
+
+const SEVERITIES: [&str; 2] = ["Error", "Warning"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Definition {
@@ -43,7 +70,7 @@ pub struct Definition {
 }
 
 /// All settings in listing order.
-pub const ALL: [Definition; 5] = [
+pub const ALL: [Definition; 10] = [
     Definition {
         key: INSTANCE_NAME,
         display_name: "Instance Name",
@@ -84,6 +111,46 @@ pub const ALL: [Definition; 5] = [
         kind: Kind::Integer,
         default: "600",
     },
+    Definition {
+        key: PARTITION_CHECK,
+        display_name: "Partition Validation Mode",
+        category: "Synchronisation",
+        description: "Whether a run of a system whose partitions are not selected is refused (Error) or warned of (Warning).",
+        kind: Kind::Severity,
+        default: "Error",
+    },
+    Definition {
+        key: OUTCOME_LEVEL,
+        display_name: "Sync Outcome Level",
+        category: "Synchronisation",
+        description: "What the items of a run record: None (counts only), Standard, or Detailed (attributes before and after).",
+        kind: Kind::Level,
+        default: "Detailed",
+    },
+    Definition {
+        key: REMOVAL_MINIMUM,
+        display_name: "Removal Minimum",
+        category: "Guard",
+        description: "Removals of one run and region up to this number are never held back for their share.",
+        kind: Kind::Count,
+        default: "5",
+    },
+    Definition {
+        key: REMOVAL_PERCENT,
+        display_name: "Removal Percent",
+        category: "Guard",
+        description: "Share of a region that a run may remove before it is held back; 100 turns this limit off.",
+        kind: Kind::Percent,
+        default: "10",
+    },
+    Definition {
+        key: REMOVAL_MAXIMUM,
+        display_name: "Removal Maximum",
+        category: "Guard",
+        description: "Removals of one run and region beyond this number are held back; 0 turns this limit off.",
+        kind: Kind::Count,
+        default: "500",
+    },
 ];
 
 /// Setting with exactly this key.
@@ -117,17 +184,28 @@ impl Definition {
             Kind::Flag if text.eq_ignore_ascii_case("true") => Ok(Value::Flag(true)),
             Kind::Flag if text.eq_ignore_ascii_case("false") => Ok(Value::Flag(false)),
             Kind::Flag => Err("Must be true or false."),
-            Kind::Integer => {
-                let plain = text.bytes().all(|b| b.is_ascii_digit());
-                let number = text.parse().ok().filter(|n| plain && (1..=MAX_RATE).contains(n));
-                number.map(Value::Integer).ok_or("Must be an integer from 1 to 1000000.")
+            Kind::Count => number(text, 0..=MAX_RATE).ok_or("Must be an integer from 0 to 1000000."),
+            Kind::Percent => number(text, 0..=100).ok_or("Must be an integer from 0 to 100."),
+            Kind::Severity => {
+                let known = SEVERITIES.iter().find(|name| name.eq_ignore_ascii_case(text));
+                known.map(|name| Value::Text((*name).to_owned())).ok_or("Must be Error or Warning.")
             }
+            Kind::Level => {
+                let level = OutcomeLevel::parse(text).map(|level| Value::Text(level.name().to_owned()));
+                level.ok_or("Must be None, Standard or Detailed.")
+            }
+            Kind::Integer => number(text, 1..=MAX_RATE).ok_or("Must be an integer from 1 to 1000000."),
             Kind::Span => {
                 let span = time_span::parse(text).filter(|span| *span >= DAY);
                 span.map(Value::Span).ok_or("Must be a time span of at least a day, such as 90.00:00:00.")
             }
         }
     }
+}
+
+fn number(text: &str, range: RangeInclusive<u32>) -> Option<Value> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|n| plain && range.contains(n)).map(Value::Integer)
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -140,6 +218,14 @@ pub struct ServiceSettings {
     pub per_key: u32,
     /// Failed or anonymous requests per minute of one address.
     pub per_address: u32,
+    /// Whether a run without a selected partition is only warned of.
+    pub partition_check_warns: bool,
+    pub outcome_level: OutcomeLevel,
+    pub removal_minimum: u32,
+    /// Of the objects of a region; 100 turns the limit off.
+    pub removal_percent: u32,
+    /// 0 turns the limit off.
+    pub removal_maximum: u32,
     overrides: BTreeMap<String, String>,
 }
 
@@ -169,6 +255,11 @@ impl ServiceSettings {
             (RATE_LIMITING, Value::Flag(on)) => self.rate_limiting = on,
             (PER_KEY, Value::Integer(n)) => self.per_key = n,
             (PER_ADDRESS, Value::Integer(n)) => self.per_address = n,
+            (PARTITION_CHECK, Value::Text(name)) => self.partition_check_warns = name == "Warning",
+            (OUTCOME_LEVEL, Value::Text(name)) => self.outcome_level = OutcomeLevel::parse(&name).unwrap_or_default(),
+            (REMOVAL_MINIMUM, Value::Integer(n)) => self.removal_minimum = n,
+            (REMOVAL_PERCENT, Value::Integer(n)) => self.removal_percent = n,
+            (REMOVAL_MAXIMUM, Value::Integer(n)) => self.removal_maximum = n,
             _ => {}
         }
     }

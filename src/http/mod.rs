@@ -16,8 +16,9 @@ use utoipa::OpenApi;
 
 use crate::app::App;
 use api::{
-    activities, api_keys, certificates, connected_systems, connector_definitions, containers, deletion, hierarchy,
-    history, metrics, object_types, partitions, run_profiles, service_settings, system, test_connection,
+    activities, activity_items, api_keys, certificates, connected_systems, connector_definitions, connector_space,
+    containers, deletion, hierarchy, history, metrics, object_types, partitions, run_profiles, runs, service_settings,
+    system, test_connection,
 };
 use call::Access;
 use openapi::{Description, guide, page};
@@ -67,6 +68,12 @@ routes! { fn api_routes, struct ApiRoutes:
     Reader run_profiles::get,
     Administrator run_profiles::update,
     Administrator run_profiles::delete,
+    Administrator runs::execute,
+    Reader connector_space::list,
+    Reader connector_space::unresolved,
+    Reader connector_space::get,
+    Reader connector_space::values,
+    Reader runs::held_removals,
     Reader connector_definitions::list,
     Reader connector_definitions::get,
     Reader connector_definitions::by_name,
@@ -85,8 +92,11 @@ routes! { fn api_routes, struct ApiRoutes:
     Reader activities::list,
     Reader activities::get,
     Reader activities::children,
-    Reader activities::stats,
-    Reader activities::items,
+    Reader activity_items::stats,
+    Reader activity_items::list,
+    Reader activity_items::get,
+    Administrator runs::cancel,
+    Administrator runs::approve,
     Reader service_settings::list,
     Reader service_settings::get,
     Administrator service_settings::update,

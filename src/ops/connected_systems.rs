@@ -15,6 +15,7 @@ use crate::security::secret::Keyring;
 use crate::store::activities::list::{LastRun, last_run};
 use crate::store::activities::{self, Operation, Outcome, Target};
 use crate::store::connected_systems::{self as systems, System};
+use crate::store::connector_space;
 use crate::store::schema::{self, ListedType};
 
 /// A system with its settings.
@@ -24,6 +25,8 @@ pub struct Detail {
     pub settings: Settings,
     /// Settings that an import would refuse before it connects.
     pub errors: SettingErrors,
+    /// Objects in its connector space.
+    pub objects: i64,
     pub(crate) last_run: Option<LastRun>,
     /// In no particular order.
     pub types: Vec<ListedType>,
@@ -49,6 +52,8 @@ pub struct Listed {
     pub system: System,
     /// Number of selected object types.
     pub selected_types: i64,
+    /// Objects in its connector space.
+    pub objects: i64,
     pub(crate) last_run: Option<LastRun>,
 }
 
@@ -56,9 +61,11 @@ pub struct Listed {
 pub async fn list(db: &Db) -> Result<Vec<Listed>> {
     db.read(|c| {
         let selected = schema::selected_types(c)?;
+        let objects = connector_space::counts_by_system(c)?;
         let listed = |system: System| {
             let selected_types = selected.get(&system.id).copied().unwrap_or(0);
-            Ok(Listed { selected_types, last_run: last_run(c, system.id)?, system })
+            let objects = objects.get(&system.id).copied().unwrap_or(0);
+            Ok(Listed { selected_types, objects, last_run: last_run(c, system.id)?, system })
         };
         systems::list(c)?.into_iter().map(listed).collect()
     })
@@ -97,7 +104,8 @@ impl Detail {
     fn bare(c: &Connection, id: i64, resources: &Resources) -> Result<Self> {
         let (system, settings) = (systems::get(c, id)?, systems::settings(c, id)?);
         let errors = Connector::setting_errors(connector_of(&system)?, &settings, resources);
-        Ok(Detail { errors, last_run: last_run(c, id)?, system, settings, types: Vec::new() })
+        let objects = connector_space::count_of(c, id)?;
+        Ok(Detail { errors, objects, last_run: last_run(c, id)?, system, settings, types: Vec::new() })
     }
 }
 

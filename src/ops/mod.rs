@@ -9,7 +9,9 @@ pub mod backup;
 pub mod certificates;
 pub mod check;
 pub mod connected_systems;
+pub(crate) mod connector_space;
 pub mod deletion;
+pub(crate) mod held_removals;
 pub mod history;
 pub mod housekeeping;
 mod manifest;
@@ -21,6 +23,7 @@ pub mod rotate_key;
 pub mod run;
 pub(crate) mod run_profiles;
 pub mod service_settings;
+pub(crate) mod shown_values;
 pub mod start;
 pub mod test_connection;
 

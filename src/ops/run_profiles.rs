@@ -10,6 +10,7 @@ use crate::store::activities::{self, Initiator, New, Operation, Outcome, Target}
 use crate::store::connected_systems::{self as systems, System};
 use crate::store::hierarchy;
 use crate::store::run_profiles::{self as store, RunProfile};
+use crate::store::runs;
 use time::OffsetDateTime;
 
 /// Profiles of a system at most: lists of them are not paged.
@@ -98,6 +99,11 @@ pub(crate) async fn delete(app: &App, system: i64, id: i64, caller: &Caller) -> 
         .write(move |tx| {
             let system = systems::get(tx, system)?;
             let profile = store::get(tx, system.id, id)?;
+            if runs::names_profile(tx, id)? {
+                return Err(Error::Conflict(
+                    "a run of this profile waits or goes on; cancel it, or let it end".to_owned(),
+                ));
+            }
             store::delete(tx, id)?;
             record(tx, Operation::Delete, &system, &profile.name, &by, &Outcome::done("Deleted"))
         })

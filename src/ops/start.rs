@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 
 use crate::app::settings::InForce;
-use crate::app::{App, Components, MAX_LARGE_ANSWERS, MAX_TESTS, RunLocks};
+use crate::app::{ActiveRuns, App, Components, MAX_LARGE_ANSWERS, MAX_TESTS, RunLocks};
 use crate::config::Config;
 use crate::connectors;
 use crate::connectors::ldap::Limits;
@@ -24,7 +24,7 @@ use crate::security::secret::{Keyring, Secret};
 use crate::security::tls::ClientTrust;
 use crate::security::tls::files::CertificateFiles;
 use crate::store::secrets::{self, MasterKey};
-use crate::store::{activities, service_settings};
+use crate::store::{activities, runs, service_settings};
 
 /// Start errors, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +111,12 @@ pub async fn start_with(
     let trust = client_trust(config)?;
     let files = open_files(config).await?;
     let Files { db, hasher, .. } = &files;
-    let orphans = db.write(activities::close_orphans).await?;
+    let orphans = db
+        .write(|tx| {
+            runs::delete_active(tx)?;
+            activities::close_orphans(tx)
+        })
+        .await?;
     if orphans > 0 {
         tracing::warn!(count = orphans, "activities that a stop left open were closed as failed");
     }
@@ -150,6 +155,7 @@ fn components(config: &Config, files: Files, clock: Clock, settings: InForce, tr
         settings,
         trust: Arc::new(trust),
         imports: RunLocks::default(),
+        runs: ActiveRuns::new(config.parallel_runs),
         large_answers: Arc::new(Semaphore::new(MAX_LARGE_ANSWERS)),
         tests: Arc::new(Semaphore::new(MAX_TESTS)),
         files_root: config.files_root.as_deref().map(Arc::from),

@@ -156,6 +156,11 @@ fn imported(tx: &Tx<'_>, id: i64, settings_revision: i64, hierarchy: bool) -> Re
     )
 }
 
+/// Marks a system as one that is being deleted.
+pub(crate) fn mark_deleting(tx: &Tx<'_>, id: i64) -> Result<()> {
+    execute(tx, "UPDATE connected_systems SET status = 'Deleting' WHERE id = ?1", [id])
+}
+
 /// Deletes a system with all rows below it.
 pub fn delete(tx: &Tx<'_>, id: i64) -> Result<()> {
     execute(tx, "DELETE FROM connected_systems WHERE id = ?1", [id])

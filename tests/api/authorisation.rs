@@ -35,6 +35,9 @@ pub fn table(system: i64, partition: i64, container: i64, key: &str, activity: &
             .replace("apikeys/{apiKeyId}", &format!("apikeys/{key}"))
             .replace("activities/{activityId}", &format!("activities/{activity}"))
             .replace("/certificates/{certificateId}", &format!("/certificates/{certificate}"))
+            .replace("{itemId}", activity)
+            .replace("{objectId}", activity)
+            .replace("{attributeName}", "cn")
             .replace("{key}", "Instance.Name")
             .replace("{name}", "JIM%20LDAP%20Connector");
         assert!(!ids.contains('{'), "{ids}");

@@ -1,10 +1,14 @@
 //! Connector space: objects of outside systems as they were last read.
 
+mod brake;
 mod complete;
+mod outcome;
 mod scope;
 mod values;
 
+pub(crate) use brake::{Brake, Limits as BrakeLimits, RegionCount};
 pub(crate) use complete::{Complete, ReadingEnd, Region};
+pub(crate) use outcome::{ChangeType, Item, Outcome, OutcomeKind, ShownChange, summary};
 pub(crate) use scope::{ImportScope, ScopeAttribute, ScopeContainer, ScopePartition, ScopeType};
 pub(crate) use values::{AttributeChange, Values, ValuesBuilder};
 
@@ -87,12 +91,13 @@ pub(crate) enum ReadItem {
     Refused(Box<Refused>),
 }
 
-/// State of a stored object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Status {
-    Normal,
-    /// Gone outside; waits for a synchronisation.
-    Obsolete,
-    /// Made by a synchronisation, not seen outside yet.
-    PendingProvisioning,
+wire_names! {
+    /// State of a stored object. The database stores its position in this order.
+    pub(crate) enum Status {
+        Normal,
+        /// Gone outside; waits for a synchronisation.
+        Obsolete,
+        /// Made by a synchronisation, not seen outside yet.
+        PendingProvisioning,
+    }
 }

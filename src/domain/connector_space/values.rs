@@ -94,6 +94,11 @@ impl Values {
         Values(bytes)
     }
 
+    /// These values but for those of one attribute.
+    pub(crate) fn without(self, attribute: RowId) -> Values {
+        self.with_kept(&[attribute], &Values::default())
+    }
+
     /// Set difference by attribute; attributes without a difference are left out.
     pub(crate) fn changes_from(&self, before: &Values) -> Vec<AttributeChange> {
         if self == before {

@@ -6,13 +6,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use warp::reply::Response;
 
+use super::activity_items::{ActivityStats, RESOURCE, signed};
 use crate::domain::time_span;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::wire::{self, Errors, Page, Paging, Text, choice, paging, query};
 use crate::store::activities::list::{self as store, Sort};
-
-const RESOURCE: &str = "activity";
 
 choice! {
     /// Status of an activity.
@@ -32,68 +31,9 @@ choice! {
     /// Type of the initiator.
     pub(super) struct InitiatorType: ["NotSet", "User", "ApiKey", "System"];
 
-    /// `NotSet` in this version.
+    /// Run type of a run profile; `NotSet` of other activities.
     pub(super) struct RunType:
         ["NotSet", "FullImport", "DeltaImport", "FullSynchronisation", "DeltaSynchronisation", "Export"];
-
-    /// Change of an object by a run.
-    pub(super) struct ObjectChangeType: [
-        "NotSet", "Added", "Updated", "Deleted", "Projected", "Joined", "AttributeFlow", "Disconnected",
-        "DisconnectedOutOfScope", "OutOfScopeRetainJoin", "DriftCorrection", "Exported", "Deprovisioned", "NoChange",
-        "PendingExport", "PendingExportConfirmed", "Created",
-    ];
-
-    /// Error of an object in a run.
-    pub(super) struct ObjectErrorType: [
-        "NotSet", "AmbiguousMatch", "CouldNotMatchObjectType", "CouldNotJoinDueToExistingJoin",
-        "DuplicateImportedAttributes", "MissingExternalIdAttributeValue", "UnexpectedAttribute", "UnresolvedReference",
-        "UnsupportedExternalIdAttributeType", "ExportNotConfirmed", "ExportConfirmationFailed", "CsoCreationFailed",
-        "DuplicateObject", "InvalidGeneratedExternalId", "UnhandledError", "MultiValuedAttributeTruncated",
-        "DeltaImportFallbackToFullImport",
-    ];
-}
-
-/// Statistics of a run.
-#[derive(ToSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ActivityStats {
-    total_objects_processed: i64,
-    total_object_change_count: i64,
-    total_unchanged: i64,
-    total_object_errors: i64,
-    total_object_types: i64,
-    total_cso_adds: i64,
-    total_cso_updates: i64,
-    total_cso_deletes: i64,
-    total_projections: i64,
-    total_joins: i64,
-    total_attribute_flows: i64,
-    total_disconnections: i64,
-    total_disconnected_out_of_scope: i64,
-    total_out_of_scope_retain_join: i64,
-    total_drift_corrections: i64,
-    total_provisioned: i64,
-    total_exported: i64,
-    total_deprovisioned: i64,
-    total_pending_exports: i64,
-    total_pending_exports_confirmed: i64,
-    total_pending_exports_retrying: i64,
-    total_pending_exports_failed: i64,
-    total_created: i64,
-}
-
-/// Outcome of a run for one object.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ActivityItem {
-    id: Uuid,
-    external_id_value: Option<String>,
-    display_name: Option<String>,
-    connected_system_object_type: Option<String>,
-    object_change_type: ObjectChangeType,
-    error_type: Option<ObjectErrorType>,
-    /// `Name:count`, joined by commas
-    outcome_summary: Option<String>,
 }
 
 #[derive(Serialize, Default, ToSchema)]
@@ -131,7 +71,7 @@ struct Activity {
     child_activity_count: i64,
 }
 
-/// Counters of run profiles, which a later version runs.
+/// Counters of the run of a run profile.
 #[derive(Serialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Totals {
@@ -168,8 +108,7 @@ struct ActivityDetail {
     metaverse_object_id: Option<Uuid>,
     example_data_template_id: Option<i64>,
     /// Only for runs of run profiles
-    #[schema(value_type = Option<ActivityStats>)]
-    execution_stats: Option<()>,
+    execution_stats: Option<ActivityStats>,
 }
 
 query! {
@@ -226,50 +165,6 @@ pub async fn children(call: Call) -> Result<Response> {
     wire::ok(&children.into_iter().map(header).collect::<Vec<_>>())
 }
 
-/// Retrieves the statistics of a run.
-///
-/// Runs of run profiles come with a later version; until then every activity is answered with 400.
-#[utoipa::path(
-    get, path = "/api/v1/activities/{activityId}/stats",
-    tag = "Activities", operation_id = "getActivityStats",
-    responses(
-        (status = 200, description = "The statistics.", body = ActivityStats),
-        (status = 400, description = "The activity is not the run of a run profile."),
-    )
-)]
-pub async fn stats(call: Call) -> Result<Response> {
-    Err(no_run(&call).await)
-}
-
-/// Lists the items of a run.
-///
-/// Runs of run profiles come with a later version; until then every activity is answered with 400.
-#[utoipa::path(
-    get, path = "/api/v1/activities/{activityId}/items",
-    tag = "Activities", operation_id = "listActivityItems",
-    params(Paging),
-    responses(
-        (status = 200, description = "One page of items.", body = Page<ActivityItem>),
-        (status = 400, description = "The activity is not the run of a run profile, or the query is invalid."),
-    )
-)]
-pub async fn items(call: Call) -> Result<Response> {
-    Paging::read(&call.query)?;
-    Err(no_run(&call).await)
-}
-
-/// Error of every activity, because this version runs no run profiles.
-async fn no_run(call: &Call) -> Error {
-    let found = async {
-        let id = call.guid(0, RESOURCE)?;
-        call.app.db.read_few(move |c| store::get(c, id)).await
-    };
-    match found.await {
-        Ok(_) => Error::BadRequest("this activity is not the run of a run profile".to_owned()),
-        Err(error) => error,
-    }
-}
-
 fn sort(by: &str) -> Sort {
     match by {
         "status" => Sort::Status,
@@ -302,9 +197,15 @@ fn header(activity: store::Activity) -> Activity {
         objects_processed: activity.processed,
         execution_time: execution,
         total_activity_time: total,
-        connected_system_run_type: "NotSet".into(),
+        connected_system_run_type: activity.run.map_or("NotSet".into(), |(_, run_type)| run_type.into()),
+        totals: Totals {
+            total_added: signed(activity.totals.added),
+            total_updated: signed(activity.totals.updated),
+            total_deleted: signed(activity.totals.deleted),
+            total_errors: signed(activity.totals.errors),
+            ..Totals::default()
+        },
         child_activity_count: activity.children,
-        ..Activity::default()
     }
 }
 
@@ -314,6 +215,8 @@ fn detail(mut activity: store::Activity) -> ActivityDetail {
         warning_message: activity.warning.take(),
         error_message: activity.error.take(),
         connected_system_id: activity.system,
+        connected_system_run_profile_id: activity.run.as_ref().map(|(profile, _)| *profile),
+        execution_stats: activity.run.is_some().then(|| ActivityStats::new(&activity.totals)),
         header: header(activity),
         ..ActivityDetail::default()
     }

@@ -49,7 +49,7 @@ struct ConnectedSystem {
     /// Object types with their attributes; empty until the first schema import
     object_types: Vec<ObjectType>,
     /// Objects in the connector space
-    object_count: usize,
+    object_count: i64,
     pending_export_count: usize,
     /// Maximum concurrent export batches; null = sequential
     #[schema(minimum = 1, maximum = 16)]
@@ -60,7 +60,7 @@ struct ConnectedSystem {
     setting_values: Vec<(i64, SettingValue)>,
 }
 
-/// An import of hierarchy or schema.
+/// An import of hierarchy or schema, or the run of a run profile.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct LastRun {
@@ -98,7 +98,7 @@ struct ConnectedSystemListItem {
     #[schema(format = DateTime)]
     created: String,
     status: SystemStatus,
-    object_count: usize,
+    object_count: i64,
     pending_export_objects_count: usize,
     /// Number of selected object types
     connectors_count: i64,
@@ -154,21 +154,21 @@ const COLUMNS: &[(&str, Column)] = &[
 pub async fn list(call: Call) -> Result<Response> {
     let paging = Paging::read(&call.query)?;
     let systems = ops::list(&call.app.db).await?;
-    let items =
-        systems.into_iter().map(|ops::Listed { system: s, selected_types, last_run }| ConnectedSystemListItem {
+    let items = systems.into_iter().map(|ops::Listed { system: s, selected_types, objects, last_run }| {
+        ConnectedSystemListItem {
             id: s.id,
             name: s.name,
             description: s.description,
             created: wire::date(s.created),
             status: s.status.into(),
-            // This version has no objects and exports.
-            object_count: 0,
+            object_count: objects,
             pending_export_objects_count: 0,
             connectors_count: selected_types,
             connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
             connector_id: s.connector_id,
             last_run: last_run.map(LastRun::from),
-        });
+        }
+    });
     wire::ok(&paging::from_list(items, COLUMNS, "name", &paging)?)
 }
 
@@ -265,7 +265,7 @@ pub async fn import_schema(call: Call) -> Result<Response> {
 
 impl ConnectedSystem {
     fn new(detail: Detail) -> Self {
-        let Detail { system, settings, errors, last_run, types } = detail;
+        let Detail { system, settings, errors, objects, last_run, types } = detail;
         let connector = definitions::by_id(system.connector_id);
         ConnectedSystem {
             id: system.id,
@@ -279,7 +279,8 @@ impl ConnectedSystem {
             last_run: last_run.map(LastRun::from),
             connector: ConnectorReference { id: system.connector_id, name: connector.map_or("", |d| d.name) },
             object_types: object_types(types),
-            object_count: 0,
+            object_count: objects,
+            // Pending exports come with synchronisation.
             pending_export_count: 0,
             max_export_parallelism: system.max_export_parallelism,
             setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),

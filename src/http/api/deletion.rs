@@ -1,18 +1,22 @@
 //! Chapter 3, last part: previewing a deletion, clearing and deleting a connected system.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 
 use super::connected_systems::RESOURCE;
+use crate::domain::time_span;
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::wire::{self, Flag, choice, query};
 use crate::ops::deletion as ops;
 
 choice! {
-    /// Outcome of a deletion; only `CompletedImmediately` in this version.
+    /// Outcome of a deletion.
     pub(super) struct DeletionOutcome: ["CompletedImmediately", "QueuedAsBackgroundJob", "QueuedAfterSync"];
 }
 
@@ -35,7 +39,7 @@ struct DeletionPreview<'a> {
     /// Reasons not to delete it now
     warnings: &'a [String],
     #[schema(pattern = r"^(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{7})?$")]
-    estimated_deletion_time: &'static str,
+    estimated_deletion_time: &'a str,
     will_run_as_background_job: bool,
     has_running_sync_operation: bool,
 }
@@ -58,10 +62,12 @@ pub async fn preview(call: Call) -> Result<Response> {
         container_count: preview.counts.containers,
         activity_count: preview.counts.activities,
         warnings: &preview.warnings,
+        connected_system_object_count: preview.objects,
         // One second per hundred objects, at least one.
-        estimated_deletion_time: "00:00:01",
+        estimated_deletion_time: &time_span::format(Duration::from_secs((preview.objects.unsigned_abs() / 100).max(1))),
+        will_run_as_background_job: preview.objects > ops::MAX_AT_ONCE,
         has_running_sync_operation: preview.is_busy,
-        // Zero, because this version has no objects, exports, rules, run profiles and metaverse.
+        // Zero, because this version has no exports, rules and metaverse.
         ..DeletionPreview::default()
     })
 }
@@ -91,7 +97,7 @@ query! {
     responses(
         (status = 200, description = "Cleared; the body is empty."),
         (status = 400, description = "The query is invalid, or the system is being deleted."),
-        (status = 409, description = "An import or preview is already running on the system."),
+        (status = 409, description = "An import, preview or run of the system waits or goes on."),
     )
 )]
 pub async fn clear(call: Call) -> Result<Response> {
@@ -106,7 +112,7 @@ struct DeletionResult {
     success: bool,
     outcome: DeletionOutcome,
     error_message: Option<&'static str>,
-    /// Task of a background deletion; null in this version
+    /// Task of a background deletion
     worker_task_id: Option<Uuid>,
     /// The activity that records it
     #[schema(value_type = Option<Uuid>)]
@@ -115,26 +121,32 @@ struct DeletionResult {
 
 /// Deletes a connected system.
 ///
-/// With its settings, object types, attributes, partitions and containers, in one transaction. Earlier activities stay.
-/// Clients must expect a 202 with `QueuedAsBackgroundJob` or `QueuedAfterSync` from later versions.
+/// With its settings, object types, attributes, partitions, containers and objects. Earlier activities stay. A system of more
+/// than 10,000 objects is deleted in the background.
 #[utoipa::path(
     delete, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}",
     tag = "Connected systems", operation_id = "deleteConnectedSystem",
     params(DeleteQuery),
     responses(
         (status = 200, description = "Outcome of the deletion.", body = DeletionResult),
+        (status = 202, description = "The deletion goes on in the background.", body = DeletionResult),
         (status = 400, description = "The query is invalid, or the system is being deleted."),
-        (status = 409, description = "An import or preview is already running on the system."),
+        (status = 409, description = "An import, preview or run of the system waits or goes on."),
     )
 )]
 pub async fn delete(call: Call) -> Result<Response> {
     DeleteQuery::read(&call.query)?;
-    let activity = ops::delete(&call.app, call.id(0, RESOURCE)?, call.caller()?).await?;
-    wire::ok(&DeletionResult {
+    let done = ops::delete(&call.app, call.id(0, RESOURCE)?, call.caller()?).await?;
+    let outcome = if done.task.is_some() { "QueuedAsBackgroundJob" } else { "CompletedImmediately" };
+    let mut response = wire::ok(&DeletionResult {
         success: true,
-        outcome: "CompletedImmediately".into(),
+        outcome: outcome.into(),
         error_message: None,
-        worker_task_id: None,
-        activity_id: activity.to_string(),
-    })
+        worker_task_id: done.task,
+        activity_id: done.activity.to_string(),
+    })?;
+    if done.task.is_some() {
+        *response.status_mut() = StatusCode::ACCEPTED;
+    }
+    Ok(response)
 }

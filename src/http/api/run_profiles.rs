@@ -13,7 +13,7 @@ use crate::http::wire::{self, Enum, Enumeration, Integer, Name, Patch, Text, req
 use crate::ops::run_profiles::{self as ops, Fields};
 use crate::store::run_profiles::RunProfile;
 
-const RESOURCE: &str = "run profile";
+pub(super) const RESOURCE: &str = "run profile";
 
 impl Enumeration for RunType {
     // 0 is NotSet, which no profile has.

@@ -12,7 +12,7 @@ use crate::ops::service_settings::{self as ops, SettingChange};
 
 choice! {
     /// Type of a service setting; all values are sent as strings.
-    pub(super) struct ServiceSettingType: Kind::ALL.iter().map(|kind| kind.name());
+    pub(super) struct ServiceSettingType: [Kind::Text, Kind::Flag, Kind::Integer, Kind::Span].iter().map(|kind| kind.name());
 }
 
 #[derive(Serialize, ToSchema)]

@@ -8,7 +8,7 @@ use crate::http::call::Access;
 use crate::http::routes::Route;
 
 /// Path parameters: name, type, description, sample.
-const PATH_PARAMETERS: [(&str, &str, &str, &str); 14] = [
+const PATH_PARAMETERS: [(&str, &str, &str, &str); 17] = [
     ("connectedSystemId", "integer", "ID of the connected system", "1"),
     ("objectTypeId", "integer", "ID of the object type", "10"),
     ("attributeId", "integer", "ID of the attribute", "100"),
@@ -18,6 +18,9 @@ const PATH_PARAMETERS: [(&str, &str, &str, &str); 14] = [
     ("connectorDefinitionId", "integer", "ID of the connector definition", "3"),
     ("apiKeyId", "uuid", "ID of the API key", "\"5d0f6a5e-3b0a-4c86-8f3e-0a3d7f1c2b11\""),
     ("activityId", "uuid", "ID of the activity", "\"8c1d5a3e-72b4-4f0e-9a1c-6b2e4d7f9a10\""),
+    ("itemId", "uuid", "ID of the item", "\"3f9a1c5e-72b4-8003-9a1c-6b2e4d7f9a10\""),
+    ("objectId", "uuid", "ID of the connector space object", "\"3f9a1c5e-72b4-8001-9a1c-6b2e4d7f9a10\""),
+    ("attributeName", "string", "Name of the attribute, ignoring case", "\"member\""),
     ("certificateId", "uuid", "ID of the certificate", "\"f2b1c7d8-5e4a-4d3b-8c6f-1a2b3c4d5e6f\""),
     ("name", "string", "Exact name of the connector definition", "\"JIM LDAP Connector\""),
     ("key", "string", "Exact key of the service setting", "\"Instance.Name\""),

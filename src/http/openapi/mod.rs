@@ -33,6 +33,7 @@ use crate::error::Result;
         (name = "Object types", description = "Selection of object types and attributes"),
         (name = "Partitions and containers", description = "Selection of partitions and containers"),
         (name = "Run profiles", description = "Runs of a connected system that can be executed"),
+        (name = "Connector space", description = "Objects of connected systems as they were last read"),
         (name = "Connector definitions", description = "The built-in connectors and their settings"),
         (name = "API keys", description = "API keys and their roles"),
         (name = "System", description = "Health, version and the caller"),

@@ -2,8 +2,13 @@
 //!
 //! A verb reads the outside system, plans, and applies its plan through `Run::apply`; it never touches activities.
 
+mod frame;
+mod full_import;
 pub mod import_hierarchy;
 pub mod import_schema;
+mod profile_run;
+pub mod queue;
+mod validate;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;

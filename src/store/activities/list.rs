@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::run::{Totals, totals};
 use crate::domain::text::fold;
 use crate::error::{Error, Result};
 use crate::store::page::{Found, Page};
@@ -33,6 +34,9 @@ pub(crate) struct Activity {
     pub processed: i64,
     pub parent: Option<Uuid>,
     pub children: i64,
+    /// Run profile and run type, if it is the run of one.
+    pub run: Option<(i64, String)>,
+    pub totals: Totals,
 }
 
 /// Sort key of the list; equal rows are in the order in which they were recorded.
@@ -59,7 +63,8 @@ impl Sort {
 const SELECT: &str = "SELECT id, created, executed, ended, status, target_type, target_operation, target_name,
         target_context, message, warning_message, error_message, initiated_by_type, initiated_by_id, initiated_by_name,
         connected_system_id, objects_to_process, objects_processed, parent_id,
-        (SELECT count(*) FROM activities c WHERE c.parent_id = a.id)
+        (SELECT count(*) FROM activities c WHERE c.parent_id = a.id), run_profile_id, run_type,
+        objects_processed, added, updated, deleted, errors, object_types, unchanged
     FROM activities a";
 
 impl Activity {
@@ -85,6 +90,11 @@ impl Activity {
             processed: r.get(17)?,
             parent: optional_uuid(r, 18)?,
             children: r.get(19)?,
+            run: r
+                .get::<_, Option<i64>>(20)?
+                .map(|profile| Ok::<_, rusqlite::Error>((profile, r.get(21)?)))
+                .transpose()?,
+            totals: totals(r, 22)?,
         })
     }
 }
@@ -114,7 +124,7 @@ pub(crate) struct LastRun {
 /// Newest run of a system, unless there is none or it is older than the retention of the history.
 pub(crate) fn last_run(c: &Connection, system: i64) -> Result<Option<LastRun>> {
     const SQL: &str = "SELECT id, target_operation, status, ended FROM activities
-        WHERE connected_system_id = ?1 AND target_operation IN ('ImportHierarchy', 'ImportSchema')
+        WHERE connected_system_id = ?1 AND target_operation IN ('ImportHierarchy', 'ImportSchema', 'Execute')
         ORDER BY seq DESC LIMIT 1";
     let run = |r: &Row<'_>| {
         Ok(LastRun { activity: uuid(r, 0)?, operation: r.get(1)?, status: r.get(2)?, ended: optional_date(r, 3)? })

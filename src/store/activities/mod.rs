@@ -2,6 +2,7 @@
 
 pub(crate) mod list;
 pub mod retention;
+pub(crate) mod run;
 
 use std::borrow::Borrow;
 
@@ -24,6 +25,8 @@ pub enum Operation {
     ImportHierarchy,
     ImportSchema,
     Revert,
+    /// Run of a run profile.
+    Execute,
 }
 
 impl Operation {
@@ -36,6 +39,7 @@ impl Operation {
             Operation::ImportHierarchy => "ImportHierarchy",
             Operation::ImportSchema => "ImportSchema",
             Operation::Revert => "Revert",
+            Operation::Execute => "Execute",
         }
     }
 }
@@ -212,10 +216,10 @@ pub fn close(tx: &Tx<'_>, id: Uuid, outcome: &Outcome) -> Result<()> {
     )
 }
 
-/// Closes activities that a crash left in progress. Returns their number.
+/// Closes activities that a crash left in progress, but for runs that still wait. Returns their number.
 pub fn close_orphans(tx: &Tx<'_>) -> Result<usize> {
     const SQL: &str = "UPDATE activities SET ended = ?1, status = 'FailedWithError', error_message = 'server stopped'
-        WHERE status = 'InProgress'";
+        WHERE status = 'InProgress' AND executed IS NOT NULL";
     Ok(tx.execute(SQL, [to_text(OffsetDateTime::now_utc())])?)
 }
 

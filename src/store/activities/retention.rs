@@ -28,13 +28,16 @@ pub fn delete(tx: &Tx<'_>, before: OffsetDateTime, limit: usize) -> Result<Delet
         WHERE created < ?1 AND parent_id IS NULL AND status <> 'InProgress'
             AND NOT EXISTS (SELECT 1 FROM activities c WHERE c.parent_id = a.id AND c.status = 'InProgress')
         ORDER BY created, seq LIMIT ?2";
-    const DELETE: &str = "DELETE FROM activities WHERE id = ?1 OR parent_id = ?1 RETURNING created";
+    const DELETE: &str = "DELETE FROM activities WHERE id = ?1 OR parent_id = ?1 RETURNING created, seq";
+    const ITEMS: &str = "DELETE FROM activity_items WHERE activity_seq = ?1";
     let old: Vec<String> = query(tx, OLD, (to_text(before), limit as i64), |r| r.get(0))?;
     let mut delete = tx.prepare_cached(DELETE)?;
     let mut deleted = Deleted::default();
     for id in old {
-        for created in delete.query_map([id], |r| date(r, 0))? {
-            let created = Some(created?);
+        for row in delete.query_map([id], |r| Ok((date(r, 0)?, r.get(1)?)))? {
+            let (created, seq): (OffsetDateTime, i64) = row?;
+            tx.prepare_cached(ITEMS)?.execute([seq])?;
+            let created = Some(created);
             deleted.add(&Deleted { count: 1, oldest: created, newest: created });
         }
     }

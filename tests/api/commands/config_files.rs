@@ -70,7 +70,7 @@ fn kind(key: &str) -> &'static str {
     match key {
         "insecure_http" | "enabled" => "flag",
         "trusted_proxies" | "allow" => "list",
-        "connections" | "connections_per_address" | "import_entries" | "import_mib" => "number",
+        "connections" | "connections_per_address" | "import_entries" | "import_mib" | "parallel" => "number",
         _ => "text",
     }
 }

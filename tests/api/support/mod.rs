@@ -149,12 +149,16 @@ impl TestApp {
         let (stop, stopped) = oneshot::channel();
         let route = http::api(&app);
         let limits = setup.limits.unwrap_or_default();
+        let runs = tokio::spawn(jim::ops::run::queue::serve(app.clone()));
+        let stopping = app.runs.stopping.clone();
         let serving = tokio::spawn(async move {
             let options = ListenerOptions { limits, ..ListenerOptions::default() };
             jim::http::server::run(listener, route, options, async {
                 let _ = stopped.await;
             })
             .await;
+            stopping.cancel();
+            let _ = runs.await;
         });
         canaries::key(&key);
         TestApp { app, address, key, folder, stop: Some(stop), serving: Some(serving) }
