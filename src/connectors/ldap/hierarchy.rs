@@ -352,7 +352,7 @@ mod tests {
     fn only_success_is_a_complete_view() {
         let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
         let view_of = |outcome, entries, pages, unreadable| {
-            let end = SearchEnd { entries, pages, outcome, skipped: 0 };
+            let end = SearchEnd { entries, pages, outcome, skipped: 0, references: 0 };
             view(&end, unreadable, Kind::OpenLdap)
         };
         assert_eq!(view_of(result(0), 5, 1, 0), Ok(View::Complete));

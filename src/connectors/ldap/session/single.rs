@@ -100,7 +100,7 @@ impl Session {
                     ldap.with_controls(RawControl { ctype: SD_FLAGS.to_owned(), crit: true, val });
                 }
                 let query = Query { base: dn, scope: Scope::Base, filter: EVERY_ENTRY, attributes };
-                let mut answer = this.read_one(&mut ldap, &query).await?;
+                let mut answer = this.read_one(&mut ldap, query).await?;
                 answer.entry = answer.entry.map(|entry| question.answered_by(entry));
                 Ok(answer)
             })
@@ -110,10 +110,10 @@ impl Session {
         answers
     }
 
-    async fn read_one(&self, ldap: &mut Ldap, query: &Query<'_>) -> Result<BaseRead, End> {
+    async fn read_one(&self, ldap: &mut Ldap, query: Query<'_>) -> Result<BaseRead, End> {
         let (mut entry, skipped) = (None, self.flow.skipped());
         let (result, _) = self
-            .page(ldap, query, &mut 0, &mut |e| {
+            .page(ldap, query, &mut |e| {
                 entry.get_or_insert(e);
             })
             .await?;
