@@ -1,23 +1,31 @@
 //! Dispatch to the connectors: one variant each, one method per verb of a run.
 
+use std::sync::Arc;
+
 use super::definitions::{self, ConnectorKind as Kind, Definition};
 use super::file::FileSource;
+use super::import::{Absence, MissingObject, Pages, Reading};
 use super::ldap::directory::Directory;
 use super::ldap::source::{LdapSource, Tested};
 use super::resources::Resources;
 use crate::domain::connected_system::Settings;
+use crate::domain::connector_space::ImportScope;
 use crate::domain::schema::SeenSchema;
 use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
 const HIERARCHY: &str = "hierarchy";
+const IMPORT: &str = "import of objects";
+const LOOK_UP: &str = "look-up of objects";
 const TEST: &str = "connection to test";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Hierarchy,
     Schema,
+    #[allow(dead_code, reason = "the imports that use it follow")]
+    Import,
     Test,
 }
 
@@ -38,10 +46,11 @@ impl Connector {
         resources: Resources,
     ) -> Result<Connector> {
         Ok(match (definition.kind, verb) {
-            (Kind::Ldap, Verb::Hierarchy | Verb::Schema | Verb::Test) => {
+            (Kind::Ldap, Verb::Hierarchy | Verb::Schema | Verb::Import | Verb::Test) => {
                 Connector::Ldap(Box::new(LdapSource::configure(id, stored, sent, resources)?))
             }
             (Kind::File, Verb::Schema) => Connector::File(FileSource::configure(stored, resources)?),
+            (Kind::File, Verb::Import) => return Err(unsupported(Kind::File, IMPORT)),
             (Kind::File, Verb::Hierarchy) => return Err(unsupported(Kind::File, HIERARCHY)),
             (Kind::File, Verb::Test) => return Err(unsupported(Kind::File, TEST)),
         })
@@ -68,6 +77,28 @@ impl Connector {
         match self {
             Connector::Ldap(ldap) => ldap.schema().await,
             Connector::File(file) => file.schema(guard).await,
+        }
+    }
+
+    /// Reads the objects of a scope into `pages`. `guard` is dropped when the connected system is no longer in use.
+    #[allow(dead_code, reason = "the imports that use it follow")]
+    pub async fn import(&self, scope: &Arc<ImportScope>, pages: Pages, guard: impl Send + 'static) -> Result<Reading> {
+        match self {
+            Connector::Ldap(ldap) => {
+                let reading = ldap.import(scope, pages).await;
+                drop(guard);
+                reading
+            }
+            Connector::File(_) => Err(unsupported(Kind::File, IMPORT)),
+        }
+    }
+
+    /// Looks up objects that a complete reading did not show; the answers are in their order.
+    #[allow(dead_code, reason = "the imports that use it follow")]
+    pub async fn look_up(&self, scope: &ImportScope, missing: &[MissingObject]) -> Result<Vec<Absence>> {
+        match self {
+            Connector::Ldap(ldap) => ldap.look_up(scope, missing).await,
+            Connector::File(_) => Err(unsupported(Kind::File, LOOK_UP)),
         }
     }
 

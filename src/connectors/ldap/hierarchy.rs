@@ -25,7 +25,7 @@ pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=con
     (objectClass=lostAndFound)(objectClass=nsContainer))";
 
 /// For servers that refuse [`PAGE_SIZE`].
-const SMALL_PAGE_SIZE: u32 = 100;
+pub const SMALL_PAGE_SIZE: u32 = 100;
 /// Partitions read in parallel, each on its own connection.
 const MAX_PARALLEL: usize = 4;
 
@@ -280,7 +280,7 @@ fn view(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
 }
 
 /// Change on the directory that makes the next view complete.
-fn remedy(code: u32, kind: Kind) -> &'static str {
+pub fn remedy(code: u32, kind: Kind) -> &'static str {
     match (code, kind) {
         (4, Kind::OpenLdap) => "; raise the size limit of the bind account (size.soft, size.hard, size.prtotal)",
         (4, Kind::Ds389) => "; raise the size limit of the bind account (nsSizeLimit)",

@@ -26,7 +26,7 @@ use crate::security::secret::Secret;
 use crate::security::tls::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, ClientTrust};
 
 pub use ldap3::Scope;
-pub use search::{Arrival, Query, Search, SearchEnd};
+pub use search::{Arrival, Query, SearchEnd};
 pub use single::{BaseRead, Question};
 
 pub const EVERY_ENTRY: &str = "(objectClass=*)";

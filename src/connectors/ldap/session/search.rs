@@ -10,6 +10,8 @@ use crate::connectors::ldap::guard::{PAGED_RESULTS, paged_cookie};
 
 /// Result code of an invalid filter, as in LDAP client libraries.
 const FILTER_ERROR: u32 = 87;
+/// Pages without entries in a row: a few are usual where a filter finds little.
+const MAX_EMPTY_PAGES: u32 = 1_000;
 
 /// Outcome of a search, whose entries were passed on as they arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,7 @@ pub struct Search<'s, 'q> {
     stream: Option<Stream<'q>>,
     /// Entries and malformed entries before the page in hand.
     before: (u64, u64),
+    empty_pages: u32,
     /// `None` while entries may come.
     outcome: Option<End>,
     entries: u64,
@@ -72,6 +75,7 @@ impl Session {
             cookie: Vec::new(),
             stream: None,
             before: (0, 0),
+            empty_pages: 0,
             entries: 0,
             pages: 0,
             skipped,
@@ -228,10 +232,12 @@ impl<'q> Search<'_, 'q> {
         };
         self.session.searching = false;
         self.pages += 1;
+        let empty = self.before == (self.entries, self.session.flow.skipped());
+        self.empty_pages = if empty { self.empty_pages + 1 } else { 0 };
         let failed = matches!(result, End::Result { code, .. } if code != 0);
         if failed || self.page_size.is_none() || next.is_empty() {
             self.outcome = Some(result);
-        } else if self.before == (self.entries, self.session.flow.skipped()) && next == self.cookie {
+        } else if empty && (next == self.cookie || self.empty_pages > MAX_EMPTY_PAGES) {
             // The same empty page again would never end.
             self.outcome = Some(End::Guard(EXCEEDS));
         } else {
