@@ -304,6 +304,13 @@ CREATE TABLE connector_names (
     PRIMARY KEY (system_id, name_hash, object_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Objects that lost their name in a run that has not settled the references on it. After a stop, the next run compares the
+-- holders of such references value by value.
+CREATE TABLE connector_freed (
+    object_id INTEGER PRIMARY KEY,
+    system_id INTEGER NOT NULL
+) STRICT;
+
 -- References to objects of the same system: at most 1,000 ascending ids a row, as differences from the first.
 CREATE TABLE connector_references (
     object_id    INTEGER NOT NULL,

@@ -1,8 +1,8 @@
 //! Dispatch to the connectors: one variant each, one method per verb of a run.
 
-use super::definitions::{self, ConnectorKind as Kind, Definition};
 use std::sync::Arc;
 
+use super::definitions::{self, ConnectorKind as Kind, Definition};
 use super::file::FileSource;
 use super::import::{Absence, MissingObject, Pages, Reading};
 use super::ldap::directory::Directory;
@@ -16,14 +16,15 @@ use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
 const HIERARCHY: &str = "hierarchy";
+const IMPORT: &str = "import of objects";
 const TEST: &str = "connection to test";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Hierarchy,
     Schema,
-    Test,
     Import,
+    Test,
 }
 
 /// A connected system with validated settings, nothing opened yet.
@@ -43,7 +44,7 @@ impl Connector {
         resources: Resources,
     ) -> Result<Connector> {
         Ok(match (definition.kind, verb) {
-            (Kind::Ldap, Verb::Hierarchy | Verb::Schema | Verb::Test | Verb::Import) => {
+            (Kind::Ldap, Verb::Hierarchy | Verb::Schema | Verb::Import | Verb::Test) => {
                 Connector::Ldap(Box::new(LdapSource::configure(id, stored, sent, resources)?))
             }
             (Kind::File, Verb::Schema | Verb::Import) => Connector::File(FileSource::configure(stored, resources)?),
@@ -76,23 +77,32 @@ impl Connector {
         }
     }
 
+    /// Reads the objects of a scope into `pages`. `guard` is dropped when the connected system is no longer in use.
+    pub async fn import(&self, scope: &Arc<ImportScope>, pages: Pages, guard: impl Send + 'static) -> Result<Reading> {
+        match self {
+            Connector::Ldap(ldap) => {
+                let reading = ldap.import(scope, pages).await;
+                drop(guard);
+                reading
+            }
+            Connector::File(_) => Err(unsupported(Kind::File, IMPORT)),
+        }
+    }
+
+    /// Looks up objects that a complete reading did not show; the answers are in their order.
+    pub async fn look_up(&self, scope: &ImportScope, missing: &[MissingObject]) -> Result<Vec<Absence>> {
+        match self {
+            Connector::Ldap(ldap) => ldap.look_up(scope, missing).await,
+            // A file that was read to its end has nothing hidden.
+            Connector::File(_) => Ok(vec![Absence::Gone; missing.len()]),
+        }
+    }
+
     pub async fn test(self) -> Result<Tested> {
         match self {
             Connector::Ldap(ldap) => ldap.test().await,
             Connector::File(_) => Err(unsupported(Kind::File, TEST)),
         }
-    }
-}
-
-impl Connector {
-    /// Reads the objects of a scope and passes them on.
-    pub(crate) async fn import(self, _scope: Arc<ImportScope>, _pages: Pages) -> Result<Reading> {
-        Err(unsupported(Kind::File, "import"))
-    }
-
-    /// Looks up objects that a complete reading did not show. Answers are in the order of the objects.
-    pub(crate) async fn look_up(self, _scope: Arc<ImportScope>, missing: &[MissingObject]) -> Result<Vec<Absence>> {
-        Ok(vec![Absence::Gone; missing.len()])
     }
 }
 

@@ -16,6 +16,7 @@ pub mod ldap_setting {
     pub const RETRY_DELAY: i64 = 12;
     pub const INCLUDE_AUXILIARY_CLASSES: i64 = 13;
     pub const START_TLS: i64 = 15;
+    pub const GROUP_PLACEHOLDER: i64 = 20;
     pub const LDAPS: i64 = 21;
 }
 
@@ -227,7 +228,12 @@ static LDAP_SETTINGS: [Setting; 21] = [
     number(18, "Export Concurrency", Export, 4, (1, 64), "Parallel operations on export"),
     number(19, "Modify Batch Size", Export, 100, (1, 5000), "Values per modify request"),
     preset(
-        text(20, "Group Placeholder Member DN", Export, "Member for groups that must not be empty"),
+        text(
+            ldap_setting::GROUP_PLACEHOLDER,
+            "Group Placeholder Member DN",
+            Export,
+            "Member for groups that must not be empty",
+        ),
         "cn=placeholder",
     ),
     target(switch(21, "Use Secure Connection (LDAPS)?", Connectivity, false, "TLS from the first byte")),

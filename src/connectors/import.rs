@@ -45,6 +45,12 @@ impl Pages {
         self.page.len() >= MAX_PAGE
     }
 
+    /// Waits until the run takes no more items. Borrows nothing, so that it can stand beside the reading.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let sender = self.sender.clone();
+        async move { sender.closed().await }
+    }
+
     /// Sends the page in hand, if there is anything in it.
     pub(crate) async fn send(&mut self) -> Result<(), Stopped> {
         if self.page.is_empty() {

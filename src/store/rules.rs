@@ -35,6 +35,64 @@ pub(crate) const RULES: &[Rule] = &[
         "SELECT 'container ' || id FROM containers WHERE id >= (SELECT next FROM container_ids)",
     ),
     (
+        "numbers of objects are those of the rows",
+        "SELECT 'objects of system ' || system_id FROM (
+            SELECT system_id, partition_id, type_id, status, n FROM connector_counts WHERE n > 0
+            EXCEPT SELECT id >> 40, coalesce(partition_id, 0), type_id, status, count(*) FROM connector_objects
+                GROUP BY id >> 40, coalesce(partition_id, 0), type_id, status)
+         UNION SELECT 'objects of system ' || s FROM (
+            SELECT id >> 40 AS s, coalesce(partition_id, 0), type_id, status, count(*) FROM connector_objects
+                GROUP BY id >> 40, coalesce(partition_id, 0), type_id, status
+            EXCEPT SELECT system_id, partition_id, type_id, status, n FROM connector_counts)",
+    ),
+    (
+        "every object belongs to a system",
+        "SELECT 'object ' || o.id FROM connector_objects o LEFT JOIN connected_systems s ON s.id = o.id >> 40
+            WHERE s.id IS NULL",
+    ),
+    (
+        "every object below the mark has a head",
+        "SELECT 'object ' || o.id FROM connector_objects o JOIN connector_ids i ON i.system_id = o.id >> 40
+            WHERE o.id <= i.indexed_to AND o.id NOT IN (SELECT object_id FROM connector_heads)",
+    ),
+    (
+        "every head leads to an object of its system",
+        "SELECT 'head of object ' || h.object_id FROM connector_heads h LEFT JOIN connector_objects o ON o.id = h.object_id
+            WHERE o.id IS NULL OR h.system_id <> h.object_id >> 40",
+    ),
+    (
+        "every name leads to an object that is there",
+        "SELECT 'name of object ' || n.object_id FROM connector_names n LEFT JOIN connector_objects o ON o.id = n.object_id
+            WHERE o.id IS NULL OR o.status = 1",
+    ),
+    (
+        "every reference belongs to an object",
+        "SELECT 'references of object ' || object_id FROM connector_references
+            WHERE object_id NOT IN (SELECT id FROM connector_objects)
+         UNION SELECT 'references of object ' || object_id FROM connector_unresolved
+            WHERE object_id NOT IN (SELECT id FROM connector_objects)",
+    ),
+    (
+        "no id of an object is used twice",
+        "SELECT 'object ' || o.id FROM connector_objects o JOIN connector_ids i ON i.system_id = o.id >> 40
+            WHERE o.id >= i.next",
+    ),
+    (
+        "every held removal is one of an object that is there",
+        "SELECT 'held removal ' || h.id FROM held_removals h LEFT JOIN connector_objects o ON o.id = h.object_id
+            WHERE o.id IS NULL OR o.status = 1",
+    ),
+    (
+        "every queued run has an activity in progress",
+        "SELECT 'run ' || r.id FROM runs r LEFT JOIN activities a ON a.id = r.activity_id
+            WHERE a.id IS NULL OR a.status <> 'InProgress'",
+    ),
+    (
+        "every item belongs to an activity",
+        "SELECT 'item ' || activity_seq || '-' || n FROM activity_items
+            WHERE activity_seq NOT IN (SELECT seq FROM activities)",
+    ),
+    (
         "every parent of an activity exists and has no parent itself",
         "SELECT 'activity ' || c.id FROM activities c LEFT JOIN activities p ON p.id = c.parent_id
             WHERE c.parent_id IS NOT NULL AND (p.id IS NULL OR p.parent_id IS NOT NULL)",

@@ -53,6 +53,11 @@ impl Entry {
         self.get(name).iter().filter_map(|value| std::str::from_utf8(value).ok())
     }
 
+    /// DN and attributes, with options.
+    pub fn into_parts(self) -> (String, Vec<(String, Vec<Vec<u8>>)>) {
+        (self.dn, self.attributes)
+    }
+
     /// All attributes in the order received, with options.
     pub fn attributes(&self) -> &[(String, Vec<Vec<u8>>)] {
         &self.attributes

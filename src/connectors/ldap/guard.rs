@@ -49,7 +49,9 @@ pub enum Passed {
     Final,
     /// A malformed entry (RFC 4511 4.5.2), to drop and count.
     Skipped,
-    /// A search reference, never followed, or an unrequested intermediate response (RFC 4511 4.13), to drop.
+    /// A search reference (RFC 4511 4.5.3), never followed, to drop and count.
+    Reference,
+    /// An unrequested intermediate response (RFC 4511 4.13), to drop.
     Dropped,
     /// Notice of disconnection (RFC 4511 4.4.1).
     Disconnect,
@@ -107,7 +109,8 @@ impl Guard {
             _ if response != SEARCH_DONE => Err(BerError::Operation),
             SEARCH_ENTRY if check_entry(content).is_ok() => Ok(Passed::Entry),
             SEARCH_ENTRY => Ok(Passed::Skipped),
-            SEARCH_REFERENCE | INTERMEDIATE_RESPONSE => Ok(Passed::Dropped),
+            SEARCH_REFERENCE => Ok(Passed::Reference),
+            INTERMEDIATE_RESPONSE => Ok(Passed::Dropped),
             _ => Err(BerError::Operation),
         }
     }
@@ -125,6 +128,8 @@ pub struct Sifted {
     /// Final responses to forward.
     pub finals: u64,
     pub skipped: u64,
+    /// Search references, dropped.
+    pub references: u64,
     /// Reason to close the connection.
     pub end: Option<Ended>,
 }
@@ -154,6 +159,7 @@ pub fn sift(guard: &mut Guard, buffer: &mut [u8], limit: usize) -> Sifted {
             Passed::Entry => sifted.entries += 1,
             Passed::Final => sifted.finals += 1,
             Passed::Skipped => sifted.skipped += 1,
+            Passed::Reference => sifted.references += 1,
             Passed::Dropped => {}
             Passed::Disconnect => return Sifted { end: Some(Ended::Disconnect), ..sifted },
         }

@@ -25,7 +25,7 @@ pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=con
     (objectClass=lostAndFound)(objectClass=nsContainer))";
 
 /// For servers that refuse [`PAGE_SIZE`].
-const SMALL_PAGE_SIZE: u32 = 100;
+pub const SMALL_PAGE_SIZE: u32 = 100;
 /// Partitions read in parallel, each on its own connection.
 const MAX_PARALLEL: usize = 4;
 
@@ -280,7 +280,7 @@ fn view(end: &SearchEnd, unreadable: u64, kind: Kind) -> Result<View, String> {
 }
 
 /// Change on the directory that makes the next view complete.
-fn remedy(code: u32, kind: Kind) -> &'static str {
+pub fn remedy(code: u32, kind: Kind) -> &'static str {
     match (code, kind) {
         (4, Kind::OpenLdap) => "; raise the size limit of the bind account (size.soft, size.hard, size.prtotal)",
         (4, Kind::Ds389) => "; raise the size limit of the bind account (nsSizeLimit)",
@@ -352,7 +352,7 @@ mod tests {
     fn only_success_is_a_complete_view() {
         let result = |code| End::Result { code, matched: String::new(), diagnostic: String::new() };
         let view_of = |outcome, entries, pages, unreadable| {
-            let end = SearchEnd { entries, pages, outcome, skipped: 0 };
+            let end = SearchEnd { entries, pages, outcome, skipped: 0, references: 0 };
             view(&end, unreadable, Kind::OpenLdap)
         };
         assert_eq!(view_of(result(0), 5, 1, 0), Ok(View::Complete));

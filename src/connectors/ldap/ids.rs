@@ -21,7 +21,7 @@ pub fn ids(entry: &Entry) -> EntryIds {
 }
 
 /// Parses `8-8-8-8` hexadecimal digits.
-fn ns_unique_id(text: &str) -> Option<EntryId> {
+pub fn ns_unique_id(text: &str) -> Option<EntryId> {
     let digits: String = text.chars().filter(|c| *c != '-').collect();
     let value = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?.to_be_bytes();
     Some(EntryId { kind: IdKind::NsUniqueId, value })

@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use super::address::Policy;
 
+/// Bytes of one entry of an import of objects.
+pub const MAX_OBJECT: usize = 64 * 1024 * 1024;
+const MAX_OBJECT_BYTES: u64 = 1 << 40;
+const MAX_OBJECTS: u64 = 100_000_000;
+
 /// Limits of every connection. The defaults are promised; an operator may narrow them.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -37,6 +42,22 @@ impl Default for Limits {
             kept: 384 * 1024 * 1024,
             pages: 5_000,
             ahead: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Limits of an import of objects: it holds one page, so what it may receive in all is bounded only against a
+    /// directory that never ends. A message is an entry, and a group of 500,000 members has about 40 MiB.
+    pub fn of_objects(&self) -> Limits {
+        let usual = Limits::default();
+        // What the operator narrowed stays narrow.
+        Limits {
+            message: if self.message < usual.message { self.message } else { MAX_OBJECT },
+            bytes: if self.bytes < usual.bytes { self.bytes } else { MAX_OBJECT_BYTES },
+            entries: if self.entries < usual.entries { self.entries } else { MAX_OBJECTS },
+            pages: if self.pages < usual.pages { self.pages } else { u32::MAX },
+            ..self.clone()
         }
     }
 }

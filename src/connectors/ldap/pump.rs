@@ -54,6 +54,7 @@ pub struct Flow {
     resume_at: AtomicU64,
     resume: Notify,
     skipped: AtomicU64,
+    references: AtomicU64,
     stop: OnceLock<Stop>,
 }
 
@@ -65,6 +66,7 @@ impl Flow {
             resume_at: AtomicU64::new(NOT_WAITING),
             resume: Notify::new(),
             skipped: AtomicU64::new(0),
+            references: AtomicU64::new(0),
             stop: OnceLock::new(),
         }
     }
@@ -79,6 +81,10 @@ impl Flow {
 
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::SeqCst)
+    }
+
+    pub fn references(&self) -> u64 {
+        self.references.load(Ordering::SeqCst)
     }
 
     pub fn ahead(&self) -> u64 {
@@ -230,6 +236,7 @@ impl<S: AsyncRead> Answers<'_, S> {
             unread += sifted.keep as u64;
             self.flow.delivered.fetch_add(sifted.entries, Ordering::SeqCst);
             self.flow.skipped.fetch_add(sifted.skipped, Ordering::SeqCst);
+            self.flow.references.fetch_add(sifted.references, Ordering::SeqCst);
             let Some(keep) = buffer.get(..sifted.keep) else { return Stop::Lost };
             if self.to_library.write_all(keep).await.is_err() {
                 return Stop::Lost;

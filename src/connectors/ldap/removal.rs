@@ -45,10 +45,11 @@ enum Evidence {
     ListContents(bool),
 }
 
-struct LookUp<'a> {
-    access: &'a Access,
-    session: &'a mut Session,
-    kind: Kind,
+/// Look-ups on one session.
+pub struct LookUp<'a> {
+    pub access: &'a Access,
+    pub session: &'a mut Session,
+    pub kind: Kind,
 }
 
 /// Looks up the candidates of a plan. Fails only if a time limit is exceeded; after other failures the rows are kept.
@@ -96,7 +97,8 @@ fn name_of(candidate: &Candidate) -> String {
 }
 
 impl LookUp<'_> {
-    async fn containers(
+    /// Verdicts by row on entries that are missing from a complete view.
+    pub async fn containers(
         &mut self,
         candidates: &[Candidate],
         verdicts: &mut HashMap<RowId, Verdict>,
@@ -270,7 +272,7 @@ impl LookUp<'_> {
     }
 
     /// Reads each DN; `None` without a result.
-    async fn read_each(&mut self, dns: &[&str], question: Question) -> Result<Vec<Option<BaseRead>>, Failure> {
+    pub async fn read_each(&mut self, dns: &[&str], question: Question) -> Result<Vec<Option<BaseRead>>, Failure> {
         let session = &mut *self.session;
         let step = async {
             let answers = session.read_each(dns, question).await;

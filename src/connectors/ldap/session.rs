@@ -3,6 +3,7 @@
 //! The guard sits between network and LDAP library; pump and library run in tasks that end with the session. Referrals
 //! are never followed and aliases never dereferenced.
 
+mod search;
 mod single;
 #[cfg(test)]
 pub(super) mod tests;
@@ -10,15 +11,13 @@ pub(super) mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ldap3::controls::{PagedResults, RawControl};
-use ldap3::{DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchOptions, StdStream};
+use ldap3::controls::RawControl;
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, StdStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::connect::{Deadline, Target, Wire, connect};
-use super::entry::Entry;
 use super::failure::{EXCEEDS, Failure, LOST, MUST_CHANGE, NOT_UNDERSTOOD, Stage, bind_failure, result_text};
-use super::guard::{PAGED_RESULTS, paged_cookie};
 use super::limits::{Budget, Limits};
 use super::password_policy::{PASSWORD_POLICY, PasswordPolicy};
 use super::pump::{Flow, Stop, pump};
@@ -27,13 +26,12 @@ use crate::security::secret::Secret;
 use crate::security::tls::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_ASKED, ClientTrust};
 
 pub use ldap3::Scope;
+pub use search::{Arrival, Query, SearchEnd};
 pub use single::{BaseRead, Question};
 
 pub const EVERY_ENTRY: &str = "(objectClass=*)";
 pub const PAGE_SIZE: u32 = 500;
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
-/// Result code of an invalid filter, as in LDAP client libraries.
-const FILTER_ERROR: u32 = 87;
 
 /// Dropping a session closes the connection immediately; [`Session::close`] unbinds first. A cancelled search ends the
 /// session: later ones fail as if the connection were lost.
@@ -68,25 +66,6 @@ pub enum End {
     Guard(&'static str),
     Idle(u64),
 }
-
-/// Outcome of a search, whose entries were passed on as they arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchEnd {
-    pub entries: u64,
-    pub pages: u32,
-    pub outcome: End,
-    /// Malformed entries that were dropped.
-    pub skipped: u64,
-}
-
-struct Query<'a> {
-    base: &'a str,
-    scope: Scope,
-    filter: &'a str,
-    attributes: &'a [&'a str],
-}
-
-pub type OnEntry<'a> = dyn FnMut(Entry) + Send + 'a;
 
 impl Session {
     /// Resolves, connects, secures and binds (simple, LDAPv3: RFC 4511, section 4.2), all before `deadline`.
@@ -137,25 +116,6 @@ impl Session {
 
     pub fn enter(&mut self, stage: Stage) {
         self.stage = stage;
-    }
-
-    /// Searches page by page (RFC 2696), or unpaged with `page_size` `None`. The control is not critical, so a
-    /// directory without paging answers in one page.
-    pub async fn search_paged(
-        &mut self,
-        base: &str,
-        scope: Scope,
-        filter: &str,
-        attributes: &[&str],
-        page_size: Option<u32>,
-        on_entry: &mut OnEntry<'_>,
-    ) -> SearchEnd {
-        let query = Query { base, scope, filter, attributes };
-        let skipped = self.flow.skipped();
-        let mut end = SearchEnd { entries: 0, pages: 0, outcome: End::Lost, skipped: 0 };
-        end.outcome = self.pages(&query, page_size, &mut end, on_entry).await;
-        end.skipped = self.flow.skipped() - skipped;
-        end
     }
 
     /// Failure of a search at the current stage.
@@ -244,93 +204,6 @@ impl Session {
             words.push_str(MUST_CHANGE);
         }
         words
-    }
-
-    async fn pages(
-        &mut self,
-        query: &Query<'_>,
-        page_size: Option<u32>,
-        end: &mut SearchEnd,
-        on_entry: &mut OnEntry<'_>,
-    ) -> End {
-        if self.searching {
-            return End::Lost;
-        }
-        let mut cookie = Vec::new();
-        loop {
-            if end.pages >= self.limits.pages {
-                return End::Guard(EXCEEDS);
-            }
-            let mut ldap = self.ldap.clone();
-            if let Some(size) = page_size {
-                let size = i32::try_from(size).unwrap_or(i32::MAX);
-                ldap.with_controls(PagedResults { size, cookie: cookie.clone() });
-            }
-            let before = (end.entries, self.flow.skipped());
-            self.searching = true;
-            let page = self.page(&mut ldap, query, &mut end.entries, on_entry).await;
-            let (result, next) = match page {
-                Ok(done) => done,
-                Err(stopped) => return stopped,
-            };
-            self.searching = false;
-            end.pages += 1;
-            let finished = matches!(result, End::Result { code, .. } if code != 0);
-            if finished || page_size.is_none() || next.is_empty() {
-                return result;
-            }
-            let empty = before == (end.entries, self.flow.skipped());
-            if empty && next == cookie {
-                return End::Guard(EXCEEDS);
-            }
-            cookie = next;
-        }
-    }
-
-    /// Reads a page: its result and the cookie of the next. Fails without a result.
-    async fn page(
-        &self,
-        ldap: &mut Ldap,
-        query: &Query<'_>,
-        entries: &mut u64,
-        on_entry: &mut OnEntry<'_>,
-    ) -> Result<(End, Vec<u8>), End> {
-        let options = SearchOptions::new().deref(DerefAliases::Never).typesonly(false).timelimit(0).sizelimit(0);
-        let Query { base, scope, filter, attributes } = *query;
-        let started =
-            ldap.with_search_options(options).streaming_search(base, scope, filter, attributes.to_vec()).await;
-        let mut stream = match started {
-            Ok(stream) => stream,
-            Err(LdapError::FilterParsing) => {
-                tracing::error!(filter, "invalid search filter");
-                let end = End::Result { code: FILTER_ERROR, matched: String::new(), diagnostic: String::new() };
-                return Ok((end, Vec::new()));
-            }
-            Err(_) => return Err(self.end()),
-        };
-        loop {
-            match stream.next().await {
-                Ok(Some(item)) => {
-                    self.flow.consumed();
-                    if let Some(entry) = Entry::from_tag(item.0) {
-                        *entries += 1;
-                        on_entry(entry);
-                    }
-                }
-                Ok(None) => break,
-                Err(_) => return Err(self.end()),
-            }
-        }
-        // Only the result proves that all entries arrived, not the end of the stream.
-        let result = stream.finish().await;
-        let paged = result.ctrls.iter().find(|control| control.1.ctype == PAGED_RESULTS);
-        let cookie = match paged.and_then(|control| control.1.val.as_deref()).map(paged_cookie) {
-            None => Vec::new(),
-            Some(Ok(cookie)) => cookie.to_vec(),
-            Some(Err(_)) => return Err(End::Guard(NOT_UNDERSTOOD)),
-        };
-        let diagnostic = self.diagnostic(result.rc, &result.text);
-        Ok((End::Result { code: result.rc, matched: result.matched, diagnostic }, cookie))
     }
 
     fn end(&self) -> End {

@@ -18,6 +18,8 @@ pub struct LdapSettings {
     pub retry_delay_ms: u64,
     pub skip_hidden: bool,
     pub auxiliary: bool,
+    /// Member of groups that must not be empty; may be empty itself.
+    pub placeholder: String,
 }
 
 impl LdapSettings {
@@ -45,6 +47,7 @@ impl LdapSettings {
             retry_delay_ms: number(id::RETRY_DELAY, 1000),
             skip_hidden: values.flag(id::SKIP_HIDDEN_PARTITIONS),
             auxiliary: values.flag(id::INCLUDE_AUXILIARY_CLASSES),
+            placeholder: values.text(id::GROUP_PLACEHOLDER).to_owned(),
         })
     }
 }

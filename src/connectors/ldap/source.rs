@@ -4,17 +4,22 @@ use super::connect::{NOT_ALLOWED, NOT_ALLOWED_CODE};
 use super::directory::Directory;
 use super::probe::{Outcome, Report, probe};
 use super::settings::LdapSettings;
-use super::{Access, schema};
+use super::{Access, import, schema};
 use crate::connectors::definitions::ldap_setting;
+use crate::connectors::import::{Absence, MissingObject, Pages, Reading};
 use crate::connectors::invalid_settings;
 use crate::connectors::resources::Resources;
 use crate::domain::connected_system::Settings;
+use crate::domain::connector_space::ImportScope;
 use crate::domain::schema::SeenSchema;
 use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
 const REENTER: &str = "password must be re-entered because the connection target changed";
+
+/// Seconds of an import of objects, which ends by itself when the directory is idle.
+const MAX_OBJECT_SECONDS: u64 = 30 * 24 * 3600;
 
 pub(crate) struct LdapSource {
     system: i64,
@@ -83,8 +88,7 @@ impl LdapSource {
     }
 
     pub async fn hierarchy(self) -> Result<Directory> {
-        let system = self.system;
-        Ok(Directory::connect(system, self.access()?).await?)
+        Ok(Directory::connect(self.system, self.access()?).await?)
     }
 
     pub async fn schema(self) -> Result<SeenSchema> {
@@ -112,16 +116,40 @@ impl LdapSource {
         Ok(Tested { host, port, report })
     }
 
+    /// Reads the objects of a scope and passes them on. Fails if nothing could be read at all.
+    pub async fn import(&self, scope: &ImportScope, pages: Pages) -> Result<Reading> {
+        if let Some(unidentified) = scope.types.iter().find(|t| t.external_id().is_none()) {
+            return Err(Error::BadRequest(format!("object type {} has no external id", unidentified.name)));
+        }
+        Ok(import::import(&self.object_access()?, scope, pages).await?)
+    }
+
+    /// Looks up objects that a complete reading did not show; the answers are in their order.
+    pub async fn look_up(&self, scope: &ImportScope, missing: &[MissingObject]) -> Result<Vec<Absence>> {
+        Ok(import::look_up(&self.object_access()?, scope, missing).await?)
+    }
+
     /// Opens the password and starts the time limit of the run.
-    fn access(self) -> Result<Access> {
-        let LdapSource { system, settings, password, resources } = self;
-        let password = match password {
-            Password::Sent(password) => password,
-            Password::Sealed(sealed) => resources
+    fn access(&self) -> Result<Access> {
+        let Resources { trust, ldap_limits, .. } = self.resources.clone();
+        Ok(Access::new(self.settings.clone(), self.open_password()?, trust, ldap_limits))
+    }
+
+    /// Access for as long as objects arrive: Search Timeout is for runs that cannot be cancelled.
+    fn object_access(&self) -> Result<Access> {
+        let Resources { trust, ldap_limits, .. } = self.resources.clone();
+        let settings = LdapSettings { total_seconds: MAX_OBJECT_SECONDS, ..self.settings.clone() };
+        Ok(Access::new(settings, self.open_password()?, trust, ldap_limits.of_objects()))
+    }
+
+    fn open_password(&self) -> Result<Secret> {
+        match &self.password {
+            Password::Sent(password) => Ok(Secret::new(password.expose().to_owned())),
+            Password::Sealed(sealed) => self
+                .resources
                 .keyring
-                .open_setting(system, ldap_setting::PASSWORD, &sealed)
-                .map_err(|e| Error::internal("the stored password cannot be opened", e))?,
-        };
-        Ok(Access::new(settings, password, resources.trust, resources.ldap_limits))
+                .open_setting(self.system, ldap_setting::PASSWORD, sealed)
+                .map_err(|e| Error::internal("the stored password cannot be opened", e)),
+        }
     }
 }

@@ -47,17 +47,28 @@ pub struct EntryId {
     pub value: [u8; 16],
 }
 
-impl fmt::Display for EntryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl EntryId {
+    /// The value in the usual form of its kind.
+    pub fn text(&self) -> String {
         let value = u128::from_be_bytes(self.value);
         match self.kind {
-            IdKind::ObjectGuid => write!(f, "objectGUID {}", Uuid::from_u128(value)),
-            IdKind::EntryUuid => write!(f, "entryUUID {}", Uuid::from_u128(value)),
+            IdKind::ObjectGuid | IdKind::EntryUuid => Uuid::from_u128(value).to_string(),
             IdKind::NsUniqueId => {
                 let [a, b, c, d] = [96, 64, 32, 0].map(|shift| (value >> shift) as u32);
-                write!(f, "nsUniqueId {a:08x}-{b:08x}-{c:08x}-{d:08x}")
+                format!("{a:08x}-{b:08x}-{c:08x}-{d:08x}")
             }
         }
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attribute = match self.kind {
+            IdKind::ObjectGuid => "objectGUID",
+            IdKind::EntryUuid => "entryUUID",
+            IdKind::NsUniqueId => "nsUniqueId",
+        };
+        write!(f, "{attribute} {}", self.text())
     }
 }
 

@@ -11,9 +11,7 @@ use crate::store::sql::{execute, find, query};
 
 /// Changes of the numbers within one transaction.
 #[derive(Debug, Default)]
-pub(crate) struct Counts(BTreeMap<(RowId, RowId, Status0), i64>);
-
-type Status0 = i64;
+pub(crate) struct Counts(BTreeMap<(RowId, RowId, i64), i64>);
 
 impl Counts {
     pub(crate) fn add(&mut self, partition: Option<RowId>, object_type: RowId, status: Status, n: i64) {
@@ -21,10 +19,15 @@ impl Counts {
     }
 
     pub(crate) fn apply(&self, tx: &Tx<'_>, system: i64) -> Result<()> {
-        const SQL: &str = "INSERT INTO connector_counts (system_id, partition_id, type_id, status, n)
-            VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET n = n + ?5";
+        const CHANGE: &str = "UPDATE connector_counts SET n = n + ?5
+            WHERE system_id = ?1 AND partition_id = ?2 AND type_id = ?3 AND status = ?4";
+        const ADD: &str = "INSERT INTO connector_counts (system_id, partition_id, type_id, status, n)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
         for ((partition, object_type, status), n) in self.0.iter().filter(|(_, n)| **n != 0) {
-            execute(tx, SQL, (system, partition, object_type, status, n))?;
+            let row = (system, partition, object_type, status, n);
+            if tx.prepare_cached(CHANGE)?.execute(row)? == 0 {
+                execute(tx, ADD, row)?;
+            }
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Heads: external key and hash of each object, which an import loads with one scan.
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
@@ -121,6 +123,16 @@ pub(crate) fn add_heads(tx: &Tx<'_>, system: i64, new: &mut [NewHead], ids: Ids)
 /// Stores the hash of an object.
 pub(crate) fn set_hash(tx: &Tx<'_>, system: i64, key: &[u8; 16], hash: i64) -> Result<()> {
     execute(tx, "UPDATE connector_heads SET hash = ?3 WHERE system_id = ?1 AND external_key = ?2", (system, key, hash))
+}
+
+/// Marks objects as ones that are compared value by value.
+pub(crate) fn clear_hashes(tx: &Tx<'_>, system: i64, objects: &HashSet<RowId>) -> Result<()> {
+    let mut clear =
+        tx.prepare_cached("UPDATE connector_heads SET hash = 0 WHERE system_id = ?1 AND external_key = ?2")?;
+    for head in heads(tx, system)?.iter().filter(|head| objects.contains(&head.object)) {
+        clear.execute((system, head.key))?;
+    }
+    Ok(())
 }
 
 /// Objects of a system whose heads and names a crash lost.

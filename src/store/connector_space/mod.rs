@@ -19,9 +19,9 @@ use crate::domain::connector_space::{RowId, Status, Values};
 use crate::error::{Error, Result};
 
 pub(crate) use counts::{Counts, count_of, count_of_region, counts_by_system};
-pub(crate) use heads::{Hasher, Head, NewHead, add_heads, heads, own_id, set_hash, unindexed};
+pub(crate) use heads::{Hasher, Head, NewHead, add_heads, clear_hashes, heads, own_id, set_hash, unindexed};
 pub(crate) use list::{Search, list};
-pub(crate) use names::{Names, add_name, names, remove_name};
+pub(crate) use names::{Names, add_name, forget_freed, freed, names, note_freed, remove_name};
 pub(crate) use references::{
     Unresolved, add_unresolved, holders_of, references, remove_unresolved, set_references, unresolved_count,
     unresolved_of_object, unresolved_of_system,
@@ -152,6 +152,7 @@ pub(crate) fn remove_some(tx: &Tx<'_>, system: i64, limit: i64) -> Result<i64> {
             "connector_names",
             "connector_unresolved",
             "connector_counts",
+            "connector_freed",
             "held_removals",
             "applied_removals",
         ] {

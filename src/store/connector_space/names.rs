@@ -1,5 +1,7 @@
 //! Objects by the name that references use.
 
+use std::collections::{HashMap, HashSet};
+
 use rusqlite::Connection;
 
 use crate::db::Tx;
@@ -11,8 +13,8 @@ use crate::store::sql::{execute, query};
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     stored: Vec<(i64, RowId)>,
-    added: std::collections::HashMap<i64, RowId>,
-    removed: std::collections::HashSet<(i64, RowId)>,
+    added: HashMap<i64, RowId>,
+    removed: HashSet<(i64, RowId)>,
 }
 
 impl Names {
@@ -54,6 +56,20 @@ pub(crate) fn add_name(tx: &Tx<'_>, system: i64, name: i64, object: RowId) -> Re
 pub(crate) fn remove_name(tx: &Tx<'_>, system: i64, name: i64, object: RowId) -> Result<()> {
     const SQL: &str = "DELETE FROM connector_names WHERE system_id = ?1 AND name_hash = ?2 AND object_id = ?3";
     execute(tx, SQL, (system, name, object))
+}
+
+/// Notes that an object lost its name, until [`forget_freed`].
+pub(crate) fn note_freed(tx: &Tx<'_>, system: i64, object: RowId) -> Result<()> {
+    execute(tx, "INSERT OR IGNORE INTO connector_freed (object_id, system_id) VALUES (?1, ?2)", (object, system))
+}
+
+/// Objects whose references a run did not settle.
+pub(crate) fn freed(c: &Connection, system: i64) -> Result<HashSet<RowId>> {
+    query(c, "SELECT object_id FROM connector_freed WHERE system_id = ?1", [system], |r| r.get(0))
+}
+
+pub(crate) fn forget_freed(tx: &Tx<'_>, system: i64) -> Result<()> {
+    execute(tx, "DELETE FROM connector_freed WHERE system_id = ?1", [system])
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ fn good() -> Vec<(Vec<u8>, Passed)> {
         (message(2, &[with(0x65, &[tlv(0x85, [1]), seq(0xa6, &[])])]), Passed::Final),
         (message(2, &[entry("dc=x", &[("ou", &["a", "b"]), ("member", &[])])]), Passed::Entry),
         (message(2, &[entry("", &[])]), Passed::Entry),
-        (message(2, &[seq(0x73, &[string("ldap://a")])]), Passed::Dropped),
+        (message(2, &[seq(0x73, &[string("ldap://a")])]), Passed::Reference),
         (message(2, &[seq(0x79, &[])]), Passed::Dropped),
         (message(3, &[with(0x78, &[tlv(0x8a, "1.2"), tlv(0x8b, [0xff])])]), Passed::Final),
         (message(0, &[result(0x78, 52, "")]), Passed::Disconnect),
@@ -313,7 +313,7 @@ fn a_read_is_sifted_into_what_goes_on() {
     let whole = buffer.len() - 5;
     let sifted = sift(&mut asked(), &mut buffer, LIMIT);
     let keep = a.len() + b.len() + done.len();
-    assert_eq!(sifted, Sifted { keep, checked: whole, entries: 2, finals: 1, skipped: 1, end: None });
+    assert_eq!(sifted, Sifted { keep, checked: whole, entries: 2, finals: 1, skipped: 1, references: 1, end: None });
     assert_eq!(buffer[..keep], [&a[..], &b, &done].concat());
     assert_eq!(buffer[whole..], a[..5]);
 

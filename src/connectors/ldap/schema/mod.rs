@@ -6,6 +6,7 @@
 
 mod active_directory;
 pub mod bounds;
+mod classes;
 pub mod definition;
 mod findings;
 mod ids;
@@ -16,8 +17,10 @@ mod resolve;
 pub mod subschema;
 mod types;
 
+pub use classes::{Classes, classes};
 pub use resolve::object_types;
 use std::sync::Arc;
+pub use types::{DISTINGUISHED_NAME, ENTRY_UUID, NS_UNIQUE_ID, OBJECT_GUID};
 
 use super::failure::EXCEEDS;
 use super::root_dse::RootDse;

@@ -66,6 +66,7 @@ async fn read_with(root: &RootDse, answers: Vec<Answer>, limits: Limits) -> Resu
         retry_delay_ms: 0,
         skip_hidden: true,
         auxiliary: false,
+        placeholder: String::new(),
     };
     let trust = Arc::new(ClientTrust::load(None).expect("trust"));
     let access = Access::new(settings, Secret::new("s3cret".to_owned()), trust, limits);

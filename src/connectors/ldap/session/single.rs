@@ -18,6 +18,9 @@ const ACCESS_LIST: &str = "nTSecurityDescriptor";
 const MAX_ACCESS_LIST: usize = 80 * 1024;
 /// An immutable id has 36 characters at most.
 const MAX_ID: usize = 64;
+/// Characters of the name of a class, and classes of an entry.
+const MAX_CLASS: usize = 256;
+const MAX_CLASSES: usize = 64;
 const ACCESS_LIST_ONLY: &[u8] = &[0x30, 0x03, 0x02, 0x01, 0x04];
 
 /// Answer to the read of one entry.
@@ -42,6 +45,8 @@ pub enum Question {
     /// None: only whether the entry exists.
     Presence,
     Ids,
+    /// Ids and object classes.
+    Object,
     /// `nTSecurityDescriptor` of the Active Directory family, access list only.
     AccessList,
 }
@@ -52,16 +57,28 @@ impl Question {
             // No attribute (RFC 4511, section 4.5.1.8).
             Question::Presence => &["1.1"],
             Question::Ids => &["objectGUID", "entryUUID", "nsUniqueId"],
+            Question::Object => &["objectGUID", "entryUUID", "nsUniqueId", "objectClass", "structuralObjectClass"],
             Question::AccessList => &[ACCESS_LIST],
+        }
+    }
+
+    /// Values of an attribute and bytes of a value at most.
+    fn limits(self) -> (usize, usize) {
+        match self {
+            Question::Presence | Question::Ids => (1, MAX_ID),
+            Question::Object => (MAX_CLASSES, MAX_CLASS),
+            Question::AccessList => (1, MAX_ACCESS_LIST),
         }
     }
 
     /// Reduces an entry to the requested attributes: many are held at a time, and their size is up to the directory.
     fn answered_by(self, entry: Entry) -> Entry {
-        let limit = if self == Question::AccessList { MAX_ACCESS_LIST } else { MAX_ID };
-        let first =
-            |name: &&str| Some(((*name).to_owned(), vec![entry.first(name).filter(|v| v.len() <= limit)?.to_vec()]));
-        let attributes = self.attributes().iter().filter_map(first).collect();
+        let (count, length) = self.limits();
+        let kept = |name: &&str| {
+            let values: Vec<_> = entry.get(name).iter().take(count).filter(|v| v.len() <= length).cloned().collect();
+            (!values.is_empty()).then(|| ((*name).to_owned(), values))
+        };
+        let attributes = self.attributes().iter().filter_map(kept).collect();
         Entry::new(entry.dn.clone(), attributes)
     }
 }
@@ -100,7 +117,7 @@ impl Session {
                     ldap.with_controls(RawControl { ctype: SD_FLAGS.to_owned(), crit: true, val });
                 }
                 let query = Query { base: dn, scope: Scope::Base, filter: EVERY_ENTRY, attributes };
-                let mut answer = this.read_one(&mut ldap, &query).await?;
+                let mut answer = this.read_one(&mut ldap, query).await?;
                 answer.entry = answer.entry.map(|entry| question.answered_by(entry));
                 Ok(answer)
             })
@@ -110,10 +127,10 @@ impl Session {
         answers
     }
 
-    async fn read_one(&self, ldap: &mut Ldap, query: &Query<'_>) -> Result<BaseRead, End> {
+    async fn read_one(&self, ldap: &mut Ldap, query: Query<'_>) -> Result<BaseRead, End> {
         let (mut entry, skipped) = (None, self.flow.skipped());
         let (result, _) = self
-            .page(ldap, query, &mut 0, &mut |e| {
+            .page(ldap, query, &mut |e| {
                 entry.get_or_insert(e);
             })
             .await?;

@@ -85,7 +85,7 @@ async fn binds_reads_and_searches_page_by_page() {
     assert_eq!(read.entry.expect("entry").first_text("OU"), Some("a"));
     let (end, names) = search(&mut session).await;
     assert_eq!(names, ["ou=a", "ou=b", "ou=c"]);
-    let expected = SearchEnd { entries: 3, pages: 2, outcome: success(), skipped: 0 };
+    let expected = SearchEnd { entries: 3, pages: 2, outcome: success(), skipped: 0, references: 0 };
     assert_eq!(end, expected);
     session.close().await;
     assert!(fake.ended().await, "unbound and closed");

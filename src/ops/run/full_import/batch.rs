@@ -99,6 +99,7 @@ impl Batch {
         }
         for (name, object) in &self.names_freed {
             rows::remove_name(tx, system, *name, *object)?;
+            rows::note_freed(tx, system, *object)?;
         }
         for (name, object) in &self.names_given {
             rows::add_name(tx, system, *name, *object)?;

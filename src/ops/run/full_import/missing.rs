@@ -312,7 +312,7 @@ async fn look_up(
     let stored = run.app.db.read(move |c| systems::settings(c, system)).await?;
     let definition = connector_of(&subject.system)?;
     let connector = Connector::configure(definition, Verb::Import, system, &stored, None, resources(&run.app))?;
-    let answers = connector.look_up(scope, &missing).await?;
+    let answers = connector.look_up(&scope, &missing).await?;
     Ok(missing.iter().map(|m| m.object).zip(answers).collect())
 }
 

@@ -92,7 +92,7 @@ pub(super) async fn run(run: &ProfileRun, subject: Subject) -> Result<RunEnd> {
     let import = Arc::new(Mutex::new(import));
     run.progress.enter("Reading");
     let (pages, mut received) = Pages::new(run.progress.clone());
-    let reading = tokio::spawn(connector.import(scope, pages));
+    let reading = tokio::spawn(async move { connector.import(&scope, pages, ()).await });
     let written = loop {
         let page = tokio::select! {
             page = received.recv() => page,
@@ -180,6 +180,7 @@ async fn begin(run: &ProfileRun, subject: &Subject) -> Result<(Import, Connector
         let ids = import.ids;
         run.app.db.write(move |tx| rows::add_heads(tx, system, &mut heads, ids)).await?;
     }
+    references::distrust_unsettled(run).await?;
     import.index = Index::new(run.app.db.read(move |c| rows::heads(c, system)).await?);
     Ok((import, connector))
 }

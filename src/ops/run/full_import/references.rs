@@ -91,15 +91,16 @@ async fn hold(
 
 /// Moves references on names that were freed to unresolved, unless their holder was read in this run.
 async fn free(run: &ProfileRun, import: &Shared) -> Result<()> {
+    let system = run.queued.system;
+    if import.lock().freed.is_empty() {
+        return Ok(());
+    }
     let freed: HashMap<RowId, String> = {
         let mut import = import.lock();
         let (gone, follows) = (std::mem::take(&mut import.gone), import.links_follow);
         std::mem::take(&mut import.freed).into_iter().filter(|(id, _)| !follows || gone.contains(id)).collect()
     };
-    if freed.is_empty() {
-        return Ok(());
-    }
-    let (system, targets): (i64, HashSet<RowId>) = (run.queued.system, freed.keys().copied().collect());
+    let targets: HashSet<RowId> = freed.keys().copied().collect();
     let holders = run.app.db.read(move |c| rows::holders_of(c, system, &targets)).await?;
     let mut by_holder: BTreeMap<(RowId, RowId), Vec<RowId>> = BTreeMap::new();
     for [holder, attribute, target] in holders {
@@ -123,7 +124,24 @@ async fn free(run: &ProfileRun, import: &Shared) -> Result<()> {
             save(run, import, false).await?;
         }
     }
-    save(run, import, false).await
+    save(run, import, false).await?;
+    run.app.db.write(move |tx| rows::forget_freed(tx, system)).await
+}
+
+/// Compares value by value the holders of references that a run which was stopped did not settle.
+pub(super) async fn distrust_unsettled(run: &ProfileRun) -> Result<()> {
+    let system = run.queued.system;
+    let freed = run.app.db.read(move |c| rows::freed(c, system)).await?;
+    if freed.is_empty() {
+        return Ok(());
+    }
+    let holders = run.app.db.read(move |c| rows::holders_of(c, system, &freed)).await?;
+    let holders: HashSet<RowId> = holders.into_iter().map(|[holder, ..]| holder).collect();
+    let clear = move |tx: &crate::db::Tx<'_>| {
+        rows::clear_hashes(tx, system, &holders)?;
+        rows::forget_freed(tx, system)
+    };
+    run.app.db.write(clear).await
 }
 
 /// Resolves references whose name somebody has now, and makes an item for each object with others inside the scope.
