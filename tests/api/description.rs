@@ -66,7 +66,9 @@ fn every_operation_is_complete() {
         assert_eq!(responses.contains_key("401"), !is_open, "{place}");
         assert!(!path.contains('{') || responses.contains_key("404"), "{place}");
         let success: Vec<&String> = responses.keys().filter(|status| status.starts_with('2')).collect();
-        assert_eq!(success.len(), 1, "{place}");
+        // A deletion may go on in the background.
+        let expected = if id == "deleteConnectedSystem" { 2 } else { 1 };
+        assert_eq!(success.len(), expected, "{place}");
         let success = &responses[success[0]];
         assert_eq!(responses.contains_key("201"), success["headers"]["Location"].is_object(), "{place}");
     }

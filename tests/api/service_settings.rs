@@ -8,12 +8,17 @@ use crate::support::{Client, TestApp};
 const SETTINGS: &str = "/api/v1/service-settings";
 
 /// key, display name, category, type, default.
-const ALL: [[&str; 5]; 5] = [
+const ALL: [[&str; 5]; 10] = [
     ["Instance.Name", "Instance Name", "Maintenance", "String", "JIM"],
     ["History.RetentionPeriod", "History Retention Period", "History", "TimeSpan", "90.00:00:00"],
     ["RateLimiting.Enabled", "Rate Limiting Enabled", "Security", "Boolean", "true"],
     ["RateLimiting.AuthenticatedPerMinute", "Authenticated Requests Per Minute", "Security", "Integer", "60000"],
     ["RateLimiting.UnauthenticatedPerMinute", "Unauthenticated Requests Per Minute", "Security", "Integer", "600"],
+    ["Sync.PartitionValidationMode", "Partition Validation Mode", "Synchronisation", "String", "Error"],
+    ["ChangeTracking.SyncOutcomes.Level", "Sync Outcome Level", "Synchronisation", "String", "Detailed"],
+    ["Guard.RemovalMinimum", "Removal Minimum", "Guard", "Integer", "5"],
+    ["Guard.RemovalPercent", "Removal Percent", "Guard", "Integer", "10"],
+    ["Guard.RemovalMaximum", "Removal Maximum", "Guard", "Integer", "500"],
 ];
 
 fn path(key: &str) -> String {
@@ -38,7 +43,7 @@ fn activities(app: &TestApp) -> Vec<[Option<String>; 6]> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_are_five_in_their_order() {
+async fn all_are_listed_in_their_order() {
     let app = TestApp::start().await;
     let list = app.admin().get(SETTINGS).await.expect_status(200);
     let list = list.as_array().expect("a bare array");
@@ -58,7 +63,7 @@ async fn there_are_five_in_their_order() {
 async fn each_accepts_what_its_type_allows() {
     let app = TestApp::start().await;
     let admin = app.admin();
-    let [name, retention, enabled, per_key, per_address] = ALL.map(|s| s[0]);
+    let [name, retention, enabled, per_key, per_address, check, level, minimum, percent, maximum] = ALL.map(|s| s[0]);
     let hundred = "é".repeat(100);
     for (key, sent, stored) in [
         (name, "x", "x"),
@@ -72,6 +77,11 @@ async fn each_accepts_what_its_type_allows() {
         (per_key, "1", "1"),
         (per_address, "1000000", "1000000"),
         (per_address, "0600", "600"),
+        (check, "warning", "Warning"),
+        (level, "STANDARD", "Standard"),
+        (minimum, "0", "0"),
+        (percent, "100", "100"),
+        (maximum, "1000000", "1000000"),
     ] {
         let put = put(&admin, key, json!(sent)).await;
         let overridden = json!(stored != put["defaultValue"]);
@@ -102,6 +112,10 @@ async fn each_accepts_what_its_type_allows() {
         (per_key, json!(" 1")),
         (per_key, json!(7)),
         (per_address, json!("99999999999999999999")),
+        (check, json!("Ignore")),
+        (level, json!("All")),
+        (percent, json!("101")),
+        (maximum, json!("-1")),
     ] {
         admin.put(&path(key), &json!({ "value": wrong })).await.expect_fault("value");
     }

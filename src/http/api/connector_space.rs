@@ -266,7 +266,7 @@ pub async fn values(call: Call) -> Result<Response> {
 #[utoipa::path(
     get, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/connector-space/unresolved-references/count",
     tag = "Connector space", operation_id = "countUnresolvedReferences",
-    responses((status = 200, description = "Their number.", body = i64))
+    responses((status = 200, description = "Their number.", body = i64, content_type = "application/json"))
 )]
 pub async fn unresolved(call: Call) -> Result<Response> {
     wire::ok(&ops::unresolved(&call.app, call.id(0, SYSTEM)?).await?)

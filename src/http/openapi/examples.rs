@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 #[rustfmt::skip]
-const CHAPTERS: [&str; 10] = [
+const CHAPTERS: [&str; 11] = [
     include_str!("examples/connected_systems.json"),
     include_str!("examples/imports.json"),
     include_str!("examples/object_types.json"),
     include_str!("examples/partitions.json"),
     include_str!("examples/run_profiles.json"),
+    include_str!("examples/connector_space.json"),
     include_str!("examples/connector_definitions.json"),
     include_str!("examples/api_keys.json"),
     include_str!("examples/system.json"),
@@ -38,7 +39,7 @@ pub fn add(operation: &mut Value, samples: &Value) {
         }
     }
     let Some(one) = samples.get("response") else { return };
-    for status in ["200", "201"] {
+    for status in ["200", "201", "202"] {
         let place = format!("/responses/{status}/content/application~1json");
         if let Some(body) = operation.pointer_mut(&place) {
             body["example"] = one.clone();

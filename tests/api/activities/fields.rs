@@ -120,7 +120,11 @@ async fn every_field_of_what_was_done_to_a_system() {
         detail(told("ImportSchema", "Sandbox", Value::Null), failed),
         detail(told("Update", "Größe", json!("Changed: name")), system),
         detail(
-            told("Delete", "Größe", json!("Deleted with its settings, object types, partitions and containers")),
+            told(
+                "Delete",
+                "Größe",
+                json!("Deleted with its settings, object types, partitions, containers and objects"),
+            ),
             json!({}),
         ),
     ];
