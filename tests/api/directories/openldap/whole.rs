@@ -61,6 +61,11 @@ impl Model {
         unit == top || self.units[unit].above.is_some_and(|above| self.is_below(above, top))
     }
 
+    /// By its own choice or that of a unit above.
+    fn is_selected(&self, unit: usize) -> bool {
+        self.units[unit].selected || self.units[unit].above.is_some_and(|above| self.is_selected(above))
+    }
+
     /// A unit and all below it, the deepest first.
     fn subtree(&self, top: usize) -> Vec<usize> {
         let mut all: Vec<usize> = self.there().filter(|n| self.is_below(*n, top)).collect();
@@ -80,7 +85,7 @@ impl Model {
     /// As `stored` shows it, sorted.
     fn lines(&self) -> Vec<String> {
         let line = |n: usize| {
-            let (dn, star) = (self.dn(n), if self.units[n].selected { " *" } else { "" });
+            let (dn, star) = (self.dn(n), if self.is_selected(n) { " *" } else { "" });
             format!("{}{dn}{star}", " ".repeat(dn.matches("ou=").count()))
         };
         let mut lines: Vec<String> = self.there().map(line).chain([SUFFIX, PARTNERS].map(str::to_owned)).collect();

@@ -49,7 +49,7 @@ pub(super) async fn advanced_view_only(kind: Kind) {
         "@",
         " ou=A,@",
         "  ou=A1,ou=A,@ *h",
-        "   ou=deep,ou=A1,ou=A,@ h",
+        "   ou=deep,ou=A1,ou=A,@ *h",
         "  ou=A2,ou=A,@",
         " ou=B,@",
         "  ou=B1,ou=B,@",
