@@ -205,13 +205,14 @@ pub async fn bulk_update(mut call: Call) -> Result<Response> {
     })
 }
 
+/// Choices of a bulk update. All entries that contradict themselves are refused together.
 fn choices(containers: Dictionary<SelectContainerRequest, Named>) -> Result<BTreeMap<Named, Option<Choice>>> {
     let (mut choices, mut faults) = (BTreeMap::new(), FieldErrors::new());
     for (named, request) in containers.0 {
         match request.choice() {
             Ok(choice) => drop(choices.insert(named, choice)),
             Err(why) => {
-                let place = format!("containers.{}", named.as_written());
+                let place = format!("containers.{}", written(&named));
                 faults.entry(place).or_default().push(format!("selectionInherited m{}", why.trim_start_matches('M')));
             }
         }
@@ -219,12 +220,10 @@ fn choices(containers: Dictionary<SelectContainerRequest, Named>) -> Result<BTre
     if faults.is_empty() { Ok(choices) } else { Err(Error::Invalid(faults)) }
 }
 
-impl Named {
-    /// Key of the request, safe to repeat in an error.
-    fn as_written(&self) -> String {
-        match self {
-            Named::Id(id) => id.to_string(),
-            Named::Dn(_, text) => printable_key(text),
-        }
+/// Key of the request, safe to repeat in an error.
+fn written(named: &Named) -> String {
+    match named {
+        Named::Id(id) => id.to_string(),
+        Named::Dn(_, text) => printable_key(text),
     }
 }

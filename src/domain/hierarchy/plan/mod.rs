@@ -97,7 +97,7 @@ pub struct Plan {
     pub added: Vec<Addition>,
     pub updated: Vec<Update>,
     pub retargeted: Vec<Retarget>,
-    /// Selection of each added container; empty if none is selected.
+    /// Selection of each added container; empty while nothing stored has a choice.
     pub added_selected: Vec<bool>,
     /// Stored containers that come into scope or leave it by inheritance, with their new selection.
     pub rescoped: Vec<(RowId, bool)>,

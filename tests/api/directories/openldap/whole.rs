@@ -187,7 +187,8 @@ async fn five_thousand_units_follow_a_model() {
             made[model.edit(&slapd, &mut dice).await] += 1;
         }
         let result = app.import(id, "").await.expect_status(200);
-        assert_eq!((&result["success"], &result["warnings"]), (&json!(true), &json!([])), "{}", result["summary"]);
+        assert_eq!(result["success"], true, "{}", result["summary"]);
+        assert!(warnings(&result).lines().all(|w| w.contains("by inheritance")), "{}", result["warnings"]);
         equals(&app, id, &model, &format!("round {round}")).await;
         let again = app.import(id, "").await.expect_status(200);
         assert_eq!(again["hasChanges"], false, "{}", again["summary"]);
@@ -214,7 +215,8 @@ async fn a_restart_during_an_import_removes_nothing() {
         for _ in 0..20 {
             model.edit(&slapd, &mut dice).await;
         }
-        let (dump, before) = (app.dump(), sorted(&app, id).await);
+        let chosen = || app.stored().containers().iter().filter(|row| row.choice.is_some()).count();
+        let (dump, before, chosen_before) = (app.dump(), sorted(&app, id).await, chosen());
         let said = slapd.log().len();
         let search = format!("SRCH base=\"{SUFFIX}\" scope=2");
         let killed = async {
@@ -234,9 +236,8 @@ async fn a_restart_during_an_import_removes_nothing() {
                 let result = answer.expect_status(200);
                 assert_eq!(result["removedContainers"], json!([]), "page {page}");
                 assert!(warnings(&result).contains(SUFFIX), "{}", result["warnings"]);
-                let stars = |lines: &[String]| lines.iter().filter(|l| l.ends_with(" *")).count();
                 let now = sorted(&app, id).await;
-                assert!(now.len() >= before.len() && stars(&now) == stars(&before), "page {page}");
+                assert!(now.len() >= before.len() && chosen() == chosen_before, "page {page}");
             }
         }
         slapd.resume();
