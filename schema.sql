@@ -22,6 +22,7 @@ CREATE TABLE connected_systems (
     hierarchy_imported     TEXT,             -- when a hierarchy was last imported and applied, for monitoring
     schema_imported        TEXT,             -- the same of a schema
     hierarchy_revision     INTEGER NOT NULL DEFAULT 0,  -- counts changes below; tells an import that its plan is still good
+    selected_containers    INTEGER NOT NULL DEFAULT 0 CHECK (selected_containers >= 0),  -- kept, since answers show it
     max_export_parallelism INTEGER          CHECK (max_export_parallelism BETWEEN 1 AND 16)
 ) STRICT;
 
@@ -73,12 +74,14 @@ CREATE TABLE containers (
     name         TEXT    NOT NULL,
     description  TEXT,
     hidden       INTEGER NOT NULL CHECK (hidden IN (0, 1)),
-    selected     INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),
+    choice       INTEGER CHECK (choice IN (0, 1)),  -- stored by an administrator; null: it follows its ancestors
+    selected     INTEGER NOT NULL DEFAULT 0 CHECK (selected IN (0, 1)),  -- what the choices give, for every reader
     CHECK ((id_kind IS NULL) = (id_value IS NULL)),
     CHECK (parent_id <> id)
 ) STRICT;
 CREATE INDEX containers_by_partition ON containers (partition_id);         -- a partition's rows, in the order of the table
-CREATE INDEX containers_by_parent ON containers (parent_id);               -- subtrees, and the check when a parent goes
+CREATE INDEX containers_by_parent ON containers (parent_id, choice);       -- subtrees, what of them follows a choice
+CREATE INDEX containers_selected ON containers (partition_id) WHERE selected = 1;  -- their number, after each change
 
 -- A run of a connected system as it can be executed. A partition that is gone keeps the profile, hence no foreign key:
 -- it is then refused at execution, by the name kept here, and never widens to all partitions.

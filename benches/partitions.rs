@@ -124,6 +124,7 @@ struct Row {
     description: Option<String>,
     hidden: bool,
     selected: bool,
+    selection_inherited: bool,
     partition_id: i64,
     connected_system_id: i64,
     child_containers: [(); 0],
@@ -132,7 +133,8 @@ struct Row {
 /// Reads every row and writes it as JSON, without order, tree, key check or network.
 fn bare_loop(database: &Path, system: i64) -> usize {
     let connection = rusqlite::Connection::open(database).expect("the database opens");
-    let sql = "SELECT c.id, c.name, c.external_id, c.description, c.hidden, c.selected, c.partition_id \
+    let sql = "SELECT c.id, c.name, c.external_id, c.description, c.hidden, c.selected, c.partition_id, \
+               c.choice IS NULL \
                FROM containers c JOIN partitions p ON p.id = c.partition_id WHERE p.system_id = ?1";
     let mut statement = connection.prepare(sql).expect("a statement");
     let mut rows = statement.query([system]).expect("rows");
@@ -145,6 +147,7 @@ fn bare_loop(database: &Path, system: i64) -> usize {
             description: row.get(3).expect("description"),
             hidden: row.get(4).expect("hidden"),
             selected: row.get(5).expect("selected"),
+            selection_inherited: row.get(7).expect("choice"),
             partition_id: row.get(6).expect("partition_id"),
             connected_system_id: system,
             child_containers: [],

@@ -38,6 +38,7 @@
 //! | view | what one import saw of a partition, with how complete it is | picture |
 //! | plan | the changes that an import would make, computed without I/O | wish |
 //! | selected, selection | takes part in synchronisation; the set of what does | chosen, wanted |
+//! | choice | the selection stored for one container, which those below without one follow | |
 //! | removal, removed | a stored row goes | loss, gone |
 //! | verdict | what a directory answered when a missing entry was looked up by name | proof |
 //! | run | one execution of an import, from its lock to its activity | job, pass |

@@ -22,6 +22,9 @@ mod picture;
 /// The attributes of people that the demonstration selects.
 const SELECTED: [&str; 6] = ["uid", "cn", "sn", "givenName", "mail", "telephoneNumber"];
 
+/// Organisational unit that is moved out of the selected branch.
+const MOVED: &str = "Identity";
+
 /// Options of the demonstration.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -109,23 +112,24 @@ impl Demo {
         let partitions = self.partitions(id).await?;
         say!("{}", tree(partitions.as_array().into_iter().flatten(), 2));
 
-        say!("\n4. A partition and a branch of it are selected [x]; only what is selected takes part\n");
+        say!("\n4. A partition and a branch of it are selected [x], {MOVED} by a choice of its own\n");
         let partition = find(&partitions, PARTITION);
         let path = format!("/partitions/{}", partition["id"]);
         let set = self.client.call("PUT", id, &path, Some(json!({ "selected": true }))).await?;
         say!("  -> {}: {}", set.status, row(&set.body));
         let top = find(&partition["containers"], BRANCH);
-        let ids = std::iter::once(top).chain(below(top)).filter_map(|row| row["id"].as_i64());
+        let moved = below(top).into_iter().find(|row| row["name"] == MOVED);
+        let ids = std::iter::once(top).chain(moved).filter_map(|row| row["id"].as_i64());
         let body = json!({ "containers": selected(ids) });
         let set = self.client.call("POST", id, "/containers/bulk-update", Some(body)).await?;
-        say!("  -> {}: {} containers selected", set.status, set.body["updatedCount"]);
+        say!("  -> {}: {} choices stored; what is below follows", set.status, set.body["updatedCount"]);
         branch(&self.partitions(id).await?);
 
         say!("\n5. The directory changes: one organisational unit is moved, one deleted, one renamed, one added\n");
         say!("  These changes were made inside this process. With OpenLDAP's tools they would be:\n");
         self.change().map_err(|e| Exit::io(format!("the directory refused a change: {} {}", e.code, e.message)))?;
 
-        say!("\n6. The next import finds these changes only, and what was selected stays selected\n");
+        say!("\n6. The next import finds these changes only; {MOVED} keeps its choice, the new one follows\n");
         let imported = self.import(id).await?;
         say!("{}", report(&imported, &self.partitions(id).await?));
 
@@ -190,10 +194,11 @@ impl Demo {
         let bind = "-x -w \"$PASSWORD\"";
         let (old, operations) = (format!("ou={BRANCH},{PARTITION}"), format!("ou=Operations,{PARTITION}"));
 
-        let moved = format!("ou=Identity,ou=Platform,{old}");
+        let rdn = format!("ou={MOVED}");
+        let moved = format!("{rdn},ou=Platform,{old}");
         let to = format!("-s '{operations}'");
-        say!("{}", command(["ldapmodrdn", bind, "-r", &to, &format!("'{moved}'"), "'ou=Identity'"]));
-        tree.rename(&moved, "ou=Identity", true, Some(&operations))?;
+        say!("{}", command(["ldapmodrdn", bind, "-r", &to, &format!("'{moved}'"), &format!("'{rdn}'")]));
+        tree.rename(&moved, &rdn, true, Some(&operations))?;
 
         let deleted = format!("ou=Logistics,{operations}");
         say!("{}", command(["ldapdelete", bind, "-r", &format!("'{deleted}'")]));

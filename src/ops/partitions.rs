@@ -1,4 +1,4 @@
-//! Selection of partitions and containers: exactly the row that is named, no cascade.
+//! Selection of partitions and containers. A container without a choice follows its ancestors; none follows a partition.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,13 +8,14 @@ use super::{Caller, record_update};
 use crate::app::App;
 use crate::db::Tx;
 use crate::domain::dn::DnKey;
+use crate::domain::hierarchy::scope::Choice;
 use crate::domain::hierarchy::{RowId, StoredPartition};
 use crate::error::{Error, Result};
 use crate::store::activities::Outcome;
 use crate::store::connected_systems;
 use crate::store::container_list::{self, Found, Search};
 use crate::store::hierarchy::{self, Node};
-use crate::store::page;
+use crate::store::{page, selection};
 
 /// A partition with its containers, flat.
 pub struct Branch {
@@ -66,19 +67,19 @@ pub async fn select_partition(
                 hierarchy::select_partition(tx, system, id, selected)?;
                 partition.selected = selected;
             }
-            let message = message("Partition", &partition.external_id, selected);
+            let message = message("Partition", &partition.external_id, selected.map(Choice::Own));
             record_update(tx, &stored, &by, &Outcome::done(message))?;
             Ok(Branch { partition, nodes: hierarchy::nodes(tx, id)? })
         })
         .await
 }
 
-/// Stores a container's selection, if one is given. Returns it with everything below it, flat.
+/// Stores a container's choice, if one is given. Returns it with everything below it, flat.
 pub async fn select_container(
     app: &App,
     system: i64,
     id: RowId,
-    selected: Option<bool>,
+    choice: Option<Choice>,
     caller: &Caller,
 ) -> Result<Vec<Node>> {
     let by = caller.initiator();
@@ -86,10 +87,10 @@ pub async fn select_container(
         .write(move |tx| {
             let stored = connected_systems::get(tx, system)?;
             let dn = hierarchy::container_dn(tx, system, id)?;
-            if let Some(selected) = selected {
-                hierarchy::select_container(tx, system, id, selected)?;
+            if let Some(choice) = choice {
+                selection::choose(tx, system, &BTreeMap::from([(id, choice)]))?;
             }
-            let message = message("Container", &dn, selected);
+            let message = message("Container", &dn, choice);
             record_update(tx, &stored, &by, &Outcome::done(message))?;
             hierarchy::nodes_below(tx, id)
         })
@@ -105,7 +106,7 @@ pub(crate) async fn find_containers(app: &App, system: i64, search: Search) -> R
     found.await
 }
 
-/// Stores many selections in one transaction with one activity. Containers that this system does not have are
+/// Stores many choices in one transaction with one activity. Containers that this system does not have are
 /// reported; the others are stored.
 ///
 /// # Errors
@@ -113,7 +114,7 @@ pub(crate) async fn find_containers(app: &App, system: i64, search: Search) -> R
 pub async fn select_many(
     app: &App,
     system: i64,
-    wanted: BTreeMap<Named, Option<bool>>,
+    wanted: BTreeMap<Named, Option<Choice>>,
     caller: &Caller,
 ) -> Result<Bulk> {
     if wanted.is_empty() {
@@ -124,18 +125,16 @@ pub async fn select_many(
         .write(move |tx| {
             let stored = connected_systems::get(tx, system)?;
             let mut errors = Vec::new();
-            for (id, selected) in by_id(tx, system, &wanted, &mut errors)? {
+            let mut choices = BTreeMap::new();
+            for (id, choice) in by_id(tx, system, &wanted, &mut errors)? {
                 match hierarchy::container_dn(tx, system, id) {
-                    Ok(_) => {}
-                    Err(Error::NotFound { .. }) => {
-                        errors.push((Some(id), format!("Container {id} does not exist.")));
-                        continue;
-                    }
+                    Ok(_) => choices.extend(choice.map(|choice| (id, choice))),
+                    Err(Error::NotFound { .. }) => errors.push((Some(id), format!("Container {id} does not exist."))),
                     Err(e) => return Err(e),
                 }
-                if let Some(selected) = selected {
-                    hierarchy::select_container(tx, system, id, selected)?;
-                }
+            }
+            if !choices.is_empty() {
+                selection::choose(tx, system, &choices)?;
             }
             let updated = wanted.len() - errors.len();
             let outcome = Outcome {
@@ -155,15 +154,15 @@ pub async fn select_many(
 fn by_id(
     tx: &Tx<'_>,
     system: i64,
-    wanted: &BTreeMap<Named, Option<bool>>,
+    wanted: &BTreeMap<Named, Option<Choice>>,
     errors: &mut Vec<(Option<i64>, String)>,
-) -> Result<BTreeMap<i64, Option<bool>>> {
+) -> Result<BTreeMap<i64, Option<Choice>>> {
     let dns: HashSet<&DnKey> =
         wanted.keys().filter_map(|named| if let Named::Dn(key, _) = named { Some(key) } else { None }).collect();
     // A search of all containers, which ids do not need.
     let rows = if dns.is_empty() { HashMap::new() } else { hierarchy::by_dn(tx, system, &dns)? };
     let mut ids = BTreeMap::new();
-    for (named, selected) in wanted {
+    for (named, choice) in wanted {
         let id = match named {
             Named::Id(id) => *id,
             Named::Dn(key, text) => match rows.get(key) {
@@ -182,17 +181,18 @@ fn by_id(
                 }
             },
         };
-        if ids.insert(id, *selected).is_some() {
+        if ids.insert(id, *choice).is_some() {
             return Err(Error::field("containers", format!("Container {id} must be named only once.")));
         }
     }
     Ok(ids)
 }
 
-fn message(what: &str, dn: &str, selected: Option<bool>) -> String {
-    match selected {
-        Some(true) => format!("{what} {dn}: selected"),
-        Some(false) => format!("{what} {dn}: not selected"),
+fn message(what: &str, dn: &str, choice: Option<Choice>) -> String {
+    match choice {
+        Some(Choice::Own(true)) => format!("{what} {dn}: selected"),
+        Some(Choice::Own(false)) => format!("{what} {dn}: not selected"),
+        Some(Choice::Inherited) => format!("{what} {dn}: selection inherited"),
         None => format!("{what} {dn}: nothing changed"),
     }
 }

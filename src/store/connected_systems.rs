@@ -27,6 +27,7 @@ pub struct System {
     pub settings_revision: i64,
     /// Number of changes of partitions and containers.
     pub hierarchy_revision: i64,
+    pub selected_containers: i64,
     /// `None` for sequential.
     pub max_export_parallelism: Option<i64>,
     pub has_schema: bool,
@@ -36,7 +37,7 @@ pub struct System {
 macro_rules! columns {
     () => {
         "SELECT id, name, description, connector_id, created, last_updated, status, setting_values_valid,
-            settings_revision, hierarchy_revision, max_export_parallelism,
+            settings_revision, hierarchy_revision, selected_containers, max_export_parallelism,
             EXISTS (SELECT 1 FROM object_types WHERE system_id = connected_systems.id) FROM connected_systems"
     };
 }
@@ -60,8 +61,9 @@ impl System {
             setting_values_valid: r.get(7)?,
             settings_revision: r.get(8)?,
             hierarchy_revision: r.get(9)?,
-            max_export_parallelism: r.get(10)?,
-            has_schema: r.get(11)?,
+            selected_containers: r.get(10)?,
+            max_export_parallelism: r.get(11)?,
+            has_schema: r.get(12)?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Partitions and containers: read as flat lists, written by a plan in one transaction.
 
 use std::collections::{HashMap, HashSet};
+use std::iter;
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub fn load(c: &Connection, system: i64) -> Result<StoredTree> {
     let partitions = partitions(c, system)?;
     // Partition by partition: the index has the order of the table, which avoids sorting and random reads.
     const SQL: &str = "SELECT id, partition_id, parent_id, external_id, id_kind, id_value, name, description, hidden,
-            selected
+            choice, selected
         FROM containers WHERE partition_id = ?1 ORDER BY id";
     let mut statement = c.prepare_cached(SQL)?;
     let mut containers = Vec::new();
@@ -58,13 +59,17 @@ pub struct Node {
     pub name: Box<str>,
     pub description: Option<Box<str>>,
     pub hidden: bool,
+    /// Effective selection.
     pub selected: bool,
+    /// Whether it has no choice of its own.
+    pub inherits: bool,
 }
 
 /// Columns in the order of [`query_nodes`].
 macro_rules! node_columns {
     () => {
-        "SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected"
+        "SELECT c.id, c.partition_id, c.parent_id, c.external_id, c.name, c.description, c.hidden, c.selected,
+            c.choice IS NULL"
     };
 }
 
@@ -118,6 +123,7 @@ fn query_nodes(c: &Connection, sql: &str, parameter: i64) -> Result<Vec<Node>> {
             description: optional_text(r, 5)?,
             hidden: r.get(6)?,
             selected: r.get(7)?,
+            inherits: r.get(8)?,
         })
     })
 }
@@ -140,14 +146,13 @@ pub fn select_partition(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> 
     touch(tx, system)
 }
 
-pub fn select_container(tx: &Tx<'_>, system: i64, id: RowId, selected: bool) -> Result<()> {
-    execute(tx, "UPDATE containers SET selected = ?2 WHERE id = ?1", (id, selected))?;
-    touch(tx, system)
-}
-
-/// Marks the hierarchy as changed, so that an import with a stale plan plans again.
-fn touch(tx: &Tx<'_>, system: i64) -> Result<()> {
-    const SQL: &str = "UPDATE connected_systems SET hierarchy_revision = hierarchy_revision + 1 WHERE id = ?1";
+/// Counts the selected containers and marks the hierarchy as changed, so that an import with a stale plan plans again.
+pub(super) fn touch(tx: &Tx<'_>, system: i64) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET hierarchy_revision = hierarchy_revision + 1,
+            selected_containers = (SELECT count(*) FROM partitions p
+                JOIN containers c INDEXED BY containers_selected ON c.partition_id = p.id AND c.selected = 1
+                WHERE p.system_id = ?1)
+        WHERE id = ?1";
     execute(tx, SQL, [system])
 }
 
@@ -203,17 +208,18 @@ fn insert_partitions(tx: &Tx<'_>, system: i64, seen: &Seen, plan: &Plan) -> Resu
 fn insert_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]) -> Result<Vec<RowId>> {
     // Positions, not names: looking up names takes a fifth of the time of a large import.
     const SQL: &str = "INSERT INTO containers (id, partition_id, parent_id, external_id, id_kind, id_value, name,
-            description, hidden)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+            description, hidden, selected)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let first: RowId = tx.query_row("SELECT next FROM container_ids", [], |r| r.get(0))?;
     let mut insert = tx.prepare_cached(SQL)?;
     let mut rows = Vec::with_capacity(plan.added.len());
-    for (added, id) in plan.added.iter().zip(first..) {
+    let selected = plan.added_selected.iter().copied().chain(iter::repeat(false));
+    for ((added, id), selected) in plan.added.iter().zip(first..).zip(selected) {
         let (partition, parent) = place(added, partitions, &rows)?;
         let container = added.entry.of(seen);
         let (kind, value) = id_columns(plan.id_of(container.ids, None));
         let (dn, name, description) = (&*container.external_id, &*container.name, container.description.as_deref());
-        insert.execute((id, partition, parent, dn, kind, value, name, description, added.hidden))?;
+        insert.execute((id, partition, parent, dn, kind, value, name, description, added.hidden, selected))?;
         rows.push(id);
     }
     tx.execute("UPDATE container_ids SET next = next + ?1", [rows.len() as i64])?;
@@ -237,6 +243,10 @@ fn update_containers(tx: &Tx<'_>, seen: &Seen, plan: &Plan, partitions: &[RowId]
     for kept in &plan.retargeted {
         let partition = partition_row(kept.partition, partitions)?;
         retarget.execute((kept.row, partition, &*kept.external_id))?;
+    }
+    let mut rescope = tx.prepare_cached("UPDATE containers SET selected = ?2 WHERE id = ?1")?;
+    for (row, selected) in &plan.rescoped {
+        rescope.execute((row, selected))?;
     }
     Ok(())
 }
@@ -271,7 +281,8 @@ fn container(r: &Row<'_>) -> rusqlite::Result<StoredContainer> {
         name: Arc::from(text(r, 6)?),
         description: optional_text(r, 7)?,
         hidden: r.get(8)?,
-        selected: r.get(9)?,
+        choice: r.get(9)?,
+        selected: r.get(10)?,
     })
 }
 

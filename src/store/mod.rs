@@ -18,6 +18,7 @@ pub(crate) mod run_profiles;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod secrets;
+pub(crate) mod selection;
 pub(crate) mod service_settings;
 mod sql;
 

@@ -93,6 +93,21 @@ pub(crate) const RULES: &[Rule] = &[
             WHERE activity_seq NOT IN (SELECT seq FROM activities)",
     ),
     (
+        "every container is selected as its choice, or that of an ancestor, says",
+        "WITH RECURSIVE follows (id, choice, hidden) AS (
+            SELECT id, choice, hidden FROM containers WHERE parent_id IS NULL
+            UNION ALL SELECT c.id, coalesce(c.choice, f.choice), iif(c.choice IS NULL, f.hidden, c.hidden)
+                FROM follows f JOIN containers c ON c.parent_id = f.id)
+         SELECT 'container ' || c.id FROM follows f JOIN containers c ON c.id = f.id
+            WHERE c.selected <> (coalesce(f.choice, 0) AND (f.hidden OR NOT c.hidden))",
+    ),
+    (
+        "the number of selected containers is right",
+        "SELECT 'connected system ' || s.id FROM connected_systems s WHERE s.selected_containers <> (
+            SELECT count(*) FROM partitions p JOIN containers c ON c.partition_id = p.id
+                WHERE p.system_id = s.id AND c.selected = 1)",
+    ),
+    (
         "every parent of an activity exists and has no parent itself",
         "SELECT 'activity ' || c.id FROM activities c LEFT JOIN activities p ON p.id = c.parent_id
             WHERE c.parent_id IS NOT NULL AND (p.id IS NULL OR p.parent_id IS NOT NULL)",

@@ -32,8 +32,9 @@ async fn containers_are_found_by_name_dn_and_description_with_their_path() {
     let deep = found("search=DEEP").await;
     assert_eq!((&deep["totalCount"], deep["items"].as_array().map(Vec::len)), (&json!(1), Some(1)));
     let item = &deep["items"][0];
+    assert_eq!(item["selectionInherited"], true);
     assert_eq!(item["path"], json!(["Users", "Größe", "Deep, down"]), "from below the partition to itself");
-    assert_eq!((&item["name"], &item["selected"]), (&json!("Deep, down"), &json!(false)));
+    assert_eq!((&item["name"], &item["selected"]), (&json!("Deep, down"), &json!(true)));
     assert!(item["id"].is_i64() && item["partitionId"].is_i64() && item.get("childContainers").is_none(), "{item}");
     assert_eq!(item["connectedSystemId"], case.id);
     let all = found("search=users").await;
@@ -46,7 +47,7 @@ async fn containers_are_found_by_name_dn_and_description_with_their_path() {
         ("search=roma", &["Rome"]),
         ("search=dc%3Dalpha", &["Rome", "users"]),
         ("search=ou%3Dusers%2Cdc", &["Deep, down", "Größe", "users", "Users"]),
-        ("selected=true", &["Größe"]),
+        ("selected=true", &["Deep, down", "Größe"]),
         ("selected=true&search=rome", &[]),
         ("selected=false&search=rome", &["Rome"]),
         ("search=&pageSize=2", &["Deep, down", "Größe"]),

@@ -31,6 +31,7 @@ mod import_errors;
 mod import_hierarchy;
 mod import_log;
 mod import_schema;
+mod inherited_selection;
 mod json_bodies;
 mod load;
 mod metrics;

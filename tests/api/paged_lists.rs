@@ -122,6 +122,7 @@ async fn order_and_filter() {
         ("filter=connectorId:gte:1", &own),
         ("filter=connectorId:lt:3", &vec![a, twin]),
         ("filter=connectorId:LTE:1&sortDirection=desc", &vec![twin, a]),
+        ("filter=selectedContainerCount:gt:0", &vec![]),
         ("filter=objectCount:eq:0&sortBy=id&pageSize=2&page=2", &vec![g, twin]),
     ] {
         assert_eq!(&ids(query).await, expected, "{query}");
@@ -141,8 +142,8 @@ async fn order_and_filter() {
     let created = item["created"].clone();
     let expected = json!({
         "id": a, "name": "Alpha", "description": null, "created": created, "status": "Active", "objectCount": 0,
-        "pendingExportObjectsCount": 0, "connectorsCount": 0, "connectorName": "JIM File Connector", "connectorId": 1,
-        "lastRun": null,
+        "pendingExportObjectsCount": 0, "connectorsCount": 0, "selectedContainerCount": 0, "connectorName": "JIM File Connector",
+        "connectorId": 1, "lastRun": null,
     });
     assert_eq!(item, expected);
 }

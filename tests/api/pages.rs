@@ -138,7 +138,7 @@ async fn page_002_partitions_and_containers() {
     admin.put(&format!("{list}/{partition}"), &select).await.expect_status(200);
     let changed = admin.put(&format!("{SYSTEMS}/{id}/containers/{}", users["id"]), &select).await.expect_status(200);
     assert_eq!(changed["selected"], true);
-    assert_eq!(changed["childContainers"][0]["selected"], false, "no cascade");
+    assert_eq!(changed["childContainers"][0]["selected"], true, "included by inheritance");
     admin.put(&format!("{SYSTEMS}/{id}/containers/{}", engineering["id"]), &select).await.expect_status(200);
 
     let sample = json!({
@@ -154,6 +154,7 @@ async fn page_002_partitions_and_containers() {
             "description": null,
             "hidden": false,
             "selected": true,
+            "selectionInherited": false,
             "partitionId": partition,
             "connectedSystemId": id,
             "childContainers": [{
@@ -163,6 +164,7 @@ async fn page_002_partitions_and_containers() {
                 "description": null,
                 "hidden": false,
                 "selected": true,
+                "selectionInherited": false,
                 "partitionId": partition,
                 "connectedSystemId": id,
                 "childContainers": []

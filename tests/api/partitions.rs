@@ -71,7 +71,7 @@ async fn every_level_is_ordered_by_name_and_then_by_dn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_put_sets_one_row_and_leaves_an_activity() {
+async fn a_put_sets_one_choice_and_leaves_an_activity() {
     let app = TestApp::start().await;
     let case = Case::imported(&app, tree(), &[]).await;
     let admin = app.admin();
@@ -82,12 +82,13 @@ async fn a_put_sets_one_row_and_leaves_an_activity() {
         ("containers", "Container", "ou=Users,dc=zeta,dc=example"),
         ("containers", "Container", "ou=Deep,ou=engineering,ou=Users,dc=zeta,dc=example"),
     ];
-    let before = admin.get(&system).await.expect_status(200);
+    let mut before = admin.get(&system).await.expect_status(200);
     let mut expected = updates(&app);
     for (kind, what, dn) in rows {
         let row = row_of(&partitions, dn);
         let path = format!("{system}/{kind}/{row}");
-        let mut selected = false;
+        // Deep follows Users until it has a choice of its own.
+        let mut selected = dn.contains("Deep");
         for (body, then, told) in [
             (json!({}), None, "nothing changed"),
             (json!({ "selected": null }), None, "nothing changed"),
@@ -115,11 +116,12 @@ async fn a_put_sets_one_row_and_leaves_an_activity() {
     let (now, messages) = (updates(&app), |rows: &[Row]| rows.iter().map(|r| r.4.clone()).collect::<Vec<_>>());
     assert_eq!((last(&now), messages(&now)), (last(&expected), messages(&expected)));
     assert!(now.iter().all(|r| r.5.is_none() && r.8 == "ApiKey"));
+    before["selectedContainerCount"] = json!(4);
     assert_eq!(admin.get(&system).await.expect_status(200), before, "lastUpdated stays");
-    // The rows of zeta were selected although zeta is not, and nothing else was.
-    let selected: Vec<String> = case.tree().await.into_iter().filter(|l| l.ends_with(" *")).collect();
-    let trimmed: Vec<&str> = selected.iter().map(|l| l.trim().trim_end_matches(" *")).collect();
-    assert_eq!(trimmed, rows.map(|r| r.2));
+    // The rows of zeta were selected although zeta is not, and only they have a choice.
+    let stored = app.stored().containers();
+    let chosen: Vec<(&str, bool)> = stored.iter().filter_map(|row| Some((row.dn.as_str(), row.choice?))).collect();
+    assert_eq!(chosen, [(rows[1].2, true), (rows[2].2, true)]);
 }
 
 /// Every way to name a row through this system is 404.

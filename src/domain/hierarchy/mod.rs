@@ -7,6 +7,7 @@ mod dn_index;
 mod matching;
 mod plan;
 mod report;
+pub(crate) mod scope;
 mod warnings;
 
 #[cfg(test)]
@@ -114,6 +115,9 @@ pub struct StoredContainer {
     pub name: Arc<str>,
     pub description: Option<Box<str>>,
     pub hidden: bool,
+    /// Stored by an administrator; without one its ancestors decide.
+    pub choice: Option<bool>,
+    /// Effective selection: what the choices give.
     pub selected: bool,
 }
 

@@ -12,7 +12,7 @@ use crate::domain::dn;
 pub struct Touched {
     pub external_id: Arc<str>,
     pub name: Arc<str>,
-    /// Stored selection of a removed row; false for an added one.
+    /// Effective selection of a removed row; false for an added one.
     pub was_selected: bool,
 }
 
@@ -22,7 +22,7 @@ pub struct Renamed {
     pub external_id: Arc<str>,
     pub old_name: Arc<str>,
     pub new_name: Arc<str>,
-    /// The selection is kept.
+    /// Effective selection before the import.
     pub was_selected: bool,
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::report::Place;
 use super::{EntryId, StoredTree, Verdict};
 
 /// DNs listed in one warning.
 const MAX_NAMED: usize = 5;
+/// DNs listed in one warning about the scope.
+const MAX_NAMED_IN_SCOPE: usize = 20;
 
 /// Rows grouped by partition and reason: one warning for each.
 #[derive(Default)]
@@ -116,6 +119,29 @@ pub(super) fn shared_ids<'a>(shared: impl ExactSizeIterator<Item = (EntryId, &'a
         texts.push(format!("{more} more immutable ids are each that of several entries, which are matched by name"));
     }
     texts
+}
+
+/// Containers that come into scope, and that leave it, by inheritance: at most one warning for each.
+pub(super) fn scope(into: Vec<Place<'_>>, out: Vec<Place<'_>>) -> Vec<String> {
+    let text = |(places, what): (Vec<Place<'_>>, &str)| {
+        let count = places.len();
+        let n = if count == 1 { "1 container".to_owned() } else { format!("{count} containers") };
+        let named = first_of(places).join("; ");
+        let more = count.saturating_sub(MAX_NAMED_IN_SCOPE);
+        let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
+        (count > 0).then(|| format!("{n} {what} by inheritance: {named}{tail}"))
+    };
+    [(into, "came into scope"), (out, "left the scope")].into_iter().filter_map(text).collect()
+}
+
+/// DNs of the first containers, parents first. Not all are sorted, since there can be very many.
+fn first_of(mut places: Vec<Place<'_>>) -> Vec<String> {
+    if places.len() > MAX_NAMED_IN_SCOPE {
+        places.select_nth_unstable_by(MAX_NAMED_IN_SCOPE, Place::compare);
+        places.truncate(MAX_NAMED_IN_SCOPE);
+    }
+    places.sort_by(Place::compare);
+    places.iter().map(|place| place.external_id.to_owned()).collect()
 }
 
 pub(super) fn no_ids(partition: &str, remedies: &str) -> String {

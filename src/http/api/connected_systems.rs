@@ -51,6 +51,8 @@ struct ConnectedSystem {
     /// Objects in the connector space
     object_count: i64,
     pending_export_count: usize,
+    /// Number of selected containers, hidden ones and those of unselected partitions included
+    selected_container_count: i64,
     /// Maximum concurrent export batches; null = sequential
     #[schema(minimum = 1, maximum = 16)]
     max_export_parallelism: Option<i64>,
@@ -102,6 +104,8 @@ struct ConnectedSystemListItem {
     pending_export_objects_count: usize,
     /// Number of selected object types
     connectors_count: i64,
+    /// Number of selected containers, hidden ones and those of unselected partitions included
+    selected_container_count: i64,
     /// Name of the connector definition
     connector_name: &'static str,
     /// ID of the connector definition
@@ -138,6 +142,7 @@ const COLUMNS: &[(&str, Column)] = &[
     ("objectCount", Column::Integer),
     ("pendingExportObjectsCount", Column::Integer),
     ("connectorsCount", Column::Integer),
+    ("selectedContainerCount", Column::Integer),
     ("connectorName", Column::Text),
     ("connectorId", Column::Integer),
 ];
@@ -164,6 +169,7 @@ pub async fn list(call: Call) -> Result<Response> {
             object_count: objects,
             pending_export_objects_count: 0,
             connectors_count: selected_types,
+            selected_container_count: s.selected_containers,
             connector_name: definitions::by_id(s.connector_id).map_or("", |d| d.name),
             connector_id: s.connector_id,
             last_run: last_run.map(LastRun::from),
@@ -282,6 +288,7 @@ impl ConnectedSystem {
             object_count: objects,
             // Pending exports come with synchronisation.
             pending_export_count: 0,
+            selected_container_count: system.selected_containers,
             max_export_parallelism: system.max_export_parallelism,
             setting_values: connector.map(|d| settings_of(d, settings)).unwrap_or_default(),
         }

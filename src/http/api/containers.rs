@@ -1,17 +1,20 @@
-//! Chapter 5: search and selection of containers. Selecting one changes no other.
+//! Chapters 5 and 17: search and selection of containers.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::reply::Response;
 
 use super::connected_systems::RESOURCE;
-use super::partitions::SelectRequest;
 use super::tree::{Container, Subtree};
 use crate::domain::dn::Dn;
-use crate::error::Result;
+use crate::domain::hierarchy::scope::Choice;
+use crate::error::{Error, FieldErrors, Result};
 use crate::http::call::Call;
 use crate::http::wire::{
-    self, Dictionary, DictionaryKey, Flag, Keyed, Page, Paging, SortDirection, Text, key, paging, query, request,
+    self, Dictionary, DictionaryKey, Flag, Keyed, Page, Paging, SortDirection, Text, key, paging, printable_key, query,
+    request,
 };
 use crate::ops::partitions::{self as ops, Named};
 use crate::store::container_list::{Found, Search, Sort};
@@ -29,7 +32,7 @@ query! {
         sort_direction: Option<SortDirection>,
         /// Text searched in name and description, ignoring case; in the DN too if it contains `=`.
         search: Option<Text<500>>,
-        /// Only selected containers, or only unselected ones.
+        /// Only containers that are selected, by choice or inheritance, or only those that are not.
         selected: Option<Flag>,
     }
 }
@@ -45,7 +48,10 @@ struct ContainerListItem {
     description: Option<String>,
     /// Whether the connector hides it
     hidden: bool,
+    /// Whether it is included in synchronisation scope, by its own choice or by inheritance
     selected: bool,
+    /// Whether it has no choice of its own and follows its ancestors
+    selection_inherited: bool,
     partition_id: i64,
     connected_system_id: i64,
     /// Names from the partition down to the container
@@ -75,6 +81,7 @@ pub async fn list(call: Call) -> Result<Response> {
         description: node.description.map(String::from),
         hidden: node.hidden,
         selected: node.selected,
+        selection_inherited: node.inherits,
         partition_id: node.partition_id,
         connected_system_id: system,
         path,
@@ -90,23 +97,49 @@ fn sort(by: &str) -> Sort {
     }
 }
 
+request! {
+    #[derive(Default)]
+    pub(super) struct SelectContainerRequest {
+        /// Includes the container in synchronisation scope or takes it out, and with it the containers below that have
+        /// no choice of their own
+        selected: Option<bool>,
+        /// True removes the container's own choice, so that it follows its ancestors; not together with `selected`.
+        /// False has no effect
+        selection_inherited: Option<bool>,
+    }
+}
+
+impl SelectContainerRequest {
+    /// The choice to store, if any.
+    fn choice(self) -> std::result::Result<Option<Choice>, &'static str> {
+        match (self.selected, self.selection_inherited) {
+            (Some(_), Some(true)) => Err("Must not be true together with selected."),
+            (Some(selected), _) => Ok(Some(Choice::Own(selected))),
+            (None, Some(true)) => Ok(Some(Choice::Inherited)),
+            (None, _) => Ok(None),
+        }
+    }
+}
+
 /// Updates a container.
 ///
-/// Sets its selection; those of its children do not change.
+/// Stores its selection as its own choice, or removes that choice. Containers below without a choice of their own
+/// follow; hidden ones follow only an ancestor that is hidden too.
 #[utoipa::path(
     put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/{containerId}",
     tag = "Partitions and containers", operation_id = "updateContainer",
-    request_body(content = SelectRequest),
+    request_body(content = SelectContainerRequest),
     responses((status = 200, description = "The updated container with its children.", body = Container))
 )]
 pub async fn update_container(mut call: Call) -> Result<Response> {
-    let SelectRequest { selected } = call.read().await?;
+    let request: SelectContainerRequest = call.read().await?;
+    let choice = request.choice().map_err(|why| Error::field("selectionInherited", why))?;
     let (system, id) = (call.id(0, RESOURCE)?, call.id(1, "container")?);
-    let nodes = ops::select_container(&call.app, system, id, selected, call.caller()?).await?;
+    let nodes = ops::select_container(&call.app, system, id, choice, call.caller()?).await?;
     wire::stream(wire::free_permit(&call.app.large_answers), move || Subtree::new(nodes, id, system)).await
 }
 
-impl Keyed for SelectRequest {
+impl Keyed for SelectContainerRequest {
     const KEY: &'static str = "container";
 }
 
@@ -127,8 +160,8 @@ pub(super) struct ContainerKey(String);
 request! {
     pub(super) struct BulkUpdateContainersRequest {
         /// Changes keyed by container ID or DN
-        #[schema(value_type = BTreeMap<ContainerKey, SelectRequest>)]
-        containers: Dictionary<SelectRequest, Named>,
+        #[schema(value_type = BTreeMap<ContainerKey, SelectContainerRequest>)]
+        containers: Dictionary<SelectContainerRequest, Named>,
     }
 }
 
@@ -153,7 +186,7 @@ struct BulkContainerError {
 
 /// Updates many containers.
 ///
-/// In one transaction, by id or by DN. Unknown ones are listed in `errors`; the rest is stored.
+/// In one transaction, by id or by DN, in any order. Unknown ones are listed in `errors`; the rest is stored.
 #[utoipa::path(
     post, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/containers/bulk-update",
     tag = "Partitions and containers", operation_id = "bulkUpdateContainers",
@@ -162,12 +195,35 @@ struct BulkContainerError {
 )]
 pub async fn bulk_update(mut call: Call) -> Result<Response> {
     let BulkUpdateContainersRequest { containers } = call.read().await?;
-    let selections = containers.0.into_iter().map(|(key, request)| (key, request.selected)).collect();
-    let bulk = ops::select_many(&call.app, call.id(0, RESOURCE)?, selections, call.caller()?).await?;
+    let choices = choices(containers)?;
+    let bulk = ops::select_many(&call.app, call.id(0, RESOURCE)?, choices, call.caller()?).await?;
     let error = |(container_id, error_message)| BulkContainerError { container_id, error_message };
     wire::ok(&BulkContainersResult {
         activity_id: bulk.activity.to_string(),
         updated_count: bulk.updated,
         errors: (!bulk.errors.is_empty()).then(|| bulk.errors.into_iter().map(error).collect()),
     })
+}
+
+/// Choices of a bulk update. All entries that contradict themselves are refused together.
+fn choices(containers: Dictionary<SelectContainerRequest, Named>) -> Result<BTreeMap<Named, Option<Choice>>> {
+    let (mut choices, mut faults) = (BTreeMap::new(), FieldErrors::new());
+    for (named, request) in containers.0 {
+        match request.choice() {
+            Ok(choice) => drop(choices.insert(named, choice)),
+            Err(why) => {
+                let place = format!("containers.{}", written(&named));
+                faults.entry(place).or_default().push(format!("selectionInherited m{}", why.trim_start_matches('M')));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(choices) } else { Err(Error::Invalid(faults)) }
+}
+
+/// Key of the request, safe to repeat in an error.
+fn written(named: &Named) -> String {
+    match named {
+        Named::Id(id) => id.to_string(),
+        Named::Dn(_, text) => printable_key(text),
+    }
 }

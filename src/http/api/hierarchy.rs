@@ -175,7 +175,8 @@ query! {
 /// Imports the hierarchy.
 ///
 /// Connects to the directory and discovers its partitions and containers. Renamed and moved containers are recognised
-/// by their immutable id and keep their selection. If `hasSelectedItemsRemoved` is true, review the selection.
+/// by their immutable id and keep their choice; new ones follow their parent. `warnings` names what comes into scope or
+/// leaves it by inheritance. If `hasSelectedItemsRemoved` is true, review the selection.
 /// `success` is false, and nothing is changed, if more than half of a partition's containers would be removed:
 /// `errorMessage` then says what to do.
 #[utoipa::path(

@@ -10,7 +10,6 @@ use crate::http::wire::{self, request};
 use crate::ops::partitions as ops;
 
 request! {
-    #[derive(Default)]
     pub(super) struct SelectRequest {
         selected: Option<bool>,
     }
@@ -33,7 +32,7 @@ pub async fn list(call: Call) -> Result<Response> {
 
 /// Updates a partition.
 ///
-/// Sets its selection; those of its containers do not change.
+/// Sets its selection. Its containers do not follow it: they take part if they and their partition are selected.
 #[utoipa::path(
     put, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/partitions/{partitionId}",
     tag = "Partitions and containers", operation_id = "updatePartition",

@@ -30,7 +30,10 @@ pub(crate) struct Container<'a> {
     description: Option<&'a str>,
     /// Whether the connector hides it
     hidden: bool,
+    /// Whether it is included in synchronisation scope, by its own choice or by inheritance
     selected: bool,
+    /// Whether it has no choice of its own and follows its ancestors
+    selection_inherited: bool,
     #[schema(value_type = Option<i64>)]
     partition_id: i64,
     #[schema(value_type = Option<i64>)]
@@ -88,6 +91,7 @@ impl Forest {
             description: node.description.as_deref(),
             hidden: node.hidden,
             selected: node.selected,
+            selection_inherited: node.inherits,
             partition_id: node.partition_id,
             connected_system_id: self.system,
             child_containers: self.below(Some(node.id)),
@@ -147,6 +151,7 @@ mod tests {
             description: None,
             hidden: false,
             selected: false,
+            inherits: true,
         }
     }
 

@@ -130,6 +130,8 @@ async fn a_tampered_database_is_65_or_78_with_the_fault() {
         ("a container in another partition", damage::PARTITION_OF_NO_PARENT, 65, "is in the partition of its parent"),
         ("a circle", damage::CIRCLE, 65, "is reached from its partition"),
         ("an entry with two rows", damage::ONE_ENTRY_TWICE, 65, "an entry has one row"),
+        ("a selection that was not chosen", damage::SELECTED_WITHOUT_A_CHOICE, 65, "every container is selected as"),
+        ("a wrong number", damage::WRONG_NUMBER_OF_SELECTED, 65, "the number of selected containers"),
         ("a parent that is not there", damage::MISSING_PARENT, 65, "references"),
         ("a partition without a system", damage::MISSING_SYSTEM, 65, "references"),
         ("a sealed value of another row", damage::SEALED_VALUE_OF_ANOTHER_ROW, 78, "1 of 2 sealed values do not open"),

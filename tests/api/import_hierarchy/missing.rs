@@ -32,13 +32,13 @@ const HIDDEN: &[Hidden] = &[
         what: "a subtree",
         change: |s| s.hide("ou=A,dc=x").expect("hidden"),
         named: "ou=A,dc=x",
-        accepted: &["- ou=A,dc=x *", "- ou=A1,ou=A,dc=x", "- ou=deep,ou=A1,ou=A,dc=x *"],
+        accepted: &["- ou=A,dc=x *", "- ou=A1,ou=A,dc=x *", "- ou=deep,ou=A1,ou=A,dc=x *"],
     },
     Hidden {
         what: "an entry whose children still show",
         change: |s| s.hide_alone("ou=A1,ou=A,dc=x").expect("hidden"),
         named: "ou=A1,ou=A,dc=x",
-        accepted: &["- ou=A1,ou=A,dc=x"],
+        accepted: &["- ou=A1,ou=A,dc=x *"],
     },
     Hidden {
         what: "an entry that is no container any more but answers",
@@ -55,7 +55,7 @@ const HIDDEN: &[Hidden] = &[
             s.hide("ou=A1,ou=A,dc=x").expect("hidden");
         },
         named: "ou=A1,ou=A,dc=x",
-        accepted: &["- ou=A1,ou=A,dc=x", "- ou=deep,ou=A1,ou=A,dc=x *"],
+        accepted: &["- ou=A1,ou=A,dc=x *", "- ou=deep,ou=A1,ou=A,dc=x *"],
     },
 ];
 

@@ -197,3 +197,23 @@ async fn imports_of_many_systems_stand_in_line() {
     }
     assert_eq!(case.sandbox.connections(), 11);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_made_meanwhile_reaches_what_the_import_adds() {
+    let app = TestApp::start().await;
+    let case = Case::imported(&app, tree(), &["ou=B,dc=x"]).await;
+    case.sandbox.add_ou("ou=new,ou=A,dc=x").expect("added");
+    case.sandbox.add_ou("ou=new,ou=B,dc=x").expect("added");
+    let (done, ()) = during(&case, "", async {
+        app.select(case.id, "ou=A,dc=x").await;
+        let row = app.container(case.id, "ou=B,dc=x").await.expect("stored")["id"].clone();
+        let path = format!("{SYSTEMS}/{}/containers/{row}", case.id);
+        app.admin().put(&path, &json!({ "selectionInherited": true })).await.expect_status(200);
+    })
+    .await;
+    let warnings = crate::support::case::warnings(&done.expect_status(200));
+    assert!(warnings.contains("1 container came into scope by inheritance: ou=new,ou=A,dc=x"), "{warnings}");
+    let expected = ["dc=x", " ou=A,dc=x *", "  ou=new,ou=A,dc=x *", " ou=B,dc=x", "  ou=new,ou=B,dc=x", " ou=C,dc=x"];
+    assert_eq!(case.tree().await, expected);
+    app.is_sound();
+}

@@ -114,10 +114,11 @@ pub async fn import(app: &TestApp, id: i64, query: &str) -> Value {
     assert_eq!(result["totalPartitions"], app.partitions(id).await.as_array().map(Vec::len).expect("a list"));
     // A row keeps its id for as long as it lives, and no id is used again.
     let added: BTreeSet<&str> = texts(&result["addedContainers"], "externalId").collect();
-    for (row, (dn, selected)) in after.iter().filter(|_| result["success"] == true) {
+    for (row, (dn, choice)) in after.iter().filter(|_| result["success"] == true) {
         assert_eq!(before.contains_key(row), !added.contains(dn.as_str()), "row {row} of {dn}: {told:?}");
-        assert_eq!(before.get(row).is_some_and(|b| b.1), *selected, "selection of {dn}");
+        assert_eq!(before.get(row).and_then(|b| b.1), *choice, "the choice of {dn}");
     }
+    follows(&app.partitions(id).await);
     result
 }
 
@@ -128,12 +129,25 @@ pub fn same(now: &str, before: &str, what: &str) {
     assert!(now == before, "{what}: {:?}", differs.map(|(a, b)| [a.to_owned(), b.to_owned()]));
 }
 
-/// Row id to DN and selection.
-async fn rows(app: &TestApp, id: i64) -> BTreeMap<i64, (String, bool)> {
+/// Every container is selected as its own choice says, or that of the nearest container above with one.
+pub fn follows(partitions: &Value) {
+    let list = |rows: &Value| rows.as_array().expect("rows").clone();
+    let roots = list(partitions).into_iter().flat_map(|p| list(&p["containers"]));
+    let mut open: Vec<(Value, (bool, bool))> = roots.map(|c| (c, (false, false))).collect();
+    while let Some((row, above)) = open.pop() {
+        let [selected, hidden, inherited] = ["selected", "hidden", "selectionInherited"].map(|name| row[name] == true);
+        let (choice, by_hidden) = if inherited { above } else { (selected, hidden) };
+        assert_eq!(selected, choice && (by_hidden || !hidden), "{}", row["externalId"]);
+        open.extend(list(&row["childContainers"]).into_iter().map(|c| (c, (choice, by_hidden))));
+    }
+}
+
+/// Row id to DN and own choice.
+async fn rows(app: &TestApp, id: i64) -> BTreeMap<i64, (String, Option<bool>)> {
     let partitions = app.partitions(id).await;
     let row = |c: &&Value| {
         let dn = c["externalId"].as_str().expect("a DN").to_owned();
-        (c["id"].as_i64().expect("an id"), (dn, c["selected"] == true))
+        (c["id"].as_i64().expect("an id"), (dn, (c["selectionInherited"] == false).then(|| c["selected"] == true)))
     };
     containers(&partitions).iter().map(row).collect()
 }

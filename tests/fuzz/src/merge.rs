@@ -24,7 +24,9 @@ pub struct Expected {
     pub id: Option<EntryId>,
     /// Its name as spelled.
     pub name: String,
-    /// Whether it is chosen.
+    /// The choice of its own.
+    pub choice: Option<bool>,
+    /// Whether it takes part, by its own choice or that of what it hangs under.
     pub selected: bool,
     /// Whether it is technical.
     pub hidden: bool,

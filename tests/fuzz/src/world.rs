@@ -91,7 +91,10 @@ impl World {
         }
         if !self.stored.containers.is_empty() {
             let row = choices.below(self.stored.containers.len().min(256));
-            self.stored.containers[row].selected ^= choices.once_in(2);
+            if choices.once_in(2) {
+                self.stored.containers[row].choice = [None, Some(true), Some(false)][choices.below(3)];
+                self.follow();
+            }
         }
         let accept = choices.once_in(12);
         let stopped = self.import(accept, choices, tally)?;

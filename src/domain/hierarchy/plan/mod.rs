@@ -3,6 +3,7 @@
 mod ambiguous_ids;
 mod missing;
 mod placing;
+mod scope;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -96,6 +97,10 @@ pub struct Plan {
     pub added: Vec<Addition>,
     pub updated: Vec<Update>,
     pub retargeted: Vec<Retarget>,
+    /// Selection of each added container; empty while nothing stored has a choice.
+    pub added_selected: Vec<bool>,
+    /// Stored containers that come into scope or leave it by inheritance, with their new selection.
+    pub rescoped: Vec<(RowId, bool)>,
     pub removed: Vec<RowId>,
     pub changes: Changes,
     pub warnings: Vec<String>,
@@ -123,6 +128,7 @@ impl Plan {
             && self.added.is_empty()
             && self.updated.is_empty()
             && self.retargeted.is_empty()
+            && self.rescoped.is_empty()
             && self.removed.is_empty()
     }
 
@@ -166,6 +172,7 @@ pub fn plan(stored: &StoredTree, seen: &Seen, policy: &Policy) -> Plan {
     planner.ids_below_candidates();
     planner.containers();
     planner.removals();
+    planner.scope();
     planner.view_warnings();
     planner.finish()
 }

@@ -154,7 +154,7 @@ impl<'a> Planner<'a> {
         self.plan.changes.moved_containers = moved.into_iter().map(|(_, m)| m).collect();
     }
 
-    fn place(&self, e: usize) -> Place<'a> {
+    pub(super) fn place(&self, e: usize) -> Place<'a> {
         let seen = self.matching.entries[e].seen;
         Place { key: Cow::Borrowed(seen.key.as_str()), name: &seen.name, external_id: &seen.external_id }
     }

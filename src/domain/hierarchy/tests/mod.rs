@@ -7,6 +7,7 @@ mod identity;
 mod removals;
 mod renames;
 mod report;
+mod scope_changes;
 
 use std::collections::HashMap;
 
@@ -98,7 +99,7 @@ impl World {
 
     fn select(&mut self, n: u8) -> RowId {
         let row = self.stored.containers.iter_mut().find(|c| c.entry_id == id(n).best()).expect("stored");
-        row.selected = true;
+        (row.choice, row.selected) = (Some(true), true);
         row.id
     }
 
@@ -137,7 +138,7 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
         ParentRef::Row(id) => Some(id),
         ParentRef::New(i) => Some(next + i as RowId),
     };
-    let row = |id, to: &Addition, entry_id, selected| {
+    let row = |id, to: &Addition, entry_id, choice, selected| {
         let c = to.entry.of(seen).clone();
         StoredContainer {
             id,
@@ -148,17 +149,21 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
             name: c.name,
             description: c.description,
             hidden: to.hidden,
+            choice,
             selected,
         }
     };
     for update in &plan.updated {
         let old = stored.containers.iter_mut().find(|c| c.id == update.row).expect("row");
-        *old = row(old.id, &update.to, update.entry_id, old.selected);
+        *old = row(old.id, &update.to, update.entry_id, old.choice, old.selected);
     }
     for retarget in &plan.retargeted {
         let old = stored.containers.iter_mut().find(|c| c.id == retarget.row).expect("row");
         old.external_id = retarget.external_id.clone();
         old.partition_id = partition(retarget.partition);
+    }
+    for (id, selected) in &plan.rescoped {
+        stored.containers.iter_mut().find(|c| c.id == *id).expect("row").selected = *selected;
     }
     stored.containers.retain(|c| !plan.removed.contains(&c.id));
     stored.partitions.retain(|p| !plan.partitions_removed.contains(&p.id));
@@ -167,7 +172,8 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
             assert!(p < i, "a parent comes before its children");
         }
         let ids = added.entry.of(seen).ids;
-        stored.containers.push(row(next + i as RowId, added, plan.id_of(ids, None), false));
+        let selected = plan.added_selected.get(i).copied().unwrap_or_default();
+        stored.containers.push(row(next + i as RowId, added, plan.id_of(ids, None), None, selected));
     }
     let ids: HashMap<RowId, RowId> = stored.containers.iter().map(|c| (c.id, c.partition_id)).collect();
     let mut keys = std::collections::HashSet::new();
@@ -177,6 +183,14 @@ fn apply(stored: &mut StoredTree, seen: &Seen, plan: &Plan) {
         if let Some(parent) = c.parent_id() {
             assert_eq!(ids.get(&parent), Some(&c.partition_id), "{} hangs in another partition", c.external_id);
         }
+    }
+    let member = |c: &StoredContainer| {
+        let parent = c.parent_id().map(|id| stored.containers.iter().position(|p| p.id == id).expect("row") as u32);
+        scope::Member { parent, choice: c.choice, hidden: c.hidden }
+    };
+    let effective = scope::effective(&stored.containers.iter().map(member).collect::<Vec<_>>());
+    for (c, selected) in stored.containers.iter().zip(effective) {
+        assert_eq!(c.selected, selected, "selection of {}", c.external_id);
     }
     assert_eq!((plan.total_partitions, plan.total_containers), (stored.partitions.len(), stored.containers.len()));
 }

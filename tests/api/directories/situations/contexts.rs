@@ -83,14 +83,14 @@ pub(super) async fn unreadable(kind: Kind) {
     assert_eq!(cell.told(&result), cell.lines(&["- ou=B1,ou=B,@"]));
     assert!(warnings(&result).contains(&format!("{OTHER}: {UNREADABLE}")), "{result}");
     cell.keeps(&[OTHER]).await;
-    assert!(cell.tree().await.contains(&"  ou=U,ou=T,dc=other".to_owned()));
+    assert!(cell.tree().await.contains(&"  ou=U,ou=T,dc=other *".to_owned()));
     match &mut cell.server {
         Server::OpenLdap(s) => s.restart_hiding(&[]),
         Server::Ds389(s) => s.unhide().await,
         Server::Sandbox(s) => s.unhide(OTHER).expect("unhidden"),
         Server::Samba(_) => {}
     }
-    cell.tells(&["- ou=U,ou=T,dc=other"]).await;
+    cell.tells(&["- ou=U,ou=T,dc=other *"]).await;
     assert!(cell.tree().await.contains(&" ou=T,dc=other *".to_owned()));
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn beside_a_deleted_one(kind: Kind) {
     let result = cell.import("").await;
     assert_eq!(cell.told(&result), cell.lines(&["- ou=A2,ou=A,@ *"]));
     assert!(warnings(&result).contains(&cell.server.dn("ou=A1,ou=A")), "{result}");
-    let kept = ["@", " ou=A,@", "  ou=A1,ou=A,@ *", "   ou=deep,ou=A1,ou=A,@", " ou=B,@", "  ou=B1,ou=B,@"];
+    let kept = ["@", " ou=A,@", "  ou=A1,ou=A,@ *", "   ou=deep,ou=A1,ou=A,@ *", " ou=B,@", "  ou=B1,ou=B,@"];
     cell.holds(&kept).await;
     cell.keeps(&["ou=A1,ou=A,@"]).await;
     cell.server.unhide("ou=A1,ou=A").await;

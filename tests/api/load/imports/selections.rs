@@ -16,10 +16,10 @@ use crate::tier;
 const UNITS: usize = 5;
 const SYSTEMS_AT_ONCE: usize = 4;
 
-/// Row id to selection.
-fn selections(app: &TestApp, id: i64) -> BTreeMap<i64, bool> {
+/// Row id to choice.
+fn choices(app: &TestApp, id: i64) -> BTreeMap<i64, Option<bool>> {
     let rows = app.stored().containers().into_iter().filter(|row| row.system == id);
-    rows.map(|row| (row.id, row.selected)).collect()
+    rows.map(|row| (row.id, row.choice)).collect()
 }
 
 /// Imports that rename and move what is selected at the same moment. Answers how many selections were made while an
@@ -31,7 +31,7 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> (usize, usize) {
     let tree = (0..UNITS).fold(sides, |t, unit| t.ou(&name(unit, 0)));
     let case = Case::new(app, tree).await;
     app.import(case.id, "").await.expect_status(200);
-    let mut model = selections(app, case.id);
+    let mut model = choices(app, case.id);
     let rows: Vec<i64> = model.keys().copied().collect();
     let mut dice = Dice::seeded(seed);
     let client = app.admin();
@@ -50,7 +50,7 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> (usize, usize) {
                 let selected = dice.below(2) == 1;
                 let path = format!("{SYSTEMS}/{}/containers/{row}", case.id);
                 client.put(&path, &json!({ "selected": selected })).await.expect_status(200);
-                model.insert(row, selected);
+                model.insert(row, Some(selected));
                 made += 1;
                 beside += usize::from(!over.get());
             }
@@ -64,7 +64,7 @@ async fn race(app: &TestApp, rounds: usize, seed: u64) -> (usize, usize) {
         let result = answer.expect_status(200);
         assert_eq!((&result["addedContainers"], &result["removedContainers"]), (&json!([]), &json!([])), "{result}");
         assert_eq!(result["movedContainers"].as_array().map(Vec::len), Some(UNITS), "{result}");
-        assert_eq!(selections(app, case.id), model, "round {round}");
+        assert_eq!(choices(app, case.id), model, "round {round}");
     }
     (made, beside)
 }

@@ -53,6 +53,10 @@ pub const ONE_ID_TWICE: Damage = Damage(
 pub const ONE_ENTRY_TWICE: Damage = Damage(
     "UPDATE containers SET (id_kind, id_value) = (SELECT id_kind, id_value FROM containers WHERE id = 5) WHERE id = 6",
 );
+pub const SELECTED_WITHOUT_A_CHOICE: Damage =
+    Damage("UPDATE containers SET selected = 1, choice = NULL WHERE parent_id IS NULL");
+pub const WRONG_NUMBER_OF_SELECTED: Damage =
+    Damage("UPDATE connected_systems SET selected_containers = selected_containers + 1");
 pub const SYSTEM_LOST: Damage = Damage("DELETE FROM connected_systems WHERE id = 3");
 pub const CREATIONS_LOST: Damage = Damage("DELETE FROM activities WHERE target_operation = 'Create'");
 pub const CREATION_TWICE: Damage = Damage(

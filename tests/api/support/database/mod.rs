@@ -52,6 +52,8 @@ pub struct Container {
     pub parent: Option<i64>,
     pub dn: String,
     pub name: String,
+    /// What was chosen for this row itself.
+    pub choice: Option<bool>,
     pub selected: bool,
 }
 
@@ -147,11 +149,11 @@ impl Database {
     }
 
     pub fn containers(&self) -> Vec<Container> {
-        let sql = "SELECT c.id, p.system_id, c.parent_id, c.external_id, c.name, c.selected
+        let sql = "SELECT c.id, p.system_id, c.parent_id, c.external_id, c.name, c.choice, c.selected
             FROM containers c JOIN partitions p ON p.id = c.partition_id ORDER BY c.id";
         self.all(sql, [], |r| {
             let (id, system, parent) = (r.get(0)?, r.get(1)?, r.get(2)?);
-            Ok(Container { id, system, parent, dn: r.get(3)?, name: r.get(4)?, selected: r.get(5)? })
+            Ok(Container { id, system, parent, dn: r.get(3)?, name: r.get(4)?, choice: r.get(5)?, selected: r.get(6)? })
         })
     }
 
@@ -290,6 +292,14 @@ impl Database {
     pub fn mark_deleting(&self, system: i64) {
         let sql = "UPDATE connected_systems SET status = 'Deleting' WHERE id = ?1";
         assert_eq!(self.0.execute(sql, [system]).expect("updated"), 1);
+    }
+
+    /// Marks a container and all below it as technical.
+    pub fn mark_hidden(&self, container: i64) {
+        let sql = "WITH RECURSIVE below (id) AS (
+                VALUES (?1) UNION SELECT c.id FROM containers c JOIN below b ON c.parent_id = b.id)
+            UPDATE containers SET hidden = 1 WHERE id IN (SELECT id FROM below)";
+        assert!(self.0.execute(sql, [container]).expect("updated") > 0);
     }
 
     /// Replaces the sealed value of a setting.

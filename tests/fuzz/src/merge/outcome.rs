@@ -57,7 +57,8 @@ impl Merge<'_> {
                 parent,
                 id: self.id_of(seen, stored),
                 name: seen.map(|s| &s.name).or(stored.map(|r| &r.name)).expect("one of both").to_string(),
-                selected: stored.is_some_and(|r| r.selected),
+                choice: stored.and_then(|r| r.choice),
+                selected: false,
                 hidden: seen.map_or(stored.is_some_and(|r| r.hidden), |s| all || s.hidden || technical),
             };
             outcome.tree.insert((partition.clone(), path.clone()), expected);
@@ -75,6 +76,8 @@ impl Merge<'_> {
                 outcome.moved.insert(stored.id);
             }
         }
+        let selected: Vec<bool> = outcome.tree.keys().map(|at| takes_part(&outcome.tree, at)).collect();
+        outcome.tree.values_mut().zip(selected).for_each(|(expected, selected)| expected.selected = selected);
         outcome
     }
 
@@ -107,4 +110,17 @@ impl Merge<'_> {
         };
         !self.accept && (0..self.stored.partitions.len()).any(|p| unproved(&p) || many(&p))
     }
+}
+
+/// By the nearest choice on the way up. What is hidden follows only what is hidden too.
+fn takes_part(tree: &BTreeMap<(Path, Path), Expected>, at: &(Path, Path)) -> bool {
+    let own = &tree[at];
+    let mut next = Some(own);
+    while let Some(above) = next {
+        if let Some(choice) = above.choice {
+            return choice && (above.hidden || !own.hidden);
+        }
+        next = above.parent.as_ref().and_then(|parent| tree.get(&(at.0.clone(), parent.clone())));
+    }
+    false
 }

@@ -41,7 +41,8 @@ impl World {
         };
         let new_rows: Vec<RowId> = plan.added.iter().map(|_| self.next_row()).collect();
         for update in &plan.updated {
-            let selected = self.row(update.row)?.selected;
+            let was = self.row(update.row)?;
+            let selection = (was.choice, was.selected);
             let new = filled(
                 update.row,
                 &update.to,
@@ -49,7 +50,7 @@ impl World {
                 update.entry_id,
                 partition(update.to.partition),
                 &new_rows,
-                selected,
+                selection,
             );
             let uid = uid_of(&update.to, sight);
             self.keeps_its_entry(update.row, uid)?;
@@ -61,6 +62,9 @@ impl World {
             row.external_id = retarget.external_id.clone();
             row.partition_id = partition(retarget.partition);
         }
+        for (id, selected) in &plan.rescoped {
+            self.stored.containers.iter_mut().find(|c| c.id == *id).ok_or("no such row")?.selected = *selected;
+        }
         self.stored.containers.retain(|c| !plan.removed.contains(&c.id));
         self.stored.partitions.retain(|p| !plan.partitions_removed.contains(&p.id));
         for (i, added) in plan.added.iter().enumerate() {
@@ -68,8 +72,9 @@ impl World {
                 return Err("a parent is stored after its child".to_owned());
             }
             let ids = added.entry.of(seen).ids;
-            let row =
-                filled(new_rows[i], added, seen, plan.id_of(ids, None), partition(added.partition), &new_rows, false);
+            let selection = (None, plan.added_selected.get(i).copied().unwrap_or_default());
+            let entry_id = plan.id_of(ids, None);
+            let row = filled(new_rows[i], added, seen, entry_id, partition(added.partition), &new_rows, selection);
             self.entry_of.insert(row.id, uid_of(added, sight));
             self.stored.containers.push(row);
         }
@@ -126,12 +131,24 @@ impl World {
 
     pub(super) fn choices_survive(&self, before: &StoredTree) -> Result<(), Fault> {
         for c in &self.stored.containers {
-            let was = before.containers.iter().find(|b| b.id == c.id).is_some_and(|b| b.selected);
-            if c.selected != was {
-                return Err(format!("{} was chosen: {was}, is chosen: {}", c.external_id, c.selected));
+            let was = before.containers.iter().find(|b| b.id == c.id).and_then(|b| b.choice);
+            if c.choice != was {
+                return Err(format!("the choice of {} was {was:?}, is {:?}", c.external_id, c.choice));
             }
         }
         Ok(())
+    }
+
+    /// Makes all stored rows follow the choices.
+    pub(super) fn follow(&mut self) {
+        let rows: BTreeMap<RowId, StoredContainer> = self.stored.containers.iter().map(|c| (c.id, c.clone())).collect();
+        for own in &mut self.stored.containers {
+            let mut next = rows.get(&own.id);
+            while let Some(above) = next.filter(|above| above.choice.is_none()) {
+                next = above.parent_id().and_then(|id| rows.get(&id));
+            }
+            own.selected = next.is_some_and(|above| above.choice == Some(true) && (above.hidden || !own.hidden));
+        }
     }
 
     pub(super) fn tree(&self) -> BTreeMap<(Vec<String>, Vec<String>), Expected> {
@@ -155,6 +172,7 @@ impl World {
                     parent: parent(c),
                     id: c.entry_id,
                     name: c.name.to_string(),
+                    choice: c.choice,
                     selected: c.selected,
                     hidden: c.hidden,
                 };
@@ -215,7 +233,7 @@ fn filled(
     entry_id: Option<EntryId>,
     partition_id: RowId,
     new_rows: &[RowId],
-    selected: bool,
+    (choice, selected): (Option<bool>, bool),
 ) -> StoredContainer {
     let c = to.entry.of(seen).clone();
     StoredContainer {
@@ -231,6 +249,7 @@ fn filled(
         name: c.name,
         description: c.description,
         hidden: to.hidden,
+        choice,
         selected,
     }
 }

@@ -117,6 +117,8 @@ impl World {
         tally.add("partitions added", c.added_partitions.len());
         tally.add("partitions removed", c.removed_partitions.len());
         tally.add("partitions renamed", c.renamed_partitions.len());
+        tally.add("come into scope or leave it", plan.rescoped.len());
+        tally.add("new ones in scope", plan.added_selected.iter().filter(|selected| **selected).count());
         tally.add("stopped", usize::from(plan.guard.is_some()));
         tally.add("chosen ones removed", usize::from(c.selected_removed()));
         for warning in &plan.warnings {
