@@ -49,10 +49,9 @@ async fn a_recreated_entry_is_not_the_object_that_was_stored() {
     let sandbox = company().await;
     let scope = scope(part_of(&sandbox), people("entryUUID"));
     let missing = stored(&sandbox, &ALL[..1], true);
-    let mut tree = sandbox.directory().tree();
-    tree.remove(ALL[0], false).expect("removed");
-    tree.add(ALL[0], vec![("objectClass".to_owned(), vec![b"inetOrgPerson".to_vec()])]).expect("added");
-    drop(tree);
+    let class = ("objectClass".to_owned(), vec![b"inetOrgPerson".to_vec()]);
+    sandbox.directory().tree().remove(ALL[0], false).expect("removed");
+    sandbox.directory().tree().add(ALL[0], vec![class]).expect("added");
     assert_eq!(look_up(&access_to(&sandbox), &scope, &missing).await.expect("answers"), [Absence::Gone]);
 }
 

@@ -84,8 +84,10 @@ async fn read_all(access: Access, scope: &ImportScope) -> (Result<Reading, Failu
 }
 
 fn objects(items: &[ReadItem]) -> Vec<&ReadObject> {
-    let object = |item| if let &ReadItem::Object(ref object) = item { Some(&**object) } else { None };
-    items.iter().filter_map(object).collect()
+    items
+        .iter()
+        .filter_map(|item| if let ReadItem::Object(object) = item { Some(object.as_ref()) } else { None })
+        .collect()
 }
 
 /// DNs of the objects, ascending.
