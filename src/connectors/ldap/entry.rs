@@ -2,15 +2,18 @@
 
 use lber::structure::{PL, StructureTag};
 
+/// Name with options, and values.
+pub type Attribute = (String, Vec<Vec<u8>>);
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
     /// In the directory's spelling; empty for the root entry.
     pub dn: String,
-    attributes: Vec<(String, Vec<Vec<u8>>)>,
+    attributes: Vec<Attribute>,
 }
 
 impl Entry {
-    pub fn new(dn: impl Into<String>, attributes: Vec<(String, Vec<Vec<u8>>)>) -> Self {
+    pub fn new(dn: impl Into<String>, attributes: Vec<Attribute>) -> Self {
         Entry { dn: dn.into(), attributes }
     }
 
@@ -54,12 +57,12 @@ impl Entry {
     }
 
     /// DN and attributes, with options.
-    pub fn into_parts(self) -> (String, Vec<(String, Vec<Vec<u8>>)>) {
+    pub fn into_parts(self) -> (String, Vec<Attribute>) {
         (self.dn, self.attributes)
     }
 
     /// All attributes in the order received, with options.
-    pub fn attributes(&self) -> &[(String, Vec<Vec<u8>>)] {
+    pub fn attributes(&self) -> &[Attribute] {
         &self.attributes
     }
 }

@@ -162,7 +162,7 @@ impl Reader<'_> {
         let filter = self.request.filter.clone();
         let query = Query { base, scope: Scope::Subtree, filter: &filter, attributes: &attributes };
         let mut search = session.search(query, size);
-        let mut ranged: Vec<Box<Draft>> = Vec::new();
+        let mut ranged: Vec<Draft> = Vec::new();
         while let Some(arrival) = search.next().await {
             match arrival {
                 Arrival::Entry(entry) => match self.place(&entry, borders, own.as_ref()) {
@@ -181,7 +181,7 @@ impl Reader<'_> {
             }
         }
         for draft in ranged {
-            self.fail(*draft, CONNECTION, seen).await?;
+            self.fail(draft, CONNECTION, seen).await?;
         }
         self.pages.send().await?;
         Ok(search.end())
@@ -202,13 +202,13 @@ impl Reader<'_> {
         &mut self,
         entry: Entry,
         partition: &ScopePartition,
-        ranged: &mut Vec<Box<Draft>>,
+        ranged: &mut Vec<Draft>,
         seen: &mut Seen,
     ) -> Result<(), Stopped> {
         match self.parser.take(entry, partition.id) {
             Taken::Other => Ok(()),
             Taken::Ranged(draft) if ranged.len() < MAX_RANGED => {
-                ranged.push(draft);
+                ranged.push(*draft);
                 Ok(())
             }
             Taken::Ranged(draft) => self.fail(*draft, TOO_MANY, seen).await,
@@ -220,11 +220,11 @@ impl Reader<'_> {
     }
 
     /// Reads what came in ranges, between two pages: the connection is free, and the cookie stays good.
-    async fn ranges(&mut self, session: &mut Session, drafts: Vec<Box<Draft>>, seen: &mut Seen) -> Result<(), Stopped> {
+    async fn ranges(&mut self, session: &mut Session, drafts: Vec<Draft>, seen: &mut Seen) -> Result<(), Stopped> {
         let mut lost = false;
         for mut draft in drafts {
             if lost {
-                self.fail(*draft, CONNECTION, seen).await?;
+                self.fail(draft, CONNECTION, seen).await?;
                 continue;
             }
             let guid = draft.guid.as_deref().and_then(|v| <[u8; 16]>::try_from(v).ok());
@@ -245,7 +245,7 @@ impl Reader<'_> {
                 draft.fail(at, self.scope, why);
                 seen.cut += 1;
             }
-            self.push(*draft).await?;
+            self.push(draft).await?;
         }
         Ok(())
     }

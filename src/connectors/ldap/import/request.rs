@@ -31,8 +31,10 @@ impl Request {
         // The DN says it; elsewhere it is the supertype of all references, which the directory would send.
         let named = selected.filter(|name| !name.eq_ignore_ascii_case(DISTINGUISHED_NAME)).chain(own.iter().copied());
         let each: BTreeMap<String, &str> = named.map(|name| (name.to_ascii_lowercase(), name)).collect();
-        let (secrets, attributes) = each.into_values().map(Box::from).partition(|name: &Box<str>| is_secret(name));
-        Request { filter: format!("(|{})", classes.collect::<String>()), attributes, secrets }
+        let (secrets, attributes): (Vec<&str>, Vec<&str>) = each.into_values().partition(|name| is_secret(name));
+        let boxed = |names: Vec<&str>| names.into_iter().map(Box::from).collect();
+        let filter = format!("(|{})", classes.collect::<String>());
+        Request { filter, attributes: boxed(attributes), secrets: boxed(secrets) }
     }
 }
 
