@@ -13,6 +13,8 @@ pub(super) struct Tally {
     rows: u64,
     blank: usize,
     trailers: usize,
+    /// The last row was a trailer: the program that wrote the file came to its end.
+    closed: bool,
     /// By index of the type.
     unselected: Vec<usize>,
     /// Rows that may be any object, and the lines of the first.
@@ -21,14 +23,19 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Counts a row, before what it is.
     pub(super) fn add(&mut self) {
         self.rows += 1;
+        self.closed = false;
     }
 
     pub(super) fn skip(&mut self, skip: Skip) {
         match skip {
             Skip::Blank => self.blank += 1,
-            Skip::Trailer => self.trailers += 1,
+            Skip::Trailer => {
+                self.trailers += 1;
+                self.closed = true;
+            }
             Skip::Unselected(n) => {
                 self.unselected.resize(self.unselected.len().max(n + 1), 0);
                 if let Some(rows) = self.unselected.get_mut(n) {
@@ -65,7 +72,7 @@ impl Tally {
     }
 
     /// Why objects that were not seen cannot be said to be gone.
-    fn doubts(&self, ends_with_line_break: bool) -> Vec<String> {
+    fn doubts(&self, ended: bool) -> Vec<String> {
         let mut doubts = Vec::new();
         if self.dropped > 0 {
             let lines: Vec<String> = self.dropped_lines.iter().map(u64::to_string).collect();
@@ -78,7 +85,7 @@ impl Tally {
                 lines.join(", ")
             ));
         }
-        if !ends_with_line_break {
+        if !ended {
             doubts.push(
                 ": the last line does not end with a line break, as in a file that was cut off; nothing is removed by \
                  this run: end the last line with a line break"
@@ -104,8 +111,9 @@ impl Tally {
         if self.rows == 0 {
             notes.push("the file has a header and no rows".to_owned());
         }
-        let warnings = self.doubts(ends_with_line_break).iter().map(|doubt| message(doubt)).collect();
-        let end = ReadingEnd { success: ends_with_line_break, dropped: self.dropped as u64, referrals: 0 };
+        let ended = ends_with_line_break || self.closed;
+        let warnings = self.doubts(ended).iter().map(|doubt| message(doubt)).collect();
+        let end = ReadingEnd { success: ended, dropped: self.dropped as u64, referrals: 0 };
         let complete = Complete::proved(Region { partition: None }, &[end]).into_iter().collect();
         Reading { complete, warnings, notes, ..Reading::default() }
     }
@@ -121,6 +129,7 @@ mod tests {
         let mut tally = Tally::default();
         let skips = [Skip::Unselected(1), Skip::Blank, Skip::Trailer, Skip::Unselected(1)];
         skips.into_iter().for_each(|skip| tally.skip(skip));
+        tally.closed = false;
         let reading = tally.reading(&types, 1, true, |text| format!("F{text}"));
         let notes = [
             "2 rows of desk are not selected",
@@ -132,6 +141,9 @@ mod tests {
         assert_eq!((reading.notes, reading.warnings), (notes.map(str::to_owned).to_vec(), Vec::new()));
         assert_eq!(reading.complete.len(), 1);
 
+        assert_eq!(tally.reading(&types, 0, false, str::to_owned).complete, []);
+        tally.skip(Skip::Trailer);
+        assert_eq!(tally.reading(&types, 0, false, str::to_owned).complete.len(), 1, "a trailer ends a file too");
         tally.add();
         (2..=9).for_each(|line| tally.drop_row(line));
         let reading = tally.reading(&types, 0, false, |text| format!("F{text}"));
