@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
 const HIERARCHY: &str = "hierarchy";
-const IMPORT: &str = "import of objects";
 const TEST: &str = "connection to test";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,14 +77,14 @@ impl Connector {
     }
 
     /// Reads the objects of a scope into `pages`. `guard` is dropped when the connected system is no longer in use.
-    pub async fn import(&self, scope: &Arc<ImportScope>, pages: Pages, guard: impl Send + 'static) -> Result<Reading> {
+    pub async fn import(self, scope: Arc<ImportScope>, pages: Pages, guard: impl Send + 'static) -> Result<Reading> {
         match self {
             Connector::Ldap(ldap) => {
-                let reading = ldap.import(scope, pages).await;
+                let reading = ldap.import(&scope, pages).await;
                 drop(guard);
                 reading
             }
-            Connector::File(_) => Err(unsupported(Kind::File, IMPORT)),
+            Connector::File(file) => file.import(scope, pages, guard).await,
         }
     }
 

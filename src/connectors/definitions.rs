@@ -29,6 +29,7 @@ pub mod file_setting {
     pub const STOP_ON_FIRST_ERROR: i64 = 106;
     pub const DELIMITER: i64 = 107;
     pub const MULTI_VALUE_DELIMITER: i64 = 108;
+    pub const ENCODING: i64 = 109;
 }
 
 pub const LDAP: i64 = 3;
@@ -239,7 +240,7 @@ static LDAP_SETTINGS: [Setting; 21] = [
     target(switch(21, "Use Secure Connection (LDAPS)?", Connectivity, false, "TLS from the first byte")),
 ];
 
-static FILE_SETTINGS: [Setting; 8] = [
+static FILE_SETTINGS: [Setting; 9] = [
     required(setting(101, "File Path", General, Kind::File, "Path below the connector files folder")),
     preset(
         required(choice(102, "Mode", General, &["Import Only", "Export Only", "Bidirectional"], "Direction of use")),
@@ -251,4 +252,14 @@ static FILE_SETTINGS: [Setting; 8] = [
     switch(file_setting::STOP_ON_FIRST_ERROR, "Stop On First Error", Import, false, "Stop at the first bad row"),
     preset(untrimmed(text(107, "Delimiter", General, "Column separator")), ","),
     preset(untrimmed(text(108, "Multi-Value Delimiter", General, "Separates values in a cell")), "|"),
+    preset(
+        choice(
+            file_setting::ENCODING,
+            "Encoding",
+            General,
+            &["UTF-8", "Windows-1252", "ISO-8859-1", "UTF-16"],
+            "How characters are written; none means UTF-8",
+        ),
+        "UTF-8",
+    ),
 ];

@@ -3,7 +3,6 @@
 //! Pure: no I/O, no async, no clock, no wire format. Results depend on the arguments alone.
 
 pub mod connected_system;
-#[allow(dead_code, reason = "the reader of files, which follows, uses the rest")]
 pub(crate) mod connector_space;
 pub mod dn;
 pub mod hierarchy;
@@ -16,5 +15,4 @@ pub mod service_setting;
 pub mod setting;
 pub mod text;
 pub mod time_span;
-#[allow(dead_code, reason = "the reader of files, which follows, uses the rest")]
 pub(crate) mod value;

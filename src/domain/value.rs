@@ -18,6 +18,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    #[cfg(test)]
     pub(crate) fn data_type(&self) -> DataType {
         match self {
             Value::Text(_) => DataType::String,

@@ -37,7 +37,7 @@ const LDAP: [Row; 21] = [
 ];
 
 #[rustfmt::skip]
-const FILE: [Row; 8] = [
+const FILE: [Row; 9] = [
     (101, "File Path", "General", "File", true, None, &[]),
     (102, "Mode", "General", "DropDown", true, Some("Import Only"), &["Import Only", "Export Only", "Bidirectional"]),
     (103, "Object Type Column", "General", "String", false, None, &[]),
@@ -46,6 +46,7 @@ const FILE: [Row; 8] = [
     (106, "Stop On First Error", "Import", "CheckBox", false, Some("false"), &[]),
     (107, "Delimiter", "General", "String", false, Some(","), &[]),
     (108, "Multi-Value Delimiter", "General", "String", false, Some("|"), &[]),
+    (109, "Encoding", "General", "DropDown", false, Some("UTF-8"), &["UTF-8", "Windows-1252", "ISO-8859-1", "UTF-16"]),
 ];
 
 /// id, name, capabilities that are true, settings.

@@ -1,9 +1,7 @@
 //! Inference of a column's data type from its first values.
 
-use uuid::Uuid;
-
+use super::cells;
 use super::culture::Culture;
-use super::date::is_date_time;
 use crate::domain::schema::{DataType, Plurality};
 
 /// Candidates from narrowest to widest; the first that fits every value is taken, else text.
@@ -19,13 +17,9 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) fn new() -> Column {
-        Column { fits: [true; LADDER.len()], has_values: false, multi: false }
-    }
-
-    /// Marks a column that the header names twice.
-    pub(super) fn repeat(&mut self) {
-        self.multi = true;
+    /// `repeated` if the header names it more than once.
+    pub(super) fn new(repeated: bool) -> Column {
+        Column { fits: [true; LADDER.len()], has_values: false, multi: repeated }
     }
 
     /// Narrows the data type by a cell. Values are trimmed, empty ones ignored.
@@ -45,7 +39,7 @@ impl Column {
         }
         self.has_values = true;
         for (still, data_type) in self.fits.iter_mut().zip(LADDER) {
-            *still = *still && fits(value, data_type, culture);
+            *still = *still && cells::value(value, data_type, culture).is_some();
         }
     }
 
@@ -59,37 +53,12 @@ impl Column {
     }
 }
 
-fn fits(value: &str, data_type: DataType, culture: Culture) -> bool {
-    match data_type {
-        DataType::Integer => is_canonical(value) && value.parse::<i32>().is_ok(),
-        DataType::LongNumber => is_canonical(value) && value.parse::<i64>().is_ok(),
-        DataType::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
-        DataType::Guid => {
-            let bare = value.strip_prefix('{').and_then(|v| v.strip_suffix('}')).unwrap_or(value);
-            // Of the forms that the library parses, only the hyphenated one has this length.
-            bare.len() == 36 && Uuid::try_parse(bare).is_ok()
-        }
-        DataType::DateTime => is_date_time(value, culture),
-        DataType::String | DataType::Reference | DataType::Binary => true,
-    }
-}
-
-/// Whether formatting the number gives the same text. "00123" and "+4930123456" are staff and telephone numbers: texts.
-fn is_canonical(value: &str) -> bool {
-    let digits = value.strip_prefix('-').unwrap_or(value);
-    match digits.as_bytes() {
-        [b'0'] => digits.len() == value.len(),
-        [first, ..] => (b'1'..=b'9').contains(first),
-        [] => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(cells: &[&str]) -> (DataType, Plurality) {
-        let mut column = Column::new();
+        let mut column = Column::new(false);
         cells.iter().for_each(|cell| column.add(cell, Some("|"), Culture::INVARIANT));
         (column.data_type(), column.plurality())
     }
@@ -151,7 +120,7 @@ mod tests {
         ] {
             assert_eq!(of(cells), (wanted, Plurality::Multi), "{cells:?}");
         }
-        let mut column = Column::new();
+        let mut column = Column::new(false);
         column.add("1|2", None, Culture::INVARIANT);
         assert_eq!((column.data_type(), column.plurality()), (String, Plurality::Single));
         column.add("a//b", Some("//"), Culture::INVARIANT);

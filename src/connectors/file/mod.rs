@@ -1,7 +1,8 @@
 //! The file connector: delimited text files below the connector files folder.
 //!
-//! `settings` validates, `open` finds the file and never leaves the folder, `rows` reads it under limits, `head` infers
-//! a schema with `infer`, `culture` and `date`. Files are only read, and no message names the folder's path.
+//! `settings` validates, `open` finds the file and never leaves the folder, `encoding` decodes it, `rows` reads it under
+//! limits. `cells` reads values with `culture` and `date`; `head` infers a schema with `infer`; `import` reads objects.
+//! Files are only read, and no message names the folder's path.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,9 +14,13 @@ use open::OpenError;
 pub use settings::FileSettings;
 pub(crate) use source::FileSource;
 
+mod cells;
 mod culture;
 mod date;
+mod encoding;
 mod head;
+mod header;
+mod import;
 mod infer;
 mod open;
 mod rows;

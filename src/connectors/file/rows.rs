@@ -1,11 +1,12 @@
 //! Bounded reader of delimited text. Files are untrusted: a line or a quote may never end, any byte may occur.
 
-use std::io::{self, Cursor, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 
 use csv::StringRecord;
 
-use crate::domain::text::UTF8_BOM;
+use super::encoding::{BadBytes, DecodeError, Decoder, Encoding};
 
+/// Bytes, of the text as UTF-8.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Up to the end of the header.
@@ -26,43 +27,63 @@ impl Limits {
 pub(super) enum RowError {
     /// The row does not end within the limit.
     Limit,
-    Encoding,
-    /// A byte-order mark of UTF-16.
-    Utf16,
+    /// Bytes that are no character, in this line.
+    Bytes(BadBytes, u64),
+    /// A byte-order mark of another encoding than the one that is set.
+    Mark(Encoding),
     OpenQuote,
     Io(ErrorKind),
+}
+
+impl RowError {
+    /// Text that continues the file's name; `too_long` continues `row 7`.
+    pub(super) fn text(&self, row: u64, too_long: &str) -> String {
+        match self {
+            RowError::Limit => format!(": row {row}{too_long}"),
+            RowError::Bytes(bad, line) => {
+                let name = bad.encoding.name();
+                let other = if bad.encoding == Encoding::Utf8 { "save the file as UTF-8 or set" } else { "check" };
+                format!(": row {row} is not {name}: line {line} holds {bad}; {other} Encoding")
+            }
+            RowError::Mark(found) => {
+                let name = found.name();
+                let or = if *found == Encoding::Utf8 { "" } else { "save the file as UTF-8 or " };
+                format!(": row 1 begins as {name} does; {or}set Encoding to {name}")
+            }
+            RowError::OpenQuote => format!(": row {row} opens a quote that is never closed"),
+            RowError::Io(kind) => format!(" cannot be read: {kind}"),
+        }
+    }
+}
+
+/// `8 MiB`, or `300 bytes`.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => format!("{bytes} bytes"),
+        mebibytes => format!("{mebibytes} MiB"),
+    }
 }
 
 /// Sentinel after the file: a row of its own, unless a quote was left open.
 const END: &[u8] = b"\n\0";
 const BUFFER: usize = 64 << 10;
 
-type Source<R> = io::Chain<Cursor<Vec<u8>>, R>;
-
 /// Iterator over rows; blank lines are skipped.
 pub(super) struct Rows<R> {
-    csv: csv::Reader<Bounded<Source<R>>>,
+    csv: csv::Reader<Bounded<Decoder<R>>>,
     record: StringRecord,
 }
 
 impl<R: Read> Rows<R> {
-    /// Skips the byte-order mark.
-    pub(super) fn new(mut file: R, delimiter: u8) -> Result<Rows<R>, RowError> {
-        let mut start = Vec::new();
-        file.by_ref().take(UTF8_BOM.len() as u64).read_to_end(&mut start).map_err(|e| RowError::Io(e.kind()))?;
-        if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
-            return Err(RowError::Utf16);
-        }
-        if start == UTF8_BOM {
-            start.clear();
-        }
-        let source = Cursor::new(start).chain(file);
+    /// Nothing is read yet. A byte-order mark is skipped.
+    pub(super) fn new(file: R, encoding: Encoding, delimiter: u8) -> Rows<R> {
         let bounded = Bounded {
-            source,
+            source: Decoder::new(file, encoding),
             read: 0,
             until: 0,
             exceeded: false,
             ended: false,
+            last: b'\n',
             lines: Lines { line: 1, ..Lines::default() },
         };
         let csv = csv::ReaderBuilder::new()
@@ -71,7 +92,7 @@ impl<R: Read> Rows<R> {
             .flexible(true)
             .buffer_capacity(BUFFER)
             .from_reader(bounded);
-        Ok(Rows { csv, record: StringRecord::new() })
+        Rows { csv, record: StringRecord::new() }
     }
 
     /// Next row, which must end before byte `until` of the file, with the number of its first line; `None` at the end.
@@ -85,9 +106,11 @@ impl<R: Read> Rows<R> {
         let end = if read.is_ok() { self.position() } else { u64::MAX };
         let lines = &mut self.csv.get_mut().lines;
         lines.count_to(end);
-        let number = lines.first.unwrap_or(begun);
+        let (line, number) = (lines.line, lines.first.unwrap_or(begun));
         match read {
             Ok(there) => Ok(there.then_some((&self.record, number))),
+            // Whatever came before the bad bytes was counted, and nothing behind them.
+            Err(RowError::Bytes(bad, _)) => Err((RowError::Bytes(bad, line), lines.first.unwrap_or(line))),
             Err(error) => Err((error, number)),
         }
     }
@@ -98,10 +121,12 @@ impl<R: Read> Rows<R> {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(e) => {
-                return Err(match e.into_kind() {
-                    csv::ErrorKind::Io(_) if self.csv.get_ref().exceeded => RowError::Limit,
-                    csv::ErrorKind::Io(e) => RowError::Io(e.kind()),
-                    csv::ErrorKind::Utf8 { .. } => RowError::Encoding,
+                let bounded = self.csv.get_ref();
+                return Err(match (e.into_kind(), bounded.source.error()) {
+                    _ if bounded.exceeded => RowError::Limit,
+                    (_, Some(DecodeError::Bytes(bad))) => RowError::Bytes(bad.clone(), 0),
+                    (_, Some(DecodeError::Mark(found))) => RowError::Mark(*found),
+                    (csv::ErrorKind::Io(e), None) => RowError::Io(e.kind()),
                     _ => RowError::Io(ErrorKind::InvalidData),
                 });
             }
@@ -118,7 +143,12 @@ impl<R: Read> Rows<R> {
         Ok(true)
     }
 
-    /// File offset of the end of the last row.
+    /// Whether the last line ends with a line break. Without one, a file that was cut off looks the same.
+    pub(super) fn ends_with_line_break(&self) -> bool {
+        matches!(self.csv.get_ref().last, b'\n' | b'\r')
+    }
+
+    /// End of the last row, in bytes of the text as UTF-8.
     pub(super) fn position(&self) -> u64 {
         self.csv.position().byte()
     }
@@ -175,6 +205,8 @@ struct Bounded<R> {
     until: u64,
     exceeded: bool,
     ended: bool,
+    /// Last byte of what was read.
+    last: u8,
     lines: Lines,
 }
 
@@ -197,7 +229,8 @@ impl<R: Read> Read for Bounded<R> {
             return Err(io::Error::from(ErrorKind::FileTooLarge));
         }
         self.read += count as u64;
-        if count > 0 {
+        if let Some(last) = into.get(..count).and_then(<[u8]>::last) {
+            self.last = *last;
             self.lines.push(into.get(..count).unwrap_or_default());
             return Ok(count);
         }

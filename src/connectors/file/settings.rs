@@ -1,6 +1,7 @@
 //! Validated settings of a file; errors are found before the file is opened.
 
 use super::culture::Culture;
+use super::encoding::Encoding;
 use crate::connectors::definitions::{self, file_setting as id};
 use crate::domain::setting::{SettingErrors, Values};
 
@@ -14,6 +15,7 @@ pub struct FileSettings {
     pub(super) mode: Mode,
     pub(super) types: Types,
     pub(super) culture: Culture,
+    pub(super) encoding: Encoding,
     /// ASCII, neither a quote nor a line break.
     pub(super) delimiter: u8,
     /// Not empty.
@@ -49,7 +51,10 @@ impl FileSettings {
         let culture = errors.keep(culture(values.text(id::CULTURE)));
         let types = errors.keep(types(values));
         let delimiter = errors.keep(delimiter(values.text(id::DELIMITER)));
-        let (true, Some(culture), Some(types), Some(delimiter)) = (errors.is_empty(), culture, types, delimiter) else {
+        let encoding = errors.keep(encoding(values.text(id::ENCODING)));
+        let (Some(culture), Some(types), Some(delimiter), Some(encoding), true) =
+            (culture, types, delimiter, encoding, errors.is_empty())
+        else {
             return Err(errors);
         };
         let value_delimiter = Some(values.text(id::MULTI_VALUE_DELIMITER)).filter(|t| !t.is_empty());
@@ -58,6 +63,7 @@ impl FileSettings {
             mode: if values.text(id::MODE) == "Export Only" { Mode::ExportOnly } else { Mode::Read },
             types,
             culture,
+            encoding,
             delimiter,
             value_delimiter: value_delimiter.map(str::to_owned),
             stop: values.flag(id::STOP_ON_FIRST_ERROR),
@@ -73,6 +79,10 @@ impl FileSettings {
 fn culture(name: &str) -> Result<Culture, (i64, String)> {
     let unknown = || (id::CULTURE, format!("Culture {name:?} is not known; name one such as en-GB, de-DE or fr"));
     if name.is_empty() { Ok(Culture::INVARIANT) } else { Culture::named(name).ok_or_else(unknown) }
+}
+
+fn encoding(name: &str) -> Result<Encoding, (i64, String)> {
+    Encoding::named(name).ok_or_else(|| (id::ENCODING, format!("Encoding {name:?} is not known")))
 }
 
 fn types(values: &Values) -> Result<Types, (i64, String)> {
@@ -125,6 +135,7 @@ mod tests {
             (vec![(id::DELIMITER, "\r")], "Delimiter \"\\r\" must be"),
             (vec![(id::DELIMITER, "§")], "Delimiter \"§\" must be"),
             (vec![(id::CULTURE, "xx-YY")], "Culture \"xx-YY\" is not known"),
+            (vec![(id::ENCODING, "UTF-7")], "Encoding \"UTF-7\" is not known"),
             (vec![(id::OBJECT_TYPE, &"é".repeat(257))], "Object Type must be at most 256 characters"),
             (vec![(id::OBJECT_TYPE, "per\u{1b}son")], "Object Type must not hold control characters"),
         ] {
@@ -147,6 +158,9 @@ mod tests {
         let column = read(&[(id::OBJECT_TYPE, ""), (id::OBJECT_TYPE_COLUMN, "kind")]);
         assert_eq!(column.types, Types::Column("kind".to_owned()));
 
+        for (text, encoding) in [("", Encoding::Utf8), ("UTF-16", Encoding::Utf16), ("ISO-8859-1", Encoding::Iso8859)] {
+            assert_eq!(read(&[(id::ENCODING, text)]).encoding, encoding, "{text:?}");
+        }
         for (text, byte) in [("", b','), ("\t", b'\t'), (";", b';'), ("|", b'|'), (" ", b' ')] {
             assert_eq!(read(&[(id::DELIMITER, text)]).delimiter, byte, "{text:?}");
         }

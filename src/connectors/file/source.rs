@@ -5,16 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::FileSettings;
+use super::import::{Failure, Import, Limits, Pulse};
+use super::settings::Mode;
 use crate::connectors::definitions::file_setting;
+use crate::connectors::import::{Pages, Reading};
 use crate::connectors::invalid_settings;
 use crate::connectors::resources::Resources;
 use crate::domain::connected_system::Settings;
+use crate::domain::connector_space::ImportScope;
 use crate::domain::schema::SeenSchema;
 use crate::domain::setting::SettingErrors;
 use crate::error::{Error, Result};
 
 /// Timeout for reading the head of a file, which may be on a network file system.
 const SCHEMA_SECONDS: u64 = 60;
+/// Timeout of a single call into the file system during an import, which may take as long as it needs.
+const CALL_SECONDS: u64 = 60;
 const NO_FOLDER: &str = "no connector files folder is configured; set [files] root in jim.toml";
 
 pub(crate) struct FileSource {
@@ -50,6 +56,41 @@ impl FileSource {
             Err(_) => {
                 let why = "Connection to the external store failed: the file could not be read within";
                 Err(Error::External(format!("{why} {SCHEMA_SECONDS} s")))
+            }
+        }
+    }
+
+    /// Reads all objects on a blocking thread, which keeps `guard` if the file system hangs. The file of the run profile
+    /// is read instead of that of the settings. A run that was cancelled gets an empty reading.
+    pub async fn import(
+        mut self,
+        scope: Arc<ImportScope>,
+        mut pages: Pages,
+        guard: impl Send + 'static,
+    ) -> Result<Reading> {
+        if self.settings.mode == Mode::ExportOnly {
+            return Err(Error::BadRequest("a file of the mode Export Only is not imported".to_owned()));
+        }
+        if let Some(path) = scope.file_path.as_ref().filter(|path| !path.is_empty()) {
+            self.settings.path.clone_from(path);
+        }
+        let pulse = Pulse::default();
+        let theirs = pulse.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _guard = guard;
+            let mut import = Import::open(&self.root, &self.settings, &scope, Limits::DEFAULT, &theirs)?;
+            let checked = import.check(&mut pages)?;
+            import.read(checked, &mut pages)
+        });
+        match pulse.watch(reading, Duration::from_secs(CALL_SECONDS)).await {
+            Some(Ok(Ok(reading))) => Ok(reading),
+            Some(Ok(Err(Failure::Refused(why)))) => Err(Error::BadRequest(why)),
+            Some(Ok(Err(Failure::Changed(why)))) => Err(Error::External(why)),
+            Some(Ok(Err(Failure::Stopped))) => Ok(Reading::default()),
+            Some(Err(panic)) => Err(Error::internal("reading a file panicked", panic)),
+            None => {
+                let why = "Connection to the external store failed: the file system did not answer within";
+                Err(Error::External(format!("{why} {CALL_SECONDS} s")))
             }
         }
     }

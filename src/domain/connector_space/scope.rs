@@ -36,7 +36,6 @@ pub(crate) struct ScopeAttribute {
     pub data_type: DataType,
     pub plurality: Plurality,
     pub is_external_id: bool,
-    pub is_secondary_external_id: bool,
 }
 
 /// A selected partition of a directory.

@@ -6,7 +6,8 @@ use std::io::Read;
 
 use csv::StringRecord;
 
-use super::rows::{Limits, RowError, Rows};
+use super::header::Header;
+use super::rows::{Limits, RowError, Rows, size};
 use super::settings::{FileSettings, Types};
 use crate::domain::schema::{SeenSchema, SeenType};
 
@@ -21,15 +22,16 @@ const ROWS: u64 = 50;
 
 /// Reads the header, the first rows and, if needed, further rows for type names. Errors continue the file's name.
 pub(super) fn read(file: impl Read, settings: &FileSettings, limits: &Limits) -> Result<SeenSchema, String> {
-    let mut rows = Rows::new(file, settings.delimiter).map_err(|error| error_text(&error, 1, limits.header))?;
+    let mut rows = Rows::new(file, settings.encoding, settings.delimiter);
     let (header, _) = next(&mut rows, limits.header)?.ok_or(" is empty, but its first row has to name the columns")?;
-    let mut columns = Columns::named(header)?;
+    let header = Header::read(header)?;
     let mut types = match &settings.types {
         Types::Fixed(_) => None,
-        Types::Column(name) => Some(TypeNames::new(columns.unique(name)?, name)),
+        Types::Column(name) => Some(TypeNames::new(header.type_field(name)?, name)),
     };
     let mut seen = SeenSchema { complete: true, ..SeenSchema::default() };
-    seen.warnings.extend(columns.header_warning().map(|warning| settings.message(&warning)));
+    seen.warnings.extend(header.warning().map(|warning| settings.message(&warning)));
+    let mut columns = Columns::of(header);
     let (mut skipped, mut good, mut ended) = (SkippedRows::default(), 0, false);
     for _ in 0..ROWS {
         let Some((row, number)) = next(&mut rows, limits.head)? else {
@@ -105,22 +107,7 @@ fn next<R: Read>(rows: &mut Rows<R>, until: u64) -> Result<Option<(&StringRecord
 }
 
 fn error_text(error: &RowError, row: u64, until: u64) -> String {
-    match error {
-        RowError::Limit => {
-            format!(": row {row} does not end within the first {}; is a quote not closed?", size(until))
-        }
-        RowError::Encoding => format!(": row {row} is not UTF-8; save the file as UTF-8"),
-        RowError::Utf16 => ": row 1 begins as UTF-16 does; save the file as UTF-8".to_owned(),
-        RowError::OpenQuote => format!(": row {row} opens a quote that is never closed"),
-        RowError::Io(kind) => format!(" cannot be read: {kind}"),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => format!("{bytes} bytes"),
-        mebibytes => format!("{mebibytes} MiB"),
-    }
+    error.text(row, &format!(" does not end within the first {}; is a quote not closed?", size(until)))
 }
 
 #[cfg(test)]

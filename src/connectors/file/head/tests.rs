@@ -55,6 +55,29 @@ fn heads_are_read_in_every_common_shape() {
 }
 
 #[test]
+fn the_encoding_is_the_one_that_is_set() {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let wanted = [("größe".to_owned(), DataType::Integer)];
+    for (bytes, encoding) in [
+        (b"gr\xF6\xDFe\n7\n".to_vec(), "Windows-1252"),
+        (b"gr\xF6\xDFe\n7\n".to_vec(), "ISO-8859-1"),
+        (utf16("\u{feff}größe\n7\n"), "UTF-16"),
+    ] {
+        assert_eq!(attributes(&bytes, &[(id::ENCODING, encoding)]), wanted, "{encoding}");
+    }
+    for (bytes, encoding, wanted) in [
+        (&b"id\n1\n\n\x81\n"[..], "Windows-1252", ": row 4 is not Windows-1252: line 4 holds 0x81 at byte 7 of the"),
+        (b"id,n\n1,\"a\nb\x80\"\n", "ISO-8859-1", ": row 2 is not ISO-8859-1: line 3 holds 0x80 at byte 12 of the"),
+        (b"i\0d\0\n\0a", "UTF-16", "file, where the file ends; check Encoding"),
+        (b"\xEF\xBB\xBFid\n", "UTF-16", ": row 1 begins as UTF-8 does; set Encoding to UTF-8"),
+        (b"\xFF\xFEi\0", "UTF-8", ": row 1 begins as UTF-16 does; save the file as UTF-8 or set Encoding to UTF-16"),
+    ] {
+        let why = seen(bytes, &[(id::ENCODING, encoding)]).expect_err(wanted);
+        assert!(why.contains(wanted), "{why} does not hold {wanted}");
+    }
+}
+
+#[test]
 fn a_repeated_header_is_one_attribute_with_many_values() {
     let seen = seen("mail,id,mail,Mail,tags\na,1,5,x,\nb,2,6,y,u|v\n", &[]).expect("schema");
     let attributes = seen.types[0].attributes.iter();
@@ -242,7 +265,7 @@ fn bad_rows_behind_the_head_only_end_the_search() {
     let small = Limits { header: 100, head: 1_000, row: 300, search: 2_000 };
     let long = format!("61,{}\n", "x".repeat(400));
     for (bad, wanted) in [
-        (&b"61,\xFF\n"[..], ": row 62 is not UTF-8; save the file as UTF-8; object types"),
+        (&b"61,\xFF\n"[..], ": row 62 is not UTF-8: line 62 holds 0xFF at byte 602 of the file; save"),
         (b"61,\"person\n", ": row 62 opens a quote that is never closed; object types"),
         (long.as_bytes(), ": row 62 is longer than 300 bytes; object types"),
         (&b"61,person\n".repeat(200), " was read as far as 2000 bytes; object types"),

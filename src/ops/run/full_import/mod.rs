@@ -92,7 +92,7 @@ pub(super) async fn run(run: &ProfileRun, subject: Subject) -> Result<RunEnd> {
     let import = Arc::new(Mutex::new(import));
     run.progress.enter("Reading");
     let (pages, mut received) = Pages::new(run.progress.clone());
-    let reading = tokio::spawn(async move { connector.import(&scope, pages, ()).await });
+    let reading = tokio::spawn(async move { connector.import(scope, pages, ()).await });
     let written = loop {
         let page = tokio::select! {
             page = received.recv() => page,

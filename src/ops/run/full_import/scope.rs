@@ -49,7 +49,6 @@ fn scope_type(stored: &StoredType) -> ScopeType {
         data_type: a.data_type,
         plurality: a.plurality,
         is_external_id: a.is_external_id,
-        is_secondary_external_id: a.is_secondary_external_id,
     };
     let attributes = stored.attributes.iter().filter(|a| a.selected).map(attribute).collect();
     ScopeType { id: stored.id, name: stored.name.clone(), attributes }

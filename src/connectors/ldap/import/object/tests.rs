@@ -14,7 +14,6 @@ fn scope(attributes: &[(&str, T, Plurality)]) -> ImportScope {
         data_type: *data_type,
         plurality: *plurality,
         is_external_id: id == 1,
-        is_secondary_external_id: false,
     };
     let attributes = attributes.iter().zip(1..).map(attribute).collect();
     ImportScope { types: vec![ScopeType { id: 7, name: "user".into(), attributes }], ..ImportScope::default() }

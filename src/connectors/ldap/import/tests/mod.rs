@@ -28,7 +28,6 @@ pub fn object_type(id: i64, name: &str, attributes: &[&str]) -> ScopeType {
         data_type: DataType::String,
         plurality: Plurality::Multi,
         is_external_id: at == 0,
-        is_secondary_external_id: false,
     };
     ScopeType { id, name: name.into(), attributes: attributes.iter().enumerate().map(attribute).collect() }
 }
