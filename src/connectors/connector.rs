@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::security::secret::Secret;
 
 const HIERARCHY: &str = "hierarchy";
-const IMPORT: &str = "import of objects";
 const TEST: &str = "connection to test";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +84,7 @@ impl Connector {
                 drop(guard);
                 reading
             }
-            Connector::File(_) => Err(unsupported(Kind::File, IMPORT)),
+            Connector::File(file) => file.import(Arc::clone(scope), pages, guard).await,
         }
     }
 

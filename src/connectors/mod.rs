@@ -4,7 +4,6 @@
 pub(crate) mod connector;
 pub(crate) mod definitions;
 pub(crate) mod file;
-#[allow(dead_code, reason = "the reader of files, which follows, uses the rest")]
 pub(crate) mod import;
 pub mod ldap;
 pub(crate) mod resources;

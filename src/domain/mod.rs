@@ -3,7 +3,7 @@
 //! Pure: no I/O, no async, no clock, no wire format. Results depend on the arguments alone.
 
 pub mod connected_system;
-#[allow(dead_code, reason = "the reader of files, which follows, uses the rest")]
+#[allow(dead_code, reason = "synchronisations, which follow, use the rest")]
 pub(crate) mod connector_space;
 pub mod dn;
 pub mod hierarchy;
@@ -16,5 +16,5 @@ pub mod service_setting;
 pub mod setting;
 pub mod text;
 pub mod time_span;
-#[allow(dead_code, reason = "the reader of files, which follows, uses the rest")]
+#[allow(dead_code, reason = "synchronisations, which follow, use the rest")]
 pub(crate) mod value;
