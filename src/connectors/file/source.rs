@@ -63,7 +63,7 @@ impl FileSource {
     /// Reads all objects on a blocking thread, which keeps `guard` if the file system hangs. The file of the run profile
     /// is read instead of that of the settings. A run that was cancelled gets an empty reading.
     pub async fn import(
-        mut self,
+        &self,
         scope: Arc<ImportScope>,
         mut pages: Pages,
         guard: impl Send + 'static,
@@ -71,14 +71,15 @@ impl FileSource {
         if self.settings.mode == Mode::ExportOnly {
             return Err(Error::BadRequest("a file of the mode Export Only is not imported".to_owned()));
         }
+        let (root, mut settings) = (Arc::clone(&self.root), self.settings.clone());
         if let Some(path) = scope.file_path.as_ref().filter(|path| !path.is_empty()) {
-            self.settings.path.clone_from(path);
+            settings.path.clone_from(path);
         }
         let pulse = Pulse::default();
         let theirs = pulse.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let _guard = guard;
-            let mut import = Import::open(&self.root, &self.settings, &scope, Limits::DEFAULT, &theirs)?;
+            let mut import = Import::open(&root, &settings, &scope, Limits::DEFAULT, &theirs)?;
             let checked = import.check(&mut pages)?;
             import.read(checked, &mut pages)
         });
@@ -93,5 +94,92 @@ impl FileSource {
                 Err(Error::External(format!("{why} {CALL_SECONDS} s")))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use super::*;
+    use crate::connectors::definitions::file_setting as id;
+    use crate::connectors::file::tests::values;
+    use crate::connectors::import::Progress;
+    use crate::domain::connector_space::{ReadItem, ScopeAttribute, ScopeType};
+    use crate::domain::schema::{DataType, Plurality};
+
+    fn source(root: &Path, changes: &[(i64, &str)]) -> FileSource {
+        FileSource { root: root.into(), settings: FileSettings::read(&values(changes)).expect("good settings") }
+    }
+
+    fn scope(file_path: Option<&str>) -> Arc<ImportScope> {
+        let id = ScopeAttribute {
+            id: 10,
+            name: "id".into(),
+            data_type: DataType::String,
+            plurality: Plurality::Single,
+            is_external_id: true,
+            is_secondary_external_id: false,
+        };
+        let types = vec![ScopeType { id: 1, name: "person".into(), attributes: vec![id] }];
+        Arc::new(ImportScope { types, file_path: file_path.map(str::to_owned), ..ImportScope::default() })
+    }
+
+    /// External ids of the objects.
+    async fn ids(source: &FileSource, file_path: Option<&str>) -> Result<Vec<String>> {
+        let (pages, mut receiver) = Pages::new(Progress::default());
+        source.import(scope(file_path), pages, ()).await?;
+        let mut ids = Vec::new();
+        while let Some(page) = receiver.recv().await {
+            for item in page {
+                let ReadItem::Object(object) = item else { panic!("{item:?}") };
+                ids.push(object.external_id.text.into_string());
+            }
+        }
+        Ok(ids)
+    }
+
+    #[tokio::test]
+    async fn the_file_of_the_profile_is_read_below_the_same_folder() {
+        let root = tempfile::tempdir().expect("folder");
+        fs::write(root.path().join("people.csv"), "id\n1\n").expect("file");
+        fs::write(root.path().join("new.csv"), "id\n2\n").expect("file");
+        let source = source(root.path(), &[]);
+        for (path, wanted) in [(None, "1"), (Some(""), "1"), (Some("new.csv"), "2"), (Some("/new.csv"), "2")] {
+            assert_eq!(ids(&source, path).await.expect("an import"), [wanted], "{path:?}");
+        }
+        for (path, wanted) in
+            [("../people.csv", "leads out of the connector files folder"), ("no.csv", "does not exist")]
+        {
+            let Err(Error::BadRequest(why)) = ids(&source, Some(path)).await else { panic!("{path}") };
+            assert!(why.starts_with(&format!("File Path {path:?} ")) && why.contains(wanted), "{why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_run_gets_an_empty_reading_and_frees_the_system() {
+        struct Guard(Arc<AtomicBool>);
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                self.0.store(true, Relaxed);
+            }
+        }
+        let root = tempfile::tempdir().expect("folder");
+        fs::write(root.path().join("people.csv"), "id\n1\n").expect("file");
+        let (pages, receiver) = Pages::new(Progress::default());
+        drop(receiver);
+        let freed = Arc::new(AtomicBool::new(false));
+        let reading = source(root.path(), &[]).import(scope(None), pages, Guard(Arc::clone(&freed))).await;
+        assert!(reading.is_ok_and(|reading| reading.complete.is_empty()));
+        assert!(freed.load(Relaxed));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_only_exported_is_not_imported() {
+        let root = tempfile::tempdir().expect("folder");
+        let source = source(root.path(), &[(id::MODE, "Export Only")]);
+        let Err(Error::BadRequest(why)) = ids(&source, None).await else { panic!("imported") };
+        assert!(why.contains("Export Only"), "{why}");
     }
 }

@@ -268,7 +268,8 @@ fn item(
             None
         }
         Row::Refused(refused) => {
-            if refused.external_id.is_none() {
+            // Of a row without a type too, any object may be the one.
+            if refused.external_id.is_none() || refused.object_type.is_none() {
                 tally.drop_row(line);
             }
             Some(ReadItem::Refused(Box::new(refused)))

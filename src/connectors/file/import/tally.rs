@@ -78,10 +78,12 @@ impl Tally {
             let lines: Vec<String> = self.dropped_lines.iter().map(u64::to_string).collect();
             let more = self.dropped - lines.len();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let rows = if self.dropped == 1 { "a row shows" } else { "rows show" };
-            let line = if self.dropped == 1 { "line" } else { "lines" };
+            let (rows, line) = match self.dropped {
+                1 => ("a row does not say which object it is".to_owned(), "line"),
+                n => (format!("{n} rows do not say which objects they are"), "lines"),
+            };
             doubts.push(format!(
-                ": {rows} no usable external id, in {line} {}{more}; nothing is removed by this run: correct them",
+                ": {rows}, in {line} {}{more}; nothing is removed by this run: correct them",
                 lines.join(", ")
             ));
         }
@@ -149,7 +151,10 @@ mod tests {
         let reading = tally.reading(&types, 0, false, |text| format!("F{text}"));
         assert!(reading.complete.is_empty());
         let [rows, end] = reading.warnings.as_slice() else { panic!("{:?}", reading.warnings) };
-        assert!(rows.starts_with("F: rows show no usable external id, in lines 2, 3, 4, 5, 6 and 3 more; "), "{rows}");
+        assert!(
+            rows.starts_with("F: 8 rows do not say which objects they are, in lines 2, 3, 4, 5, 6 and 3 more; "),
+            "{rows}"
+        );
         assert!(end.starts_with("F: the last line does not end with a line break, "), "{end}");
     }
 }

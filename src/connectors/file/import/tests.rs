@@ -80,9 +80,9 @@ impl Seen {
         !self.reading.complete.is_empty()
     }
 
-    fn objects(&self) -> Vec<&ReadObject> {
-        let object = |item| match item {
-            &ReadItem::Object(ref object) => Some(object.as_ref()),
+    fn objects<'s>(&'s self) -> Vec<&'s ReadObject> {
+        let object = |item: &'s ReadItem| match item {
+            ReadItem::Object(object) => Some(object.as_ref()),
             ReadItem::Refused(_) => None,
         };
         self.items.iter().filter_map(object).collect()
@@ -94,9 +94,9 @@ impl Seen {
     }
 
     /// Error, external id and message of each refused row.
-    fn refused(&self) -> Vec<(ErrorType, Option<&str>, &str)> {
-        let refused = |item| match item {
-            &ReadItem::Refused(ref refused) => Some(refused.as_ref()),
+    fn refused<'s>(&'s self) -> Vec<(ErrorType, Option<&'s str>, &'s str)> {
+        let refused = |item: &'s ReadItem| match item {
+            ReadItem::Refused(refused) => Some(refused.as_ref()),
             ReadItem::Object(_) => None,
         };
         let refused = self.items.iter().filter_map(refused);

@@ -10,8 +10,10 @@ fn many() -> String {
     "id,name,mail\n".to_owned() + &(0..ROWS).map(|n| format!("{n},name {n},\n")).collect::<String>()
 }
 
+type Change = (&'static str, fn(&Place));
+
 /// Ways in which a file is written while it is read.
-const CHANGES: [(&str, fn(&Place)); 5] = [
+const CHANGES: [Change; 5] = [
     ("appended to", |place| {
         let mut file = fs::OpenOptions::new().append(true).open(place.path()).expect("open");
         file.write_all(b"x,y,z\n").expect("append");

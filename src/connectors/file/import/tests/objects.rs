@@ -142,7 +142,7 @@ fn a_row_that_is_no_object_protects_the_one_it_names() {
         assert!(why.starts_with("the row in line 2 ") && why.contains(message), "{why} does not hold {message}");
         assert_eq!(seen.ids(), ["9"], "the other row is imported");
         assert_eq!(seen.is_complete(), external_id.is_some(), "{row}");
-        let doubt = "File Path \"people.csv\": a row shows no usable external id, in line 2; nothing is removed";
+        let doubt = "File Path \"people.csv\": a row does not say which object it is, in line 2; nothing is removed";
         let warned = seen.reading.warnings.iter().any(|w| w.starts_with(doubt));
         assert_eq!((warned, seen.reading.warnings.len()), (external_id.is_none(), usize::from(warned)), "{row}");
     }
@@ -193,7 +193,8 @@ fn a_column_says_which_type_a_row_is() {
     assert_eq!((error, id), (ErrorType::DuplicateObject, Some("1")));
     assert_eq!(why, "the row in line 2 has the same external id as line 8");
     assert_eq!(seen.reading.notes, ["2 rows of room are not selected", "1 column is not selected"]);
-    assert!(seen.is_complete());
+    let doubt = "File Path \"people.csv\": 2 rows do not say which objects they are, in lines 6, 7; nothing is removed";
+    assert!(!seen.is_complete() && seen.reading.warnings[0].starts_with(doubt), "{:?}", seen.reading.warnings);
 
     // Where the types have their ids in different columns, a row of no type names no object.
     let mut other = scope;
