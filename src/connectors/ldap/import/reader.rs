@@ -13,7 +13,7 @@ use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{EXCEEDS, Failure, Stage, result_name};
 use crate::connectors::ldap::hierarchy::{SMALL_PAGE_SIZE, remedy};
 use crate::connectors::ldap::root_dse::{Kind, RootDse};
-use crate::connectors::ldap::session::{Arrival, End, Query, Scope, SearchEnd, Session};
+use crate::connectors::ldap::session::{Arrival, EVERY_ENTRY, End, Query, Scope, SearchEnd, Session};
 use crate::domain::connector_space::{Complete, ImportScope, ReadingEnd, Region, ScopePartition};
 use crate::domain::dn::{DnKey, key_and_name};
 use crate::domain::text::{count, one_line};
@@ -24,6 +24,7 @@ const MAX_RANGED: usize = 10_000;
 const MAX_NAMED: usize = 5;
 /// Why the values of a range are missing.
 const CONNECTION: &str = "the connection was lost before its ranges were read";
+const HIDDEN: &str = "not found or not readable";
 const TOO_MANY: &str = "too many objects of one page have ranges";
 
 /// A full import in progress.
@@ -111,6 +112,13 @@ impl Reader<'_> {
                 }
             };
             session.enter(Stage::Containers);
+            if is_hidden(&mut session, base).await {
+                self.session = Some(session);
+                self.warn(base, HIDDEN);
+                let failure = Failure::new(Stage::Containers, &self.access.label(), format!("{base}: {HIDDEN}"));
+                self.failure.get_or_insert(failure);
+                return Ok(FAILED);
+            }
             let mut seen = Seen::default();
             let end = self.search(&mut session, partition, borders, base, size, &mut seen).await?;
             let refused_size = matches!(end.outcome, End::Result { code: 11, .. }) && end.entries == 0;
@@ -287,6 +295,14 @@ impl Reader<'_> {
             self.reading.warnings.push(warning);
         }
     }
+}
+
+/// Whether the directory answers with success and no entry, as 389 Directory Server does about what an account may not
+/// see. A search from there would succeed and bring nothing.
+async fn is_hidden(session: &mut Session, base: &str) -> bool {
+    let answer = session.read(base, EVERY_ENTRY, &["1.1"]).await;
+    // Any other answer is that of the search too.
+    answer.is_ok_and(|answer| answer.code == 0 && answer.entry.is_none() && !answer.skipped)
 }
 
 fn not_found(missing: &[Arc<str>], refusal: Option<&str>) -> String {
