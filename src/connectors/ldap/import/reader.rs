@@ -103,7 +103,7 @@ impl Reader<'_> {
         self.pages.progress().enter(format!("Reading {base}"));
         let mut sizes = self.page_sizes().into_iter().peekable();
         while let Some(size) = sizes.next() {
-            let mut session = match self.session().await {
+            let mut session = match self.readable(base).await {
                 Ok(session) => session,
                 Err(failure) => {
                     self.warn(base, &failure.reason);
@@ -111,14 +111,6 @@ impl Reader<'_> {
                     return Ok(FAILED);
                 }
             };
-            session.enter(Stage::Containers);
-            if is_hidden(&mut session, base).await {
-                self.session = Some(session);
-                self.warn(base, HIDDEN);
-                let failure = Failure::new(Stage::Containers, &self.access.label(), format!("{base}: {HIDDEN}"));
-                self.failure.get_or_insert(failure);
-                return Ok(FAILED);
-            }
             let mut seen = Seen::default();
             let end = self.search(&mut session, partition, borders, base, size, &mut seen).await?;
             let refused_size = matches!(end.outcome, End::Result { code: 11, .. }) && end.entries == 0;
@@ -129,6 +121,20 @@ impl Reader<'_> {
             }
         }
         Ok(FAILED)
+    }
+
+    /// Session for a base that answers. 389 Directory Server answers with success and no entry about what an account may
+    /// not see: a search from there would succeed and bring nothing.
+    async fn readable(&mut self, base: &str) -> Result<Session, Failure> {
+        let mut session = self.session().await?;
+        session.enter(Stage::Containers);
+        let answer = session.read(base, EVERY_ENTRY, &["1.1"]).await?;
+        // Any other answer is that of the search too.
+        if answer.code == 0 && answer.entry.is_none() && !answer.skipped {
+            self.session = Some(session);
+            return Err(Failure::new(Stage::Containers, &self.access.label(), HIDDEN));
+        }
+        Ok(session)
     }
 
     fn judge(&mut self, base: &str, end: &SearchEnd, seen: &Seen, failure: Failure) -> ReadingEnd {
@@ -144,12 +150,12 @@ impl Reader<'_> {
             }
         }
         for (n, what) in [
-            (unreadable, "could not be read"),
-            (referrals, "lie behind continuation references, which are not followed"),
-            (seen.cut, "have attributes that did not come whole"),
+            (unreadable, "entries that could not be read"),
+            (referrals, "continuation references, which are not followed"),
+            (seen.cut, "objects with attributes that did not come whole"),
         ] {
             if n > 0 {
-                self.warn(base, &format!("entries that {what}: {n}"));
+                self.warn(base, &format!("{what}: {n}"));
             }
         }
         ReadingEnd { success, dropped: unreadable + seen.cut, referrals }
@@ -295,14 +301,6 @@ impl Reader<'_> {
             self.reading.warnings.push(warning);
         }
     }
-}
-
-/// Whether the directory answers with success and no entry, as 389 Directory Server does about what an account may not
-/// see. A search from there would succeed and bring nothing.
-async fn is_hidden(session: &mut Session, base: &str) -> bool {
-    let answer = session.read(base, EVERY_ENTRY, &["1.1"]).await;
-    // Any other answer is that of the search too.
-    answer.is_ok_and(|answer| answer.code == 0 && answer.entry.is_none() && !answer.skipped)
 }
 
 fn not_found(missing: &[Arc<str>], refusal: Option<&str>) -> String {
