@@ -1,7 +1,7 @@
 //! The LDAP connector, for directories that may be broken or hostile.
 //!
-//! `connect`, `guard`, `pump` and `session` are the transport; `settings`, `root_dse`, `hierarchy`, `removal` and
-//! `schema` interpret the data. The database is not used here.
+//! `connect`, `guard`, `pump` and `session` are the transport; `settings`, `root_dse`, `hierarchy`, `removal`,
+//! `schema` and `import` interpret the data. The database is not used here.
 
 mod access_list;
 pub mod address;

@@ -86,7 +86,7 @@ pub(super) async fn look_up(
     Ok(absences)
 }
 
-/// Types of entries, as well as they can be told without the classes.
+/// Types of entries; without the classes, as far as the entries themselves say.
 async fn types(
     access: &Access,
     session: &mut Session,

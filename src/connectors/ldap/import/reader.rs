@@ -13,7 +13,7 @@ use crate::connectors::ldap::entry::Entry;
 use crate::connectors::ldap::failure::{EXCEEDS, Failure, Stage, result_name};
 use crate::connectors::ldap::hierarchy::{SMALL_PAGE_SIZE, remedy};
 use crate::connectors::ldap::root_dse::{Kind, RootDse};
-use crate::connectors::ldap::session::{Arrival, End, Query, Scope, SearchEnd, Session};
+use crate::connectors::ldap::session::{Arrival, EVERY_ENTRY, End, Query, Scope, SearchEnd, Session};
 use crate::domain::connector_space::{Complete, ImportScope, ReadingEnd, Region, ScopePartition};
 use crate::domain::dn::{DnKey, key_and_name};
 use crate::domain::text::{count, one_line};
@@ -24,6 +24,7 @@ const MAX_RANGED: usize = 10_000;
 const MAX_NAMED: usize = 5;
 /// Why the values of a range are missing.
 const CONNECTION: &str = "the connection was lost before its ranges were read";
+const HIDDEN: &str = "not found or not readable";
 const TOO_MANY: &str = "too many objects of one page have ranges";
 
 /// A full import in progress.
@@ -102,7 +103,7 @@ impl Reader<'_> {
         self.pages.progress().enter(format!("Reading {base}"));
         let mut sizes = self.page_sizes().into_iter().peekable();
         while let Some(size) = sizes.next() {
-            let mut session = match self.session().await {
+            let mut session = match self.readable(base).await {
                 Ok(session) => session,
                 Err(failure) => {
                     self.warn(base, &failure.reason);
@@ -110,7 +111,6 @@ impl Reader<'_> {
                     return Ok(FAILED);
                 }
             };
-            session.enter(Stage::Containers);
             let mut seen = Seen::default();
             let end = self.search(&mut session, partition, borders, base, size, &mut seen).await?;
             let refused_size = matches!(end.outcome, End::Result { code: 11, .. }) && end.entries == 0;
@@ -121,6 +121,20 @@ impl Reader<'_> {
             }
         }
         Ok(FAILED)
+    }
+
+    /// Session for a base that answers. 389 Directory Server answers with success and no entry about what an account may
+    /// not see: a search from there would succeed and bring nothing.
+    async fn readable(&mut self, base: &str) -> Result<Session, Failure> {
+        let mut session = self.session().await?;
+        session.enter(Stage::Containers);
+        let answer = session.read(base, EVERY_ENTRY, &["1.1"]).await?;
+        // Any other answer is that of the search too.
+        if answer.code == 0 && answer.entry.is_none() && !answer.skipped {
+            self.session = Some(session);
+            return Err(Failure::new(Stage::Containers, &self.access.label(), HIDDEN));
+        }
+        Ok(session)
     }
 
     fn judge(&mut self, base: &str, end: &SearchEnd, seen: &Seen, failure: Failure) -> ReadingEnd {
@@ -136,12 +150,12 @@ impl Reader<'_> {
             }
         }
         for (n, what) in [
-            (unreadable, "could not be read"),
-            (referrals, "lie behind continuation references, which are not followed"),
-            (seen.cut, "have attributes that did not come whole"),
+            (unreadable, "entries that could not be read"),
+            (referrals, "continuation references, which are not followed"),
+            (seen.cut, "objects with attributes that did not come whole"),
         ] {
             if n > 0 {
-                self.warn(base, &format!("entries that {what}: {n}"));
+                self.warn(base, &format!("{what}: {n}"));
             }
         }
         ReadingEnd { success, dropped: unreadable + seen.cut, referrals }

@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn what_the_directory_says_about_the_class_counts() {
         let other = |class: &str| TypeOf::Other(class.to_owned());
-        let told = entry("computer user person top", Some("user"));
-        assert_eq!(types("user", false, false).of(&told), TypeOf::Selected(0));
-        assert_eq!(types("person", false, false).of(&told), other("user"));
+        let named = entry("computer user person top", Some("user"));
+        assert_eq!(types("user", false, false).of(&named), TypeOf::Selected(0));
+        assert_eq!(types("person", false, false).of(&named), other("user"));
         let ordered = entry("top person user computer", None);
         assert_eq!(types("user", false, true).of(&ordered), other("computer"));
         assert_eq!(types("computer", false, true).of(&ordered), TypeOf::Selected(0));

@@ -25,6 +25,9 @@ pub(super) async fn fake(ad: bool, mut answer: impl FnMut(Request<'_>, u32) -> V
         if holds("subschemaSubentry") {
             return vec![done(request.id, 32, b"")];
         }
+        if holds("1.1") && !holds("<GUID=") {
+            return vec![send(message(request.id, &[entry("dc=x", &[])])), done(request.id, 0, b"")];
+        }
         number += 1;
         answer(request, number)
     })
@@ -140,4 +143,22 @@ async fn a_refused_entry_does_not_make_its_partition_incomplete() {
     })
     .await;
     assert_eq!((complete, items), (true, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hidden_base_is_no_empty_region() {
+    let mut search = 0;
+    let fake = Fake::start(move |request| {
+        if request.op != 0x63 {
+            return ask(request);
+        }
+        search += 1;
+        // The root entry; then all is success without an entry.
+        let root = (search == 1).then(|| send(message(request.id, &[entry("", &[("vendorName", &["389 Project"])])])));
+        root.into_iter().chain([done(request.id, 0, b"")]).collect()
+    })
+    .await;
+    let access = access(fake.target().port, "cn=jim", "s3cret");
+    let (reading, _) = read_all(access, &scope(partition("dc=x", &[]), people("uid"))).await;
+    assert_eq!(reading.expect_err("failure").reason, "not found or not readable");
 }

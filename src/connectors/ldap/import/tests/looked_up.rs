@@ -1,6 +1,9 @@
 //! Objects that were not seen: gone, elsewhere, or hidden.
 
+use super::faults::{done, fake};
 use super::*;
+use crate::connectors::ldap::sample::{entry, message};
+use crate::connectors::ldap::session::tests::fake::send;
 use crate::sandbox::Hidden;
 
 /// Objects as they are stored while the directory is as it was.
@@ -76,4 +79,36 @@ async fn nothing_is_proved_below_a_container_that_was_not_found() {
     let missing = stored(&sandbox, &ALL[3..4], true);
     sandbox.directory().tree().remove("ou=d,ou=a,dc=x", true).expect("removed");
     assert_eq!(look_up(&access_to(&sandbox), &scope, &missing).await.expect("answers"), [Absence::Unprovable]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_active_directory_are_looked_up_by_their_guid() {
+    let guid = |byte: u8| [byte; 16];
+    let fake = fake(true, |request, _| {
+        let text = String::from_utf8_lossy(request.frame).into_owned();
+        let class: &[&str] = &["top", "person", "inetOrgPerson"];
+        match text.split_once("<GUID=").and_then(|(_, rest)| rest.chars().next()) {
+            Some('1') => {
+                let found = entry("CN=moved,OU=z,DC=X", &[("objectClass", class)]);
+                vec![send(message(request.id, &[found])), done(request.id, 0, b"")]
+            }
+            Some('2') => {
+                let found = entry("CN=away,DC=other", &[("objectClass", class)]);
+                vec![send(message(request.id, &[found])), done(request.id, 0, b"")]
+            }
+            // Neither the object nor the access list of its parent.
+            _ => vec![done(request.id, 32, b"")],
+        }
+    })
+    .await;
+    let object = |byte: u8| MissingObject {
+        object: i64::from(byte),
+        partition: Some(1),
+        dn: Some("CN=a,DC=x".into()),
+        own: Some(guid(byte)),
+    };
+    let access = access(fake.target().port, "cn=jim", "s3cret");
+    let scope = scope(partition("dc=x", &[]), people("objectGUID"));
+    let found = look_up(&access, &scope, &[object(0x11), object(0x22), object(0x33)]).await.expect("answers");
+    assert_eq!(found, [Absence::InScope, Absence::OutOfScope, Absence::Unprovable]);
 }
