@@ -62,11 +62,19 @@ pub(crate) fn held_objects(c: &Connection, system: i64) -> Result<Vec<(RowId, Op
     query(c, SQL, (system, to_text(OffsetDateTime::now_utc())), |r| Ok((r.get(0)?, r.get(1)?)))
 }
 
-/// Approves the removals that an activity held. Returns their number.
+/// Removals of attributes that are held, by object and attribute, with whether an approval holds.
+pub(crate) fn held_attributes(c: &Connection, system: i64) -> Result<Vec<(RowId, RowId, bool)>> {
+    const SQL: &str = "SELECT object_id, attribute_id, coalesce(approved_until, '') > ?2 FROM held_removals
+        WHERE system_id = ?1 AND attribute_id IS NOT NULL ORDER BY object_id, attribute_id";
+    query(c, SQL, (system, to_text(OffsetDateTime::now_utc())), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+}
+
+/// Approves the removals that an activity held, unless they are approved already. Returns their number.
 pub(crate) fn approve(tx: &Tx<'_>, activity: Uuid, by: &str) -> Result<usize> {
-    const SQL: &str = "UPDATE held_removals SET approved_by = ?2, approved_until = ?3 WHERE activity_id = ?1";
-    let until = to_text(OffsetDateTime::now_utc() + DAY);
-    Ok(tx.prepare_cached(SQL)?.execute((activity.to_string(), by, until))?)
+    const SQL: &str = "UPDATE held_removals SET approved_by = ?2, approved_until = ?3
+        WHERE activity_id = ?1 AND coalesce(approved_until, '') <= ?4";
+    let now = OffsetDateTime::now_utc();
+    Ok(tx.prepare_cached(SQL)?.execute((activity.to_string(), by, to_text(now + DAY), to_text(now)))?)
 }
 
 /// Page of the held removals of a system, in the order in which they were held.

@@ -13,6 +13,7 @@ pub(crate) mod held_removals;
 pub(crate) mod hierarchy;
 pub(crate) mod items;
 pub(crate) mod page;
+pub(crate) mod relocation;
 pub(crate) mod rules;
 pub(crate) mod run_profiles;
 pub(crate) mod runs;

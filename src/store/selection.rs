@@ -26,6 +26,13 @@ pub(crate) fn choose(tx: &Tx<'_>, system: i64, choices: &BTreeMap<RowId, Choice>
     touch(tx, system)
 }
 
+/// Stores the selection of a container that has another parent now.
+pub(crate) fn follow(tx: &Tx<'_>, system: i64, id: RowId) -> Result<()> {
+    let line = line(tx, id)?;
+    spread(tx, id, line.iter().find_map(|above| above.chooser))?;
+    touch(tx, system)
+}
+
 /// A container, or an ancestor, with its choice.
 struct Above {
     id: RowId,

@@ -120,7 +120,6 @@ mod tests {
             data_type: DataType::String,
             plurality: Plurality::Single,
             is_external_id: true,
-            is_secondary_external_id: false,
         };
         let types = vec![ScopeType { id: 1, name: "person".into(), attributes: vec![id] }];
         Arc::new(ImportScope { types, file_path: file_path.map(str::to_owned), ..ImportScope::default() })

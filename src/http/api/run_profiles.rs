@@ -158,7 +158,10 @@ pub async fn update(mut call: Call) -> Result<Response> {
 #[utoipa::path(
     delete, path = "/api/v1/synchronisation/connected-systems/{connectedSystemId}/run-profiles/{runProfileId}",
     tag = "Run profiles", operation_id = "deleteRunProfile",
-    responses((status = 204, description = "Deleted."))
+    responses(
+        (status = 204, description = "Deleted."),
+        (status = 409, description = "A run of the profile waits or goes on."),
+    )
 )]
 pub async fn delete(call: Call) -> Result<Response> {
     ops::delete(&call.app, call.id(0, SYSTEM)?, call.id(1, RESOURCE)?, call.caller()?).await?;

@@ -56,6 +56,10 @@ impl Import {
         self.types_seen.insert(object.object_type);
         self.note_shown(&object);
         let key = self.hasher.external_key(object.object_type, &object.external_id);
+        if let Some(dns) = self.twice.get(&key) {
+            let message = format!("the external id {} occurs at {}", object.external_id.text, dns.join("; and at "));
+            return self.refuse(c, twice(object, message));
+        }
         match self.index.meet(&key) {
             Known::New => self.add(c, key, object),
             Known::Stored(head) => self.compare(c, head, object),
@@ -139,6 +143,10 @@ impl Import {
         }
         let same = changes.is_empty() && references.is_empty() && same_frame(&row, &stored);
         let of_type = object.object_type;
+        if waiting.is_empty() && self.held_attributes.keys().any(|(object, _)| *object == stored.id) {
+            self.held_attributes.retain(|(object, _), _| *object != stored.id);
+            self.batch.released.push(stored.id);
+        }
         self.vanishing.extend(waiting.into_iter().map(|attribute| (of_type, stored.id, attribute, !same)));
         if same {
             self.unchanged += 1;
@@ -300,20 +308,21 @@ impl Import {
 
     /// An entry that is no object; the stored object of its identity or name is not missing.
     fn refuse(&mut self, c: &Connection, refused: Refused) -> Result<()> {
+        // Both the holder of the identity and that of the name are there in some form.
         let mut object = None;
         if let (Some(object_type), Some(id)) = (refused.object_type, &refused.external_id) {
             let key = self.hasher.external_key(object_type, id);
-            if let Known::Stored(head) = self.index.meet(&key) {
-                object = Some(head.object);
+            if let Known::Stored(Head { object: id, .. }) | Known::Again(id) = self.index.meet(&key) {
+                object = Some(id);
             }
         }
-        if let Some(dn) = refused.dn.as_deref().filter(|_| object.is_none()) {
+        if let Some(dn) = refused.dn.as_deref() {
             let name = name_of(&self.hasher, "", Some(dn));
-            object = self.names(c)?.get(name);
-            if let Some(stored) = object.map(|id| rows::get(c, id)).transpose()?.flatten() {
+            let named = self.names(c)?.get(name).map(|id| rows::get(c, id)).transpose()?.flatten();
+            if let Some(stored) = named {
                 let own = self.own_types.contains(&stored.object_type);
-                let head = recovered(&self.hasher, &stored, own).head;
-                self.index.meet(&head.key);
+                self.index.meet(&recovered(&self.hasher, &stored, own).head.key);
+                object = Some(stored.id);
             }
         }
         self.refused += 1;
@@ -337,6 +346,17 @@ impl Import {
             let item = self.new_item(row, ChangeType::NoChange, Vec::new());
             self.batch.items.push(with_error(item, object));
         }
+    }
+}
+
+/// An object whose identity occurs more than once.
+fn twice(object: ReadObject, message: String) -> Refused {
+    Refused {
+        error: ErrorType::DuplicateObject,
+        message,
+        object_type: Some(object.object_type),
+        external_id: Some(object.external_id),
+        dn: object.dn,
     }
 }
 

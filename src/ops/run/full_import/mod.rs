@@ -11,6 +11,7 @@ mod items;
 mod missing;
 mod references;
 pub(super) mod scope;
+mod twice;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::store::activities::run::{RunEnd, RunStatus, Totals};
 use crate::store::connected_systems as systems;
 use crate::store::connector_space::{self as rows, Hasher, Head, Ids, Names, NewHead};
 use crate::store::held_removals;
+use crate::store::relocation;
 
 use batch::{Batch, ItemCounts, LateHeads};
 use index::Index;
@@ -57,6 +59,10 @@ pub(super) struct Import {
     items: ItemCounts,
     /// Objects whose removal the brake holds.
     held: HashSet<RowId>,
+    /// Removals of attributes that are held, by object and attribute, with whether an approval holds.
+    held_attributes: HashMap<(RowId, RowId), bool>,
+    /// Identities that several entries show, with the DNs of the first ones.
+    twice: HashMap<[u8; 16], Vec<String>>,
     /// Objects whose references were resolved in this run.
     resolved_anew: HashSet<RowId>,
     /// Names that objects lost in this run, as text.
@@ -87,7 +93,8 @@ type Shared = Arc<Mutex<Import>>;
 
 /// Reads the scope of a run and writes the differences.
 pub(super) async fn run(run: &ProfileRun, subject: Subject) -> Result<RunEnd> {
-    let (import, connector) = begin(run, &subject).await?;
+    let (mut import, connector) = begin(run, &subject).await?;
+    import.twice = twice::find(run, &subject, &import).await?;
     let scope = import.scope.clone();
     let import = Arc::new(Mutex::new(import));
     run.progress.enter("Reading");
@@ -149,6 +156,11 @@ async fn begin(run: &ProfileRun, subject: &Subject) -> Result<(Import, Connector
             batch: Batch::default(),
             items: ItemCounts::default(),
             held: held_removals::held_objects(c, system)?.into_iter().map(|(object, _)| object).collect(),
+            held_attributes: held_removals::held_attributes(c, system)?
+                .into_iter()
+                .map(|(o, a, by)| ((o, a), by))
+                .collect(),
+            twice: HashMap::new(),
             resolved_anew: HashSet::new(),
             freed: Vec::new(),
             shown: HashSet::new(),
@@ -223,6 +235,7 @@ async fn conclude(
     mut reading: Reading,
 ) -> Result<Option<Reading>> {
     save(run, import, false).await?;
+    correct_hierarchy(run, &mut reading).await?;
     run.progress.enter("Looking up what was not seen");
     missing::apply(run, subject, import, &mut reading).await?;
     if run.is_cancelled() {
@@ -231,6 +244,18 @@ async fn conclude(
     run.progress.enter("Resolving references");
     references::settle(run, import).await?;
     Ok((!run.is_cancelled()).then_some(reading))
+}
+
+/// Stores the DNs under which containers were found.
+async fn correct_hierarchy(run: &ProfileRun, reading: &mut Reading) -> Result<()> {
+    let system = run.queued.system;
+    for (container, dn) in std::mem::take(&mut reading.renamed) {
+        let found = dn.clone();
+        if !run.app.db.write(move |tx| relocation::relocate(tx, system, container, &found)).await? {
+            reading.notes.push(format!("{dn} is a container in a place that is not stored; import the hierarchy"));
+        }
+    }
+    Ok(())
 }
 
 impl Import {

@@ -40,12 +40,16 @@ async fn vanished(run: &ProfileRun, import: &Shared) -> Result<()> {
     }
     for ((object_type, attribute), objects) in by_attribute {
         let shown = import.lock().shown.contains(&(object_type, attribute));
-        let held = !shown && objects.len() >= MIN_HELD && !run.queued.accept_removals;
-        if held {
-            hold(run, import, object_type, attribute, &objects).await?;
-            continue;
+        let is_approved = |(object, _): &(RowId, bool)| {
+            import.lock().held_attributes.get(&(*object, attribute)).copied().unwrap_or(false)
+        };
+        let (mut lost, counted): (Vec<_>, Vec<_>) = objects.into_iter().partition(is_approved);
+        if !shown && counted.len() >= MIN_HELD && !run.queued.accept_removals {
+            hold(run, import, object_type, attribute, &counted).await?;
+        } else {
+            lost.extend(counted);
         }
-        for step in objects.chunks(STEP as usize) {
+        for step in lost.chunks(STEP as usize) {
             let (step, shared) = (step.to_vec(), import.clone());
             let read = move |c: &Connection| {
                 step.into_iter().try_for_each(|(object, updated)| shared.lock().lose(c, object, attribute, updated))
@@ -83,7 +87,8 @@ async fn hold(
     }
     import.lock().braked.push(format!(
         "the removal of {region} from {} objects was held back: no object shows it any more, so that it may be \
-         unreadable; if that is right, run with acceptRemovals=true",
+         unreadable; if that is right, approve it (POST /api/v1/activities/{activity}/approve-removals) or run with \
+         acceptRemovals=true",
         objects.len()
     ));
     Ok(())
@@ -234,6 +239,7 @@ impl Import {
         }
         self.batch.resolved.extend(open);
         self.batch.items.push(item);
+        self.batch.released.push(object);
         after.updated = Some(micros());
         self.batch.objects.push(after);
         if !updated {
