@@ -43,6 +43,7 @@ mod powershell;
 mod rate_limits;
 mod readme;
 mod run_profiles;
+mod runs;
 mod sealed_values;
 mod secrets;
 mod service_settings;

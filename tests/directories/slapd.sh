@@ -27,6 +27,7 @@
 #   SLAPD_SCHEMA=none|no-classes|no-attributes|unnamed   who asks finds no schema, half of it, or a root entry that does
 #                                        not name it; all may read it otherwise
 #   SLAPD_GLOBAL, SLAPD_DATABASE         more lines of slapd.conf: before the databases, and in the first of them
+#   SLAPD_ACCESS                         access rules of each database, before the general one
 # and by start:
 #   SLAPD_DEBUG                          slapd's -d (0); 256 writes a line for each operation to standard error
 set -euo pipefail
@@ -125,6 +126,7 @@ CONF
                 [[ $hidden != "$suffix" ]] || echo "access to dn.base=$(quoted "$dn") by * none"
             done <<<"ou=Hidden,$SUFFIX"$'\n'"${SLAPD_HIDDEN:-}"
             [[ -n $suffix || ${SLAPD_ROOT:-} != refused ]] || echo 'access to dn.base="" by * none'
+            [[ -z ${SLAPD_ACCESS:-} ]] || printf '%s\n' "$SLAPD_ACCESS"
             echo 'access to * by users read'
             [[ $suffix != "$SUFFIX" ]] || printf '%s\n' "${SLAPD_DATABASE:-}"
         done

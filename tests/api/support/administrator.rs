@@ -42,6 +42,15 @@ impl Administrator {
         done("add", dn, self.connect().await.with_controls(as_entries()).add(dn, values_of(attributes)).await);
     }
 
+    /// Adds entries one after the other over one connection.
+    pub async fn add_all(&self, entries: &[(String, Vec<(&str, Vec<&str>)>)]) {
+        let mut ldap = self.connect().await;
+        for (dn, attributes) in entries {
+            let values = attributes.iter().map(|(name, values)| (*name, values.iter().copied().collect())).collect();
+            done("add", dn, ldap.with_timeout(PATIENCE).add(dn, values).await);
+        }
+    }
+
     /// Adds organizational units one after the other.
     pub async fn add_ous(&self, dns: &[String]) {
         let mut ldap = self.connect().await;

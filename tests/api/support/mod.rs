@@ -12,6 +12,7 @@ pub mod described;
 pub mod directory;
 pub mod ds389;
 pub mod images;
+pub mod imports;
 pub mod key_text;
 pub mod killed;
 pub mod outside;

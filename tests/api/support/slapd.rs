@@ -57,6 +57,8 @@ pub struct Setup {
     pub global: String,
     /// The same in the database of [`SUFFIX`].
     pub database: String,
+    /// Access rules before the general one.
+    pub access: String,
     /// Loaded once, in this order; each file belongs to one naming context.
     pub ldif: Vec<PathBuf>,
 }
@@ -237,6 +239,7 @@ impl Slapd {
             ),
             ("SLAPD_GLOBAL", setup.global.as_str()),
             ("SLAPD_DATABASE", setup.database.as_str()),
+            ("SLAPD_ACCESS", setup.access.as_str()),
             ("SLAPD_EXTRA_EMPTY", if setup.extra_empty { "1" } else { "" }),
         ];
         self.daemon.prepare(&self.port().to_string(), &new, &environment);

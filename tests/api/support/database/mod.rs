@@ -238,6 +238,18 @@ impl Database {
         rows.map(|row| row.expect("a row").join("|")).collect()
     }
 
+    /// The connector space as text, without what only makes comparisons fast.
+    pub fn space(&self) -> Vec<String> {
+        let tables = [
+            "connector_objects",
+            "connector_references",
+            "connector_unresolved",
+            "connector_names",
+            "connector_counts",
+        ];
+        tables.iter().flat_map(|table| self.rows(&format!("{table} ORDER BY 1, 2, 3"))).collect()
+    }
+
     /// Every table but activities and API keys as text: equal dumps mean that nothing was changed.
     pub fn dump(&self) -> String {
         let mut out = String::new();
