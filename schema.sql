@@ -21,6 +21,7 @@ CREATE TABLE connected_systems (
     settings_revision      INTEGER NOT NULL DEFAULT 0,  -- counts accepted settings; an import validates only what it read
     hierarchy_imported     TEXT,             -- when a hierarchy was last imported and applied, for monitoring
     schema_imported        TEXT,             -- the same of a schema
+    objects_imported       TEXT,             -- end of the last full or delta import that read everything, for monitoring
     hierarchy_revision     INTEGER NOT NULL DEFAULT 0,  -- counts changes below; tells an import that its plan is still good
     selected_containers    INTEGER NOT NULL DEFAULT 0 CHECK (selected_containers >= 0),  -- kept, since answers show it
     max_export_parallelism INTEGER          CHECK (max_export_parallelism BETWEEN 1 AND 16)

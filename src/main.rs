@@ -1,6 +1,6 @@
 //! The program: arguments to commands, errors to exit codes.
 //!
-//! Exit codes: 0 done, 64 usage, 65 damaged file or backup, 69 address not available, 74 I/O, 75 lock held,
+//! Exit codes: 0 done, 1 and 2 a run with warnings or errors, 64 usage, 65 damaged file or backup, 69 address not available, 74 I/O, 75 lock held,
 //! 77 conflict with existing data, 78 configuration or keyring.
 #![forbid(unsafe_code)]
 
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use command::{Exit, api_key, backup, check, demo, help, manual, restore, rotate_key, serve};
+use command::{Exit, api_key, backup, check, demo, help, manual, restore, rotate_key, run, serve};
 
 // Returns freed memory to the system soon, unlike the default allocator; configured in .cargo/config.toml.
 #[cfg(feature = "jemalloc")]
@@ -37,6 +37,9 @@ enum Command {
     /// Demonstrate jim with a temporary directory and database.
     #[command(after_help = help::DEMO)]
     Demo(demo::Arguments),
+    /// Have a running server execute a run profile, and wait for the end.
+    #[command(after_help = help::RUN)]
+    Run(run::Arguments),
     /// Create, list and delete API keys of a stopped server.
     #[command(after_help = help::API_KEY)]
     ApiKey {
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         match arguments.command.unwrap_or_else(|| Command::Serve(serve::Arguments::default())) {
             Command::Serve(arguments) => serve::run(config.as_deref(), arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Run(arguments) => run::run(arguments).await,
             Command::ApiKey { action } => api_key::run(config.as_deref(), action).await,
             Command::Check => check::run(config.as_deref()).await,
             Command::Backup { dir } => backup::run(config.as_deref(), &dir),

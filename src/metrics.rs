@@ -1,5 +1,5 @@
-//! Metrics of a running server: requests by route and status, imports by system and outcome. Labels are templates, ids and
-//! constants, never a name, address or key. Every known series exists from the start, because an alert does not take a
+//! Metrics of a running server: requests by route and status, imports and runs by system and outcome. Labels are templates,
+//! ids and constants, never a name, address or key. Every known series exists from the start, because an alert does not take a
 //! missing series for 0.
 
 use std::collections::BTreeSet;
@@ -13,6 +13,10 @@ use prometheus::{
     Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
     TextEncoder,
 };
+
+pub(crate) use runs::Ran;
+
+mod runs;
 
 const REQUEST_SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 const IMPORT_SECONDS: [f64; 9] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0];
@@ -39,6 +43,7 @@ pub struct Metrics {
     request_seconds: HistogramVec,
     imports: IntCounterVec,
     import_seconds: HistogramVec,
+    pub(crate) runs: runs::Runs,
     /// Connected systems that have series.
     systems: Arc<Mutex<BTreeSet<i64>>>,
 }
@@ -73,6 +78,10 @@ pub struct Figures {
     pub counters: Vec<(&'static str, &'static str, f64)>,
     /// Every possible import: connected system, kind, and Unix time of the last applied one or 0. `None` if unknown.
     pub imports: Option<Vec<(i64, Imported, f64)>>,
+    /// Connected systems and run types of the run profiles.
+    pub(crate) profiles: Vec<(i64, &'static str)>,
+    /// Connected systems, and Unix time of the last full or delta import of objects that read everything, or 0.
+    pub(crate) completed: Vec<(i64, f64)>,
 }
 
 impl Imported {
@@ -134,6 +143,7 @@ impl Default for Metrics {
                 &IMPORT_SECONDS,
                 &["connected_system", "kind"],
             ),
+            runs: runs::Runs::new(&registry),
             systems: Arc::default(),
             registry,
         };
@@ -169,8 +179,9 @@ impl Metrics {
     }
 
     /// Adds the series of possible imports and removes those of deleted systems.
-    fn keep(&self, imports: &[(i64, Imported, f64)]) {
+    fn keep(&self, imports: &[(i64, Imported, f64)], profiles: &[(i64, &'static str)]) {
         let present: BTreeSet<i64> = imports.iter().map(|(system, _, _)| *system).collect();
+        self.runs.keep(&present, profiles);
         let mut systems = self.systems.lock();
         for deleted in systems.difference(&present).map(i64::to_string) {
             for kind in Imported::ALL.map(Imported::label) {
@@ -194,7 +205,7 @@ impl Metrics {
     /// All metrics in Prometheus' text format 0.0.4.
     pub fn text(&self, figures: &Figures) -> String {
         if let Some(imports) = &figures.imports {
-            self.keep(imports);
+            self.keep(imports, &figures.profiles);
         }
         let mut families = self.registry.gather();
         families.extend(current(figures));
@@ -226,5 +237,11 @@ fn current(figures: &Figures) -> Vec<MetricFamily> {
         last.with_label_values(&[system.to_string().as_str(), what.label()]).set(*at);
     }
     registry.register(Box::new(last)).expect(VALID);
+    let completed = Opts::new("jim_last_complete_import_timestamp_seconds", "End of the last complete run; 0: never.");
+    let completed = GaugeVec::new(completed, &["connected_system"]).expect(VALID);
+    for (system, at) in &figures.completed {
+        completed.with_label_values(&[system.to_string().as_str()]).set(*at);
+    }
+    registry.register(Box::new(completed)).expect(VALID);
     registry.gather()
 }

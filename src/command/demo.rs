@@ -9,9 +9,10 @@ use jim::security::secret::Secret;
 use jim::telemetry::{self, LogFormat};
 use serde_json::{Value, json};
 
+use super::remote::Answer;
 use super::serve::{Server, listen};
 use super::{Exit, stop_signal};
-use client::{Answer, Client};
+use client::Client;
 use lines::{command, curl};
 use picture::{below, choice, report, row, tree, types};
 

@@ -9,14 +9,16 @@ use jim::guide;
 use super::Exit;
 
 /// Exit codes with their meanings.
-pub const EXIT_CODES: [(u8, &str); 8] = [
+pub const EXIT_CODES: [(u8, &str); 10] = [
     (0, "done"),
+    (1, "the run ended with warnings"),
+    (2, "the run ended with errors, failed or was cancelled"),
     (64, "the arguments are wrong, such as a folder for a backup that is not empty"),
     (65, "the database or the backup is damaged, of another program or of a newer version; it was not touched"),
-    (69, "the address cannot be listened on, for example because it is in use"),
+    (69, "the address cannot be listened on, for example because it is in use; or no server answers there"),
     (74, "the disk or the system refuses"),
     (75, "another process holds the database"),
-    (77, "refused: it would leave no Administrator key"),
+    (77, "refused: it would leave no Administrator key, or the server does not accept the API key"),
     (78, "the configuration or the keyring is wrong, or a restore would replace a database"),
 ];
 
@@ -32,7 +34,9 @@ pub const FILES: [(&str, &str); 7] = [
 ];
 
 /// Variables that stand for no key of the configuration.
-pub const VARIABLES: [(&str, &str); 2] = [
+pub const VARIABLES: [(&str, &str); 4] = [
+    ("JIM_URL", "the server that jim run calls; by default http://127.0.0.1:5200"),
+    ("JIM_API_KEY", "the API key of jim run; a file with it can be named instead: --key-file"),
     (
         "JIM_INFRASTRUCTURE_API_KEY",
         "at the start of a server an Administrator key for 24 hours; 32 characters, begins with jim_",
@@ -47,6 +51,7 @@ pub const VARIABLES: [(&str, &str); 2] = [
 pub const EXAMPLES: &str = "  jim demo                                  see what it does; nothing stays behind
   jim                                       serve, with jim.db and jim.keys in this folder
   jim serve --listen 127.0.0.1:8080         on another port
+  jim run HR Full                           execute a run profile of the server
   jim check                                 is everything sound?
   JIM_LOG_FORMAT=json jim                   every key of jim.toml can be set like this";
 
@@ -107,6 +112,18 @@ pub const DEMO: &str = "\
 Examples:
   jim demo
   jim demo --listen 127.0.0.1:8080          try the requests it prints yourself, until Ctrl-C";
+
+/// Below `jim run --help`.
+pub const RUN: &str = "\
+The API key, an Administrator's, is in JIM_API_KEY or in a file. Ctrl-C cancels the run and waits for its end. TLS trusts
+the certificates of the system; SSL_CERT_FILE names another file of them.
+
+Ends with 0 if the run is complete, 1 with warnings, 2 with errors or if it failed or was cancelled.
+
+Examples:
+  jim run \"Corporate LDAP\" Full
+  jim run 1 4 --accept-removals                              by ids; all that is missing may go
+  jim run HR Full --url https://jim.example.com --key-file jim.key";
 
 /// Below `jim api-key --help`.
 pub const API_KEY: &str = "\

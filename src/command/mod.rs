@@ -17,8 +17,10 @@ pub mod help;
 pub mod manual;
 pub mod plain;
 pub mod progress;
+pub mod remote;
 pub mod restore;
 pub mod rotate_key;
+pub mod run;
 pub mod serve;
 
 use std::net::SocketAddr;
@@ -48,7 +50,7 @@ impl Exit {
         Exit { code: 65, message: message.into() }
     }
 
-    /// 69: the address.
+    /// 69: the address, or a server that does not answer.
     pub fn address(message: impl Into<String>) -> Self {
         Exit { code: 69, message: message.into() }
     }
@@ -63,7 +65,7 @@ impl Exit {
         Exit { code: 75, message: message.into() }
     }
 
-    /// 77: what is there forbids it.
+    /// 77: what is there forbids it, or the server does.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Exit { code: 77, message: message.into() }
     }
@@ -71,6 +73,15 @@ impl Exit {
     /// 78: configuration or keyring.
     pub fn configuration(message: impl Into<String>) -> Self {
         Exit { code: 78, message: message.into() }
+    }
+
+    /// 1 or 2: how a run ended, which was printed already.
+    pub fn of_run(code: u8) -> Self {
+        Exit::of_run_with(code, String::new())
+    }
+
+    pub fn of_run_with(code: u8, message: String) -> Self {
+        Exit { code, message }
     }
 
     /// Prints what is wrong with the arguments, with the usage below it.
@@ -159,8 +170,9 @@ pub fn load_config_with(named: Option<&Path>, listen: Option<SocketAddr>) -> Res
     let _ = READ.set(read.map(|file| std::path::absolute(&file).unwrap_or(file)));
     // An unreadable variable must not count as absent: another database would be used.
     let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let others = [&[INFRASTRUCTURE_KEY], &remote::VARIABLES[..]].concat();
     let environment: Result<Vec<_>, _> = ours
-        .filter(|(name, _)| name.starts_with("JIM_") && name != INFRASTRUCTURE_KEY)
+        .filter(|(name, _)| name.starts_with("JIM_") && !others.contains(&name.as_str()))
         .map(|(name, value)| match value.into_string() {
             Ok(value) => Ok((name, value)),
             Err(_) => Err(Exit::configuration(format!("{name}: is not valid UTF-8"))),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -76,12 +77,76 @@ pub(crate) struct Progress(Arc<Shared>);
 struct Shared {
     phase: Mutex<String>,
     read: AtomicU64,
+    clock: Mutex<Clock>,
+}
+
+/// Kind of work that a run does between two writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Reading,
+    LookingUp,
+    References,
+}
+
+/// Time that a run has spent on each kind of work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Phases {
+    /// With comparing; a write that the reading waits for is not in it.
+    pub reading: Duration,
+    pub looking_up: Duration,
+    pub references: Duration,
+    pub writing: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Clock {
+    spent: Phases,
+    /// Present phase, and when it began, later by the writes since.
+    present: Option<(Phase, Instant)>,
+}
+
+impl Clock {
+    fn pass(&mut self, now: Instant) {
+        let Some((phase, since)) = self.present else { return };
+        let spent = match phase {
+            Phase::Reading => &mut self.spent.reading,
+            Phase::LookingUp => &mut self.spent.looking_up,
+            Phase::References => &mut self.spent.references,
+        };
+        *spent += now.saturating_duration_since(since);
+        self.present = Some((phase, now));
+    }
 }
 
 impl Progress {
     /// Names what is done now, such as `Reading OU=Sales,DC=example`.
     pub(crate) fn enter(&self, phase: impl Into<String>) {
         *self.0.phase.lock() = phase.into();
+    }
+
+    /// Begins another kind of work.
+    pub(crate) fn begin(&self, phase: Phase, text: &str) {
+        self.enter(text);
+        let mut clock = self.0.clock.lock();
+        let now = Instant::now();
+        clock.pass(now);
+        clock.present = Some((phase, now));
+    }
+
+    /// Counts a write, which is not time of the present phase.
+    pub(crate) fn wrote(&self, took: Duration) {
+        let mut clock = self.0.clock.lock();
+        clock.spent.writing += took;
+        if let Some((_, since)) = &mut clock.present {
+            *since += took;
+        }
+    }
+
+    /// Time spent so far.
+    pub(crate) fn phases(&self) -> Phases {
+        let mut clock = self.0.clock.lock();
+        clock.pass(Instant::now());
+        clock.spent
     }
 
     pub(crate) fn phase(&self) -> String {

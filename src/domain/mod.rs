@@ -3,7 +3,7 @@
 //! Pure: no I/O, no async, no clock, no wire format. Results depend on the arguments alone.
 
 pub mod connected_system;
-pub(crate) mod connector_space;
+pub mod connector_space;
 pub mod dn;
 pub mod hierarchy;
 mod names;

@@ -50,7 +50,7 @@ pub fn count(n: usize, what: &str) -> String {
 }
 
 /// Case-folded text, beyond ASCII too.
-pub(crate) fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     // By way of capitals, of which letters with two small forms have one.
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }

@@ -1,9 +1,12 @@
-//! Current values for monitoring: counts, sizes, memory, and the last applied imports.
+//! Current values for monitoring: counts, sizes, memory, the queue of runs, and the last applied imports.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+
 use crate::app::App;
 use crate::connectors::definitions;
+use crate::domain::run_profile::RunType;
 use crate::error::Result;
 use crate::metrics::{Figures, Imported};
 use crate::store::figures::{self, Counts, LastImports};
@@ -27,14 +30,17 @@ pub async fn figures(app: &App) -> Figures {
         ("jim_argon2_runs_total", "API keys hashed to verify or store them.", app.keys.argon2_runs() as f64),
     ]);
     match read(app).await {
-        Ok((counts, last)) => {
+        Ok((counts, last, profiles)) => {
             all.gauges.extend([
                 ("jim_connected_systems", "Connected systems.", counts.systems as f64),
                 ("jim_partitions", "Partitions of all connected systems.", counts.partitions as f64),
                 ("jim_containers", "Containers of all connected systems.", counts.containers as f64),
                 ("jim_activities", "Activities in the history.", counts.activities as f64),
+                ("jim_runs_waiting", "Runs that wait for their turn.", counts.waiting as f64),
             ]);
             all.imports = Some(last.iter().flat_map(imports).collect());
+            all.completed = last.iter().map(|of| (of.system, unix(of.objects))).collect();
+            all.profiles = profiles.into_iter().map(|(system, run_type)| (system, run_type.name())).collect();
         }
         Err(error) => tracing::warn!(error = error.chain(), "figures of the database are not available"),
     }
@@ -47,11 +53,15 @@ fn imports(of: &LastImports) -> impl Iterator<Item = (i64, Imported, f64)> {
     let has_hierarchy = definitions::by_id(of.connector).is_some_and(|d| d.capabilities.partitions);
     let each = [(has_hierarchy, Imported::Hierarchy, of.hierarchy), (true, Imported::Schema, of.schema)];
     let each = each.into_iter().filter(|(there, _, _)| *there);
-    each.map(move |(_, what, at)| (system, what, at.map_or(0.0, |at| at.unix_timestamp() as f64)))
+    each.map(move |(_, what, at)| (system, what, unix(at)))
 }
 
-async fn read(app: &App) -> Result<(Counts, Vec<LastImports>)> {
-    app.db.read(|c| Ok((figures::counts(c)?, figures::last_imports(c)?))).await
+fn unix(at: Option<OffsetDateTime>) -> f64 {
+    at.map_or(0.0, |at| at.unix_timestamp() as f64)
+}
+
+async fn read(app: &App) -> Result<(Counts, Vec<LastImports>, Vec<(i64, RunType)>)> {
+    app.db.read(|c| Ok((figures::counts(c)?, figures::last_imports(c)?, figures::profiles(c)?))).await
 }
 
 fn since_1970(at: SystemTime) -> f64 {

@@ -138,6 +138,12 @@ pub fn schema_imported(tx: &Tx<'_>, id: i64, settings_revision: i64) -> Result<(
     imported(tx, id, settings_revision, false)
 }
 
+/// Records a run that read everything.
+pub(crate) fn objects_imported(tx: &Tx<'_>, id: i64) -> Result<()> {
+    const SQL: &str = "UPDATE connected_systems SET objects_imported = ?2 WHERE id = ?1";
+    execute(tx, SQL, (id, to_text(OffsetDateTime::now_utc())))
+}
+
 /// Records an applied import. The settings are valid if they are still those that it read.
 fn imported(tx: &Tx<'_>, id: i64, settings_revision: i64, hierarchy: bool) -> Result<()> {
     const SQL: &str = "UPDATE connected_systems SET

@@ -77,6 +77,12 @@ pub(crate) fn approve(tx: &Tx<'_>, activity: Uuid, by: &str) -> Result<usize> {
     Ok(tx.prepare_cached(SQL)?.execute((activity.to_string(), by, to_text(now + DAY), to_text(now)))?)
 }
 
+/// Number of removals that an activity held.
+pub(crate) fn of_activity(c: &Connection, activity: Uuid) -> Result<u64> {
+    const SQL: &str = "SELECT count(*) FROM held_removals WHERE activity_id = ?1";
+    Ok(find(c, SQL, [activity.to_string()], |r| r.get::<_, i64>(0))?.unwrap_or(0).unsigned_abs())
+}
+
 /// Page of the held removals of a system, in the order in which they were held.
 pub(crate) fn list(c: &Connection, system: i64, page: &Page<()>) -> Result<Found<HeldRemoval>> {
     let sql = format!(

@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use jim::security::secret::Secret;
 use serde_json::Value;
 
 use super::lines::curl;
 use crate::command::Exit;
+use crate::command::remote::{Answer, Remote};
 
 /// The path of all connected systems.
 pub const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
@@ -19,14 +18,6 @@ pub struct Client {
     pub address: SocketAddr,
     /// The API key.
     pub key: String,
-}
-
-/// The answer to a request that was accepted.
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The JSON.
-    pub body: Value,
 }
 
 impl Client {
@@ -43,27 +34,7 @@ impl Client {
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Result<Answer, Exit> {
-        let failed = |e: &dyn std::fmt::Display| Exit::io(format!("{method} {path} failed: {e}"));
-        let stream = tokio::net::TcpStream::connect(self.address).await.map_err(|e| failed(&e))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
-        let driving = tokio::spawn(connection);
-        let request = warp::http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("Host", self.address.to_string())
-            .header("X-Api-Key", &self.key)
-            .header("Content-Type", "application/json")
-            .body(Full::new(Bytes::from(body.map(|b| b.to_string()).unwrap_or_default())))
-            .map_err(|e| failed(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| failed(&e))?;
-        let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes();
-        driving.abort();
-        let body: Value = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
-        if !status.is_success() {
-            return Err(failed(&body["message"].as_str().unwrap_or("no message")));
-        }
-        Ok(Answer { status: status.as_u16(), body })
+        let server = Remote::new(&format!("http://{}", self.address), Secret::new(self.key.clone()))?;
+        server.send(method, path, body.as_ref()).await.map_err(|e| Exit::io(format!("{method} {path} failed: {e}")))
     }
 }

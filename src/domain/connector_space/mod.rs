@@ -18,7 +18,7 @@ pub(crate) type RowId = i64;
 
 wire_names! {
     /// Error of one object in a run (contract, 11 and 19).
-    pub(crate) enum ErrorType {
+    pub enum ErrorType {
         AmbiguousMatch,
         CouldNotMatchObjectType,
         CouldNotJoinDueToExistingJoin,

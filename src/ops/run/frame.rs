@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::connectors::import::Progress;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::store::activities::run::{self as run_activities, RunEnd};
-use crate::store::connected_systems::System;
+use crate::store::activities::run::{self as run_activities, RunEnd, RunStatus};
+use crate::store::connected_systems::{self as systems, System};
 use crate::store::run_profiles::RunProfile;
 use crate::store::runs::{self, QueuedRun};
 
@@ -46,5 +46,8 @@ impl ProfileRun {
 /// Closes the activity of a run and takes it out of the queue.
 pub(super) fn close(tx: &Tx<'_>, run: &QueuedRun, end: &RunEnd) -> Result<()> {
     run_activities::end(tx, run.activity, end)?;
+    if run.run_type.is_import() && matches!(end.status, RunStatus::Complete | RunStatus::CompleteWithWarning) {
+        systems::objects_imported(tx, run.system)?;
+    }
     runs::delete(tx, run.id)
 }

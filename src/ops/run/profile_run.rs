@@ -6,12 +6,14 @@ use tracing::Instrument;
 
 use super::frame::{ProfileRun, Subject, close};
 use super::{full_import, shown};
+use crate::db::Tx;
 use crate::domain::run_profile::RunType;
 use crate::domain::text::one_line;
 use crate::error::{Error, Result};
+use crate::metrics::Ran;
 use crate::store::activities::run::{self as run_activities, RunEnd, RunStatus, Totals};
 use crate::store::connected_systems as systems;
-use crate::store::run_profiles;
+use crate::store::{held_removals, run_profiles};
 
 /// Age of the progress that an activity shows at most.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -88,11 +90,31 @@ async fn finish(run: &ProfileRun, result: Result<RunEnd>) {
             RunEnd { status: RunStatus::FailedWithError, message, warning: None, error: Some(error), totals }
         }
     };
-    let seconds = run.begun.elapsed().as_secs_f64();
-    let totals = end.totals;
+    log_end(run, &end);
+    let (queued, status, totals) = (run.queued.clone(), end.status.name(), end.totals);
+    let close = move |tx: &Tx<'_>| {
+        close(tx, &queued, &end)?;
+        held_removals::of_activity(tx, queued.activity)
+    };
+    let held = run.app.db.write(close).await.unwrap_or_else(|e| {
+        // It stays active and is closed at the next start.
+        tracing::error!(error = e.chain(), "the end of a run could not be recorded");
+        0
+    });
+    let objects = [totals.processed, totals.added, totals.updated, totals.deleted, totals.errors, held];
+    let (system, run_type, took) = (run.queued.system, run.queued.run_type.name(), Some(run.begun.elapsed()));
+    run.app.metrics.runs.ran(&Ran { system, run_type, status, objects, took });
+}
+
+fn log_end(run: &ProfileRun, end: &RunEnd) {
+    let (totals, phases) = (end.totals, run.progress.phases());
     tracing::info!(
         status = end.status.name(),
-        seconds,
+        seconds = run.begun.elapsed().as_secs_f64(),
+        reading_seconds = phases.reading.as_secs_f64(),
+        looking_up_seconds = phases.looking_up.as_secs_f64(),
+        references_seconds = phases.references.as_secs_f64(),
+        writing_seconds = phases.writing.as_secs_f64(),
         read = totals.processed,
         added = totals.added,
         updated = totals.updated,
@@ -103,11 +125,6 @@ async fn finish(run: &ProfileRun, result: Result<RunEnd>) {
         run.queued.run_type.name(),
         one_line(&end.message)
     );
-    let queued = run.queued.clone();
-    if let Err(e) = run.app.db.write(move |tx| close(tx, &queued, &end)).await {
-        // It stays active and is closed at the next start.
-        tracing::error!(error = e.chain(), "the end of a run could not be recorded");
-    }
 }
 
 const SERVER_STOPPED: &str = "server stopped";

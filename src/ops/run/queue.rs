@@ -8,6 +8,7 @@ use super::frame::{ProfileRun, close};
 use super::{profile_run, validate};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::metrics::Ran;
 use crate::ops::{Caller, deletion};
 use crate::store::activities::list as activity_list;
 use crate::store::activities::run::{self as run_activities, RunEnd, RunStatus, Totals};
@@ -95,10 +96,15 @@ pub(crate) async fn cancel(app: &App, activity: Uuid) -> Result<()> {
             };
             close(tx, &run, &cancelled)?;
         }
-        Ok(!run.active)
+        Ok((!run.active).then_some(run))
     });
+    if let Some(run) = waiting.await? {
+        let (run_type, status) = (run.run_type.name(), RunStatus::Cancelled.name());
+        app.metrics.runs.ran(&Ran { system: run.system, run_type, status, objects: [0; 6], took: None });
+        return Ok(());
+    }
     // It may have begun meanwhile.
-    if waiting.await? || app.runs.cancel(activity) { Ok(()) } else { Err(ended()) }
+    if app.runs.cancel(activity) { Ok(()) } else { Err(ended()) }
 }
 
 /// Starts runs as they may start, until the server stops; then waits for those that are active.

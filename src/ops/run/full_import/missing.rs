@@ -235,7 +235,7 @@ async fn remove(
     reading: &mut Reading,
     accepted: bool,
 ) -> Result<u64> {
-    let mut removed = 0;
+    let (mut removed, mut unread) = (0, 0);
     let mut kept: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for step in candidates.chunks(STEP) {
         if run.is_cancelled() {
@@ -253,8 +253,10 @@ async fn remove(
                 _ => match answers.get(&object.id) {
                     Some(Absence::Gone) => None,
                     Some(Absence::OutOfScope) => Some(LEFT_SCOPE),
-                    // It was renamed while the run read; the next run compares it.
-                    Some(Absence::InScope) => continue,
+                    Some(Absence::InScope) => {
+                        unread += 1;
+                        continue;
+                    }
                     Some(Absence::Unprovable) if accepted => None,
                     Some(Absence::Unprovable) => {
                         let why = "not seen, and neither shown nor proved gone; if they are gone, run with \
@@ -273,6 +275,10 @@ async fn remove(
             removed += 1;
         }
         save(run, import, false).await?;
+    }
+    if unread > 0 {
+        // Renamed, or left out by the directory, while the run read.
+        reading.notes.push(format!("{unread} answer but were not shown; they stay, and the next run compares them"));
     }
     for (why, names) in kept {
         let more = names.len().saturating_sub(5);

@@ -15,14 +15,14 @@ mod twice;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::frame::{ProfileRun, Subject};
 use super::{resources, shown};
 use crate::connectors::connector::{Connector, Verb};
-use crate::connectors::import::{Pages, Reading};
+use crate::connectors::import::{Pages, Phase, Reading};
 use crate::db::{Connection, Tx};
 use crate::domain::connector_space::{ImportScope, ReadItem, RowId};
 use crate::domain::service_setting::OutcomeLevel;
@@ -97,7 +97,7 @@ pub(super) async fn run(run: &ProfileRun, subject: Subject) -> Result<RunEnd> {
     import.twice = twice::find(run, &subject, &import).await?;
     let scope = import.scope.clone();
     let import = Arc::new(Mutex::new(import));
-    run.progress.enter("Reading");
+    run.progress.begin(Phase::Reading, "Reading");
     let (pages, mut received) = Pages::new(run.progress.clone());
     let reading = tokio::spawn(async move { connector.import(scope, pages, ()).await });
     let written = loop {
@@ -215,6 +215,7 @@ async fn save(run: &ProfileRun, import: &Shared, last: bool) -> Result<()> {
     if !pending {
         return Ok(());
     }
+    let begun = Instant::now();
     for retry in 0.. {
         let shared = import.clone();
         match run.app.db.write(move |tx| shared.lock().write(tx, last)).await {
@@ -224,6 +225,7 @@ async fn save(run: &ProfileRun, import: &Shared, last: bool) -> Result<()> {
         }
     }
     import.lock().written();
+    run.progress.wrote(begun.elapsed());
     Ok(())
 }
 
@@ -236,12 +238,12 @@ async fn conclude(
 ) -> Result<Option<Reading>> {
     save(run, import, false).await?;
     correct_hierarchy(run, &mut reading).await?;
-    run.progress.enter("Looking up what was not seen");
+    run.progress.begin(Phase::LookingUp, "Looking up what was not seen");
     missing::apply(run, subject, import, &mut reading).await?;
     if run.is_cancelled() {
         return Ok(None);
     }
-    run.progress.enter("Resolving references");
+    run.progress.begin(Phase::References, "Resolving references");
     references::settle(run, import).await?;
     Ok((!run.is_cancelled()).then_some(reading))
 }
