@@ -24,6 +24,9 @@ pub struct Administrator {
     pub password: &'static str,
 }
 
+/// DN of an entry and its attributes with their values.
+pub type NewEntry<'a> = (String, Vec<(&'a str, Vec<&'a str>)>);
+
 impl Administrator {
     pub async fn connect(&self) -> Ldap {
         let settings = LdapConnSettings::new().set_conn_timeout(PATIENCE);
@@ -43,7 +46,7 @@ impl Administrator {
     }
 
     /// Adds entries one after the other over one connection.
-    pub async fn add_all(&self, entries: &[(String, Vec<(&str, Vec<&str>)>)]) {
+    pub async fn add_all(&self, entries: &[NewEntry<'_>]) {
         let mut ldap = self.connect().await;
         for (dn, attributes) in entries {
             let values = attributes.iter().map(|(name, values)| (*name, values.iter().copied().collect())).collect();
