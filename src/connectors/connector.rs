@@ -97,6 +97,14 @@ impl Connector {
         }
     }
 
+    /// Whether each DN answers with its immutable id; the answers are in their order.
+    pub async fn holders(&self, names: &[(String, [u8; 16])]) -> Result<Vec<bool>> {
+        match self {
+            Connector::Ldap(ldap) => ldap.holders(names).await,
+            Connector::File(_) => Ok(vec![true; names.len()]),
+        }
+    }
+
     pub async fn test(self) -> Result<Tested> {
         match self {
             Connector::Ldap(ldap) => ldap.test().await,

@@ -129,6 +129,11 @@ impl LdapSource {
         Ok(import::look_up(&self.object_access()?, scope, missing).await?)
     }
 
+    /// Whether each DN answers with its immutable id; the answers are in their order.
+    pub async fn holders(&self, names: &[(String, [u8; 16])]) -> Result<Vec<bool>> {
+        Ok(import::holders(&self.object_access()?, names).await?)
+    }
+
     /// Opens the password and starts the time limit of the run.
     fn access(&self) -> Result<Access> {
         let Resources { trust, ldap_limits, .. } = self.resources.clone();

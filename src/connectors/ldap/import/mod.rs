@@ -17,10 +17,14 @@ mod time;
 mod types;
 mod value;
 
+use super::entry::Entry;
+use super::failure::Stage;
+use super::ids::ids;
 use super::limits::MAX_OBJECT as MAX_MESSAGE;
+use super::removal::LookUp;
 use super::root_dse::{Kind, RootDse};
 use super::schema::{Classes, classes};
-use super::session::Session;
+use super::session::{Question, Session};
 use super::{Access, Failure};
 use crate::connectors::import::{Absence, MissingObject, Pages, Reading};
 use crate::domain::connector_space::ImportScope;
@@ -84,6 +88,19 @@ pub(super) async fn look_up(
     let absences = absent::look_up(access, &mut session, &root, scope, &types, missing).await?;
     session.close().await;
     Ok(absences)
+}
+
+/// Whether each DN answers with its immutable id; the answers are in their order.
+pub(super) async fn holders(access: &Access, names: &[(String, [u8; 16])]) -> Result<Vec<bool>, Failure> {
+    let (mut session, root) = access.connect().await?;
+    session.enter(Stage::Containers);
+    let dns: Vec<&str> = names.iter().map(|(dn, _)| dn.as_str()).collect();
+    let mut look_up = LookUp { access, session: &mut session, kind: root.kind };
+    let answers = look_up.read_each(&dns, Question::Ids).await?;
+    session.close().await;
+    let holds = |entry: &Entry, own: &[u8; 16]| ids(entry).iter().any(|id| id.value == *own);
+    let pairs = answers.iter().zip(names);
+    Ok(pairs.map(|(a, (_, own))| a.as_ref().and_then(|a| a.entry.as_ref()).is_some_and(|e| holds(e, own))).collect())
 }
 
 /// Types of entries; without the classes, as far as the entries themselves say.

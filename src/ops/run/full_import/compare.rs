@@ -63,7 +63,7 @@ impl Import {
         match self.index.meet(&key) {
             Known::New => self.add(c, key, object),
             Known::Stored(head) => self.compare(c, head, object),
-            Known::Again(id) => self.duplicate(c, id, &object),
+            Known::Again(id) => self.met_again(c, id, object),
         }
     }
 
@@ -117,7 +117,7 @@ impl Import {
         }
     }
 
-    fn compare(&mut self, c: &Connection, head: Head, object: ReadObject) -> Result<()> {
+    pub(super) fn compare(&mut self, c: &Connection, head: Head, object: ReadObject) -> Result<()> {
         if self.held.remove(&head.object) {
             self.batch.released.push(head.object);
         }
@@ -134,13 +134,14 @@ impl Import {
         let waiting = self.lost_unshown(&stored, &before, &object, &kept);
         kept.extend(&waiting);
         let values = object.values.clone().with_kept(&kept, &stored.values);
-        let changes = values.changes_from(&stored.values);
+        let (changes, silent) = self.split(object.object_type, values.changes_from(&stored.values));
         let row = self.row(stored.id, &object, values, stored.created, Some(micros()));
         let references = self.compare_references(c, &stored, before, &object, &kept)?;
         let hash = if waiting.is_empty() { hash } else { 0 };
         if head.hash != hash {
             self.batch.hashes.push((head.key, hash));
         }
+        let references = self.shown_only(object.object_type, references);
         let same = changes.is_empty() && references.is_empty() && same_frame(&row, &stored);
         let of_type = object.object_type;
         if waiting.is_empty() && self.held_attributes.keys().any(|(object, _)| *object == stored.id) {
@@ -151,6 +152,9 @@ impl Import {
         if same {
             self.unchanged += 1;
             self.item_of_errors(&row, &object);
+            if silent {
+                self.batch.objects.push(StoredObject { updated: stored.updated, ..row });
+            }
             return Ok(());
         }
         self.rename(c, &stored, &row)?;
@@ -283,27 +287,6 @@ impl Import {
             ids.dedup();
         }
         Ok(resolved)
-    }
-
-    /// An identity that occurs again in one run: the stored object stays as it is.
-    fn duplicate(&mut self, c: &Connection, id: RowId, object: &ReadObject) -> Result<()> {
-        let stored = rows::get(c, id)?;
-        let other = stored.as_ref().and_then(|o| o.secondary_id.clone()).unwrap_or_default();
-        let place = object.dn.as_deref().unwrap_or_default();
-        let message = format!("the external id {} occurs twice: at {other} and at {place}", object.external_id.text);
-        self.refused += 1;
-        self.batch.items.push(Item {
-            object: Some(id),
-            change: ChangeType::NoChange,
-            error: Some(ErrorType::DuplicateObject),
-            external_id: Some(object.external_id.text.to_string()),
-            display_name: stored.map(|o| o.display_name),
-            type_name: self.types.get(&object.object_type).map(|info| info.name.clone()),
-            message: Some(message),
-            outcomes: Vec::new(),
-            changes: Vec::new(),
-        });
-        Ok(())
     }
 
     /// An entry that is no object; the stored object of its identity or name is not missing.

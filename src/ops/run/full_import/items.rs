@@ -40,6 +40,26 @@ impl TypeInfo {
 }
 
 impl Import {
+    /// Changes of selected attributes, and whether there are others: values of a deselected attribute go without an item
+    /// (contract, 17).
+    pub(super) fn split(&self, of_type: RowId, changes: Vec<AttributeChange>) -> (Vec<AttributeChange>, bool) {
+        let info = self.types.get(&of_type);
+        let is_selected = |change: &AttributeChange| info.is_some_and(|i| i.attributes.contains_key(&change.attribute));
+        let all = changes.len();
+        let selected: Vec<AttributeChange> = changes.into_iter().filter(is_selected).collect();
+        let silent = selected.len() < all;
+        (selected, silent)
+    }
+
+    /// Changes of references of selected attributes; others have no name here.
+    pub(super) fn shown_only(&self, of_type: RowId, references: Vec<ShownChange>) -> Vec<ShownChange> {
+        let info = self.types.get(&of_type);
+        let is_selected = |change: &ShownChange| {
+            info.is_some_and(|info| info.attributes.values().any(|(name, _)| *name == change.attribute))
+        };
+        references.into_iter().filter(is_selected).collect()
+    }
+
     pub(super) fn new_item(&self, object: &StoredObject, change: ChangeType, outcomes: Vec<Outcome>) -> Item {
         Item {
             object: Some(object.id),

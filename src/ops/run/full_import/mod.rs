@@ -6,6 +6,7 @@
 
 mod batch;
 mod compare;
+mod conflicts;
 mod index;
 mod items;
 mod missing;
@@ -24,7 +25,7 @@ use super::{resources, shown};
 use crate::connectors::connector::{Connector, Verb};
 use crate::connectors::import::{Pages, Phase, Reading};
 use crate::db::{Connection, Tx};
-use crate::domain::connector_space::{ImportScope, ReadItem, RowId};
+use crate::domain::connector_space::{ImportScope, ReadItem, ReadObject, RowId};
 use crate::domain::service_setting::OutcomeLevel;
 use crate::error::{Error, Result};
 use crate::ops::connector_of;
@@ -63,6 +64,8 @@ pub(super) struct Import {
     held_attributes: HashMap<(RowId, RowId), bool>,
     /// Identities that several entries show, with the DNs of the first ones.
     twice: HashMap<[u8; 16], Vec<String>>,
+    /// Objects that the run met under two names.
+    met_twice: Vec<(RowId, ReadObject)>,
     /// Objects whose references were resolved in this run.
     resolved_anew: HashSet<RowId>,
     /// Names that objects lost in this run, as text.
@@ -161,6 +164,7 @@ async fn begin(run: &ProfileRun, subject: &Subject) -> Result<(Import, Connector
                 .map(|(o, a, by)| ((o, a), by))
                 .collect(),
             twice: HashMap::new(),
+            met_twice: Vec::new(),
             resolved_anew: HashSet::new(),
             freed: Vec::new(),
             shown: HashSet::new(),
@@ -238,6 +242,7 @@ async fn conclude(
 ) -> Result<Option<Reading>> {
     save(run, import, false).await?;
     correct_hierarchy(run, &mut reading).await?;
+    conflicts::settle(run, subject, import).await?;
     run.progress.begin(Phase::LookingUp, "Looking up what was not seen");
     missing::apply(run, subject, import, &mut reading).await?;
     if run.is_cancelled() {
