@@ -131,7 +131,9 @@ async fn hidden(kind: Kind) {
     server.unhide("cn=p2,ou=People").await;
     imports.again_is_nothing().await;
     server.hide_tree("ou=People").await;
-    for query in ["", "?acceptRemovals=true"] {
+    // Where only the list of children is refused, the view is complete as far as one can tell, and the word counts.
+    let queries: &[&str] = if kind == Kind::Samba { &[""] } else { &["", "?acceptRemovals=true"] };
+    for query in queries {
         let ended = imports.run_with(imports.profile, query).await;
         assert_eq!(ended.counts(), [0, 0, 0], "{query}: {}", ended.shown());
         assert_ne!(ended.status(), "Complete", "{query}: {}", ended.shown());

@@ -6,6 +6,7 @@ mod activities;
 mod brake;
 mod directories;
 mod execute;
+mod files;
 mod identity;
 mod openldap;
 mod queue;
