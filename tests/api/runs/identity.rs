@@ -166,6 +166,18 @@ async fn members_that_go_become_text_and_are_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_gone_has_no_more_errors() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = team(&app).await;
+    sandbox.set_attribute(&person("p3"), "manager", &[&person("missing")]).expect("set");
+    assert_eq!(imports.run().await.items_with("UnresolvedReference").len(), 1);
+    sandbox.remove(&person("p3")).expect("removed");
+    assert_eq!(imports.run().await.counts(), [0, 0, 1]);
+    let again = imports.run().await;
+    assert_eq!((again.status(), again.lines()), ("Complete", vec![]), "{}", again.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn circular_references_and_one_on_itself_are_resolved() {
     let app = TestApp::start().await;
     let tree = people(3);

@@ -7,6 +7,7 @@ mod brake;
 mod directories;
 mod execute;
 mod files;
+mod history;
 mod identity;
 mod moments;
 mod openldap;
