@@ -166,6 +166,49 @@ async fn members_that_go_become_text_and_are_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_gone_has_no_more_errors() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = team(&app).await;
+    sandbox.set_attribute(&person("p3"), "manager", &[&person("missing")]).expect("set");
+    assert_eq!(imports.run().await.items_with("UnresolvedReference").len(), 1);
+    sandbox.remove(&person("p3")).expect("removed");
+    assert_eq!(imports.run().await.counts(), [0, 0, 1]);
+    let again = imports.run().await;
+    assert_eq!((again.status(), again.lines()), ("Complete", vec![]), "{}", again.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_goes_while_its_group_changes_is_text() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = team(&app).await;
+    sandbox.set_attribute(GROUP, "member", &[&person("p1"), &person("p2"), &person("p3")]).expect("set");
+    sandbox.remove(&person("p2")).expect("removed");
+    let ended = imports.run().await;
+    assert_eq!(ended.counts(), [0, 1, 1], "{}", ended.shown());
+    let left = sorted(vec![id(&imports, "p1").await, id(&imports, "p3").await]);
+    assert_eq!(members(&imports).await, (left, vec![person("p2")]));
+    imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_renamed_after_its_changed_group_was_read_is_text() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = team(&app).await;
+    // The group comes first.
+    let order = crate::support::directory::Order::Reversed;
+    for (name, renamed) in [("p1", "q1"), ("p2", "q2")] {
+        sandbox.set_faults(crate::support::directory::Faults { order, ..Default::default() });
+        sandbox.set_attribute(GROUP, "description", &[renamed]).expect("set");
+        sandbox.set_attribute(GROUP, "member", &[&person(name), &person("p3")]).expect("set");
+        sandbox.rename(&person(name), &format!("uid={renamed}"), None).expect("renamed");
+        imports.run().await;
+        assert_eq!(members(&imports).await, (vec![id(&imports, "p3").await], vec![person(name)]));
+        sandbox.set_faults(Default::default());
+        imports.again_is_nothing().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn circular_references_and_one_on_itself_are_resolved() {
     let app = TestApp::start().await;
     let tree = people(3);

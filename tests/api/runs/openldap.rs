@@ -95,7 +95,7 @@ async fn every_type_of_value_is_what_the_directory_holds() {
     assert_eq!(texts(&thing, "exInteger"), ["-2147483648", "0", "2147483647"]);
     let times: Vec<String> =
         texts(&thing, "exTime").iter().map(|t| t.trim_end_matches('Z').trim_end_matches('0').to_owned()).collect();
-    let expected = ["2025-01-01T07:59:59.5", "2026-01-02T00:34:", "2026-01-02T03:04:05", "2026-01-02T03:04:05.678"];
+    let expected = ["2025-01-01T07:59:59.5", "2026-01-02T00:34:", "2026-01-02T03:04:05.678", "2026-01-02T03:04:05"];
     assert!(times.iter().zip(expected).all(|(t, e)| t.starts_with(e)) && times.len() == 4, "{times:?}");
     assert_eq!(texts(&thing, "exGuid"), ["01234567-89ab-cdef-0123-456789abcdef"]);
     let mut encoded = [STANDARD.encode(&bytes), STANDARD.encode(&empty)];

@@ -209,6 +209,25 @@ impl<'a> Imports<'a> {
         all
     }
 
+    /// External id and status of all objects, sorted, as [`Imports::held`] shows them.
+    pub async fn held_ids(&self) -> Vec<String> {
+        let line = |o: &Value| {
+            let mark = if o["status"] == "Obsolete" { "!" } else { "" };
+            format!("{mark}{}", o["externalId"].as_str().expect("an id"))
+        };
+        let mut all: Vec<String> = self.objects().await.iter().map(line).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The detail of the object with this external id.
+    pub async fn object_of(&self, external_id: &str) -> Value {
+        let all = self.objects().await;
+        let found = all.iter().find(|o| o["externalId"] == external_id);
+        let id = found.unwrap_or_else(|| panic!("no {external_id}"))["id"].as_str().expect("a GUID");
+        self.get(&format!("connector-space/{id}")).await
+    }
+
     /// The detail of the Normal object with this DN.
     pub async fn object(&self, dn: &str) -> Value {
         let all = self.objects().await;

@@ -284,7 +284,15 @@ impl TestApp {
     }
 
     /// The same with what is different from then on.
-    pub async fn restart_with(mut self, setup: Setup) -> TestApp {
+    pub async fn restart_with(self, setup: Setup) -> TestApp {
+        let (folder, key) = self.stop().await;
+        let mut again = TestApp::start_in(folder, setup).await;
+        again.key = key;
+        again
+    }
+
+    /// Stops the server and hands out its folder and key.
+    pub async fn stop(mut self) -> (TempDir, String) {
         self.shut().await;
         jim::ops::housekeeping::finish(&self.app).await;
         let key = self.key.clone();
@@ -297,9 +305,7 @@ impl TestApp {
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
             }
         }
-        let mut again = TestApp::start_in(folder, setup).await;
-        again.key = key;
-        again
+        (folder, key)
     }
 
     async fn shut(&mut self) {
