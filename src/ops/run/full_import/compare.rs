@@ -29,6 +29,8 @@ pub(super) fn recovered(hasher: &Hasher, object: &StoredObject, is_own: bool) ->
 struct Resolved {
     ids: BTreeMap<RowId, Vec<RowId>>,
     open: Vec<(RowId, i64, String)>,
+    /// Attribute, target and the name that led to it.
+    by_name: Vec<(RowId, RowId, i64)>,
 }
 
 /// Stored references of an object.
@@ -87,6 +89,7 @@ impl Import {
         self.names(c)?.add(name, id);
         self.add_head(Head { key, object: id, hash }, name);
         let resolved = self.resolve(c, &object, &[])?;
+        self.track(id, &resolved.by_name);
         for (attribute, ids) in resolved.ids {
             self.batch.references.push(NewReferences { object: id, attribute, ids });
         }
@@ -236,6 +239,7 @@ impl Import {
         }
         self.resolved_anew.insert(stored.id);
         let resolved = self.resolve(c, object, kept)?;
+        self.track(stored.id, &resolved.by_name);
         let open_before: HashSet<(RowId, i64)> = before.open.iter().map(|u| (u.attribute, u.name_hash)).collect();
         let open_after: HashSet<(RowId, i64)> = resolved.open.iter().map(|open| (open.0, open.1)).collect();
         let mut changed: BTreeMap<RowId, [Vec<Unresolved>; 2]> = BTreeMap::new();
@@ -279,7 +283,10 @@ impl Import {
             for text in texts {
                 let name = if is_file { hasher.text(text) } else { name_of(&hasher, "", Some(text)) };
                 match names.get(name) {
-                    Some(id) => ids.push(id),
+                    Some(id) => {
+                        ids.push(id);
+                        resolved.by_name.push((*attribute, id, name));
+                    }
                     None => resolved.open.push((*attribute, name, text.to_string())),
                 }
             }

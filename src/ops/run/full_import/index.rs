@@ -44,6 +44,11 @@ impl Index {
         self.new.insert(key, object);
     }
 
+    /// Whether nothing was stored before the run.
+    pub(super) fn was_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
     /// Objects that the run has not met, ascending by id.
     pub(super) fn missing(&self) -> Vec<RowId> {
         let unmet = self.heads.iter().zip(&self.met).filter(|(_, met)| !**met);

@@ -68,6 +68,8 @@ pub(super) struct Import {
     met_twice: Vec<(RowId, ReadObject)>,
     /// Objects whose references were resolved in this run.
     resolved_anew: HashSet<RowId>,
+    /// By which name each of these references was resolved, up to [`references::MAX_TRACKED`].
+    tracked: Vec<references::Tracked>,
     /// Names that objects lost in this run, as text.
     freed: Vec<(RowId, String)>,
     /// Attributes that the run has seen on an object of each type.
@@ -166,6 +168,7 @@ async fn begin(run: &ProfileRun, subject: &Subject) -> Result<(Import, Connector
             twice: HashMap::new(),
             met_twice: Vec::new(),
             resolved_anew: HashSet::new(),
+            tracked: Vec::new(),
             freed: Vec::new(),
             shown: HashSet::new(),
             vanishing: Vec::new(),

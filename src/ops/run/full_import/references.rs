@@ -7,7 +7,7 @@ use super::compare::micros;
 use super::missing::Covered;
 use super::{Import, Shared, save};
 use crate::db::Connection;
-use crate::domain::connector_space::{ChangeType, ErrorType, Outcome, OutcomeKind, RowId, ShownChange};
+use crate::domain::connector_space::{ChangeType, ErrorType, Outcome, OutcomeKind, RowId, ShownChange, Status};
 use crate::domain::dn::DnKey;
 use crate::domain::dn::key_and_name;
 use crate::domain::value::Value;
@@ -23,6 +23,13 @@ const STEP: i64 = 2_000;
 const MIN_HELD: usize = 20;
 /// Objects with unresolved references that get an item.
 const MAX_OBJECTS: usize = 100_000;
+
+/// References of this run that are kept with the name that led to them: 32 MiB of memory. The holders of others are
+/// compared in full by the next run, if a name that they use was freed.
+pub(super) const MAX_TRACKED: usize = 1_000_000;
+
+/// Holder, attribute, target, and the name that led to the target.
+pub(super) type Tracked = (RowId, RowId, RowId, i64);
 
 /// Settles references, once all names are known.
 pub(super) async fn settle(run: &ProfileRun, import: &Shared) -> Result<()> {
@@ -108,10 +115,21 @@ async fn free(run: &ProfileRun, import: &Shared) -> Result<()> {
     let targets: HashSet<RowId> = freed.keys().copied().collect();
     let holders = run.app.db.read(move |c| rows::holders_of(c, system, &targets)).await?;
     let mut by_holder: BTreeMap<(RowId, RowId), Vec<RowId>> = BTreeMap::new();
-    for [holder, attribute, target] in holders {
-        if !import.lock().resolved_anew.contains(&holder) {
-            by_holder.entry((holder, attribute)).or_default().push(target);
+    let mut unsure = HashSet::new();
+    {
+        let import = import.lock();
+        let stale = import.stale(&freed);
+        for [holder, attribute, target] in holders {
+            let anew = import.resolved_anew.contains(&holder);
+            if !anew || stale.contains(&(holder, attribute, target)) {
+                by_holder.entry((holder, attribute)).or_default().push(target);
+            } else if import.tracked.len() >= MAX_TRACKED {
+                unsure.insert(holder);
+            }
         }
+    }
+    if !unsure.is_empty() {
+        run.app.db.write(move |tx| rows::clear_hashes(tx, system, &unsure)).await?;
     }
     for ((holder, attribute), targets) in by_holder {
         let mut ids =
@@ -193,7 +211,9 @@ async fn resolve(run: &ProfileRun, import: &Shared) -> Result<()> {
         }
     }
     for (object, (count, name)) in open {
-        let Some(stored) = run.app.db.read(move |c| rows::get(c, object)).await? else { continue };
+        let stored = run.app.db.read(move |c| rows::get(c, object)).await?;
+        // An object that is gone waits for a synchronisation and has no errors any more.
+        let Some(stored) = stored.filter(|object| object.status == Status::Normal) else { continue };
         let mut item = import.lock().new_item(&stored, ChangeType::NoChange, Vec::new());
         item.error = Some(ErrorType::UnresolvedReference);
         item.message = Some(format!("{count} references lead to no object of the connector space, such as {name}"));
@@ -206,6 +226,23 @@ async fn resolve(run: &ProfileRun, import: &Shared) -> Result<()> {
 }
 
 impl Import {
+    /// Notes by which names the references of an object were resolved. Before a first import no name can be freed.
+    pub(super) fn track(&mut self, holder: RowId, by_name: &[(RowId, RowId, i64)]) {
+        if !self.index.was_empty() {
+            let room = MAX_TRACKED.saturating_sub(self.tracked.len());
+            let tracked =
+                by_name.iter().take(room).map(|(attribute, target, name)| (holder, *attribute, *target, *name));
+            self.tracked.extend(tracked);
+        }
+    }
+
+    /// References of this run that were resolved by a name which their target lost later.
+    fn stale(&self, freed: &HashMap<RowId, String>) -> HashSet<(RowId, RowId, RowId)> {
+        let lost: HashMap<RowId, i64> = freed.iter().map(|(id, name)| (*id, self.hash_of_name(name))).collect();
+        let stale = self.tracked.iter().filter(|(_, _, target, name)| lost.get(target) == Some(name));
+        stale.map(|(holder, attribute, target, _)| (*holder, *attribute, *target)).collect()
+    }
+
     fn hash_of_name(&self, name: &str) -> i64 {
         if self.scope.partitions.is_empty() { self.hasher.text(name) } else { name_of(&self.hasher, "", Some(name)) }
     }
