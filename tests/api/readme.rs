@@ -148,9 +148,9 @@ async fn every_command_does_what_the_pages_say() {
     let types = client.get(&format!("{SYSTEMS}/1/object-types")).await.expect_status(200);
     let person = people(&types);
     assert!(person["selected"] == true && person["attributes"][1]["isExternalId"] == true, "{person}");
-    for (system, read) in [(1, 1), (2, 2)] {
+    for system in [1, 2] {
         let objects = client.get(&format!("{SYSTEMS}/{system}/connector-space")).await.expect_status(200);
-        assert!(objects["totalCount"].as_i64() >= Some(read), "{objects}");
+        assert!(objects["totalCount"].as_i64() >= Some(1), "{objects}");
     }
     let file = client.get(&format!("{SYSTEMS}/2")).await.expect_status(200);
     assert_eq!(file["objectTypes"][0]["attributeCount"], 2);
