@@ -74,6 +74,8 @@ async fn a_server_that_does_not_answer_is_69_and_a_wrong_address_64() {
 fn the_certificate_of_a_server_is_checked() {
     let certificate = Certificate::for_names(&["localhost"]).expect("a certificate");
     let serving = Place::new().with("JIM_SERVER_TLS_CERTIFICATE", "own.pem").with("JIM_SERVER_TLS_KEY", "own.key");
+    // What is meant for commands is no mistake in the environment of a server.
+    let serving = serving.with("JIM_URL", "https://jim.example").with("JIM_API_KEY", "jim_for-commands");
     tls_listener::put(&serving, &certificate);
     let server = serving.serve();
     let (port, key) = (tls_listener::address(&server).port(), server.key());
@@ -84,4 +86,5 @@ fn the_certificate_of_a_server_is_checked() {
     let trusted = place.path("ca.pem").display().to_string();
     let place = place.with("SSL_CERT_FILE", &trusted);
     assert!(place.run(&["run", "a", "b"]).refused(64).contains("there is no connected system yet"));
+    assert!(!server.stop().err.contains("unknown environment variable"));
 }
