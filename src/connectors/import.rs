@@ -116,6 +116,13 @@ impl Clock {
         *spent += now.saturating_duration_since(since);
         self.present = Some((phase, now));
     }
+
+    fn write(&mut self, took: Duration) {
+        self.spent.writing += took;
+        if let Some((_, since)) = &mut self.present {
+            *since += took;
+        }
+    }
 }
 
 impl Progress {
@@ -135,11 +142,7 @@ impl Progress {
 
     /// Counts a write, which is not time of the present phase.
     pub(crate) fn wrote(&self, took: Duration) {
-        let mut clock = self.0.clock.lock();
-        clock.spent.writing += took;
-        if let Some((_, since)) = &mut clock.present {
-            *since += took;
-        }
+        self.0.clock.lock().write(took);
     }
 
     /// Time spent so far.
@@ -199,4 +202,25 @@ pub(crate) enum Absence {
     Unprovable,
     /// The look-up failed.
     Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_is_not_time_of_the_phase_that_waits_for_it() {
+        let (mut clock, begun) = (Clock::default(), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        clock.pass(at(1));
+        assert_eq!(clock.spent, Phases::default(), "before the first phase");
+        clock.present = Some((Phase::Reading, begun));
+        clock.write(Duration::from_secs(3));
+        clock.pass(at(10));
+        clock.present = Some((Phase::References, at(10)));
+        clock.pass(at(12));
+        let seconds = Duration::from_secs;
+        let expected = Phases { reading: seconds(7), writing: seconds(3), references: seconds(2), ..Phases::default() };
+        assert_eq!(clock.spent, expected);
+    }
 }

@@ -13,11 +13,16 @@ pub struct Page {
 }
 
 /// Every page, in the order in which an operator needs them.
-pub const PAGES: [Page; 8] = [
+pub const PAGES: [Page; 9] = [
     Page {
         topic: "directories",
         about: "accounts, imports, selection, what is found, delimited files",
         text: include_str!("directories.md"),
+    },
+    Page {
+        topic: "imports",
+        about: "run profiles, jim run, missing objects, the brake, activities",
+        text: include_str!("imports.md"),
     },
     Page {
         topic: "configuration",
@@ -63,6 +68,9 @@ pub fn page(topic: &str) -> Option<&'static Page> {
 
 #[doc = include_str!("directories.md")]
 pub mod directories {}
+
+#[doc = include_str!("imports.md")]
+pub mod imports {}
 
 #[doc = include_str!("configuration.md")]
 pub mod configuration {}

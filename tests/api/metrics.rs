@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use prometheus_parse::{Scrape, Value};
 use serde_json::json;
 
+use crate::support::directory::Faults;
 use crate::support::program::Place;
-use crate::support::{Client, SYSTEMS, TestApp, sample};
+use crate::support::{Client, SYSTEMS, TestApp, people, sample};
 
 const METRICS: &str = "/metrics";
 
@@ -174,6 +175,84 @@ async fn every_known_series_is_there_from_the_start_and_goes_with_its_system() {
     assert_eq!(seen[&import(file, "schema", "failed")], 0.0);
 }
 
+fn runs(system: i64, status: &str) -> String {
+    format!("jim_runs_total{{connected_system=\"{system}\",run_type=\"FullImport\",status={status:?}}}")
+}
+
+fn objects(seen: &Samples, system: i64) -> [f64; 6] {
+    ["read", "added", "updated", "removed", "failed", "held"].map(|change| {
+        let labels = format!("change={change:?},connected_system=\"{system}\",run_type=\"FullImport\"");
+        seen[&format!("jim_run_objects_total{{{labels}}}")]
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_and_their_objects_are_counted_from_their_profile_on() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let bare = app.create_system("Bare").await;
+    let (case, profile) = people::system(&app, 30).await;
+    let id = case.id;
+    let last = format!("jim_last_complete_import_timestamp_seconds{{connected_system=\"{id}\"}}");
+    let took = format!("jim_run_duration_seconds{{connected_system=\"{id}\",run_type=\"FullImport\"}}");
+    let seen = metrics(&admin).await;
+    assert_eq!((seen[&last], seen[&took], seen["jim_runs_waiting{}"]), (0.0, 0.0, 0.0));
+    assert_eq!(objects(&seen, id), [0.0; 6]);
+    for status in ["Complete", "CompleteWithWarning", "CompleteWithError", "FailedWithError", "Cancelled"] {
+        assert_eq!(seen[&runs(id, status)], 0.0);
+        assert!(!seen.contains_key(&runs(bare, status)), "it has no profile");
+    }
+    let execute = async |ended: usize| {
+        admin.send("POST", &format!("{SYSTEMS}/{id}/run-profiles/{profile}/execute"), None).await.expect_status(202);
+        loop {
+            let seen = metrics(&admin).await;
+            if seen[&took] == ended as f64 {
+                return seen;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let seen = execute(1).await;
+    assert_eq!((seen[&runs(id, "Complete")], objects(&seen, id)), (1.0, [30.0, 30.0, 0.0, 0.0, 0.0, 0.0]));
+    let now = time::OffsetDateTime::now_utc().unix_timestamp() as f64;
+    assert!((now - 60.0..=now).contains(&seen[&last]));
+    case.sandbox.remove(&people::dn(0)).expect("removed");
+    assert_eq!(objects(&execute(2).await, id), [59.0, 30.0, 0.0, 1.0, 0.0, 0.0]);
+    for n in 1..20 {
+        case.sandbox.remove(&people::dn(n)).expect("removed");
+    }
+    let held = execute(3).await;
+    assert_eq!((held[&runs(id, "CompleteWithError")], objects(&held, id)), (1.0, [69.0, 30.0, 0.0, 1.0, 0.0, 19.0]));
+    let seen = execute(4).await;
+    drop(case);
+    let failed = execute(5).await;
+    assert_eq!((failed[&runs(id, "FailedWithError")], failed[&last]), (1.0, seen[&last]));
+    admin.send("DELETE", &format!("{SYSTEMS}/{id}"), None).await.expect_status(200);
+    let label = format!("connected_system=\"{id}\"");
+    assert!(!metrics(&admin).await.keys().any(|name| name.contains(&label)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_wait_are_a_gauge_and_count_once_cancelled() {
+    let app = TestApp::start().await;
+    let admin = app.admin();
+    let (case, profile) = people::system(&app, 1).await;
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    case.sandbox.set_faults(Faults { gate: Some(gate.clone()), ..Faults::default() });
+    let path = format!("{SYSTEMS}/{}/run-profiles/{profile}/execute", case.id);
+    admin.send("POST", &path, None).await.expect_status(202);
+    while case.sandbox.waiting() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let waiting = admin.send("POST", &path, None).await.expect_status(202)["activityId"].clone();
+    assert_eq!(metrics(&admin).await["jim_runs_waiting{}"], 1.0);
+    let cancel = format!("/api/v1/activities/{}/cancel", waiting.as_str().expect("an id"));
+    assert_eq!(admin.send("POST", &cancel, None).await.status, 202);
+    let seen = metrics(&admin).await;
+    assert_eq!((seen["jim_runs_waiting{}"], seen[&runs(case.id, "Cancelled")]), (0.0, 1.0));
+    gate.close();
+}
+
 /// The names of series in an expression, with the labels that they must have.
 fn selectors(expression: &str) -> Vec<(String, Vec<String>)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -190,7 +269,8 @@ fn selectors(expression: &str) -> Vec<(String, Vec<String>)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alerts_of_the_page_name_series_that_a_fresh_server_has() {
     let app = TestApp::start().await;
-    app.create_system("Directory").await;
+    let id = app.create_system("Directory").await;
+    people::profile(&app, id, "Full").await;
     let seen = metrics(&app.admin()).await;
     let text = include_str!("../../src/guide/monitoring.md").split("\n## Alerts\n").nth(1).expect("alerts");
     let text = text.split("\n#").next().expect("a chapter");

@@ -16,8 +16,10 @@ use crate::support::{SYSTEMS, sample, sandbox_settings};
 const README: &str = include_str!("../../README.md");
 
 /// First lines of blocks that are not run here, and where they are.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 15] = [
     ("$ jim demo", "an excerpt of what the demonstration prints"),
+    ("$ jim run", "what the command prints"),
+    ("Corporate LDAP, Full", "what the command prints"),
     ("cargo demo", "the demonstration has tests of its own"),
     ("cargo build --release", "the program is built; an empty folder is all that a start needs"),
     ("bootstrap API key: jim_...", "what the program prints"),
@@ -58,23 +60,29 @@ fn run(place: &Place, server: &str, key: &str, begun: &str, text: &str) {
         "set -euo pipefail\ncurl() { command curl --fail-with-body \"$@\"; }\njim() { \"$PROGRAM\" \"$@\"; }\n";
     let mut command = Command::new("bash");
     command.args(["-c", &format!("{prelude}{text}")]).current_dir(place.folder()).stdin(Stdio::null());
-    command.env("JIM", server).env("KEY", key).env("PROGRAM", program()).env("TZ", "UTC");
+    command.env("JIM", server).env("KEY", key).env("JIM_URL", server).env("JIM_API_KEY", key);
+    command.env("PROGRAM", program()).env("TZ", "UTC");
     let done = command.output().expect("bash runs");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(done.status.success(), "{begun}: {}\n{text}\n{}\n{}", done.status, said(&done.stdout), said(&done.stderr));
 }
 
-/// Ids that the page has as samples, and which they are here.
-async fn ids_of(server: &Process, key: &str) -> Vec<(String, String)> {
-    let client = server.client(key);
-    let types = client.get(&format!("{SYSTEMS}/1/object-types")).await.expect_status(200);
-    let of = types.as_array().and_then(|t| t.first()).expect("a type");
+/// The object type whose ids the pages have as samples: people.
+fn people(types: &Value) -> &Value {
+    let named = |t: &&Value| t["name"] == "inetOrgPerson" || t["name"] == "person";
+    types.as_array().expect("types").iter().find(named).expect("people")
+}
+
+/// Ids that the pages have as samples, 10 and 100 of the first system, 20 and 200 of the second, and which they are here.
+async fn ids_of(server: &Process, key: &str, system: u8) -> Vec<(String, String)> {
+    let types = server.client(key).get(&format!("{SYSTEMS}/{system}/object-types")).await.expect_status(200);
+    let of = people(&types);
     let attribute = |n: usize| of["attributes"][n]["id"].to_string();
     vec![
-        ("object-types/10".to_owned(), format!("object-types/{}", of["id"])),
-        ("attributes/100".to_owned(), format!("attributes/{}", attribute(0))),
-        ("\"100\"".to_owned(), format!("\"{}\"", attribute(0))),
-        ("\"101\"".to_owned(), format!("\"{}\"", attribute(1))),
+        (format!("object-types/{system}0"), format!("object-types/{}", of["id"])),
+        (format!("attributes/{system}00"), format!("attributes/{}", attribute(0))),
+        (format!("\"{system}00\""), format!("\"{}\"", attribute(0))),
+        (format!("\"{system}01\""), format!("\"{}\"", attribute(1))),
     ]
 }
 
@@ -123,8 +131,8 @@ async fn every_command_does_what_the_pages_say() {
         } else {
             run(&place, &address, &key, &begun, &block);
         }
-        if block.contains("import-schema") && block.contains("/1/") {
-            ids_here = ids_of(server.as_ref().expect("a server"), &key).await;
+        for system in [1, 2].into_iter().filter(|n| block.contains(&format!("/{n}/import-schema"))) {
+            ids_here = ids_of(server.as_ref().expect("a server"), &key, system).await;
         }
         ran += 1;
     }
@@ -134,10 +142,16 @@ async fn every_command_does_what_the_pages_say() {
     let server = server.expect("a server");
     let client = server.client(&key);
     let partitions = client.get(&format!("{SYSTEMS}/1/partitions")).await.expect_status(200);
-    let chosen = crate::support::containers(&partitions).iter().filter(|c| c["selected"] == true).count();
+    let is_chosen = |c: &&&Value| c["selected"] == true && c["selectionInherited"] == false;
+    let chosen = crate::support::containers(&partitions).iter().filter(is_chosen).count();
     assert_eq!((&partitions[0]["selected"], chosen), (&Value::Bool(true), 3));
     let types = client.get(&format!("{SYSTEMS}/1/object-types")).await.expect_status(200);
-    assert!(types[0]["selected"] == true && types[0]["attributes"][1]["isExternalId"] == true, "{}", types[0]);
+    let person = people(&types);
+    assert!(person["selected"] == true && person["attributes"][1]["isExternalId"] == true, "{person}");
+    for system in [1, 2] {
+        let objects = client.get(&format!("{SYSTEMS}/{system}/connector-space")).await.expect_status(200);
+        assert!(objects["totalCount"].as_i64() >= Some(1), "{objects}");
+    }
     let file = client.get(&format!("{SYSTEMS}/2")).await.expect_status(200);
     assert_eq!(file["objectTypes"][0]["attributeCount"], 2);
     assert_eq!(client.get("/api/v1/certificates").await.expect_status(200)["totalCount"], 1);

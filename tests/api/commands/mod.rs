@@ -7,4 +7,5 @@ mod config_files;
 mod demo;
 mod program;
 mod rotate_key;
+mod run;
 mod service_unit;

@@ -16,6 +16,7 @@ pub mod imports;
 pub mod key_text;
 pub mod killed;
 pub mod outside;
+pub mod people;
 pub mod program;
 pub mod rogue;
 pub mod samba;
