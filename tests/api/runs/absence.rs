@@ -155,7 +155,22 @@ async fn an_entry_that_was_left_out_is_read_by_the_next_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attribute_that_nobody_shows_is_held_from_twenty_on() {
+async fn entries_without_their_ids_are_errors_and_no_removals() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = Imports::of_tree(&app, people(6), &["ou=People,dc=x"]).await;
+    imports.run().await.is([6, 0, 0]);
+    sandbox.without_ids(true);
+    for query in ["", "?acceptRemovals=true"] {
+        let ended = imports.run_with(imports.profile, query).await;
+        assert_eq!(ended.counts(), [0, 0, 0], "{}", ended.shown());
+        assert_ne!(ended.status(), "Complete", "{}", ended.shown());
+    }
+    sandbox.without_ids(false);
+    imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attribute_that_no_object_shows_is_held_from_twenty_on() {
     let app = TestApp::start().await;
     let (sandbox, imports) = Imports::of_tree(&app, people(20), &["ou=People,dc=x"]).await;
     imports.run().await.is([20, 0, 0]);

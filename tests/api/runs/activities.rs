@@ -22,7 +22,7 @@ async fn changed(
         ("objectClass", PERSON_CLASSES),
         ("cn", &["Dora"]),
         ("sn", &["D"]),
-        ("manager", &["uid=nobody,ou=People,dc=x"]),
+        ("manager", &["uid=unknown,ou=People,dc=x"]),
     ];
     sandbox.add(&person("dora"), &attributes).expect("added");
     imports.run().await
@@ -145,7 +145,7 @@ async fn an_item_shows_what_changed() {
     assert_eq!(gone["connectedSystemObjectType"], "inetOrgPerson");
     let open = ended.items_with("UnresolvedReference");
     assert_eq!(open.len(), 1);
-    assert!(open[0]["errorMessage"].as_str().is_some_and(|m| m.contains("uid=nobody")), "{}", open[0]);
+    assert!(open[0]["errorMessage"].as_str().is_some_and(|m| m.contains("uid=unknown")), "{}", open[0]);
     let other = imports.run().await;
     let path = format!("/api/v1/activities/{}/items/{}", other.text("id"), updated["id"].as_str().expect("a GUID"));
     app.admin().get(&path).await.expect_error(404, "NOT_FOUND");

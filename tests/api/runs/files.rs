@@ -217,6 +217,34 @@ async fn doubtful_identities_change_and_remove_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_in_which_every_row_fails_has_failed() {
+    let folder = Folder::start().await;
+    let imports = folder.imports(FIRST, &[]).await;
+    imports.run().await.is([6, 0, 0]);
+    folder.write("id,name,mail,age,tags\n1,Ann\n2,Bob\n3,Cyd\n4,Dan\n5,Eve\n6,Fay\n");
+    let ended = imports.run().await;
+    assert_eq!((ended.status(), ended.counts()), ("FailedWithError", [0, 0, 0]), "{}", ended.shown());
+    assert_eq!(ended.stats["totalObjectErrors"], 6);
+    folder.write(FIRST);
+    imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_row_goes_once_its_object_is_seen_with_an_error() {
+    let folder = Folder::start().await;
+    let imports = folder.imports(FIRST, &[]).await;
+    imports.run().await.is([6, 0, 0]);
+    folder.write("id,name,mail,age,tags\n");
+    imports.run().await;
+    assert_eq!(imports.get("held-removals").await["totalCount"], 6);
+    folder.write(FIRST.replace("2,Bob,bob@example.com,31,\n", "2,Bob\n"));
+    let ended = imports.run().await;
+    assert_eq!((ended.status(), ended.counts()), ("CompleteWithWarning", [0, 0, 0]), "{}", ended.shown());
+    assert_eq!(imports.get("held-removals").await["totalCount"], 0);
+    imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_id_in_another_case_is_the_same_object() {
     let folder = Folder::start().await;
     let first = FIRST.replace("\n1,", "\nÄb1,");

@@ -1,8 +1,10 @@
 //! The connector space: lists, filters, details, pages of values, counts, and how it is emptied.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::directory::Tree;
+use crate::support::directory::{Sandbox, Tree};
 use crate::support::imports::{Ended, Imports, PERSON_CLASSES, people, person, targets, texts};
 use crate::support::{SYSTEMS, TestApp};
 
@@ -222,37 +224,56 @@ async fn a_cleared_system_imports_the_same_again() {
     app.is_sound();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn more_than_ten_thousand_objects_go_in_the_background() {
-    let app = TestApp::start().await;
+/// A system with 10,001 objects.
+async fn large(app: &TestApp) -> (Sandbox, Imports<'_>) {
     let tree = (1..=10_001).fold(Tree::new().suffix("dc=x").ou("ou=People,dc=x"), |tree, n| {
         tree.entry(&person(&format!("p{n}")), &[("objectClass", PERSON_CLASSES), ("sn", &["Person"])])
     });
-    let (_sandbox, imports) = Imports::of_tree(&app, tree, &["ou=People,dc=x"]).await;
-    let big = imports.add_profile(json!({ "name": "Big", "runType": 1, "pageSize": 1000 })).await;
-    let accepted = imports.execute(big, "").await.expect_status(202);
-    let id = accepted["activityId"].as_str().expect("a GUID");
-    while imports.activity(id).await["status"] == "InProgress" {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let (sandbox, mut imports) = Imports::of_tree(app, tree, &["ou=People,dc=x"]).await;
+    imports.profile = imports.add_profile(json!({ "name": "Big", "runType": 1, "pageSize": 1000 })).await;
+    let id = imports.queue().await;
+    while imports.activity(&id).await["status"] == "InProgress" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(imports.activity(id).await["totalAdded"], 10_001);
-    let system = format!("{SYSTEMS}/{}", imports.id);
-    let preview = imports.get("deletion-preview").await;
-    assert_eq!(preview["willRunAsBackgroundJob"], true);
-    let answer = app.admin().delete(&system).await.expect_status(202);
-    assert_eq!(answer["outcome"], "QueuedAsBackgroundJob", "{answer}");
-    assert!(answer["workerTaskId"].is_string() && answer["activityId"].is_string(), "{answer}");
-    let activity = format!("/api/v1/activities/{}", answer["activityId"].as_str().expect("a GUID"));
-    let refused = app.admin().send("POST", &imports.path(&format!("run-profiles/{big}/execute")), None).await;
-    assert!(matches!(refused.status, 404 | 409), "{}", refused.body);
+    assert_eq!(imports.activity(&id).await["totalAdded"], 10_001);
+    (sandbox, imports)
+}
+
+async fn until_gone(app: &TestApp, system: &str) {
     for _ in 0..3_000 {
-        if app.admin().get(&activity).await.expect_status(200)["status"] != "InProgress" {
+        if app.admin().get(system).await.status == 404 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(app.admin().get(&activity).await.expect_status(200)["status"], "Complete");
-    app.admin().get(&system).await.expect_error(404, "NOT_FOUND");
+    app.admin().get(system).await.expect_error(404, "NOT_FOUND");
     assert!(app.stored().space().is_empty(), "no row is left");
     app.is_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_ten_thousand_objects_go_in_the_background() {
+    let app = TestApp::start().await;
+    let (_sandbox, imports) = large(&app).await;
+    let system = format!("{SYSTEMS}/{}", imports.id);
+    assert_eq!(imports.get("deletion-preview").await["willRunAsBackgroundJob"], true);
+    let answer = app.admin().delete(&system).await.expect_status(202);
+    assert_eq!(answer["outcome"], "QueuedAsBackgroundJob", "{answer}");
+    assert!(answer["workerTaskId"].is_string(), "{answer}");
+    let path = imports.path(&format!("run-profiles/{}/execute", imports.profile));
+    let refused = app.admin().send("POST", &path, None).await;
+    assert!(matches!(refused.status, 404 | 409), "{}", refused.body);
+    until_gone(&app, &system).await;
+    let activity = format!("/api/v1/activities/{}", answer["activityId"].as_str().expect("a GUID"));
+    assert_eq!(app.admin().get(&activity).await.expect_status(200)["status"], "Complete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_in_the_background_goes_on_after_a_restart() {
+    let app = TestApp::start().await;
+    let (_sandbox, imports) = large(&app).await;
+    let system = format!("{SYSTEMS}/{}", imports.id);
+    app.admin().delete(&system).await.expect_status(202);
+    let app = app.restart().await;
+    until_gone(&app, &system).await;
 }
