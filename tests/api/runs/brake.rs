@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::directory::Sandbox;
-use crate::support::imports::{Ended, Imports, people, person};
+use crate::support::directory::{Answer, Faults, Mischief, Sandbox, SearchFault, Tree};
+use crate::support::imports::{Ended, Imports, PERSON_CLASSES, people, person};
 
 /// People `first` to `last` go.
 fn remove(sandbox: &Sandbox, first: usize, last: usize) {
@@ -250,4 +250,92 @@ async fn held_removals_go_with_a_clear_and_with_their_system() {
     approve(&imports, &held).await.expect_error(400, "BAD_REQUEST");
     imports.run().await.is([1, 0, 0]);
     imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deselected_branch_is_under_the_brake() {
+    let app = TestApp::start().await;
+    let tree = (1..=7).fold(people(53).ou("ou=Z,dc=x"), |tree, n| {
+        tree.entry(&format!("uid=z{n},ou=Z,dc=x"), &[("objectClass", PERSON_CLASSES), ("sn", &["Z"])])
+    });
+    let (_sandbox, imports) = Imports::of_tree(&app, tree, &["ou=People,dc=x", "ou=Z,dc=x"]).await;
+    imports.run().await.is([60, 0, 0]);
+    imports.select("ou=Z,dc=x", false).await;
+    let held = is_held(&imports, 7).await;
+    approve(&imports, &held).await.expect_status(200);
+    imports.run().await.is([0, 0, 7]);
+    imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_waits_for_a_complete_view() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = Imports::of_tree(&app, people(60), &["ou=People,dc=x"]).await;
+    imports.run().await.is([60, 0, 0]);
+    remove(&sandbox, 1, 6);
+    sandbox.hide_alone(&person("p7")).expect("hidden");
+    let held = is_held(&imports, 7).await;
+    approve(&imports, &held).await.expect_status(200);
+    let limit = SearchFault::new(Mischief::Answer(Answer::new(4, ""))).after(20);
+    sandbox.set_faults(Faults { searches: vec![limit], ..Faults::default() });
+    assert_eq!(imports.run().await.counts(), [0, 0, 0], "the view is incomplete");
+    assert_eq!(rows(&imports).await.len(), 7);
+    sandbox.set_faults(Faults::default());
+    let ended = imports.run().await;
+    assert_eq!((ended.status(), ended.counts()), ("CompleteWithWarning", [0, 0, 6]), "{}", ended.shown());
+    assert_eq!(imports.object(&person("p7")).await["status"], "Normal", "what is only hidden is not proved gone");
+    sandbox.unhide(&person("p7")).expect("shown");
+    imports.run().await.is([0, 0, 0]);
+    assert!(rows(&imports).await.is_empty());
+    imports.again_is_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accepted_removals_do_not_count_for_the_day() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = Imports::of_tree(&app, people(60), &["ou=People,dc=x"]).await;
+    imports.run().await.is([60, 0, 0]);
+    remove(&sandbox, 1, 7);
+    imports.run_with(imports.profile, "?acceptRemovals=true").await.is([0, 0, 7]);
+    remove(&sandbox, 8, 12);
+    imports.run().await.is([0, 0, 5]);
+    remove(&sandbox, 13, 13);
+    is_held(&imports, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_day_is_counted_over_a_restart() {
+    let app = TestApp::start().await;
+    let (sandbox, imports) = Imports::of_tree(&app, people(60), &["ou=People,dc=x"]).await;
+    let (id, profile) = (imports.id, imports.profile);
+    imports.run().await.is([60, 0, 0]);
+    remove(&sandbox, 1, 5);
+    imports.run().await.is([0, 0, 5]);
+    let app = app.restart().await;
+    let imports = Imports { app: &app, id, profile };
+    remove(&sandbox, 6, 10);
+    is_held(&imports, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn types_and_partitions_are_regions_of_their_own() {
+    let app = TestApp::start().await;
+    let groups = |tree: Tree| {
+        (1..=60).fold(tree.ou("ou=Groups,dc=x"), |tree, n| {
+            let attributes: [(&str, &[&str]); 2] =
+                [("objectClass", &["top", "groupOfNames"]), ("member", &["uid=p1,ou=People,dc=x"])];
+            tree.entry(&format!("cn=g{n},ou=Groups,dc=x"), &attributes)
+        })
+    };
+    let (sandbox, imports) = Imports::of_tree(&app, groups(people(60)), &["ou=People,dc=x", "ou=Groups,dc=x"]).await;
+    imports.run().await.is([120, 0, 0]);
+    remove(&sandbox, 11, 15);
+    for n in 1..=7 {
+        sandbox.remove(&format!("cn=g{n},ou=Groups,dc=x")).expect("removed");
+    }
+    let ended = imports.run().await;
+    assert_eq!((ended.status(), ended.counts()), ("CompleteWithError", [0, 0, 5]), "{}", ended.shown());
+    assert!(ended.text("message").contains("7 removals of groupOfNames in dc=x"), "{}", ended.shown());
+    let regions = rows(&imports).await;
+    assert!(regions.iter().all(|r| r["region"] == "groupOfNames in dc=x") && regions.len() == 7, "{regions:?}");
 }

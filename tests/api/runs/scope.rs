@@ -229,3 +229,27 @@ async fn entries_of_other_classes_are_counted_and_no_warning() {
     assert!(ended.text("message").contains("1 entry of inetOrgPerson: not selected"), "{}", ended.shown());
     imports.again_is_nothing().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_branch_takes_its_objects_and_frees_their_names() {
+    let app = TestApp::start().await;
+    let tree = branches().entry(
+        "cn=g,ou=A1,ou=A,dc=x",
+        &[("objectClass", &["top", "groupOfNames"]), ("member", &["uid=b,ou=B,dc=x", "uid=a,ou=A,dc=x"])],
+    );
+    let (sandbox, imports) = Imports::of_tree(&app, tree, &["ou=A,dc=x", "ou=B,dc=x"]).await;
+    imports.run().await.is([6, 0, 0]);
+    let before = imports.object("uid=b,ou=B,dc=x").await["id"].clone();
+    sandbox.rename("ou=B,dc=x", "ou=C", None).expect("renamed");
+    let ended = imports.run().await;
+    assert_eq!((ended.counts()[0], ended.counts()[2]), (0, 0), "{}", ended.shown());
+    assert_eq!(imports.object("uid=b,ou=C,dc=x").await["id"], before);
+    assert_eq!(imports.get("connector-space/unresolved-references/count").await, 1);
+    imports.again_is_nothing().await;
+    // Moved below another selected branch.
+    sandbox.rename("ou=C,dc=x", "ou=B", Some("ou=A1,ou=A,dc=x")).expect("moved");
+    let ended = imports.run().await;
+    assert_eq!((ended.counts()[0], ended.counts()[2]), (0, 0), "{}", ended.shown());
+    assert_eq!(imports.object("uid=b,ou=B,ou=A1,ou=A,dc=x").await["id"], before);
+    imports.again_is_nothing().await;
+}
