@@ -121,9 +121,7 @@ impl Import {
     }
 
     pub(super) fn compare(&mut self, c: &Connection, head: Head, object: ReadObject) -> Result<()> {
-        if self.held.remove(&head.object) {
-            self.batch.released.push(head.object);
-        }
+        self.release(head.object);
         let hash = if object.errors.is_empty() { self.hasher.object(&object) } else { 0 };
         if head.hash == hash && hash != 0 {
             self.unchanged += 1;
@@ -296,6 +294,13 @@ impl Import {
         Ok(resolved)
     }
 
+    /// Removes the held removal of an object that is there.
+    fn release(&mut self, object: RowId) {
+        if self.held.remove(&object) {
+            self.batch.released.push(object);
+        }
+    }
+
     /// An entry that is no object; the stored object of its identity or name is not missing.
     fn refuse(&mut self, c: &Connection, refused: Refused) -> Result<()> {
         // Both the holder of the identity and that of the name are there in some form.
@@ -303,6 +308,7 @@ impl Import {
         if let (Some(object_type), Some(id)) = (refused.object_type, &refused.external_id) {
             let key = self.hasher.external_key(object_type, id);
             if let Known::Stored(Head { object: id, .. }) | Known::Again(id) = self.index.meet(&key) {
+                self.release(id);
                 object = Some(id);
             }
         }
@@ -312,6 +318,7 @@ impl Import {
             if let Some(stored) = named {
                 let own = self.own_types.contains(&stored.object_type);
                 self.index.meet(&recovered(&self.hasher, &stored, own).head.key);
+                self.release(stored.id);
                 object = Some(stored.id);
             }
         }

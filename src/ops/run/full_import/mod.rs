@@ -339,7 +339,10 @@ impl Import {
         if items.left_out > 0 {
             parts.push(format!("{} further items are counted but not kept", items.left_out));
         }
-        let status = if items.unhandled > 0 || !self.braked.is_empty() {
+        let all_failed = self.refused > 0 && read == self.refused;
+        let status = if all_failed {
+            RunStatus::FailedWithError
+        } else if items.unhandled > 0 || !self.braked.is_empty() {
             RunStatus::CompleteWithError
         } else if items.errors > 0 || !reading.warnings.is_empty() {
             RunStatus::CompleteWithWarning
@@ -351,6 +354,7 @@ impl Import {
             tracing::warn!(connected_system.id = subject.system.id, warning, "warning of an import");
         }
         let warning = (!reading.warnings.is_empty()).then(|| reading.warnings.join("\n"));
-        Ok(RunEnd { warning, ..self.ended(status, parts.join("; ")) })
+        let error = all_failed.then(|| "every object failed; the items say why".to_owned());
+        Ok(RunEnd { warning, error, ..self.ended(status, parts.join("; ")) })
     }
 }
