@@ -24,7 +24,7 @@ pub(super) fn recovered(hasher: &Hasher, object: &StoredObject, is_own: bool) ->
     NewHead { head: Head { key, object: object.id, hash: 0 }, name }
 }
 
-/// References of a read object: resolved ids by attribute, and the names that nobody has.
+/// References of a read object: resolved ids by attribute, and the names that no object has.
 #[derive(Default)]
 struct Resolved {
     ids: BTreeMap<RowId, Vec<RowId>>,

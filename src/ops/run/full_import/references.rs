@@ -167,7 +167,7 @@ pub(super) async fn distrust_unsettled(run: &ProfileRun) -> Result<()> {
     run.app.db.write(clear).await
 }
 
-/// Resolves references whose name somebody has now, and makes an item for each object with others inside the scope.
+/// Resolves references whose name an object has now, and makes an item for each object with others inside the scope.
 async fn resolve(run: &ProfileRun, import: &Shared) -> Result<()> {
     let system = run.queued.system;
     let covered = Covered::new(&import.lock().scope);
