@@ -3,6 +3,7 @@
 //! by the chapters.
 
 mod request;
+mod runs;
 mod shell;
 mod table;
 
