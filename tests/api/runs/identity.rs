@@ -275,7 +275,8 @@ async fn a_text_as_external_id_names_duplicates_and_missing_ones() {
     sandbox.set_attribute(&person("p4"), "mail", &["a@example.com", "b@example.com"]).expect("set");
     let ended = imports.run().await;
     assert_eq!(ended.counts(), [0, 0, 0], "{}: {:?}", ended.shown(), ended.lines());
-    assert_eq!(ended.status(), "CompleteWithWarning");
+    // Every object failed.
+    assert_eq!(ended.status(), "FailedWithError");
     let count = |error: &str| ended.items_with(error).len();
     assert_eq!(
         (
