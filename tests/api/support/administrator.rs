@@ -7,7 +7,8 @@ use std::time::Duration;
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapResult, Mod, Scope, SearchEntry};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Samba answers no other request while it deletes a large tree.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Active Directory's control that deletes an entry with all below it.
 const TREE_DELETE: &str = "1.2.840.113556.1.4.805";
