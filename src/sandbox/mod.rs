@@ -9,6 +9,7 @@ mod edits;
 mod entry;
 mod filter;
 mod output;
+mod refint;
 mod root_dse;
 mod sample;
 mod schema;

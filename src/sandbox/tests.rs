@@ -303,3 +303,30 @@ async fn the_schema_is_read_by_name() {
     let (entry, _) = find(&mut ldap, "cn=Subschema", Scope::Base, "(objectClass=subschema)", &asked).await;
     assert_eq!(entry[0].attrs["objectClasses"].len(), 31);
 }
+
+fn tree_with_a_group() -> Tree {
+    let tree = Tree::new().suffix("dc=x").ou("ou=A,dc=x").ou("ou=B,dc=x").ou("ou=AA,dc=x");
+    tree.entry("cn=p,ou=A,dc=x", &[]).entry("cn=g,dc=x", &[("member", &["CN=P, ou=a,dc=x", "cn=q,ou=AA,dc=x"])])
+}
+
+fn members(tree: &Tree) -> Vec<String> {
+    let id = tree.find("cn=g,dc=x").expect("the group");
+    let values = tree.entries[&id].values("member").expect("members");
+    values.iter().map(|v| String::from_utf8_lossy(v).into_owned()).collect()
+}
+
+#[test]
+fn references_follow_a_rename_and_a_move_from_above() {
+    let mut tree = tree_with_a_group().with_refint();
+    tree.rename("cn=p,ou=A,dc=x", "cn=r", true, None).expect("renamed");
+    assert_eq!(members(&tree), ["cn=r,ou=A,dc=x", "cn=q,ou=AA,dc=x"]);
+    tree.rename("ou=A,dc=x", "ou=A", true, Some("ou=B,dc=x")).expect("moved");
+    assert_eq!(members(&tree), ["cn=r,ou=A,ou=B,dc=x", "cn=q,ou=AA,dc=x"]);
+}
+
+#[test]
+fn references_stay_without_it() {
+    let mut tree = tree_with_a_group();
+    tree.rename("cn=p,ou=A,dc=x", "cn=r", true, None).expect("renamed");
+    assert_eq!(members(&tree), ["CN=P, ou=a,dc=x", "cn=q,ou=AA,dc=x"]);
+}

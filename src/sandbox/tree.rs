@@ -2,6 +2,7 @@
 
 use super::ber::{Answer, Attribute};
 use super::entry::{Entry, Hidden, dn_text, rdn_text, same_value};
+use super::refint::follow;
 use crate::domain::dn::{Ava, Dn, DnKey};
 use ldap3_proto::proto::LdapModify;
 use sha2::{Digest, Sha256};
@@ -24,6 +25,8 @@ pub struct Tree {
     next: u64,
     /// Served by a directory: new entries get random ids, since a re-created entry must have a new one.
     pub(super) live: bool,
+    /// References follow renames.
+    refint: bool,
     errors: Vec<Answer>,
 }
 
@@ -54,6 +57,12 @@ impl Tree {
             attributes.iter().map(|(n, v)| ((*n).to_owned(), v.iter().map(|v| v.as_bytes().to_vec()).collect()));
         let added = self.add(dn, attributes.collect()).map(|_| ());
         self.record(added)
+    }
+
+    /// Lets names in references follow when their entry, or one above it, is renamed or moved.
+    pub fn with_refint(mut self) -> Tree {
+        self.refint = true;
+        self
     }
 
     /// Errors of the builder methods, with which no directory starts.
@@ -245,7 +254,11 @@ impl Tree {
         if let Some(parent) = self.entries.get_mut(&parent) {
             parent.children.insert(id);
         }
-        self.rewrite_names(id, &above)
+        self.rewrite_names(id, &above)?;
+        if let Some(new) = self.entries.get(&id).filter(|_| self.refint).map(|e| e.dn.clone()) {
+            follow(self.entries.values_mut(), &old, &new);
+        }
+        Ok(())
     }
 
     /// Updates the DNs of a subtree after a move.
