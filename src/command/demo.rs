@@ -14,14 +14,12 @@ use super::serve::{Server, listen};
 use super::{Exit, stop_signal};
 use client::Client;
 use lines::{command, curl};
-use picture::{below, choice, report, row, tree, types};
+use picture::{below, report, row, tree};
 
 mod client;
 mod lines;
+mod objects;
 mod picture;
-
-/// The attributes of people that the demonstration selects.
-const SELECTED: [&str; 6] = ["uid", "cn", "sn", "givenName", "mail", "telephoneNumber"];
 
 /// Organisational unit that is moved out of the selected branch.
 const MOVED: &str = "Identity";
@@ -75,6 +73,8 @@ struct Demo {
     sandbox: Sandbox,
 }
 
+/// Name of the connected system.
+const NAME: &str = "Demo directory";
 /// Branch that is selected, then renamed, then hidden.
 const BRANCH: &str = "Engineering";
 const RENAMED: &str = "Engineering & Design";
@@ -85,21 +85,23 @@ impl Demo {
     async fn show(&self) -> Result<(), Exit> {
         let (directory, ldap) = (self.sandbox.directory(), self.sandbox.addr());
         say!("jim reads the tree of a directory, such as Active Directory or OpenLDAP, lets you select what takes");
-        say!("part in synchronisation, and keeps your selection when the directory changes. Here a jim server");
-        say!("and a small directory with invented people run until Ctrl-C; nothing of them is left behind.\n");
+        say!("part in synchronisation, keeps your selection when the directory changes, and imports people and");
+        say!("groups. Here a jim server and a small directory with invented people run until Ctrl-C; nothing of");
+        say!("them is left behind.\n");
         say!("Each step shows the requests that were made, as shell commands, and what the answer was (->).");
         say!("To paste them into another terminal, paste these lines first:\n");
         self.variables();
         say!("  export LDAPURI=ldap://{ldap} LDAPBINDDN={}", directory.bind_dn());
         say!("  export PASSWORD={}", directory.password());
 
-        say!("\n1. A connected system is created, which stands for one directory; connector 3 speaks LDAP\n");
-        let body = json!({ "name": "Demo directory", "connectorDefinitionId": 3 });
+        say!(
+            "\n1. A connected system stands for one directory: it is created (connector 3 speaks LDAP) and gets\n   address, account and password (settings 1, 2, 3)\n"
+        );
+        let body = json!({ "name": NAME, "connectorDefinitionId": 3 });
         let created = self.client.create(body).await?;
         let id = created.body["id"].as_i64().unwrap_or_default();
         say!("  -> {}: id {id}\n  export SYSTEM=$JIM{}/{id}", created.status, client::SYSTEMS);
 
-        say!("\n2. It gets the address, the account and the password for the directory (settings 1, 2, 3)\n");
         let body = json!({ "settingValues": {
             "1": { "stringValue": format!("ldap://{ldap}") },
             "2": { "stringValue": directory.bind_dn() },
@@ -108,12 +110,12 @@ impl Demo {
         let set = self.client.call("PUT", id, "", Some(body)).await?;
         say!("  -> {}; the password is sealed and never shown again", set.status);
 
-        say!("\n3. The hierarchy is imported: partitions, and in them containers such as organisational units\n");
+        say!("\n2. The hierarchy is imported: partitions, and in them containers such as organisational units\n");
         self.import(id).await?;
         let partitions = self.partitions(id).await?;
         say!("{}", tree(partitions.as_array().into_iter().flatten(), 2));
 
-        say!("\n4. A partition and a branch of it are selected [x], {MOVED} by a choice of its own\n");
+        say!("\n3. A partition and a branch of it are selected [x], {MOVED} by a choice of its own\n");
         let partition = find(&partitions, PARTITION);
         let path = format!("/partitions/{}", partition["id"]);
         let set = self.client.call("PUT", id, &path, Some(json!({ "selected": true }))).await?;
@@ -126,44 +128,29 @@ impl Demo {
         say!("  -> {}: {} choices stored; what is below follows", set.status, set.body["updatedCount"]);
         branch(&self.partitions(id).await?);
 
-        say!("\n5. The directory changes: one organisational unit is moved, one deleted, one renamed, one added\n");
+        say!("\n4. The directory changes: one organisational unit is moved, one deleted, one renamed, one added\n");
         say!("  These changes were made inside this process. With OpenLDAP's tools they would be:\n");
         self.change().map_err(|e| Exit::io(format!("the directory refused a change: {} {}", e.code, e.message)))?;
 
-        say!("\n6. The next import finds these changes only; {MOVED} keeps its choice, the new one follows\n");
+        say!("\n5. The next import finds these changes only; {MOVED} keeps its choice, the new one follows\n");
         let imported = self.import(id).await?;
         say!("{}", report(&imported, &self.partitions(id).await?));
 
-        say!("\n7. The account loses the right to read that branch; the next import keeps it, with a warning\n");
+        say!("\n6. The account loses the right to read that branch; the next import keeps it, with a warning\n");
         let dn = format!("ou={RENAMED},{PARTITION}");
         say!("  As a rule of OpenLDAP: access to dn.subtree=\"{dn}\" by * none\n");
         self.hide(&dn, Hidden::Subtree)?;
         self.import(id).await?;
         branch(&self.partitions(id).await?);
-        say!("\n  Hidden is not deleted. In step 6 the directory confirmed that Logistics is gone. It does not");
+        say!("\n  Hidden is not deleted. In step 5 the directory confirmed that Logistics is gone. It does not");
         say!("  confirm that of this branch, so the containers stay, and stay selected.");
 
-        say!("\n8. The account may read the branch again; the next import changes nothing and warns of nothing\n");
+        say!("\n7. The account may read the branch again; the next import changes nothing and warns of nothing\n");
         self.hide(&dn, Hidden::No)?;
         self.import(id).await?;
         branch(&self.partitions(id).await?);
 
-        say!("\n9. The schema is imported: the types of objects in the directory\n");
-        let imported = self.client.call("POST", id, "/import-schema", None).await?;
-        say!("  -> {}: {}", imported.status, types(&imported.body["objectTypes"]));
-
-        say!("\n10. The type of people is selected, and six of its attributes; ids are always selected\n");
-        let person = find(&imported.body["objectTypes"], "inetOrgPerson");
-        let path = format!("/object-types/{}", person["id"]);
-        let set = self.client.call("PUT", id, &path, Some(json!({ "selected": true }))).await?;
-        say!("  -> {}: {}", set.status, row(&set.body));
-        let ids = SELECTED.into_iter().filter_map(|name| find(&person["attributes"], name)["id"].as_i64());
-        let body = json!({ "attributes": selected(ids) });
-        let set = self.client.call("POST", id, &format!("{path}/attributes/bulk-update"), Some(body)).await?;
-        say!("  -> {}: {} attributes selected", set.status, set.body["updatedCount"]);
-        let types = self.client.call("GET", id, "/object-types", None).await?;
-        say!("{}", choice(find(&types.body, "inetOrgPerson")));
-
+        self.objects(id).await?;
         self.last_screens(id);
         // Behind a closed pipe (`jim demo | head`) there is no terminal for Ctrl-C.
         if writeln!(std::io::stdout(), "\ndemo ready").is_err() { Ok(()) } else { std::future::pending().await }
@@ -232,6 +219,9 @@ impl Demo {
             "entryUUID",
         ];
         say!("{}", command(search));
+        say!("\n  The run of steps 10 to 12 from a terminal:\n");
+        say!("  export JIM_URL=$JIM JIM_API_KEY=$KEY");
+        say!("  jim run '{NAME}' {}", objects::PROFILE);
 
         say!("\nNow with your own directory: put in its address, the account (a DN, or user@domain in Active");
         say!("Directory) and the password. The commands go to this demo server, which forgets it all at Ctrl-C.");

@@ -4,7 +4,7 @@ use super::ber::{Answer, Attribute};
 use super::entry::{Entry, Hidden, dn_text, rdn_text, same_value};
 use super::refint::follow;
 use crate::domain::dn::{Ava, Dn, DnKey};
-use ldap3_proto::proto::LdapModify;
+use ldap3_proto::proto::{LdapModify, LdapModifyType, LdapPartialAttribute};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use time::macros::format_description;
@@ -300,6 +300,13 @@ impl Tree {
         changed.modified = now();
         *entry = changed;
         Ok(())
+    }
+
+    /// Replaces all values of an attribute.
+    pub fn replace(&mut self, dn: &str, name: &str, values: &[&str]) -> Result<(), Answer> {
+        let vals = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        let modification = LdapPartialAttribute { atype: name.to_owned(), vals };
+        self.modify(dn, &[LdapModify { operation: LdapModifyType::Replace, modification }])
     }
 
     pub fn hide(&mut self, dn: &str, hidden: Hidden) -> Result<(), Answer> {

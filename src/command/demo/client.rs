@@ -12,6 +12,9 @@ use crate::command::remote::{Answer, Remote};
 /// The path of all connected systems.
 pub const SYSTEMS: &str = "/api/v1/synchronisation/connected-systems";
 
+/// The path of all activities.
+pub const ACTIVITIES: &str = "/api/v1/activities";
+
 /// A caller of the demonstration's server.
 pub struct Client {
     /// Where the API listens.
@@ -31,6 +34,17 @@ impl Client {
     pub async fn call(&self, method: &str, id: i64, path: &str, body: Option<Value>) -> Result<Answer, Exit> {
         say!("{}", curl(method, &format!("$SYSTEM{path}"), body.as_ref()));
         self.send(method, &format!("{SYSTEMS}/{id}{path}"), body).await
+    }
+
+    /// Reads from the activity of a run, `$RUN` in the shell.
+    pub async fn activity(&self, id: &str, path: &str) -> Result<Answer, Exit> {
+        say!("{}", curl("GET", &format!("$RUN{path}"), None));
+        self.send("GET", &format!("{ACTIVITIES}/{id}{path}"), None).await
+    }
+
+    /// The activity once more, without showing the request.
+    pub async fn activity_again(&self, id: &str) -> Result<Answer, Exit> {
+        self.send("GET", &format!("{ACTIVITIES}/{id}"), None).await
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Result<Answer, Exit> {

@@ -42,7 +42,9 @@ pub fn curl(method: &str, url: &str, body: Option<&Value>) -> String {
     if method != "-X GET" {
         words.push(&method);
     }
-    words.extend([url, "-H \"X-Api-Key: $KEY\""]);
+    // A question mark would be a pattern of file names.
+    let quoted = format!("\"{url}\"");
+    words.extend([if url.contains('?') { &quoted } else { url }, "-H \"X-Api-Key: $KEY\""]);
     let Some(body) = body else { return command(words) };
     words.push("-H 'Content-Type: application/json'");
     let body = format!("{}'", body.to_string().replace('\'', "'\\''"));

@@ -96,26 +96,63 @@ pub fn types(list: &Value) -> String {
 }
 
 /// An object type with those of its attributes that are selected.
-pub fn choice(object_type: &Value) -> String {
+pub fn selection(object_type: &Value) -> String {
     let all: Vec<&Value> = object_type["attributes"].as_array().into_iter().flatten().collect();
-    let selected: Vec<&&Value> = all.iter().filter(|a| a["selected"] == true).collect();
-    let head = format!("      {}: {} of {} attributes", row(object_type), selected.len(), all.len());
-    let width = selected.iter().map(|a| text(a, "name").len()).max().unwrap_or_default();
-    let lines = selected.into_iter().map(|attribute| {
-        let marks = [("isExternalId", "external id"), ("isSecondaryExternalId", "secondary external id")];
-        let mut marks: Vec<&str> = marks.into_iter().filter(|m| attribute[m.0] == true).map(|m| m.1).collect();
-        if attribute["writability"] == "ReadOnly" {
-            marks.push("read only");
-        }
-        let line = format!(
-            "          {} {:width$}  {:9}  {:6}  {}",
-            tick(attribute),
-            text(attribute, "name"),
-            text(attribute, "type"),
-            text(attribute, "attributePlurality"),
-            marks.join(", ")
-        );
-        line.trim_end().to_owned()
+    let selected: Vec<String> = all.iter().filter(|a| a["selected"] == true).map(|a| attribute(a)).collect();
+    let head = format!("{}: {} of {} attributes: ", row(object_type), selected.len(), all.len());
+    lines::fill(selected.join(", ").split(' '), &format!("      {head}"), "          ", "")
+}
+
+/// Name of an attribute, with what is special about it.
+fn attribute(attribute: &Value) -> String {
+    let marks = [("isExternalId", "external id"), ("isSecondaryExternalId", "secondary external id")];
+    let mut marks: Vec<&str> = marks.into_iter().filter(|m| attribute[m.0] == true).map(|m| m.1).collect();
+    if attribute["type"] == "Reference" {
+        marks.push("reference");
+    }
+    let name = text(attribute, "name");
+    if marks.is_empty() { name.to_owned() } else { format!("{name} ({})", marks.join(", ")) }
+}
+
+/// How a run ended.
+pub fn counts(status: u16, activity: &Value) -> String {
+    lines::text(&format!("{}: {}", text(activity, "status"), text(activity, "message")), &format!("  -> {status}: "))
+}
+
+/// An imported object with the values of some attributes; a reference shows the id that it leads to.
+pub fn object(detail: &Value, names: &[&str]) -> String {
+    let values = detail["attributeValues"].as_array();
+    let mut out = vec![lines::text(text(detail, "secondaryExternalId"), "     ")];
+    for value in values.into_iter().flatten().filter(|v| names.contains(&text(v, "attributeName"))) {
+        let shown = match value["referenceValueId"].as_str() {
+            Some(id) => format!("-> {id}"),
+            None => text(value, "stringValue").to_owned(),
+        };
+        out.push(format!("         {}: {shown}", text(value, "attributeName")));
+    }
+    out.join("\n")
+}
+
+/// Display names of objects.
+pub fn names(objects: &Value) -> String {
+    let names: Vec<&str> = objects.as_array().into_iter().flatten().map(|o| text(o, "displayName")).collect();
+    names.join(", ")
+}
+
+/// An item of a run.
+pub fn item(row: &Value) -> String {
+    format!("     {:8} {}", text(row, "objectChangeType"), text(row, "displayName"))
+}
+
+/// Attributes that a run changed in an object.
+pub fn changes(detail: &Value) -> String {
+    let list = |values: &Value| {
+        let values: Vec<&str> = values.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        values.join(", ")
+    };
+    let changes = detail["attributeChanges"].as_array().into_iter().flatten().map(|change| {
+        let (before, after) = (list(&change["before"]), list(&change["after"]));
+        format!("     {}: {before} -> {after}", text(change, "attributeName"))
     });
-    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+    changes.collect::<Vec<_>>().join("\n")
 }

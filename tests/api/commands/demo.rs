@@ -43,7 +43,7 @@ fn step<'a>(text: &'a str, heading: &str) -> &'a str {
 
 /// The commands of a step with the lines that continue them.
 fn commands(step: &str) -> String {
-    const PROGRAMS: [&str; 4] = ["curl ", "export ", "ldap", "printf "];
+    const PROGRAMS: [&str; 5] = ["curl ", "export ", "jim run ", "ldap", "printf "];
     let is_command = |l: &&str| PROGRAMS.iter().any(|p| l.strip_prefix("  ").is_some_and(|l| l.starts_with(p)));
     let mut lines = step.lines().peekable();
     let mut found = String::new();
@@ -76,7 +76,7 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
         let place = place();
         let demo = Process::start(place.command(&["demo"]));
         let begun = Instant::now();
-        demo.line("6. The next import");
+        demo.line("5. The next import");
         let text = shown(&demo);
         println!("ready after {:?}", begun.elapsed());
         assert!(text.ends_with("demo ready"), "{text}");
@@ -105,13 +105,13 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
         assert_eq!(all.iter().filter(|c| c["selected"] == true).count(), 17);
 
         // The tree once and not deep, then changes only.
-        let first = step(&text, "3. ");
+        let first = step(&text, "2. ");
         assert!(first.contains("65 added, 0 removed, 0 updated; stored: 2 partitions, 63 containers"), "{first}");
         assert!(first.contains("\n          [ ] Engineering  + 15 below\n"), "{first}");
         assert!(first.contains("\n          [ ] Alumni\n") && !first.contains("Platform"), "{first}");
         assert_eq!(text.matches("] Alumni").count(), 1, "the whole tree once: {text}");
-        assert!(step(&text, "4. ").contains("\n      [x] Engineering\n          [x] Platform  + 5 below\n"), "{text}");
-        let second = step(&text, "6. ");
+        assert!(step(&text, "3. ").contains("\n      [x] Engineering\n          [x] Platform  + 5 below\n"), "{text}");
+        let second = step(&text, "5. ");
         assert!(second.contains("-> 200: 1 added, 1 removed, 2 updated;"), "{second}");
         for change in [
             "added    [x] ou=Robotics,ou=Research,ou=Engineering & Design,dc=demo,dc=example",
@@ -128,20 +128,19 @@ async fn it_shows_the_first_path_and_stays_until_a_signal() {
         let types = types.as_array().expect("a list");
         assert!(text.contains(&format!("{} object types with ", types.len())), "{text}");
         assert!(text.contains(" inetOrgPerson,") && text.contains(" and 10 more"), "{text}");
+        let chosen = types.iter().filter(|t| t["selected"] == true);
+        let chosen: Vec<&str> = chosen.map(|t| t["name"].as_str().expect("a name")).collect();
+        assert_eq!(chosen, ["groupOfNames", "inetOrgPerson"]);
         let person = types.iter().find(|t| t["name"] == "inetOrgPerson").expect("people");
-        assert_eq!((&person["selected"], types.iter().filter(|t| t["selected"] == true).count()), (&true.into(), 1));
         let chosen = person["attributes"].as_array().expect("a list").iter().filter(|a| a["selected"] == true);
         let chosen: Vec<&str> = chosen.map(|a| a["name"].as_str().expect("a name")).collect();
-        let wanted = ["cn", "distinguishedName", "entryUUID", "givenName", "mail", "sn", "telephoneNumber", "uid"];
-        assert_eq!(chosen, wanted);
-        assert!(text.contains(&format!("[x] inetOrgPerson: 8 of {} attributes\n", person["attributeCount"])), "{text}");
-        for name in wanted {
-            let lines = text.lines().filter(|l| l.trim_start().starts_with(&format!("[x] {name} ")));
-            assert_eq!(lines.count(), 1, "{name}: {text}");
-        }
-        assert!(text.contains("[x] entryUUID          Guid       Single  external id, read only\n"), "{text}");
-        assert!(text.contains("secondary external id\n") && text.contains("[x] mail               String     Multi\n"));
-        assert!(text.len() < 12_000 && !text.contains("attributePlurality"), "no answer as it came: {}", text.len());
+        assert_eq!(chosen, ["cn", "distinguishedName", "entryUUID", "mail", "manager", "sn", "title", "uid"]);
+        assert!(
+            text.contains(&format!("[x] inetOrgPerson: 8 of {} attributes: cn,", person["attributeCount"])),
+            "{text}"
+        );
+        assert!(text.contains(" entryUUID (external id),") && text.contains(" manager (reference),"), "{text}");
+        assert!(text.len() < 14_000 && !text.contains("attributePlurality"), "no answer as it came: {}", text.len());
 
         demo.signal(signal);
         let done = demo.wait();
@@ -158,7 +157,7 @@ async fn it_shows_that_hidden_is_not_deleted() {
     let demo = Process::start(place.command(&["demo"]));
     let text = shown(&demo);
     let branch = "\n      [x] Engineering & Design\n          [x] Platform  + 2 below\n";
-    let (hidden, again) = (step(&text, "7. "), step(&text, "8. "));
+    let (hidden, again) = (step(&text, "6. "), step(&text, "7. "));
     for step in [hidden, again] {
         assert!(step.contains("-> 200: No changes detected; stored: 2 partitions, 63 containers\n"), "{step}");
         assert!(step.contains(branch), "{step}");
@@ -181,6 +180,35 @@ async fn it_shows_that_hidden_is_not_deleted() {
     assert!(words(hidden).contains(&words(warning)), "{warning}: {hidden}");
 }
 
+/// People and groups come in, then what changed, then nothing; what is shown is what is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_imports_people_and_groups_and_follows_changes() {
+    let place = place();
+    let demo = Process::start(place.command(&["demo"]));
+    let text = shown(&demo);
+    let ended = |step: &str| after(step, "-> 200: Complete: ").to_owned();
+    let (first, second, third) = (step(&text, "10. "), step(&text, "11. "), step(&text, "12. "));
+    assert_eq!(ended(first), "108 read: 108 added, 0 updated, 0 unchanged; 0 removed");
+    assert!(first.contains("3 groups: Engineering Leads, Platform Team, Research Team"), "{first}");
+    assert_eq!(ended(second), "108 read: 1 added, 1 updated, 106 unchanged; 1 removed");
+    let items = "     Updated  Alice Dubois\n     Added    Mina Sato\n     Deleted  Victor Silva\n";
+    assert!(second.contains(items) && second.contains("\n     title: Engineer -> Principal Engineer\n"), "{second}");
+    assert_eq!(ended(third), "108 read: 0 added, 0 updated, 108 unchanged; 0 removed");
+
+    let client = Client::new(after(&text, "http://").trim_end_matches('/').parse().expect("an address"))
+        .with_key(after(&text, "API key:"));
+    let space = format!("{SYSTEMS}/1/connector-space");
+    let unresolved = client.get(&format!("{space}/unresolved-references/count")).await.expect_status(200);
+    assert_eq!(unresolved, 0, "references followed the renames");
+    // The manager of the person is the object that is shown next.
+    let manager = client.get(&format!("{space}/{}", after(first, "manager: -> "))).await.expect_status(200);
+    let name = manager["secondaryExternalId"].as_str().expect("a DN");
+    assert!(name.starts_with("uid=oliver.campbell,ou=Quality,"), "{name}");
+    assert!(first.contains(&format!("\n     {name}\n         title: Head of Quality\n")), "{first}");
+    let gone = client.get(&format!("{space}?status=Obsolete")).await.expect_status(200);
+    assert_eq!((&gone["totalCount"], &gone["items"][0]["displayName"]), (&1.into(), &"Victor Silva".into()));
+}
+
 /// No line is wider than 100 characters, and no step longer than the screen of a terminal.
 #[test]
 fn its_steps_fit_on_a_screen() {
@@ -190,9 +218,23 @@ fn its_steps_fit_on_a_screen() {
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
-    let steps: Vec<&str> = (1..=10).map(|n| step(&text, &format!("{n}. "))).collect();
+    let steps: Vec<&str> = (1..=12).map(|n| step(&text, &format!("{n}. "))).collect();
     for step in steps.into_iter().chain([step(&text, "Now look around"), step(&text, "Now with your own directory")]) {
         assert!(step.lines().count() <= 24, "{} lines: {step}", step.lines().count());
+    }
+}
+
+#[test]
+fn the_readme_shows_an_excerpt_of_it() {
+    let place = place();
+    let demo = Process::start(place.command(&["demo"]));
+    let text = shown(&demo);
+    let page = include_str!("../../../README.md");
+    let picture = page.split("```text\n$ jim demo\n").nth(1).and_then(|rest| rest.split("```").next());
+    let lines: Vec<&str> = picture.expect("a picture").lines().filter(|line| *line != "...").collect();
+    assert!(lines.len() >= 10, "{lines:?}");
+    for line in lines {
+        assert!(text.contains(line), "{line}\n{text}");
     }
 }
 
@@ -222,8 +264,14 @@ async fn its_commands_can_be_pasted() {
     assert_eq!((&set["id"], &tried["success"]), (&2.into(), &true.into()), "{tried}");
     assert_eq!((&imported["success"], &imported["totalContainers"]), (&true.into(), &63.into()), "{imported}");
 
+    let around = commands(step(&text, "Now look around"));
+    let (around, run) = around.split_once("  export JIM_URL").expect("a run from a terminal");
+    let run = run.replace("jim run", &format!("{} run", crate::support::program::program().display()));
+    let ran = shell(&format!("{exports}  export JIM_URL{run}")).await;
+    assert!(ran.starts_with("Demo directory, Full: Complete\n"), "{ran}");
+
     // Requests of earlier steps can be repeated.
-    for number in [1, 2, 4, 10] {
+    for number in [1, 3, 9, 10, 12] {
         let step = commands(step(&text, &format!("{number}. ")));
         let system = text.lines().find(|l| l.starts_with("  export SYSTEM=")).expect("the system");
         let answers = shell(&format!("{exports}{system}\n{step}")).await;
@@ -237,7 +285,7 @@ async fn its_commands_can_be_pasted() {
         println!("left out: the LDAP tools are not installed");
         return;
     }
-    let change = commands(step(&text, "5. "));
+    let change = commands(step(&text, "4. "));
     let again = [
         ("ou=Identity", "ou=Storage"),
         ("ou=Logistics", "ou=Facilities"),
@@ -248,11 +296,20 @@ async fn its_commands_can_be_pasted() {
     ];
     let change = again.iter().fold(change, |change, (old, new)| change.replace(old, new));
     shell(&format!("{exports}{change}")).await;
-    let found = shell(&format!("{exports}{}", commands(step(&text, "Now look around")))).await;
+    let found = shell(&format!("{exports}{around}")).await;
     for name in ["ou=Storage,ou=Operations,", "ou=Drones,ou=Research,ou=Construction,", "ou=Robotics,"] {
         assert!(found.contains(&format!("dn: {name}")), "{name}: {found}");
     }
     assert!(!found.contains("ou=Facilities") && !found.contains("ou=Engineering"), "{found}");
+
+    let change = commands(step(&text, "11. "))
+        .split("  curl")
+        .next()
+        .expect("changes")
+        .replace("Engineering & Design", "Construction");
+    let again = [("Principal", "Chief"), ("mina.sato", "ren.sato"), ("Mina", "Ren"), ("victor.silva", "nadia.baker")];
+    let change = again.iter().fold(change, |change, (old, new)| change.replace(old, new));
+    shell(&format!("{exports}{change}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

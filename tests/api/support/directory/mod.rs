@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jim::sandbox::{self, ACCOUNT, Directory, Hidden, Schema, random_password};
-use ldap3_proto::proto::{LdapModify, LdapModifyType, LdapPartialAttribute};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
@@ -139,8 +138,7 @@ impl Sandbox {
 
     /// Replaces the values of an attribute; no values remove it.
     pub fn set_attribute(&self, dn: &str, name: &str, values: &[&str]) -> Result<(), Answer> {
-        let modification = LdapPartialAttribute { atype: name.to_owned(), vals: bytes(values) };
-        self.state.directory.tree().modify(dn, &[LdapModify { operation: LdapModifyType::Replace, modification }])
+        self.state.directory.tree().replace(dn, name, values)
     }
 
     /// Hides an entry and everything below it, as an access rule would.
