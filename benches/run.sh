@@ -11,7 +11,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 benchmarks=("$@")
 figures=/dev/null
 if [[ ${#benchmarks[@]} -eq 0 ]]; then
-    benchmarks=(startup http keys partitions schema import activities backup)
+    benchmarks=(startup http keys partitions schema import objects activities backup)
     figures=benches/FIGURES.md
 fi
 if ! command -v wrk >/dev/null; then

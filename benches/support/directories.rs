@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::daemon::Certificate;
 use super::ds389::{self, Ds389};
+use super::people;
 use super::samba::{self, Samba};
 use super::slapd::{self, PARTNERS, Setup, Slapd};
 
@@ -112,6 +113,25 @@ impl Directory {
         }
     }
 
+    /// OpenLDAP with so many people, and groups of them, in one unit.
+    pub fn open_ldap_people(people: usize) -> Directory {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ldif = vec![people::write(folder.path(), people)];
+        // The usual limit of 4 GiB is too low for a million.
+        let database = "maxsize 34359738368".to_owned();
+        let server = Slapd::start_with(Setup { ldif, database, ..Setup::default() });
+        Directory {
+            name: "OpenLDAP",
+            url: server.url(),
+            account: slapd::SERVICE_DN,
+            password: slapd::SERVICE_PASSWORD,
+            base: people::STAFF,
+            attributes: &[],
+            schema: &OPEN_LDAP_SCHEMA,
+            _server: Running::OpenLdap { _server: server },
+        }
+    }
+
     /// A Samba domain with this many organizational units beside its own containers. They are added over LDAP, some
     /// hundred a second.
     pub fn samba(units: usize) -> Directory {
@@ -168,6 +188,22 @@ impl Directory {
     /// One reading of everything an import of the schema asks for.
     pub fn read_schema(&self) -> Duration {
         self.schema.iter().map(|s| self.search(s.base, s.scope, s.filter, s.attributes)).sum()
+    }
+
+    /// One reading of everything an import of people and groups asks for.
+    pub fn read_objects(&self) -> Duration {
+        let ids = ["objectClass", "structuralObjectClass", "entryUUID"];
+        let attributes: Vec<&str> = ids.into_iter().chain(people::PERSON).chain(["member"]).collect();
+        self.search(self.base, "sub", "(|(objectClass=inetOrgPerson)(objectClass=groupOfNames))", &attributes)
+    }
+
+    /// Makes the changes of an LDIF file.
+    pub fn modify(&self, changes: &Path) {
+        let (account, password) = people::administrator();
+        let mut command = Command::new("ldapmodify");
+        command.args(["-x", "-H", &self.url, "-D", &account, "-w", password, "-f"]).arg(changes);
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+        assert!(status.is_ok_and(|status| status.success()), "ldapmodify failed");
     }
 
     fn search(&self, base: &str, scope: &str, filter: &str, attributes: &[&str]) -> Duration {

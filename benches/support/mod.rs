@@ -12,6 +12,8 @@ pub mod ds389;
 #[path = "../../tests/api/support/key_text.rs"]
 pub mod key_text;
 pub mod lane;
+pub mod objects;
+pub mod people;
 #[path = "../../tests/api/support/samba.rs"]
 pub mod samba;
 #[path = "../../tests/api/support/slapd.rs"]
