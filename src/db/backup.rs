@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::OpenError;
 use super::place;
@@ -54,6 +54,17 @@ impl<'a> Incoming<'a> {
 
     pub fn path(&self) -> &Path {
         &self.part
+    }
+
+    /// Changes the copy in one transaction.
+    pub fn change<T>(&self, f: impl FnOnce(&Transaction<'_>) -> crate::error::Result<T>) -> Result<T, OpenError> {
+        let cannot = |e: &dyn std::fmt::Display| OpenError::cannot("write", &self.part, e);
+        let mut connection = Connection::open(place::sqlite_name(&self.part)).map_err(|e| cannot(&e))?;
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| cannot(&e))?;
+        let value = f(&tx).map_err(|e| cannot(&e.chain()))?;
+        tx.commit().map_err(|e| cannot(&e))?;
+        connection.close().map_err(|(_, e)| cannot(&e))?;
+        Ok(value)
     }
 
     /// Renames it to the database.

@@ -19,7 +19,7 @@ use crate::db::check::Inspection;
 use crate::db::{Db, FileLock, OpenError};
 use crate::error::Error;
 use crate::security::secret::Keyring;
-use crate::store::secrets;
+use crate::store::{connector_space, secrets};
 
 /// Size limit of a manifest, which has a line per table and per key.
 const MAX_MANIFEST: u64 = 64 * 1024;
@@ -68,6 +68,8 @@ pub fn run(config: &Config, backup: &Path) -> Result<Restored, StartError> {
         return Err(damaged(backup, "the database holds something else than its manifest says"));
     }
     check_keys(incoming.path(), &keyring)?;
+    // Objects made between backup and restore had ids that must not name others.
+    incoming.change(connector_space::skip_ids)?;
     incoming.put_in_place()?;
     drop(lock);
     let rows = contents.rows.iter().map(|(_, n)| n).sum();
