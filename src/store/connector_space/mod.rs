@@ -185,3 +185,24 @@ pub(crate) fn skip_ids(tx: &Tx<'_>) -> Result<()> {
     // Systems of later ids had objects too.
     execute(tx, "UPDATE sqlite_sequence SET seq = seq + 1000 WHERE name = 'connected_systems'", [])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restored_copy_gives_no_id_again() {
+        let mut c = Connection::open_in_memory().expect("database");
+        c.execute_batch(include_str!("../../../schema.sql")).expect("schema");
+        let tx = c.transaction().expect("transaction");
+        let add = || crate::store::connected_systems::insert(&tx, "x", None, 3).expect("a system");
+        let (used, fresh) = (add(), add());
+        let before = Ids { next: range_of(used).0 + 8, indexed_to: range_of(used).0 + 7 };
+        set_ids(&tx, used, before).expect("ids");
+        let first = ids(&tx, fresh).expect("ids");
+        skip_ids(&tx).expect("skipped");
+        assert_eq!(ids(&tx, used).expect("ids"), Ids { next: before.next + SKIPPED, ..before });
+        assert_eq!(ids(&tx, fresh).expect("ids"), Ids { next: first.next + SKIPPED, ..first });
+        assert_eq!(add(), fresh + 1_001);
+    }
+}
